@@ -1,0 +1,1 @@
+"""What each command does, one step function each, read top to bottom."""

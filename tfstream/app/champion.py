@@ -1,0 +1,108 @@
+"""The model in charge of a stream: loading it, waiting for it, noticing its successor."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from tfstream.app.scoring import Champion
+from tfstream.core.stream import StreamDefinition
+from tfstream.errors import ConfigurationError, ServiceUnavailable, TfstreamError
+from tfstream.model import bundle
+from tfstream.storage import models
+from tfstream.storage.database import Database
+from tfstream.storage.models import ModelRow
+from tfstream.storage.streams import StreamRecord
+
+_log = logging.getLogger("tfstream.model")
+_ASK_EVERY_S = 2.0
+_SAY_EVERY_S = 60.0
+_POLL_S = 0.5
+
+
+def load(row: ModelRow, definition: StreamDefinition) -> Champion:
+    """A stored model, ready to score.
+
+    :raises BadData: when its bytes are damaged.
+    :raises ConfigurationError: when it was made for other sensors or another interval than the stream has.
+    """
+    detector = bundle.load(row.bundle)
+    _check_fits(detector.definition_sensors, definition, row.version)
+    if detector.interval_us != definition.interval_us:
+        raise ConfigurationError(
+            f"model version {row.version} was trained at an interval of {detector.interval_us / 1e6:g} s and stream "
+            f"{definition.topic} has {definition.interval_us / 1e6:g} s; run `tfstream train --topic {definition.topic}`"
+        )
+    return Champion(detector, row.version, row.sha256)
+
+
+def wait(database: Database, stream: StreamRecord, stop: Callable[[], bool]) -> Champion | None:
+    """The stream's champion, as soon as there is one; None when ``stop`` came first."""
+    say_at = 0.0
+    while not stop():
+        with database.begin() as connection:
+            row = models.champion(connection, stream.id)
+        if row is not None:
+            return load(row, stream.definition)
+        if time.monotonic() >= say_at:
+            _log.warning(
+                "stream %s has no model yet: waiting for `tfstream train --topic %s`",
+                stream.definition.topic,
+                stream.definition.topic,
+            )
+            say_at = time.monotonic() + _SAY_EVERY_S
+        time.sleep(_POLL_S)
+    return None
+
+
+class Successor:
+    """Asks now and then whether another version became the champion.
+
+    A database that is down or a model that does not fit leaves the present champion in charge: scoring goes on.
+    """
+
+    def __init__(self, database: Database, stream: StreamRecord) -> None:
+        self._database = database
+        self._stream = stream
+        self._ask_at = 0.0
+        self._refused: int | None = None
+
+    def __call__(self, version: int) -> Champion | None:
+        """The new champion, or None while ``version`` still is the one."""
+        if time.monotonic() < self._ask_at:
+            return None
+        self._ask_at = time.monotonic() + _ASK_EVERY_S
+        try:
+            return self._newer(version)
+        except ServiceUnavailable as down:
+            _log.warning("cannot ask for a newer model: %s", down)
+            self._ask_at += 5 * _ASK_EVERY_S
+        return None
+
+    def _newer(self, version: int) -> Champion | None:
+        with self._database.begin() as connection:
+            champion = models.champion_version(connection, self._stream.id)
+            if champion is None or champion in (version, self._refused):
+                return None
+            row = models.load(connection, self._stream.id, champion)
+        try:
+            return load(row, self._stream.definition)
+        except TfstreamError as error:
+            self._refused = champion
+            _log.error("the new champion is refused, version %d goes on: %s", version, error)
+            return None
+
+
+def _check_fits(sensors: tuple[str, ...], definition: StreamDefinition, version: int) -> None:
+    if sensors == definition.sensors:
+        return
+    only_model = sorted(set(sensors) - set(definition.sensors))[:5]
+    only_stream = sorted(set(definition.sensors) - set(sensors))[:5]
+    difference = f"only the model has {only_model}, only the stream has {only_stream}"
+    if not only_model and not only_stream:
+        difference = "the same sensors in another order"
+    raise ConfigurationError(
+        f"model version {version} does not fit stream {definition.topic} ({difference}); "
+        f"run `tfstream train --topic {definition.topic}`"
+    )

@@ -1,0 +1,117 @@
+"""Kafka into PostgreSQL, exactly once: each batch with its offsets in one database transaction.
+
+The offsets live in the ``progress`` table and are moved by compare-and-swap: of two processes that believe
+they own a partition, one fails its transaction and starts again from what the database says.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Connection
+
+from tfstream.errors import ServiceUnavailable
+from tfstream.storage import progress
+from tfstream.storage.database import Database
+from tfstream.storage.progress import OffsetConflict
+from tfstream.streaming.client import Properties
+from tfstream.streaming.records import Record
+from tfstream.streaming.source import Source
+
+_log = logging.getLogger("tfstream.feed")
+_FIRST_RETRY_S, _LAST_RETRY_S = 0.5, 30.0
+
+Write = Callable[[Connection, Sequence[Record]], None]
+
+
+class Feed:
+    """Feeds one topic to ``write``, which gets the connection of the transaction that also moves the offsets.
+
+    While the database is down the partitions stay assigned and paused; nothing is lost, reading goes on where
+    it was.
+    """
+
+    def __init__(
+        self, properties: Properties, database: Database, topic: str, consumer: str, write: Write
+    ) -> None:
+        self.written = 0
+        self._database = database
+        self._topic = topic
+        self._consumer = consumer
+        self._write = write
+        self._expected: dict[int, int | None] = {}  # what the database holds for each owned partition
+        self._held: dict[int, list[Record]] = {}  # read, not yet written
+        self._retry_s = _FIRST_RETRY_S
+        self._retry_at = 0.0
+        self._source = Source(properties, topic, f"tfstream.{consumer}.{topic}", self)
+
+    def __enter__(self) -> Feed:
+        self._source.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._source.__exit__(None, None, None)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether what the topic held when its end was last seen is in the database."""
+        return self._source.exhausted and not self._held
+
+    def caught_up(self) -> bool:
+        """Whether all that the topic holds now is in the database; asks the broker."""
+        return not self._held and self._source.caught_up()
+
+    def step(self, *, most: int = 5000, timeout_s: float = 0.05) -> int:
+        """Read a batch and write it; returns the number of records that reached the database."""
+        for record in self._source.poll(most=most, timeout_s=timeout_s):
+            self._held.setdefault(record.partition, []).append(record)
+        if not self._held or time.monotonic() < self._retry_at:
+            return 0
+        try:
+            return self._flush()
+        except OffsetConflict as conflict:
+            _log.warning("%s; reading again from there", conflict)
+            self._source.seek(self.assigned(sorted(self._expected)))
+        except ServiceUnavailable as down:
+            self._wait_for_database(down)
+        return 0
+
+    def assigned(self, partitions: Sequence[int]) -> dict[int, int]:
+        """Start where the database says, or at the beginning."""
+        with self._database.begin() as connection:
+            stored = progress.positions(connection, self._consumer, self._topic)
+        for partition in partitions:
+            self._expected[partition] = stored.get(partition)
+            self._held.pop(partition, None)
+        return {p: max(stored.get(p, 0), self._source.bounds(p)[0]) for p in partitions}
+
+    def revoked(self, partitions: Sequence[int]) -> None:
+        for partition in partitions:
+            self._expected.pop(partition, None)
+            self._held.pop(partition, None)
+
+    def _flush(self) -> int:
+        records = [record for partition in sorted(self._held) for record in self._held[partition]]
+        moved = {partition: held[-1].offset + 1 for partition, held in self._held.items()}
+        with self._database.begin() as connection:
+            self._write(connection, records)
+            for partition, following in moved.items():
+                expected = self._expected[partition]
+                progress.advance(connection, self._consumer, self._topic, partition, expected, following)
+        self._expected.update(moved)
+        self._held.clear()
+        self.written += len(records)
+        if self._retry_at:
+            _log.info("the database is back; %s goes on", self._topic)
+            self._retry_at, self._retry_s = 0.0, _FIRST_RETRY_S
+            self._source.resume()
+        return len(records)
+
+    def _wait_for_database(self, down: ServiceUnavailable) -> None:
+        """Keep the partitions and what was read, fetch no more, try again later."""
+        _log.warning("%s; trying again in %.1f s", down, self._retry_s)
+        self._source.pause()
+        self._retry_at = time.monotonic() + self._retry_s
+        self._retry_s = min(2 * self._retry_s, _LAST_RETRY_S)

@@ -1,0 +1,177 @@
+"""Findings to outputs: score the windows of a batch, judge each, and keep the episodes of every asset."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from tfstream.app.lane import Lane
+from tfstream.app.scoring import Candidate, Champion, Scored, Terms, score_batch
+from tfstream.app.teller import Teller, silent_sensors
+from tfstream.core import episode as episodes
+from tfstream.core.calibration import Judgement, judge
+from tfstream.core.episode import Episode, Observation, Told
+from tfstream.core.event import EventType, rounded
+from tfstream.core.partition import AssetReturned, AssetSilent, Finding, WindowReady
+from tfstream.core.state import AssetMemory
+from tfstream.core.stream import StreamDefinition
+from tfstream.core.track import Window
+
+
+class Judge:
+    """Turns the findings of a batch into outputs and memories of their lanes."""
+
+    def __init__(
+        self, definition: StreamDefinition, champion: Champion, *, write_scores: bool = True
+    ) -> None:
+        self._definition = definition
+        self._write_scores = write_scores
+        self.champion = champion
+        self._teller = Teller(definition, champion)
+        self._calibration = champion.detector.calibration
+        self._hop = champion.detector.hop_rows
+        self._live = np.asarray(champion.detector.live)  # [sensors]: those that said anything in training
+        self._cooldown_us = self._calibration.separation_rows * definition.interval_us
+
+    def take(self, findings: Sequence[tuple[Lane, Finding]]) -> int:
+        """Judge a batch in the order of the log; returns how many windows were scored."""
+        batch = [
+            Candidate(lane.partition, found.asset, found.window, _terms(self._memory(lane, found.asset)))
+            for lane, found in findings
+            if isinstance(found, WindowReady) and self._scoreable(found.window)
+        ]
+        scored = iter(score_batch(self.champion.detector, batch))
+        for lane, found in findings:
+            if isinstance(found, WindowReady):
+                self._window(lane, found, next(scored) if self._scoreable(found.window) else None)
+            elif isinstance(found, AssetSilent):
+                self._asset_silent(lane, found)
+            else:
+                self._asset_returned(lane, found)
+        return len(batch)
+
+    def _scoreable(self, window: Window) -> bool:
+        """Whether a live sensor said anything in the newest hop."""
+        return bool((~np.isnan(window.values[-self._hop :]).all(axis=0) & self._live).any())
+
+    def _memory(self, lane: Lane, asset: str) -> AssetMemory:
+        """The asset's memory under the present model; another model's terms and baseline mean nothing here."""
+        memory = lane.memories.get(asset)
+        if memory is not None and memory.model_version == self.champion.version:
+            return memory
+        return AssetMemory(
+            model_version=self.champion.version,
+            baseline=self._calibration.initial_baseline(),
+            episode=memory.episode if memory else None,
+            silence=memory.silence if memory else None,
+        )
+
+    def _window(self, lane: Lane, found: WindowReady, scored: Scored | None) -> None:
+        asset, window = found
+        missing = self._missing(window)
+        memory = self._sensors_silent(lane, found, missing, self._memory(lane, asset))
+        if scored is not None:
+            judgement = judge(
+                scored.score, memory.baseline, self._calibration, self._definition.alarm_budget_per_week
+            )
+            if self._write_scores:
+                lane.outputs.append(self._teller.score(asset, window, judgement, missing))
+            memory = self._judged(lane, found, scored, judgement, memory)
+        lane.remember(asset, memory)
+
+    def _judged(
+        self, lane: Lane, found: WindowReady, scored: Scored, judgement: Judgement, memory: AssetMemory
+    ) -> AssetMemory:
+        seen = self._observation(found.window, judgement)
+        episode = self._episode(lane, found.asset, memory.episode, seen, scored)
+        quiet = episode is None and not judgement.exceeds  # a fault must never become the new normal
+        return msgspec.structs.replace(
+            memory,
+            baseline=memory.baseline.updated(scored.score) if quiet else memory.baseline,
+            terms=scored.terms.values,
+            terms_index=scored.terms.end_index,
+            episode=episode,
+        )
+
+    def _observation(self, window: Window, judgement: Judgement) -> Observation:
+        interval = self._definition.interval_us
+        return Observation(
+            start_us=(window.end_index + 1 - self._hop) * interval,
+            end_us=(window.end_index + 1) * interval,
+            score=rounded(judgement.value),
+            threshold=rounded(judgement.threshold),
+            hold=(self._calibration.u + judgement.threshold) / 2,
+            expected_per_week=rounded(judgement.expected_per_week),
+            extrapolated=self._calibration.extrapolated(self._definition.alarm_budget_per_week),
+            first_offset=window.first_offset,
+            last_offset=window.last_offset,
+        )
+
+    def _episode(
+        self, lane: Lane, asset: str, episode: Episode | None, seen: Observation, scored: Scored
+    ) -> Episode | None:
+        """The asset's open episode after this hop."""
+        if episode is None:
+            if seen.score < seen.threshold:
+                return None
+            told = episodes.open_episode(seen, self._teller.sensors(scored))
+            self._tell(lane, asset, told)
+            return told.episode
+        following, news = episodes.go_on(episode, seen, self._teller.sensors(scored), self._cooldown_us)
+        if news is not None:
+            self._tell(lane, asset, news)
+        return following
+
+    def _missing(self, window: Window) -> tuple[str, ...]:
+        """Sensors that the model knows alive and that said nothing in the newest hop, beyond their filling."""
+        missing = np.isnan(window.values[-self._hop :]).all(axis=0) & self._live
+        return tuple(self._definition.sensors[i] for i in np.flatnonzero(missing))
+
+    def _sensors_silent(
+        self, lane: Lane, found: WindowReady, missing: tuple[str, ...], memory: AssetMemory
+    ) -> AssetMemory:
+        before, sensors = memory.silence, silent_sensors(missing)
+        start_us = (found.window.end_index + 1 - self._hop) * self._definition.interval_us
+        offset = found.window.last_offset
+        if before is None and sensors:
+            told = episodes.open_silence(start_us, offset, sensors)
+        elif before is not None and not sensors:
+            told = episodes.close_silence(before, start_us, offset)
+        elif before is not None and sensors != before.sensors:
+            told = episodes.update_silence(before, offset, sensors)
+        else:
+            return memory
+        return self._with_silence(lane, found.asset, memory, told)
+
+    def _asset_silent(self, lane: Lane, found: AssetSilent) -> None:
+        """A silent asset's open episode ends with what was last seen of it."""
+        memory = self._memory(lane, found.asset)
+        if memory.episode is not None:
+            self._tell(lane, found.asset, episodes.close(memory.episode))
+            memory = msgspec.structs.replace(memory, episode=None)
+        if memory.silence is None:
+            told = episodes.open_silence(found.since_us, found.offset, ())
+        else:
+            told = episodes.update_silence(memory.silence, found.offset, ())
+        lane.remember(found.asset, self._with_silence(lane, found.asset, memory, told))
+
+    def _asset_returned(self, lane: Lane, found: AssetReturned) -> None:
+        memory = self._memory(lane, found.asset)
+        if memory.silence is not None:
+            told = episodes.close_silence(memory.silence, found.time_us, found.offset)
+            memory = self._with_silence(lane, found.asset, memory, told)
+        lane.remember(found.asset, memory)
+
+    def _with_silence(self, lane: Lane, asset: str, memory: AssetMemory, told: Told) -> AssetMemory:
+        self._tell(lane, asset, told)
+        silence = None if told.event is EventType.CLOSED else told.episode
+        return msgspec.structs.replace(memory, silence=silence)
+
+    def _tell(self, lane: Lane, asset: str, told: Told) -> None:
+        lane.outputs.append(self._teller.event(lane.partition, asset, told))
+
+
+def _terms(memory: AssetMemory) -> Terms | None:
+    return None if memory.terms is None else Terms(memory.terms_index, memory.terms)

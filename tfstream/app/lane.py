@@ -1,0 +1,104 @@
+"""One assigned partition: its tracks, its assets' memories, and what waits for the next commit."""
+
+from __future__ import annotations
+
+from tfstream.core.codec import Codec
+from tfstream.core.partition import Finding, PartitionTracks
+from tfstream.core.reading import InvalidReading
+from tfstream.core.state import HEAD_KEY, AssetMemory, AssetState, PartitionHead, RewindMetadata, encode
+from tfstream.core.stream import StreamDefinition
+from tfstream.core.window import WindowShape
+from tfstream.streaming.dead_letter import dead_letter
+from tfstream.streaming.records import Output, Position, Record
+from tfstream.streaming.topics import state_topic
+
+
+class Lane:
+    """Everything held for one partition; dropping the object drops all of it."""
+
+    def __init__(self, partition: int, definition: StreamDefinition, shape: WindowShape) -> None:
+        self.partition = partition
+        self.tracks = PartitionTracks(definition, shape)
+        self.memories: dict[str, AssetMemory] = {}
+        self.outputs: list[Output] = []
+        self.position = 0  # the next offset to read
+        self.committed = 0
+        self.dead_letters = 0
+        self._topic = definition.topic
+        self._state_topic = state_topic(definition.topic)
+        self._touched: set[str] = set()
+        self._restored: dict[str, AssetState] | None = None
+
+    def restore(self, states: dict[str, AssetState], clock_us: int, committed: int) -> int:
+        """Take up what was stored at the committed offset; returns the offset to read again from."""
+        self.committed = self.position = committed
+        self.memories = {asset: state.memory for asset, state in states.items() if state.memory is not None}
+        self._restored = states
+        tracks = {asset: state.track for asset, state in states.items()}
+        return self.tracks.resume(tracks, clock_us, committed)
+
+    def read(self, record: Record, codec: Codec) -> list[Finding]:
+        """One record in; what it brings to light. Records before the committed offset only fill windows."""
+        if record.offset < self.committed:
+            self._read_again(record, codec)
+            return []
+        self.go_live()
+        self.position = record.offset + 1
+        try:
+            reading = codec.decode(record.value, record.key, record.time_ms)
+        except InvalidReading as invalid:
+            self.dead_letters += 1
+            self.outputs.append(dead_letter(self._topic, record, str(invalid)))
+            return []
+        self._touched.add(reading.asset)
+        return self.tracks.push(reading, record.offset)
+
+    def _read_again(self, record: Record, codec: Codec) -> None:
+        try:
+            reading = codec.decode(record.value, record.key, record.time_ms)
+        except InvalidReading:
+            return  # its dead letter was written with the commit that covered it
+        self.tracks.rebuild(reading, record.offset)
+
+    def go_live(self) -> None:
+        """The windows are rebuilt: from here on records are new."""
+        if self._restored is None:
+            return
+        states, self._restored = self._restored, None
+        silent = {asset for asset, state in states.items() if state.silent}
+        self.tracks.went_live({asset: state.track for asset, state in states.items()}, silent)
+
+    def remember(self, asset: str, memory: AssetMemory) -> None:
+        self.memories[asset] = memory
+        self._touched.add(asset)
+
+    @property
+    def changed(self) -> bool:
+        return self.position > self.committed
+
+    def pending(self, model_version: int) -> tuple[list[Output], Position]:
+        """What the next commit writes: outputs, the touched assets' state, the head; and the new position."""
+        rewind = self.tracks.rewind(self.position)
+        metadata = encode(RewindMetadata(rw=rewind, m=model_version)).decode()
+        head = PartitionHead(offset=self.position, clock_us=self.tracks.clock_us, model_version=model_version)
+        states = [
+            self._state_output(asset.encode(), encode(self._state(asset))) for asset in sorted(self._touched)
+        ]
+        states.append(self._state_output(HEAD_KEY, encode(head)))
+        return [*self.outputs, *states], Position(self.partition, self.position, metadata)
+
+    def was_committed(self) -> None:
+        self.committed = self.position
+        self.outputs = []
+        self.dead_letters = 0
+        self._touched.clear()
+
+    def _state(self, asset: str) -> AssetState:
+        return AssetState(
+            track=self.tracks.state(asset),
+            silent=asset in self.tracks.silent,
+            memory=self.memories.get(asset),
+        )
+
+    def _state_output(self, key: bytes, value: bytes) -> Output:
+        return Output(self._state_topic, key, value, partition=self.partition)

@@ -1,0 +1,223 @@
+"""``tfstream score``: consume, score, judge, and commit everything in one Kafka transaction.
+
+One restore path serves start, rebalance and aborted transaction: read the partition's state, seek the source
+to the rewind offset, fill the windows in silence up to the committed offset, go live.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from tfstream.app.judge import Judge
+from tfstream.app.lane import Lane
+from tfstream.app.scoring import Champion
+from tfstream.core.codec import Codec
+from tfstream.core.partition import Finding
+from tfstream.core.state import (
+    HEAD_KEY,
+    AssetState,
+    PartitionHead,
+    decode_asset,
+    decode_head,
+    decode_metadata,
+)
+from tfstream.core.stream import StreamDefinition
+from tfstream.core.window import WindowShape
+from tfstream.streaming.client import Properties
+from tfstream.streaming.records import Position, Record
+from tfstream.streaming.source import Source
+from tfstream.streaming.state import Table, read_tables
+from tfstream.streaming.topics import state_topic
+from tfstream.streaming.transaction import Aborted, TransactionalWriter
+
+_log = logging.getLogger("tfstream.score")
+_BATCH = 2000
+_POLL_S = 0.05
+_STATE_WAIT_S = 20.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScorerOptions:
+    """``start`` says where a group without commits begins: earliest or latest."""
+
+    group: str
+    transactional_id: str
+    commit_interval_s: float = 1.0
+    start: str = "earliest"
+    until_end: bool = False
+    write_scores: bool = True
+
+
+@dataclass(slots=True)
+class Progress:
+    """What a running scorer has done since it started."""
+
+    records: int = 0
+    windows: int = 0
+    commits: int = 0
+    dead_letters: int = 0
+
+
+class Scorer:
+    """A member of the scoring group. ``newer_champion`` is asked now and then, between commits."""
+
+    def __init__(
+        self,
+        properties: Properties,
+        definition: StreamDefinition,
+        champion: Champion,
+        options: ScorerOptions,
+        newer_champion: Callable[[int], Champion | None],
+    ) -> None:
+        self.progress = Progress()
+        self._properties = properties
+        self._definition = definition
+        self._options = options
+        self._newer_champion = newer_champion
+        self._codec = Codec(definition)
+        self._judge = Judge(definition, champion, write_scores=options.write_scores)
+        self._lanes: dict[int, Lane] = {}
+        self._writer = TransactionalWriter(properties, options.transactional_id)
+        self._source = Source(properties, definition.topic, options.group, self, start=options.start)
+
+    def run(self, stop: Callable[[], bool]) -> None:
+        """Until ``stop`` says so, or the topic's end with ``until_end``; commits what it holds before it returns."""
+        self._writer.start()
+        due = time.monotonic() + self._options.commit_interval_s
+        with self._source as source:
+            while not stop():
+                self.step(source.poll(most=_BATCH, timeout_s=_POLL_S))
+                if time.monotonic() >= due:
+                    self.commit()
+                    self._take_newer_champion()
+                    due = time.monotonic() + self._options.commit_interval_s
+                if self._options.until_end and source.exhausted:
+                    break
+            self.commit()
+
+    def step(self, records: Sequence[Record]) -> None:
+        """One batch of records to outputs, held by their lanes until the next commit."""
+        findings: list[tuple[Lane, Finding]] = []
+        for record in records:
+            lane = self._lanes[record.partition]
+            findings.extend((lane, found) for found in lane.read(record, self._codec))
+        self.progress.records += len(records)
+        self.progress.windows += self._judge.take(findings)
+
+    def commit(self) -> None:
+        """Everything since the last commit, or nothing; after an abort all lanes are restored."""
+        lanes = [lane for lane in self._lanes.values() if lane.changed]
+        if not lanes:
+            return
+        pending = [lane.pending(self._judge.champion.version) for lane in lanes]
+        outputs = [output for written, _ in pending for output in written]
+        positions = [position for _, position in pending]
+        try:
+            self._writer.commit(outputs, self._definition.topic, positions, self._source.group_metadata())
+        except Aborted as aborted:
+            _log.warning("a commit was rolled back (%s); reading again from the last one", aborted)
+            self._source.seek(self.assigned(sorted(self._lanes)))
+            return
+        for lane in lanes:
+            self.progress.dead_letters += lane.dead_letters
+            lane.was_committed()
+        self.progress.commits += 1
+
+    def assigned(self, partitions: Sequence[int]) -> dict[int, int]:
+        """The restore path: a lane for each partition, and the offset to read it from."""
+        committed = self._source.committed(partitions)
+        tables = self._tables(committed)
+        return {
+            partition: self._restored(partition, committed[partition], tables[partition])
+            for partition in partitions
+        }
+
+    def revoked(self, partitions: Sequence[int]) -> None:
+        for partition in partitions:
+            self._lanes.pop(partition, None)
+
+    def _tables(self, committed: dict[int, Position | None]) -> dict[int, Table]:
+        """State as of the committed offsets: the state of the last commit may take a moment to be readable."""
+        deadline = time.monotonic() + _STATE_WAIT_S
+        topic = state_topic(self._definition.topic)
+        tables = read_tables(self._properties, topic, sorted(committed))
+        while True:
+            behind = [
+                p
+                for p, position in committed.items()
+                if position and _head_offset(tables[p]) < position.offset
+            ]
+            if not behind or time.monotonic() > deadline:
+                return tables
+            time.sleep(0.2)
+            tables.update(read_tables(self._properties, topic, behind))
+
+    def _restored(self, partition: int, position: Position | None, table: Table) -> int:
+        lane = self._lanes[partition] = Lane(
+            partition, self._definition, WindowShape(*self._judge.champion.detector.shape)
+        )
+        if position is None:
+            return self._begin(lane)
+        head = _head(table)
+        low, _ = self._source.bounds(partition)
+        if head is None or head.offset != position.offset:
+            _log.warning(
+                "partition %d: the group stands at offset %d, its stored state at %s; going on with fresh windows",
+                partition,
+                position.offset,
+                head.offset if head else "none",
+            )
+            lane.restore({}, -1, position.offset)
+            return position.offset
+        start = lane.restore(_asset_states(table), head.clock_us, position.offset)
+        metadata = decode_metadata(position.metadata)
+        if metadata is None:
+            _log.warning(
+                "partition %d: the committed offset has no rewind metadata; using the state's own", partition
+            )
+        if start < low:
+            _log.warning(
+                "partition %d: retention removed offsets %d to %d that open windows need; they fill up again",
+                partition,
+                start,
+                low - 1,
+            )
+        return max(start, low)
+
+    def _begin(self, lane: Lane) -> int:
+        """A group's first look at a partition."""
+        low, high = self._source.bounds(lane.partition)
+        start = low if self._options.start == "earliest" else high
+        lane.restore({}, -1, start)
+        return start
+
+    def _take_newer_champion(self) -> None:
+        newer = self._newer_champion(self._judge.champion.version)
+        if newer is None:
+            return
+        self._judge = Judge(self._definition, newer, write_scores=self._options.write_scores)
+        _log.info("now scoring with model version %d", newer.version)
+
+
+def _head(table: Table) -> PartitionHead | None:
+    value = table.get(HEAD_KEY)
+    if value is None:
+        return None
+    try:
+        return decode_head(value)
+    except msgspec.DecodeError:
+        return None
+
+
+def _head_offset(table: Table) -> int:
+    head = _head(table)
+    return -1 if head is None else head.offset
+
+
+def _asset_states(table: Table) -> dict[str, AssetState]:
+    return {key.decode(): decode_asset(value) for key, value in table.items() if key != HEAD_KEY}

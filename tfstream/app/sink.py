@@ -1,0 +1,68 @@
+"""The sink: anomaly events and scores from their topics into Postgres, each exactly once.
+
+It runs as a thread of ``tfstream score`` or alone as ``tfstream sink``; either way it reads what was committed
+to Kafka, so that the tables say what the topics say.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import TypeVar
+
+import msgspec
+from sqlalchemy import Connection
+
+from tfstream.app.feed import Feed
+from tfstream.core.event import AnomalyEvent, ScoreRecord
+from tfstream.storage import anomalies, scores
+from tfstream.storage.database import Database
+from tfstream.storage.streams import StreamRecord
+from tfstream.streaming.client import Properties
+from tfstream.streaming.records import Record
+from tfstream.streaming.topics import anomalies_topic, scores_topic
+
+_log = logging.getLogger("tfstream.sink")
+_Message = TypeVar("_Message", AnomalyEvent, ScoreRecord)
+
+
+class Sink:
+    """Fills ``anomaly`` and ``score`` of one stream."""
+
+    def __init__(self, properties: Properties, database: Database, stream: StreamRecord) -> None:
+        self._stream = stream
+        topic = stream.definition.topic
+        self._feeds = (
+            Feed(properties, database, anomalies_topic(topic), "sink", self._write_anomalies),
+            Feed(properties, database, scores_topic(topic), "sink", self._write_scores),
+        )
+
+    def run(self, stop: Callable[[], bool], *, until_end: Callable[[], bool] = lambda: False) -> None:
+        """Until ``stop``; or, once ``until_end`` says so, until both topics have been read to their ends."""
+        with ExitStack() as stack:
+            feeds = [stack.enter_context(feed) for feed in self._feeds]
+            while not stop():
+                ending = until_end()  # asked before reading: what was written before it must still be read
+                moved = sum(feed.step() for feed in feeds)
+                if ending and not moved and all(feed.caught_up() for feed in feeds):
+                    return
+
+    def _write_anomalies(self, connection: Connection, records: Sequence[Record]) -> None:
+        anomalies.apply(connection, self._stream.id, _decode(records, AnomalyEvent))
+
+    def _write_scores(self, connection: Connection, records: Sequence[Record]) -> None:
+        scores.write(connection, self._stream.id, _decode(records, ScoreRecord))
+
+
+def _decode(records: Sequence[Record], kind: type[_Message]) -> list[_Message]:
+    """Our own messages back from their topic. Somebody else's are named and passed over: they stay in the topic."""
+    messages = []
+    for record in records:
+        try:
+            messages.append(msgspec.json.decode(record.value or b"", type=kind))
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            _log.warning(
+                "partition %d, offset %d is no %s: %s", record.partition, record.offset, kind.__name__, error
+            )
+    return messages

@@ -1,0 +1,148 @@
+"""One refit of a stream: read, align, fit, calibrate, store, promote."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy import Connection
+
+from tfstream.core.reading import Series
+from tfstream.core.stream import StreamDefinition
+from tfstream.core.window import align
+from tfstream.errors import BadData
+from tfstream.model import bundle
+from tfstream.model.config import DetectorConfig
+from tfstream.model.fitting import fit
+from tfstream.storage import models, readings, training_runs
+from tfstream.storage.database import Database
+from tfstream.storage.streams import StreamRecord
+
+Report = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingOptions:
+    """The span of event time to learn from, ends included; None is open."""
+
+    since_us: int | None = None
+    until_us: int | None = None
+    seed: int = 0
+    promote: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingResult:
+    """What a refit gave; ``metrics`` is the detector's own description."""
+
+    version: int
+    promoted: bool
+    rows: int
+    assets: int
+    bundle_bytes: int
+    metrics: dict[str, object]
+
+
+def train(
+    database: Database, stream: StreamRecord, options: TrainingOptions, report: Report
+) -> TrainingResult:
+    """Fit a detector to the stored readings of a span and make it the champion.
+
+    The run is told in ``training_run`` whether it succeeds or not; the champion changes only at the very end,
+    in the transaction that stores the new model.
+
+    :raises BadData: when there is too little to learn from.
+    """
+    with database.begin() as connection:
+        run = training_runs.start(
+            connection, stream.id, trained_from_us=options.since_us, trained_until_us=options.until_us
+        )
+    try:
+        return _train(database, stream, options, report, run)
+    except Exception as error:
+        with database.begin() as connection:
+            training_runs.finish(connection, run, outcome="failed", reason=str(error))
+        raise
+
+
+def _train(
+    database: Database, stream: StreamRecord, options: TrainingOptions, report: Report, run: int
+) -> TrainingResult:
+    definition = stream.definition
+    with database.begin() as connection:
+        series = read_aligned(connection, stream, options, report)
+    rows = sum(len(one.times_us) for one in series)
+    if not series:
+        raise BadData(
+            f"stream {definition.topic} has no readings in the span to learn from; "
+            f"fill it with `tfstream record` or `tfstream load`"
+        )
+    detector = fit(series, definition.sensors, definition.interval_us, DetectorConfig(), options.seed, report)
+    stored = bundle.dump(detector)
+    metrics = detector.describe()
+    first = min(int(one.times_us[0]) for one in series)
+    last = max(int(one.times_us[-1]) for one in series)
+    report("store", 0.0)
+    with database.begin() as connection:
+        version = models.save(
+            connection,
+            stream.id,
+            stored,
+            metrics=metrics,
+            trained_from_us=first,
+            trained_until_us=last,
+            rows=rows,
+            seed=options.seed,
+        )
+        if options.promote:
+            models.promote(connection, stream.id, version)
+        training_runs.finish(
+            connection,
+            run,
+            outcome="promoted" if options.promote else "candidate",
+            reason=None,
+            model_version=version,
+            rows=rows,
+            trained_from_us=first,
+            trained_until_us=last,
+            metrics=metrics,
+        )
+    report("store", 1.0)
+    return TrainingResult(
+        version=version,
+        promoted=options.promote,
+        rows=rows,
+        assets=len({one.asset for one in series}),
+        bundle_bytes=len(stored),
+        metrics=metrics,
+    )
+
+
+def read_aligned(
+    connection: Connection, stream: StreamRecord, options: TrainingOptions, report: Report
+) -> list[Series]:
+    """Every asset's readings on the grid, cut where a gap is too long to be one piece."""
+    names = readings.assets(connection, stream.id, options.since_us, options.until_us)
+    series: list[Series] = []
+    for done, asset in enumerate(names):
+        report("read", done / len(names))
+        width = len(stream.definition.sensors)
+        read = readings.read(connection, stream.id, asset, options.since_us, options.until_us, width)
+        series.extend(aligned_pieces(read, stream.definition))
+    report("read", 1.0)
+    return series
+
+
+def aligned_pieces(series: Series, definition: StreamDefinition) -> Iterator[Series]:
+    """A series on the regular grid, in pieces: a gap longer than the filling and a hop separates two."""
+    if not len(series.times_us):
+        return
+    widest_us = (definition.staleness_rows + 8) * definition.interval_us
+    cuts = np.flatnonzero(np.diff(series.times_us) > widest_us) + 1
+    for times_us, values in zip(np.split(series.times_us, cuts), np.split(series.values, cuts), strict=True):
+        first, grid = align(
+            times_us, values, interval_us=definition.interval_us, staleness=definition.staleness_rows
+        )
+        regular = (first + np.arange(len(grid), dtype=np.int64)) * definition.interval_us
+        yield Series(series.asset, regular, grid)

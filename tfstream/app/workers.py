@@ -1,0 +1,50 @@
+"""Several scorer processes from one command: started, watched and ended together."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from tfstream.errors import TfstreamError
+
+_log = logging.getLogger("tfstream.score")
+_DRAIN_S = 60.0
+_TICK_S = 0.2
+
+
+def run_workers(commands: Sequence[Sequence[str]], stop: Callable[[], bool]) -> None:
+    """Run ``python -m tfstream`` once for each list of arguments until all have ended or ``stop`` says so.
+
+    :raises TfstreamError: when a worker fails; the others are then told to finish, too.
+    """
+    workers = [subprocess.Popen([sys.executable, "-m", "tfstream", *command]) for command in commands]
+    try:
+        while any(worker.poll() is None for worker in workers):
+            failed = next((worker for worker in workers if worker.poll() not in (None, 0)), None)
+            if failed is not None:
+                raise TfstreamError(
+                    f"worker {workers.index(failed)} ended with exit code {failed.returncode}; its last lines say why"
+                )
+            if stop():
+                return
+            time.sleep(_TICK_S)
+    finally:
+        _end(workers)
+
+
+def _end(workers: Sequence[subprocess.Popen[bytes]]) -> None:
+    """SIGTERM to all, one deadline for all; whoever misses it is killed: nothing uncommitted is visible."""
+    for worker in workers:
+        if worker.poll() is None:
+            worker.terminate()
+    deadline = time.monotonic() + _DRAIN_S
+    for worker in workers:
+        try:
+            worker.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            _log.error("worker %d did not finish in %.0f s and is killed", worker.pid, _DRAIN_S)
+            worker.kill()
+            worker.wait()

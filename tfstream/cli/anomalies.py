@@ -1,0 +1,80 @@
+"""``tfstream anomalies``: the history."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from tfstream import config
+from tfstream.cli.options import AnyTopic, Json
+from tfstream.cli.output import cell, moment_us, out, plain, print_json, print_table
+from tfstream.core.event import EventKind
+from tfstream.storage import anomalies
+from tfstream.wiring import open_database
+
+app = typer.Typer(help="What was raised.", no_args_is_help=True)
+
+_SHOWN = ("id", "topic", "asset", "kind", "state", "started_at", "ended_at", "score", "threshold", "sensors")
+
+
+@app.command("list")
+def list_(
+    topic: AnyTopic = None,
+    asset: Annotated[str | None, typer.Option(help="Only this asset.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="From here on: a time, or a span back from now (7d).")
+    ] = None,
+    kind: Annotated[EventKind | None, typer.Option(help="Only this kind.")] = None,
+    open_only: Annotated[bool, typer.Option("--open", help="Only what is still going on.")] = False,
+    limit: Annotated[int, typer.Option(help="At most so many.", min=1)] = 100,
+    as_json: Json = False,
+) -> None:
+    """Anomalies, newest first."""
+    now_us = int(datetime.now(UTC).timestamp() * 1e6)
+    with open_database(config.load()).begin() as connection:
+        found = anomalies.find(
+            connection,
+            topic=topic,
+            asset=asset,
+            since_us=moment_us(since, now_us) if since else None,
+            open_only=open_only,
+            kind=kind,
+            limit=limit,
+        )
+    if as_json:
+        print_json(found)
+        return
+    rows = [tuple(_shown(name, row) for name in _SHOWN) for row in (plain(one) for one in found)]
+    print_table(_SHOWN, rows, empty="no anomalies")
+
+
+@app.command()
+def show(
+    anomaly: Annotated[str, typer.Argument(help="Its id, or the beginning of it.")], as_json: Json = False
+) -> None:
+    """One anomaly with its sensors: what they were, and what they should have been."""
+    with open_database(config.load()).begin() as connection:
+        found = anomalies.get(connection, anomaly)
+    if as_json:
+        print_json(found)
+        return
+    fields = plain(found)
+    sensors = fields.pop("sensors")
+    for name, value in fields.items():
+        out.print(f"{name:<18}{cell(value)}", soft_wrap=True)
+    out.print()
+    rows = [(one["name"], one["share"], one["actual"], one["expected"]) for one in sensors]
+    print_table(("sensor", "share", "actual", "expected"), rows, empty="no sensor is named")
+
+
+def _shown(name: str, row: dict[str, object]) -> object:
+    value = row[name]
+    if name == "id":
+        return str(value)[:8]
+    if name == "sensors" and isinstance(value, list):
+        return ", ".join(f"{one['name']} {one['share']:.0%}" for one in value[:3])
+    if name.endswith("_at") and isinstance(value, str):
+        return value.replace("T", " ").removesuffix("Z")
+    return value

@@ -1,0 +1,31 @@
+"""``tfstream check``: is everything as it should be?"""
+
+from __future__ import annotations
+
+import sys
+
+from tfstream import config
+from tfstream.app.doctor import examine
+from tfstream.cli.options import AnyTopic, Json
+from tfstream.cli.output import out, print_json
+
+_MARKS = {
+    "ok": "[green]ok[/]     ",
+    "warning": "[yellow]warning[/]",
+    "failed": "[red]failed[/] ",
+    "skipped": "[dim]skipped[/]",
+}
+
+
+def check(topic: AnyTopic = None, as_json: Json = False) -> None:
+    """Broker, database, migrations, stream, topics, model, lag; the exit code says what is wrong first."""
+    findings = examine(config.load(), topic)
+    if as_json:
+        print_json(findings)
+    else:
+        for found in findings:
+            out.print(f"{_MARKS[found.state]}  {found.name:<18} {found.detail}", soft_wrap=True)
+            if found.remedy and found.state in ("warning", "failed"):
+                out.print(f"{'':<29}[dim]→ {found.remedy}[/]", soft_wrap=True)
+    worst = next((found for found in findings if found.state == "failed"), None)
+    sys.exit(worst.exit_code if worst else 0)

@@ -1,0 +1,80 @@
+"""``tfstream``: the commands, and how errors become exit codes."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from tfstream import __version__, telemetry
+from tfstream.cli import anomalies, data, database, demo, doctor, models, processes, streams, training
+from tfstream.cli.output import err
+from tfstream.errors import TfstreamError
+
+app = typer.Typer(
+    name="tfstream",
+    help="Learns what normal looks like on live sensor topics, and raises anomalies.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"tfstream {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more on stderr.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", envvar="TFSTREAM_DEBUG", help="Show tracebacks.")] = False,
+    log_format: Annotated[
+        str, typer.Option(envvar="TFSTREAM_LOG_FORMAT", help="Log lines as 'text' or 'json'.")
+    ] = "text",
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options of every command."""
+    if log_format not in ("text", "json"):
+        raise typer.BadParameter("must be 'text' or 'json'", param_hint="--log-format")
+    telemetry.configure(verbose=verbose or debug, style="json" if log_format == "json" else "text")
+
+
+app.command("demo")(demo.demo)
+app.add_typer(database.app, name="db")
+app.command("inspect")(data.inspect)
+app.add_typer(streams.app, name="streams")
+app.command("replay")(data.replay)
+app.command("load")(data.load)
+app.command("record")(processes.record)
+app.command("train")(training.train)
+app.command("trainer")(training.trainer)
+app.command("score")(processes.score)
+app.command("sink")(processes.sink)
+app.add_typer(models.app, name="models")
+app.add_typer(anomalies.app, name="anomalies")
+app.command("check")(doctor.check)
+
+
+def main() -> None:
+    """Run a command; a known error is one line on stderr and its exit code, a traceback only with --debug."""
+    try:
+        app()
+    except TfstreamError as error:
+        if "--debug" in sys.argv:
+            raise
+        err.print(f"[bold red]error:[/] {_escaped(str(error))}", soft_wrap=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        err.print("ended at once; nothing uncommitted was written")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(0)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("[", "\\[")

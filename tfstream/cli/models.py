@@ -1,0 +1,63 @@
+"""``tfstream models``: versions and who is in charge."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tfstream import config
+from tfstream.cli.options import Json, Topic
+from tfstream.cli.output import err, out, plain, print_json, print_table
+from tfstream.storage import models
+from tfstream.wiring import find_stream, open_database
+
+app = typer.Typer(help="Model versions of a stream, and the champion among them.", no_args_is_help=True)
+
+Version = Annotated[int, typer.Argument(help="The model's version.")]
+_SHOWN = ("version", "status", "created_at", "trained_from", "trained_until", "rows", "sha256")
+
+
+@app.command("list")
+def list_(topic: Topic, as_json: Json = False) -> None:
+    """All versions, newest first."""
+    database = open_database(config.load())
+    stream = find_stream(database, topic)
+    with database.begin() as connection:
+        found = [_without_bundle(row) for row in models.list_all(connection, stream.id)]
+    if as_json:
+        print_json(found)
+        return
+    rows = [tuple(str(row[name])[:12] if name == "sha256" else row[name] for name in _SHOWN) for row in found]
+    print_table(_SHOWN, rows, empty=f"stream {topic} has no model yet; run `tfstream train --topic {topic}`")
+
+
+@app.command()
+def show(version: Version, topic: Topic, as_json: Json = False) -> None:
+    """One version with its metrics."""
+    database = open_database(config.load())
+    stream = find_stream(database, topic)
+    with database.begin() as connection:
+        row = models.load(connection, stream.id, version)
+    shown = _without_bundle(row) | {"bundle_bytes": len(row.bundle)}
+    if as_json:
+        print_json(shown)
+        return
+    for name, value in shown.items():
+        out.print(f"{name:<16}{value}", soft_wrap=True)
+
+
+@app.command()
+def promote(version: Version, topic: Topic) -> None:
+    """Put a version in charge; running scorers take it up within seconds."""
+    database = open_database(config.load())
+    stream = find_stream(database, topic)
+    with database.begin() as connection:
+        models.promote(connection, stream.id, version)
+    err.print(f"model version {version} is in charge of {topic}")
+
+
+def _without_bundle(row: object) -> dict[str, object]:
+    fields = plain(row)
+    fields.pop("bundle", None)
+    return dict(fields)

@@ -1,0 +1,190 @@
+"""``tfstream streams``: what a topic holds and how it is read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Any
+
+import typer
+
+from tfstream import config
+from tfstream.app.inspection import inspect
+from tfstream.cli.options import Json
+from tfstream.cli.output import duration_us, err, out, pretty_duration, print_json, print_table
+from tfstream.core.stream import Encoding, Layout, StreamDefinition, TimeUnit
+from tfstream.errors import BadData, ConfigurationError
+from tfstream.storage import streams
+from tfstream.wiring import find_stream, open_database
+
+app = typer.Typer(
+    help="Stream definitions: sensors, interval, format, lateness, alarm budget.", no_args_is_help=True
+)
+
+Sensors = Annotated[str | None, typer.Option(help="Sensor names, separated by commas, in order.")]
+Interval = Annotated[str | None, typer.Option(help="Sampling interval: 500ms, 1s, 1m …")]
+Lateness = Annotated[
+    str | None, typer.Option(help="How far behind its asset's newest reading one may arrive.")
+]
+Staleness = Annotated[str | None, typer.Option(help="How long a missing cell keeps its last value.")]
+Ahead = Annotated[str | None, typer.Option(help="Readings further in the future are dead letters.")]
+Budget = Annotated[float | None, typer.Option(help="False alarms an asset may raise in a week.")]
+LayoutOption = Annotated[Layout | None, typer.Option(help="How sensors stand in a message.")]
+EncodingOption = Annotated[Encoding | None, typer.Option(help="How a message is written.")]
+TimeField = Annotated[str | None, typer.Option(help="The field that holds the time.")]
+TimeUnitOption = Annotated[TimeUnit | None, typer.Option(help="How the time field is read.")]
+AssetField = Annotated[str | None, typer.Option(help="The field that names the asset.")]
+
+
+@app.command()
+def add(
+    topic: Annotated[str, typer.Argument(help="The sensor topic.")],
+    sensors: Sensors = None,
+    interval: Interval = None,
+    lateness: Lateness = None,
+    max_staleness: Staleness = None,
+    max_ahead: Ahead = None,
+    alarm_budget: Budget = None,
+    layout: LayoutOption = None,
+    encoding: EncodingOption = None,
+    time_field: TimeField = None,
+    time_unit: TimeUnitOption = None,
+    asset_field: AssetField = None,
+) -> None:
+    """Define a stream. What is not given is found by looking at the topic."""
+    changes = _changes(
+        sensors, interval, lateness, max_staleness, max_ahead, alarm_budget, layout, encoding, time_field, time_unit,
+        asset_field,
+    )  # fmt: skip
+    if "sensors" in changes and "interval_us" in changes:
+        definition = StreamDefinition(topic=topic, **changes)
+    else:
+        definition = replace(_looked_at(topic), **changes)
+    database = open_database(config.load())
+    with database.begin() as connection:
+        if streams.find(connection, topic) is not None:
+            raise ConfigurationError(
+                f"stream {topic} is defined already; change it with `tfstream streams set {topic}`"
+            )
+        streams.add(connection, definition)
+    err.print(
+        f"stream {topic}: {len(definition.sensors)} sensors every {pretty_duration(definition.interval_us)}"
+    )
+
+
+@app.command("set")
+def set_(
+    topic: Annotated[str, typer.Argument(help="The sensor topic.")],
+    sensors: Sensors = None,
+    interval: Interval = None,
+    lateness: Lateness = None,
+    max_staleness: Staleness = None,
+    max_ahead: Ahead = None,
+    alarm_budget: Budget = None,
+    layout: LayoutOption = None,
+    encoding: EncodingOption = None,
+    time_field: TimeField = None,
+    time_unit: TimeUnitOption = None,
+    asset_field: AssetField = None,
+) -> None:
+    """Change a stream. New sensors go to the end of the list; running processes take it up when restarted."""
+    changes = _changes(
+        sensors, interval, lateness, max_staleness, max_ahead, alarm_budget, layout, encoding, time_field, time_unit,
+        asset_field,
+    )  # fmt: skip
+    database = open_database(config.load())
+    stream = find_stream(database, topic)
+    before = stream.definition.sensors
+    after = changes.get("sensors", before)
+    if after[: len(before)] != before:
+        raise ConfigurationError(
+            f"stream {topic}: stored readings are in the order of its {len(before)} sensors; "
+            f"new ones can only be added after them"
+        )
+    with database.begin() as connection:
+        streams.update(connection, replace(stream.definition, **changes))
+    err.print(f"stream {topic} changed: {', '.join(sorted(changes)) or 'nothing'}")
+
+
+@app.command("list")
+def list_(as_json: Json = False) -> None:
+    """All streams."""
+    with open_database(config.load()).begin() as connection:
+        found = [stream.definition for stream in streams.list_all(connection)]
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (
+            one.topic,
+            len(one.sensors),
+            pretty_duration(one.interval_us),
+            one.layout,
+            one.encoding,
+            one.alarm_budget_per_week,
+        )
+        for one in found
+    ]
+    columns = ("topic", "sensors", "interval", "layout", "encoding", "alarms/week")
+    print_table(columns, rows, empty="no streams yet; make one with `tfstream streams add TOPIC`")
+
+
+@app.command()
+def show(topic: Annotated[str, typer.Argument(help="The sensor topic.")], as_json: Json = False) -> None:
+    """One stream, whole."""
+    definition = find_stream(open_database(config.load()), topic).definition
+    if as_json:
+        print_json(definition)
+    else:
+        show_definition(definition)
+
+
+def show_definition(definition: StreamDefinition) -> None:
+    """A definition as people read it."""
+    out.print(f"topic         {definition.topic}")
+    out.print(f"interval      {pretty_duration(definition.interval_us)}")
+    out.print(f"format        {definition.layout}, {definition.encoding}")
+    out.print(f"time          field {definition.time_field!r}, {definition.time_unit}")
+    out.print(f"asset         field {definition.asset_field!r}, else the message key")
+    out.print(f"lateness      {pretty_duration(definition.lateness_us)}")
+    out.print(f"staleness     {pretty_duration(definition.staleness_rows * definition.interval_us)}")
+    out.print(f"alarm budget  {definition.alarm_budget_per_week:g} per asset and week")
+    out.print(f"sensors       {len(definition.sensors)}: {', '.join(definition.sensors)}", soft_wrap=True)
+
+
+def _looked_at(topic: str) -> StreamDefinition:
+    found = inspect(config.load().require_kafka(), topic)
+    if found.definition is None:
+        raise BadData(
+            f"topic {topic} cannot be understood: {'; '.join(found.problems)}; give --sensors and --interval"
+        )
+    return found.definition
+
+
+def _changes(
+    sensors: str | None,
+    interval: str | None,
+    lateness: str | None,
+    max_staleness: str | None,
+    max_ahead: str | None,
+    alarm_budget: float | None,
+    layout: Layout | None,
+    encoding: Encoding | None,
+    time_field: str | None,
+    time_unit: TimeUnit | None,
+    asset_field: str | None,
+) -> dict[str, Any]:
+    """The given options as fields of a definition."""
+    given: dict[str, Any] = {
+        "sensors": tuple(name.strip() for name in sensors.split(",")) if sensors else None,
+        "interval_us": duration_us(interval) if interval else None,
+        "lateness_us": duration_us(lateness) if lateness else None,
+        "max_staleness_us": duration_us(max_staleness) if max_staleness else None,
+        "max_ahead_us": duration_us(max_ahead) if max_ahead else None,
+        "alarm_budget_per_week": alarm_budget,
+        "layout": layout,
+        "encoding": encoding,
+        "time_field": time_field,
+        "time_unit": time_unit,
+        "asset_field": asset_field,
+    }
+    return {name: value for name, value in given.items() if value is not None}

@@ -1,0 +1,1 @@
+"""Pure domain logic: NumPy and msgspec only; no I/O, no logging, no clock."""

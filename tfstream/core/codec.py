@@ -1,0 +1,182 @@
+"""Bytes to readings: one decoder per stream, generated from its definition.
+
+A struct type made for the stream's own sensors lets msgspec decode straight into typed fields: about six
+times faster than ``json.loads`` and a lookup per sensor.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from tfstream.core.reading import InvalidReading, Reading, Values
+from tfstream.core.stream import Encoding, Layout, StreamDefinition, TimeUnit
+from tfstream.core.timestamp import time_reader
+
+_Time = str | int | float | None
+_Name = str | int | None
+_MAX_ASSET_LENGTH = 200
+_UNKNOWN_SAMPLE_EVERY = 256
+
+
+class Codec:
+    """Decodes the messages of one stream.
+
+    ``unknown`` counts fields that the definition does not name, in one message of 256: looking at every
+    message for them would cost more than decoding it.
+    """
+
+    def __init__(self, definition: StreamDefinition) -> None:
+        self.unknown: Counter[str] = Counter()
+        self._definition = definition
+        self._index = {name: i for i, name in enumerate(definition.sensors)}
+        self._width = len(definition.sensors)
+        self._read_time = time_reader(definition.time_unit)
+        self._record_time = definition.time_unit is TimeUnit.RECORD
+        self._type = _message_type(definition)
+        self._decode = _decoder(definition.encoding, self._type)
+        self._values_of = self._extractor(definition.layout)
+        self._seen = 0
+
+    def decode(self, value: bytes | None, key: bytes | None, record_time_ms: int | None) -> Reading:
+        """One message as a reading.
+
+        :param record_time_ms: the Kafka record's own time; None where it has none.
+        :raises InvalidReading: with the reason, whatever the bytes are; nothing else is ever raised.
+        """
+        if not value:
+            raise InvalidReading("the message is empty")
+        message = self._parse(value)
+        if self._record_time:
+            if record_time_ms is None:
+                raise InvalidReading("the record has no timestamp of its own")
+            time_us = record_time_ms * 1000
+        else:
+            time_us = self._read_time(message.time)
+        if record_time_ms is not None and time_us > record_time_ms * 1000 + self._definition.max_ahead_us:
+            raise InvalidReading(
+                "the time lies further ahead of the record's own time than the stream allows"
+            )
+        reading = Reading(_asset(message.asset, key), time_us, self._values_of(message))
+        self._sample_unknown(value)
+        return reading
+
+    def _parse(self, value: bytes) -> Any:
+        try:
+            return self._decode(value)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            if self._definition.encoding is Encoding.JSON and (b"NaN" in value or b"Infinity" in value):
+                return _parse_lenient(value, self._type)
+            raise InvalidReading(f"unreadable {self._definition.encoding}: {str(error)[:200]}") from None
+
+    def _extractor(self, layout: Layout) -> Callable[[Any], Values]:
+        if layout is Layout.FLAT:
+            return self._flat_values
+        return self._nested_values if layout is Layout.NESTED else self._long_values
+
+    def _flat_values(self, message: Any) -> Values:
+        return _finite(msgspec.structs.astuple(message)[2:])
+
+    def _nested_values(self, message: Any) -> Values:
+        values = message.values
+        if isinstance(values, bytes):
+            return self._blob(values)
+        cells = values if isinstance(values, list) else msgspec.structs.astuple(values)
+        if len(cells) != self._width:
+            raise InvalidReading(f"the message has {len(cells)} values; the stream has {self._width} sensors")
+        return _finite(cells)
+
+    def _blob(self, blob: bytes) -> Values:
+        if len(blob) != 4 * self._width:
+            raise InvalidReading(
+                f"the message has {len(blob)} bytes of values; the stream's {self._width} float32 need {4 * self._width}"
+            )
+        values = np.frombuffer(blob, dtype="<f4").astype(np.float32)
+        values[~np.isfinite(values)] = np.nan
+        return values
+
+    def _long_values(self, message: Any) -> Values:
+        values = np.full(self._width, np.nan, dtype=np.float32)
+        index = self._index.get(message.sensor)
+        if index is None:
+            self.unknown[message.sensor[:80]] += 1
+        else:
+            values[index] = _finite((message.value,))[0]
+        return values
+
+    def _sample_unknown(self, value: bytes) -> None:
+        self._seen += 1
+        if self._definition.layout is Layout.LONG or self._seen % _UNKNOWN_SAMPLE_EVERY != 1:
+            return
+        try:
+            fields = _loads(value, self._definition.encoding)
+        except (ValueError, RecursionError):
+            return
+        if self._definition.layout is Layout.NESTED:
+            fields = fields.get("values")
+        if isinstance(fields, dict):
+            known = {*self._index, self._definition.time_field, self._definition.asset_field}
+            self.unknown.update(name[:80] for name in fields if name not in known)
+
+
+def _loads(value: bytes, encoding: Encoding) -> Any:
+    return msgspec.json.decode(value) if encoding is Encoding.JSON else msgspec.msgpack.decode(value)
+
+
+def _message_type(definition: StreamDefinition) -> type:
+    """The struct of one message: ``time``, ``asset``, then what the layout holds."""
+    names = {"time": definition.time_field, "asset": definition.asset_field}
+    head: list[tuple[str, Any, Any]] = [("time", _Time, None), ("asset", _Name, None)]
+    if definition.layout is Layout.LONG:
+        body: list[Any] = [("sensor", str), ("value", float | None)]
+        return msgspec.defstruct("Message", [*head, *body], rename=names, kw_only=True)
+    sensors = {f"s{i}": name for i, name in enumerate(definition.sensors)}
+    cells: list[Any] = [(field, float | None, None) for field in sensors]
+    if definition.layout is Layout.FLAT:
+        return msgspec.defstruct("Message", [*head, *cells], rename={**names, **sensors})
+    values = msgspec.defstruct("Values", cells, rename=sensors)
+    kinds: Any = list[float | None] | values
+    if definition.encoding is Encoding.MSGPACK:
+        kinds = kinds | bytes
+    return msgspec.defstruct("Message", [*head, ("values", kinds)], rename=names, kw_only=True)
+
+
+def _decoder(encoding: Encoding, message_type: type) -> Callable[[bytes], Any]:
+    if encoding is Encoding.JSON:
+        return msgspec.json.Decoder(message_type).decode
+    return msgspec.msgpack.Decoder(message_type).decode
+
+
+def _parse_lenient(value: bytes, message_type: type) -> Any:
+    """Python's own producers write NaN and Infinity, which JSON does not know: those cells are missing."""
+    try:
+        return msgspec.convert(json.loads(value), message_type)
+    except (ValueError, msgspec.ValidationError, RecursionError) as error:
+        raise InvalidReading(f"unreadable json: {str(error)[:200]}") from None
+
+
+def _finite(cells: Any) -> Values:
+    """``[sensors]`` float32; None, NaN, ±inf and what float32 cannot hold become NaN."""
+    with np.errstate(over="ignore"):
+        values = np.array(cells, dtype=np.float32)
+    values[~np.isfinite(values)] = np.nan
+    return values
+
+
+def _asset(name: str | int | None, key: bytes | None) -> str:
+    if name is None:
+        if not key:
+            raise InvalidReading("neither the message nor its key names the asset")
+        try:
+            name = key.decode()
+        except UnicodeDecodeError:
+            raise InvalidReading("the message key that names the asset is not UTF-8") from None
+    asset = str(name)
+    if not 0 < len(asset) <= _MAX_ASSET_LENGTH or not asset.isprintable():
+        raise InvalidReading(f"the asset's name is empty, unprintable or longer than {_MAX_ASSET_LENGTH}")
+    return asset

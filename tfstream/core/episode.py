@@ -1,0 +1,155 @@
+"""From single judgements to episodes: one anomaly, opened once, updated while it grows, closed once."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from tfstream.core.event import EventKind, EventType, SensorShare
+
+_GREW_BY = 1.2  # an update is worth telling when the peak rises by a fifth
+_LONE_SENSOR_SHARE = 0.8
+
+
+class Observation(NamedTuple):
+    """One scored hop of an asset, as an episode sees it.
+
+    ``hold`` is the lower level that keeps an open episode open (hysteresis); all three are on the score's scale.
+    """
+
+    start_us: int
+    end_us: int
+    score: float
+    threshold: float
+    hold: float
+    expected_per_week: float
+    extrapolated: bool
+    first_offset: int
+    last_offset: int
+
+
+class Episode(msgspec.Struct, frozen=True, kw_only=True):
+    """An open or just closed episode; a value that changes only by being replaced."""
+
+    kind: EventKind
+    started_us: int
+    last_us: int  # the end of the last hop that kept it open
+    peak_us: int
+    score: float
+    told_score: float  # the score of the last event that was written
+    threshold: float
+    expected_per_week: float
+    extrapolated: bool
+    sensors: tuple[SensorShare, ...]
+    sequence: int
+    first_offset: int
+    last_offset: int
+    ended_us: int | None = None
+
+
+class Told(NamedTuple):
+    """An event to be written, and the episode as it stands then."""
+
+    event: EventType
+    episode: Episode
+
+
+def kind_of(sensors: tuple[SensorShare, ...]) -> EventKind:
+    """An instrument fault shows in one sensor while the others agree with each other."""
+    lone = sensors and sensors[0].share >= _LONE_SENSOR_SHARE
+    return EventKind.INSTRUMENT if lone else EventKind.PROCESS
+
+
+def open_episode(seen: Observation, sensors: tuple[SensorShare, ...]) -> Told:
+    """The first hop over the threshold."""
+    episode = Episode(
+        kind=kind_of(sensors),
+        started_us=seen.start_us,
+        last_us=seen.end_us,
+        peak_us=seen.end_us,
+        score=seen.score,
+        told_score=seen.score,
+        threshold=seen.threshold,
+        expected_per_week=seen.expected_per_week,
+        extrapolated=seen.extrapolated,
+        sensors=sensors,
+        sequence=1,
+        first_offset=seen.first_offset,
+        last_offset=seen.last_offset,
+    )
+    return Told(EventType.OPENED, episode)
+
+
+def go_on(
+    episode: Episode, seen: Observation, sensors: tuple[SensorShare, ...], cooldown_us: int
+) -> tuple[Episode | None, Told | None]:
+    """One more hop of an open episode: the episode as it goes on, None once closed, and what to tell."""
+    if seen.score < seen.hold:
+        if seen.end_us - episode.last_us < cooldown_us:
+            return episode, None
+        return None, close(episode)
+    last_offset = max(episode.last_offset, seen.last_offset)
+    grown = msgspec.structs.replace(episode, last_us=seen.end_us, last_offset=last_offset)
+    if seen.score <= episode.score:
+        return grown, None
+    grown = msgspec.structs.replace(
+        grown,
+        kind=kind_of(sensors),
+        peak_us=seen.end_us,
+        score=seen.score,
+        threshold=seen.threshold,
+        expected_per_week=seen.expected_per_week,
+        extrapolated=seen.extrapolated,
+        sensors=sensors,
+    )
+    if seen.score < episode.told_score * _GREW_BY:
+        return grown, None
+    grown = msgspec.structs.replace(grown, sequence=episode.sequence + 1, told_score=seen.score)
+    return grown, Told(EventType.UPDATED, grown)
+
+
+def close(episode: Episode) -> Told:
+    """An episode ends with the last hop that kept it open, not when its end was noticed."""
+    ended = msgspec.structs.replace(episode, ended_us=episode.last_us, sequence=episode.sequence + 1)
+    return Told(EventType.CLOSED, ended)
+
+
+def open_silence(since_us: int, offset: int, sensors: tuple[SensorShare, ...]) -> Told:
+    """An asset (no sensors named) or some of its sensors stopped reporting at ``since_us``."""
+    episode = Episode(
+        kind=EventKind.SILENCE,
+        started_us=since_us,
+        last_us=since_us,
+        peak_us=since_us,
+        score=0.0,
+        told_score=0.0,
+        threshold=0.0,
+        expected_per_week=0.0,
+        extrapolated=False,
+        sensors=sensors,
+        sequence=1,
+        first_offset=offset,
+        last_offset=offset,
+    )
+    return Told(EventType.OPENED, episode)
+
+
+def update_silence(episode: Episode, offset: int, sensors: tuple[SensorShare, ...]) -> Told:
+    """Other sensors are silent than before."""
+    changed = msgspec.structs.replace(
+        episode, sensors=sensors, sequence=episode.sequence + 1, last_offset=max(episode.last_offset, offset)
+    )
+    return Told(EventType.UPDATED, changed)
+
+
+def close_silence(episode: Episode, ended_us: int, offset: int) -> Told:
+    """Everything that was silent reports again."""
+    ended = msgspec.structs.replace(
+        episode,
+        ended_us=ended_us,
+        last_us=ended_us,
+        sequence=episode.sequence + 1,
+        last_offset=max(episode.last_offset, offset),
+    )
+    return Told(EventType.CLOSED, ended)

@@ -1,0 +1,108 @@
+"""The messages tfstream writes: anomaly events and scores, as in ``docs/messages.md``."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+import msgspec
+
+ANOMALY_SCHEMA = "tfstream.anomaly/1"
+SCORE_SCHEMA = "tfstream.score/1"
+_NAMESPACE = uuid.UUID("6f1b2f8e-5b0a-5f5e-9d55-3b4c0f2a7d11")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class EventKind(StrEnum):
+    """What an episode is about."""
+
+    PROCESS = "process"  # several sensors depart from normal together
+    INSTRUMENT = "instrument"  # one sensor departs while the others agree
+    SILENCE = "silence"  # an asset or a sensor stopped reporting
+
+
+class EventType(StrEnum):
+    """What happened to an episode."""
+
+    OPENED = "opened"
+    UPDATED = "updated"
+    CLOSED = "closed"
+
+
+class SensorShare(msgspec.Struct, frozen=True, kw_only=True):
+    """One sensor's part in an anomaly; values in the sensor's own units, None where not known."""
+
+    name: str
+    share: float
+    actual: float | None
+    expected: float | None
+
+
+class ModelReference(msgspec.Struct, frozen=True, kw_only=True):
+    version: int
+    sha256: str
+
+
+class SourceSpan(msgspec.Struct, frozen=True, kw_only=True):
+    """The offsets of the readings behind an event, both included."""
+
+    partition: int
+    first_offset: int
+    last_offset: int
+
+
+class AnomalyEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """One record of ``<topic>.anomalies``. Times are ISO 8601 UTC; ``sequence`` counts from 1 within an episode."""
+
+    schema: str = ANOMALY_SCHEMA
+    event: EventType
+    anomaly_id: str
+    sequence: int
+    topic: str
+    asset: str
+    started_at: str
+    ended_at: str | None
+    peak_at: str
+    score: float
+    threshold: float
+    expected_per_week: float
+    extrapolated: bool
+    kind: EventKind
+    sensors: tuple[SensorShare, ...]
+    model: ModelReference
+    source: SourceSpan
+
+
+class ScoreRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One record of ``<topic>.scores``: an asset's newest hop of rows, the last of them at ``ts``."""
+
+    schema: str = SCORE_SCHEMA
+    topic: str
+    asset: str
+    ts: str
+    score: float
+    threshold: float
+    model_version: int
+    masked: tuple[str, ...] = ()
+
+
+def anomaly_id(topic: str, asset: str, kind: EventKind, started_us: int) -> str:
+    """The same episode has the same id however often the log is read."""
+    family = "silence" if kind is EventKind.SILENCE else "score"
+    return str(uuid.uuid5(_NAMESPACE, f"{topic}\x1f{asset}\x1f{family}\x1f{started_us}"))
+
+
+def iso(time_us: int) -> str:
+    """Microseconds since 1970 as ISO 8601 UTC with a ``Z``, microseconds only where there are any."""
+    return (_EPOCH + timedelta(microseconds=time_us)).isoformat().replace("+00:00", "Z")
+
+
+def from_iso(text: str) -> int:
+    """The inverse of :func:`iso`."""
+    return (datetime.fromisoformat(text) - _EPOCH) // timedelta(microseconds=1)
+
+
+def rounded(value: float) -> float:
+    """Six significant digits: what a float32 computation can stand for."""
+    return float(f"{value:.6g}")

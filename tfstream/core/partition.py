@@ -1,0 +1,142 @@
+"""All assets of one partition: their tracks, the partition's clock, and who has fallen silent.
+
+The clock is the largest event time of any asset. Like everything here it is a function of the log, so two
+passes over the same offsets see the same windows and the same silences.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from tfstream.core.reading import Reading
+from tfstream.core.stream import StreamDefinition
+from tfstream.core.track import AssetTrack, TrackState, Window
+from tfstream.core.window import WindowShape
+
+
+class WindowReady(NamedTuple):
+    """A window to be scored."""
+
+    asset: str
+    window: Window
+
+
+class AssetSilent(NamedTuple):
+    """An asset sent nothing for the silence limit, by the clock of its partition."""
+
+    asset: str
+    since_us: int
+    offset: int  # the message of another asset that showed it
+
+
+class AssetReturned(NamedTuple):
+    """A silent asset reports again."""
+
+    asset: str
+    time_us: int
+    offset: int
+
+
+Finding = WindowReady | AssetSilent | AssetReturned
+
+
+class PartitionTracks:
+    """The tracks of one partition.
+
+    An asset silent for longer than ``silence_us`` is reported and its window forgotten, so that it does not
+    pin the offset from which the partition would be read again.
+    """
+
+    def __init__(self, definition: StreamDefinition, shape: WindowShape) -> None:
+        self._definition = definition
+        self._shape = shape
+        self.silence_us = silence_limit_us(definition, shape)
+        self.clock_us = -1
+        self.silent: set[str] = set()
+        self._tracks: dict[str, AssetTrack] = {}
+        self._deadlines: list[tuple[int, str]] = []
+
+    def __len__(self) -> int:
+        return len(self._tracks)
+
+    @property
+    def late(self) -> int:
+        """Readings that came after their row had closed."""
+        return sum(track.late for track in self._tracks.values())
+
+    def push(self, reading: Reading, offset: int) -> list[Finding]:
+        """One reading in; what it brings to light, in order."""
+        asset, time_us, values = reading
+        track = self._tracks.get(asset)
+        if track is None:
+            track = self._tracks[asset] = AssetTrack(self._definition, self._shape)
+            heapq.heappush(self._deadlines, (time_us + self.silence_us, asset))
+        found: list[Finding] = [
+            WindowReady(asset, window) for window in track.push(time_us, values, offset, self.clock_us)
+        ]
+        self.clock_us = max(self.clock_us, time_us)
+        if asset in self.silent and track.max_time_us + self.silence_us >= self.clock_us:
+            self.silent.discard(asset)
+            heapq.heappush(self._deadlines, (track.max_time_us + self.silence_us, asset))
+            found.insert(0, AssetReturned(asset, track.max_time_us, offset))
+        if self._deadlines and self._deadlines[0][0] < self.clock_us:
+            found.extend(self._new_silences(offset))
+        return found
+
+    def _new_silences(self, offset: int) -> Iterator[AssetSilent]:
+        """Deadlines are moved on only when they come up: most assets have reported since."""
+        while self._deadlines and self._deadlines[0][0] < self.clock_us:
+            _, asset = heapq.heappop(self._deadlines)
+            track = self._tracks[asset]
+            deadline = track.max_time_us + self.silence_us
+            if deadline >= self.clock_us:
+                heapq.heappush(self._deadlines, (deadline, asset))
+                continue
+            track.reset()
+            self.silent.add(asset)
+            yield AssetSilent(asset, track.max_time_us, offset)
+
+    def state(self, asset: str) -> TrackState:
+        return self._tracks[asset].state()
+
+    def rewind(self, position: int) -> int:
+        """The oldest offset that a live window or an open row still needs; ``position`` when none does."""
+        anchors = (track.anchor() for track in self._tracks.values())
+        return min((anchor.offset for anchor in anchors if anchor is not None), default=position)
+
+    def resume(self, states: dict[str, TrackState], clock_us: int, committed_offset: int) -> int:
+        """Take up stored states; returns the offset to read again from, with :meth:`rebuild`."""
+        for asset, state in states.items():
+            track = self._tracks[asset] = AssetTrack(self._definition, self._shape)
+            track.resume(state, committed_offset)
+        anchors = [state.anchor for state in states.values() if state.anchor is not None]
+        first = min(anchors, default=None)
+        self.clock_us = clock_us if first is None else first.clock_us
+        return committed_offset if first is None else first.offset
+
+    def rebuild(self, reading: Reading, offset: int) -> None:
+        """Read again a message that was dealt with before: fills windows, finds nothing."""
+        track = self._tracks.get(reading.asset)
+        if track is not None:
+            track.push(reading.time_us, reading.values, offset, self.clock_us)
+        self.clock_us = max(self.clock_us, reading.time_us)
+
+    def went_live(self, states: dict[str, TrackState], silent: set[str]) -> None:
+        """The rebuilding has reached the committed offset."""
+        self.silent = set(silent)
+        for asset, state in states.items():
+            self._tracks[asset].went_live(state)
+        self._deadlines = [
+            (track.max_time_us + self.silence_us, asset)
+            for asset, track in self._tracks.items()
+            if asset not in self.silent
+        ]
+        heapq.heapify(self._deadlines)
+
+
+def silence_limit_us(definition: StreamDefinition, shape: WindowShape) -> int:
+    """An asset is silent once a whole window, its filling and the lateness have gone by without it."""
+    rows = shape.rows + definition.staleness_rows
+    return rows * definition.interval_us + definition.lateness_us

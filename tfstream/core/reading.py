@@ -1,0 +1,35 @@
+"""One decoded message, or why it cannot be used."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values = NDArray[np.float32]
+Times = NDArray[np.int64]
+
+
+class Reading(NamedTuple):
+    """What one message says: an asset's sensors at one moment.
+
+    ``time_us`` is event time in microseconds since 1970 UTC; ``values`` has shape ``[sensors]`` in the
+    order of the stream definition, NaN where the message says nothing.
+    """
+
+    asset: str
+    time_us: int
+    values: Values
+
+
+class InvalidReading(Exception):
+    """A message that cannot be read; the text is the reason that goes to the dead letters."""
+
+
+class Series(NamedTuple):
+    """All readings of one asset over a span: ``times_us [rows]`` ascending, ``values [rows, sensors]``."""
+
+    asset: str
+    times_us: Times
+    values: Values

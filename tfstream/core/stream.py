@@ -1,0 +1,97 @@
+"""What a stream is: the topic, its sensors, and how its messages and its time are to be read."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+
+import msgspec
+
+from tfstream.errors import ConfigurationError
+
+MICROSECONDS = 1_000_000
+WEEK_US = 7 * 24 * 3600 * MICROSECONDS
+
+
+class Layout(StrEnum):
+    """How sensors stand in one message."""
+
+    FLAT = "flat"  # {"ts", "asset", "<sensor>": 1.2, …}
+    NESTED = "nested"  # {"ts", "asset", "values": {…} or […]}
+    LONG = "long"  # {"ts", "asset", "sensor", "value"}
+
+
+class Encoding(StrEnum):
+    """How one message is written."""
+
+    JSON = "json"
+    MSGPACK = "msgpack"
+
+
+class TimeUnit(StrEnum):
+    """How the time field is to be read; AUTO tells the units apart by magnitude."""
+
+    AUTO = "auto"
+    ISO = "iso"
+    SECONDS = "s"
+    MILLISECONDS = "ms"
+    MICROSECONDS = "us"
+    NANOSECONDS = "ns"
+    RECORD = "record"  # the Kafka record's own timestamp
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StreamDefinition:
+    """A sensor topic as tfstream reads it. All durations are in microseconds of event time."""
+
+    topic: str
+    sensors: tuple[str, ...]
+    interval_us: int
+    layout: Layout = Layout.FLAT
+    encoding: Encoding = Encoding.JSON
+    time_field: str = "ts"
+    time_unit: TimeUnit = TimeUnit.AUTO
+    asset_field: str = "asset"  # absent from a message: the record's key names the asset
+    lateness_us: int = 0  # how far behind the largest time seen a reading may arrive
+    max_staleness_us: int = 0  # 0: five intervals; how long a missing cell keeps its last value
+    max_ahead_us: int = 3600 * MICROSECONDS  # further ahead of the record's own time: dead letter
+    alarm_budget_per_week: float = 1.0  # false alarms an asset may raise in a week
+
+    def __post_init__(self) -> None:
+        if not self.topic:
+            raise ConfigurationError("a stream needs the name of its topic")
+        if not self.sensors:
+            raise ConfigurationError(f"stream {self.topic} has no sensors; name at least one")
+        if len(set(self.sensors)) != len(self.sensors):
+            raise ConfigurationError(f"stream {self.topic} names a sensor twice")
+        if self.interval_us <= 0:
+            raise ConfigurationError(f"stream {self.topic}: the sampling interval must be above zero")
+        if min(self.lateness_us, self.max_staleness_us, self.max_ahead_us) < 0:
+            raise ConfigurationError(f"stream {self.topic}: a duration cannot be negative")
+        if not self.alarm_budget_per_week > 0:
+            raise ConfigurationError(f"stream {self.topic}: the alarm budget must be above zero")
+
+    @property
+    def staleness_rows(self) -> int:
+        """Rows of the grid that a missing cell keeps its last value for."""
+        return self.max_staleness_us // self.interval_us if self.max_staleness_us else 5
+
+    @property
+    def rows_per_week(self) -> float:
+        return WEEK_US / self.interval_us
+
+    @property
+    def sensors_sha256(self) -> str:
+        """Identifies the sensor list, in order: a model fits exactly one."""
+        return hashlib.sha256("\n".join(self.sensors).encode()).hexdigest()
+
+    def with_sensors(self, sensors: tuple[str, ...]) -> StreamDefinition:
+        return replace(self, sensors=sensors)
+
+    def to_json(self) -> bytes:
+        return msgspec.json.encode(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: bytes | str) -> StreamDefinition:
+        return msgspec.json.decode(text, type=cls)

@@ -1,0 +1,83 @@
+"""Reading a message's time field into microseconds of event time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from tfstream.core.reading import InvalidReading
+from tfstream.core.stream import TimeUnit
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_YEAR_2200_US = 7_258_118_400_000_000
+_PER_UNIT = {
+    TimeUnit.SECONDS: 1e6,
+    TimeUnit.MILLISECONDS: 1e3,
+    TimeUnit.MICROSECONDS: 1.0,
+    TimeUnit.NANOSECONDS: 1e-3,
+}
+
+RawTime = str | int | float | None
+
+
+def time_reader(unit: TimeUnit) -> Callable[[RawTime], int]:
+    """How one stream's time field becomes microseconds; the reader raises InvalidReading only."""
+    if unit in (TimeUnit.AUTO, TimeUnit.RECORD):
+        return read_auto
+    if unit is TimeUnit.ISO:
+        return _read_iso_only
+    scale = _PER_UNIT[unit]
+    return lambda raw: _from_number(raw, scale)
+
+
+def read_auto(raw: RawTime) -> int:
+    """ISO 8601 text, or a number whose magnitude tells s, ms, µs and ns apart (good from 1973 to 5138)."""
+    if isinstance(raw, str):
+        return _read_text(raw)
+    if raw is None:
+        raise InvalidReading("the message has no time")
+    size = abs(raw)
+    if size < 1e11:
+        return _from_number(raw, 1e6)
+    if size < 1e14:
+        return _from_number(raw, 1e3)
+    return _from_number(raw, 1.0 if size < 1e17 else 1e-3)
+
+
+def _read_text(text: str) -> int:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return _read_numeric_text(text)
+    if moment.tzinfo is None:  # a time without a zone is taken as UTC
+        moment = moment.replace(tzinfo=UTC)
+    return _checked((moment - _EPOCH) // _MICROSECOND)
+
+
+def _read_numeric_text(text: str) -> int:
+    try:
+        return read_auto(float(text))
+    except ValueError:
+        raise InvalidReading(f"the time {text[:40]!r} is neither ISO 8601 nor a number") from None
+
+
+def _read_iso_only(raw: RawTime) -> int:
+    if not isinstance(raw, str):
+        raise InvalidReading(f"the time {raw!r} is not ISO 8601 text")
+    return _read_text(raw)
+
+
+def _from_number(raw: RawTime, microseconds: float) -> int:
+    if isinstance(raw, int) and microseconds >= 1:  # integers stay exact
+        return _checked(raw * int(microseconds))
+    try:
+        return _checked(round(float(raw) * microseconds))  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidReading(f"the time {raw!r} is not a number") from None
+
+
+def _checked(time_us: int) -> int:
+    if not 0 <= time_us < _YEAR_2200_US:
+        raise InvalidReading("the time is not between the years 1970 and 2200")
+    return time_us

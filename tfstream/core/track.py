@@ -1,0 +1,136 @@
+"""One asset's way from readings to windows, and what must be kept to take it up again elsewhere."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import NamedTuple
+
+import msgspec
+
+from tfstream.core.grid import Anchor, Grid
+from tfstream.core.reading import Values
+from tfstream.core.stream import StreamDefinition
+from tfstream.core.window import WindowBuffer, WindowShape, needed_from
+
+
+class Window(NamedTuple):
+    """``values [rows, sensors]`` ending with row ``end_index``, and the offsets of its newest hop."""
+
+    end_index: int
+    values: Values
+    first_offset: int
+    last_offset: int
+
+
+class _Kept(NamedTuple):
+    """Where a closed row came from."""
+
+    index: int
+    anchor: Anchor
+    last_offset: int
+
+
+class TrackState(msgspec.Struct, frozen=True, kw_only=True):
+    """What the state topic keeps of an asset's track: the windows themselves are read again from the log."""
+
+    max_time_us: int
+    next_index: int
+    started: bool
+    late: int
+    anchor: Anchor | None  # read again from here; None: from the committed offset
+
+
+class AssetTrack:
+    """Grid and windows of one asset in one partition."""
+
+    __slots__ = ("_grid", "_kept", "_replay_from", "_shape", "_staleness", "_window")
+
+    def __init__(self, definition: StreamDefinition, shape: WindowShape) -> None:
+        self._shape = shape
+        self._staleness = definition.staleness_rows
+        self._grid = Grid(
+            interval_us=definition.interval_us,
+            lateness_us=definition.lateness_us,
+            gap_rows=shape.rows + self._staleness,
+        )
+        self._window = WindowBuffer(shape, len(definition.sensors), self._staleness)
+        self._kept: deque[_Kept] = deque()  # the closed rows that the next window depends on
+        self._replay_from = -1
+
+    @property
+    def max_time_us(self) -> int:
+        return self._grid.max_time_us
+
+    @property
+    def late(self) -> int:
+        return self._grid.late
+
+    def push(self, time_us: int, values: Values, offset: int, clock_us: int) -> list[Window]:
+        """One reading in, the windows it completes out."""
+        if offset < self._replay_from:  # while restoring: the stored state already knows this message
+            return []
+        windows = []
+        for row in self._grid.push(time_us, values, offset, clock_us):
+            window = self._window.push(row.index, row.values)
+            if row.anchor is not None:
+                self._kept.append(_Kept(row.index, row.anchor, row.last_offset))
+            if window is not None:
+                windows.append(self._window_of(row.index, window))
+        self._forget_old_rows()
+        return windows
+
+    def reset(self) -> None:
+        """Forget the window: the asset was silent for too long for its rows to belong together."""
+        self._grid.reset()
+        self._window.clear()
+        self._kept.clear()
+
+    def state(self) -> TrackState:
+        grid = self._grid
+        return TrackState(
+            max_time_us=grid.max_time_us,
+            next_index=grid.next_index,
+            started=grid.started,
+            late=grid.late,
+            anchor=self.anchor(),
+        )
+
+    def anchor(self) -> Anchor | None:
+        """The earliest message that this track must read again to rebuild its open rows and its window."""
+        anchors = [row.anchor for row in self._kept]
+        pending = self._grid.pending_anchor()
+        if pending is not None:
+            anchors.append(pending)
+        return min(anchors, default=None)
+
+    def resume(self, state: TrackState, committed_offset: int) -> None:
+        """Get ready to read again from the anchor of ``state``, or from the committed offset without one."""
+        anchor = state.anchor
+        self.reset()
+        self._grid.late = state.late if anchor is None else 0
+        if anchor is None:
+            self._replay_from = committed_offset
+            self._grid.resume(
+                max_time_us=state.max_time_us, next_index=state.next_index, started=state.started
+            )
+        else:
+            self._replay_from = anchor.offset
+            self._grid.resume(
+                max_time_us=anchor.max_time_us, next_index=anchor.next_index, started=anchor.started
+            )
+
+    def went_live(self, state: TrackState) -> None:
+        """The rebuilding has reached the committed offset: counters go on from the stored ones."""
+        self._grid.late = state.late
+
+    def _window_of(self, end_index: int, values: Values) -> Window:
+        start = end_index + 1 - self._shape.hop
+        newest = [row for row in self._kept if row.index >= start]
+        first = min((row.anchor.offset for row in newest), default=-1)
+        return Window(end_index, values, first, max((row.last_offset for row in newest), default=-1))
+
+    def _forget_old_rows(self) -> None:
+        oldest = needed_from(self._grid.next_index, self._shape, self._staleness)
+        kept = self._kept
+        while kept and kept[0].index < oldest:
+            kept.popleft()

@@ -1,0 +1,92 @@
+"""The newest rows of one asset, with missing cells filled, cut into windows at every hop."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfstream.core.reading import Values
+
+
+class WindowShape(NamedTuple):
+    """``rows`` in a window; a new one every ``hop`` rows."""
+
+    rows: int
+    hop: int
+
+
+class WindowBuffer:
+    """A doubled ring of rows, so that a window is always one contiguous copy.
+
+    A missing cell carries the last value for at most ``staleness`` rows and is NaN afterwards. Windows end
+    where ``(index + 1)`` is a multiple of the hop, so that they do not depend on where reading began.
+    """
+
+    __slots__ = ("_age", "_last", "_ring", "_shape", "_staleness", "filled", "next_index")
+
+    def __init__(self, shape: WindowShape, sensors: int, staleness: int) -> None:
+        self._shape = shape
+        self._staleness = staleness
+        self._ring: NDArray[np.float32] = np.empty((2 * shape.rows, sensors), dtype=np.float32)
+        self._last: NDArray[np.float32] = np.full(sensors, np.nan, dtype=np.float32)
+        self._age: NDArray[np.int32] = np.zeros(sensors, dtype=np.int32)
+        self.filled = 0
+        self.next_index = 0
+
+    def clear(self) -> None:
+        self._last[:] = np.nan
+        self.filled = 0
+
+    def push(self, index: int, values: Values | None) -> Values | None:
+        """Add row ``index``; returns a window ``[rows, sensors]`` when this row completes one."""
+        if index != self.next_index:
+            self.clear()
+        slot = index % self._shape.rows
+        row = self._fill(values)
+        self._ring[slot] = self._ring[slot + self._shape.rows] = row
+        self.filled += 1
+        self.next_index = index + 1
+        if self.filled < self._shape.rows or (index + 1) % self._shape.hop:
+            return None
+        return self._ring[slot + 1 : slot + 1 + self._shape.rows].copy()
+
+    def _fill(self, values: Values | None) -> Values:
+        if values is None:
+            self._age += 1
+        else:
+            missing = np.isnan(values)
+            if not missing.any():
+                self._last[:] = values
+                self._age[:] = 0
+                return values
+            self._age += 1
+            self._age[~missing] = 0
+            np.copyto(self._last, values, where=~missing)
+        return np.where(self._age <= self._staleness, self._last, np.float32(np.nan))
+
+
+def needed_from(next_index: int, shape: WindowShape, staleness: int) -> int:
+    """The oldest row that the next window after ``next_index`` still depends on, through filling too."""
+    end = next_index + (-(next_index + 1)) % shape.hop  # the row that completes the next window
+    return end + 1 - shape.rows - staleness
+
+
+def align(
+    times_us: NDArray[np.int64], values: NDArray[np.float32], *, interval_us: int, staleness: int
+) -> tuple[int, Values]:
+    """A whole series on the grid at once, for training: ``(first row, values [rows, sensors])``.
+
+    Cells are filled as :class:`WindowBuffer` fills them; ``times_us`` must be ascending.
+    """
+    indices = times_us // interval_us
+    first = int(indices[0])
+    slots = (indices - first).astype(np.int64)
+    grid = np.full((int(slots[-1]) + 1, values.shape[1]), np.nan, dtype=np.float32)
+    rows, columns = np.nonzero(np.isfinite(values))
+    grid[slots[rows], columns] = values[rows, columns]  # ascending: the later reading of a row wins
+    source = np.where(np.isnan(grid), -1, np.arange(len(grid))[:, None])
+    np.maximum.accumulate(source, axis=0, out=source)
+    fresh = (source >= 0) & (np.arange(len(grid))[:, None] - source <= staleness)
+    return first, np.where(fresh, np.take_along_axis(grid, np.maximum(source, 0), axis=0), np.float32(np.nan))

@@ -1,0 +1,1 @@
+"""Kafka: consuming, the one transaction, the state topic."""

@@ -1,0 +1,35 @@
+"""What goes in and out of Kafka, as plain values."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+class Record(NamedTuple):
+    """A consumed message. ``time_ms`` is the record's own timestamp, None where it has none."""
+
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    time_ms: int | None
+
+
+class Output(NamedTuple):
+    """A message to be produced; without a partition the key decides, as Java clients would."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+    partition: int | None = None
+
+
+class Position(NamedTuple):
+    """A partition's committed state: ``offset`` is always the *next* one to be read."""
+
+    partition: int
+    offset: int
+    metadata: str

@@ -1,0 +1,209 @@
+"""A consumer-group member that hands out records and tells which partitions come and go."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Protocol, TypeVar
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from tfstream.errors import ServiceUnavailable, TfstreamError
+from tfstream.streaming.client import Properties, new_consumer
+from tfstream.streaming.records import Position, Record
+
+_log = logging.getLogger("tfstream.kafka")
+_TIMESTAMP_NONE = 0
+_TIMEOUT_S = 30.0
+Result = TypeVar("Result")
+
+
+class Assignee(Protocol):
+    """Who works on the partitions. Both calls come from inside :meth:`Source.poll`."""
+
+    def assigned(self, partitions: Sequence[int]) -> dict[int, int]:
+        """New partitions: the offset to start each one from."""
+
+    def revoked(self, partitions: Sequence[int]) -> None:
+        """Partitions that are gone: drop what is held for them. The next owner reads from the last commit."""
+
+
+class Source:
+    """One topic, consumed as a member of a group.
+
+    Nothing is committed here. A revoked partition's uncommitted work is dropped, never committed from within
+    the rebalance: its next owner does it again from the last commit, which is the one path that also serves
+    a crash.
+    """
+
+    def __init__(
+        self, properties: Properties, topic: str, group: str, assignee: Assignee, *, start: str = "earliest"
+    ) -> None:
+        self.topic = topic
+        self.at_end: dict[int, int] = {}  # partitions read up to their end, and where that was
+        self.owned: set[int] = set()
+        self._assignee = assignee
+        self._properties = properties
+        self._consumer = new_consumer(properties, group, **{"auto.offset.reset": start})
+        self._paused = False
+
+    def __enter__(self) -> Source:
+        self._consumer.subscribe(
+            [self.topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._consumer.close()
+
+    def poll(self, *, most: int, timeout_s: float) -> list[Record]:
+        """What has come, at most ``most`` records; an empty list after the timeout."""
+        records = []
+        for message in self._consumer.consume(most, timeout=timeout_s):
+            if message.error() is not None:
+                self._on_message_error(message)
+                continue
+            partition = _partition(message)
+            self.at_end.pop(partition, None)
+            if partition in self.owned:
+                records.append(_record(message))
+        return records
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether every partition of a (non-empty) assignment has been read to its present end."""
+        return bool(self.owned) and self.owned <= self.at_end.keys()
+
+    def caught_up(self) -> bool:
+        """Whether every partition has been read to the end that the broker names now, markers included."""
+        return self.exhausted and all(
+            self.at_end[partition] >= self.bounds(partition)[1] for partition in self.owned
+        )
+
+    def group_metadata(self) -> object:
+        return self._consumer.consumer_group_metadata()
+
+    def committed(self, partitions: Sequence[int]) -> dict[int, Position | None]:
+        """The group's committed positions; None for a partition that has none."""
+        wanted = [TopicPartition(self.topic, partition) for partition in partitions]
+        found = _retried(lambda: self._consumer.committed(wanted, timeout=_TIMEOUT_S), self._properties)
+        return {
+            entry.partition: Position(entry.partition, entry.offset, entry.metadata or "")
+            if entry.offset >= 0
+            else None
+            for entry in found
+        }
+
+    def bounds(self, partition: int) -> tuple[int, int]:
+        """The partition's first offset that is still stored, and its end."""
+        entry = TopicPartition(self.topic, partition)
+        low, high = _retried(
+            lambda: self._consumer.get_watermark_offsets(entry, timeout=_TIMEOUT_S), self._properties
+        )
+        return low, high
+
+    def seek(self, offsets: dict[int, int]) -> None:
+        """Read owned partitions again from the given offsets."""
+        for partition, offset in offsets.items():
+            self._consumer.seek(TopicPartition(self.topic, partition, offset))
+            self.at_end.pop(partition, None)
+
+    def pause(self) -> None:
+        """Fetch nothing, yet stay in the group: an output is down."""
+        self._paused = True
+        self._consumer.pause([TopicPartition(self.topic, partition) for partition in self.owned])
+
+    def resume(self) -> None:
+        self._paused = False
+        self._consumer.resume([TopicPartition(self.topic, partition) for partition in self.owned])
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        numbers = sorted(entry.partition for entry in partitions)
+        starts = self._assignee.assigned(numbers) if numbers else {}
+        self.owned.update(numbers)
+        self._forget_ends(numbers)
+        entries = [TopicPartition(self.topic, partition, offset) for partition, offset in starts.items()]
+        consumer.incremental_assign(entries)
+        if self._paused and entries:
+            consumer.pause(entries)
+        if numbers:
+            _log.info("%s: assigned partitions %s", self.topic, numbers)
+
+    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._drop(partitions)
+        consumer.incremental_unassign(partitions)
+
+    def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        _log.warning(
+            "%s: lost partitions %s; what was not committed is done again", self.topic, _numbers(partitions)
+        )
+        self._drop(partitions)
+        consumer.incremental_unassign(partitions)
+
+    def _drop(self, partitions: list[TopicPartition]) -> None:
+        numbers = _numbers(partitions)
+        self.owned.difference_update(numbers)
+        self._forget_ends(numbers)
+        self._assignee.revoked(numbers)
+
+    def _forget_ends(self, partitions: Sequence[int]) -> None:
+        for partition in partitions:
+            self.at_end.pop(partition, None)
+
+    def _on_message_error(self, message: Message) -> None:
+        error = message.error()
+        if error is None:
+            return
+        if error.code() == KafkaError._PARTITION_EOF:
+            self.at_end[_partition(message)] = message.offset() or 0
+        elif error.fatal():
+            raise TfstreamError(f"consuming {self.topic} failed for good: {error.str()}")
+        elif error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED):
+            raise TfstreamError(
+                f"reading {self.topic} is not allowed: {error.str()}; grant READ on topic and group"
+            )
+        else:
+            _log.warning("consuming %s: %s", self.topic, error.str())
+
+
+def _retried(call: Callable[[], Result], properties: Properties) -> Result:
+    """A request that the broker may not answer at once, for instance while a transaction is being finished."""
+    deadline = time.monotonic() + _TIMEOUT_S
+    while True:
+        try:
+            return call()
+        except KafkaException as error:
+            if time.monotonic() > deadline:
+                raise ServiceUnavailable(
+                    f"Kafka at {properties.get('bootstrap.servers')} does not answer: {error.args[0].str()}"
+                ) from None
+            _log.debug("asking again: %s", error)
+            time.sleep(0.2)
+
+
+def _numbers(partitions: Sequence[TopicPartition]) -> list[int]:
+    return sorted(entry.partition for entry in partitions)
+
+
+def _partition(message: Message) -> int:
+    partition = message.partition()
+    assert partition is not None
+    return partition
+
+
+def _record(message: Message) -> Record:
+    kind, time_ms = message.timestamp()
+    offset = message.offset()
+    assert offset is not None
+    key, value = message.key(), message.value()
+    return Record(
+        _partition(message),
+        offset,
+        key.encode() if isinstance(key, str) else key,
+        value.encode() if isinstance(value, str) else value,
+        None if kind == _TIMESTAMP_NONE else time_ms,
+    )

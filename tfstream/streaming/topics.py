@@ -1,0 +1,97 @@
+"""The topics beside a sensor topic: their names, partitions and retention."""
+
+from __future__ import annotations
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from tfstream.errors import ConfigurationError, TfstreamError
+from tfstream.streaming.client import Properties, new_admin, unreachable
+
+_TIMEOUT_S = 15.0
+
+
+def anomalies_topic(topic: str) -> str:
+    return f"{topic}.anomalies"
+
+
+def scores_topic(topic: str) -> str:
+    return f"{topic}.scores"
+
+
+def state_topic(topic: str) -> str:
+    return f"{topic}.state"
+
+
+def dead_letters_topic(topic: str) -> str:
+    return f"{topic}.dead-letters"
+
+
+def partition_count(properties: Properties, topic: str) -> int | None:
+    """How many partitions a topic has; None when it does not exist."""
+    return _partition_count(new_admin(properties), properties, topic)
+
+
+def require_topic(properties: Properties, topic: str) -> int:
+    """The topic's partitions.
+
+    :raises ConfigurationError: when there is no such topic.
+    """
+    count = partition_count(properties, topic)
+    if count is None:
+        raise ConfigurationError(
+            f"topic {topic} does not exist on {properties['bootstrap.servers']}; create it or check the name"
+        )
+    return count
+
+
+def ensure_output_topics(properties: Properties, topic: str) -> int:
+    """Create what is missing of the topics that scoring writes; returns the partitions of the source.
+
+    The state topic must have the source's partitions, one for one: a partition's state travels with it.
+    """
+    count = require_topic(properties, topic)
+    week_ms = str(7 * 24 * 3600 * 1000)
+    ensure_topic(
+        properties, state_topic(topic), count, {"cleanup.policy": "compact", "segment.ms": "3600000"}
+    )
+    ensure_topic(properties, anomalies_topic(topic), count, {"retention.ms": "-1"})
+    ensure_topic(properties, scores_topic(topic), count, {"retention.ms": week_ms})
+    ensure_topic(properties, dead_letters_topic(topic), count, {"retention.ms": str(4 * int(week_ms))})
+    found = partition_count(properties, state_topic(topic))
+    if found != count:
+        raise ConfigurationError(
+            f"topic {topic} has {count} partitions and {state_topic(topic)} has {found}; they must be equal: "
+            f"add partitions to {state_topic(topic)} or delete it to start from a fresh state"
+        )
+    return count
+
+
+def ensure_topic(
+    properties: Properties, topic: str, partitions: int, config: dict[str, str] | None = None
+) -> bool:
+    """Create a topic unless it exists, with the broker's own replication; True when it was made."""
+    admin = new_admin(properties)
+    if _partition_count(admin, properties, topic) is not None:
+        return False
+    made = NewTopic(topic, num_partitions=partitions, replication_factor=-1, config=config or {})
+    try:
+        admin.create_topics([made], operation_timeout=_TIMEOUT_S)[topic].result(_TIMEOUT_S)
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
+            return False
+        raise TfstreamError(
+            f"topic {topic} cannot be created ({error.args[0].str()}); create it with {partitions} partitions"
+        ) from None
+    return True
+
+
+def _partition_count(admin: AdminClient, properties: Properties, topic: str) -> int | None:
+    try:
+        found = admin.list_topics(topic, timeout=_TIMEOUT_S).topics[topic]
+    except KafkaException as error:
+        raise unreachable(properties, error) from None
+    if found.error is not None:
+        return None
+    return len(found.partitions)

@@ -1,0 +1,173 @@
+"""Puts the parts of a running command together: settings, services, stream, model, threads, signals."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+
+from tfstream.app import champion as champions
+from tfstream.app.recorder import Recorder
+from tfstream.app.scorer import Progress, Scorer, ScorerOptions
+from tfstream.app.sink import Sink
+from tfstream.config import Settings
+from tfstream.storage import streams
+from tfstream.storage.database import Database
+from tfstream.storage.streams import StreamRecord
+from tfstream.streaming.client import describe_cluster
+from tfstream.streaming.topics import ensure_output_topics, require_topic
+
+_log = logging.getLogger("tfstream")
+
+Stop = Callable[[], bool]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScoreRequest:
+    """What ``tfstream score`` was asked to do."""
+
+    topic: str
+    slot: str | None = (
+        None  # names the process for Kafka: the same after a restart, another for every process
+    )
+    group: str | None = None
+    commit_interval_s: float = 1.0
+    start: str = "earliest"
+    until_end: bool = False
+    write_scores: bool = True
+    with_sink: bool = True
+
+
+def open_database(settings: Settings) -> Database:
+    """The configured database, reachable and migrated.
+
+    :raises ConfigurationError: when none is configured, or its schema is not the current one.
+    :raises ServiceUnavailable: when it does not answer.
+    """
+    database = Database(settings.require_database())
+    database.require_migrated()
+    return database
+
+
+def find_stream(database: Database, topic: str) -> StreamRecord:
+    """:raises ConfigurationError: when nobody has defined the stream."""
+    with database.begin() as connection:
+        return streams.get(connection, topic)
+
+
+def record(settings: Settings, topic: str, stop: Stop, *, until_end: bool = False) -> Recorder:
+    """Record a topic until told to stop; returns the recorder with its counts."""
+    properties = settings.require_kafka()
+    database = open_database(settings)
+    stream = find_stream(database, topic)
+    describe_cluster(properties)
+    require_topic(properties, topic)
+    recorder = Recorder(properties, database, stream)
+    recorder.run(stop, until_end=until_end)
+    return recorder
+
+
+def score(settings: Settings, request: ScoreRequest, stop: Stop) -> Progress:
+    """Score a topic, with the sink beside it in a thread, until told to stop."""
+    properties = settings.require_kafka()
+    database = open_database(settings)
+    stream = find_stream(database, request.topic)
+    describe_cluster(properties)
+    ensure_output_topics(properties, request.topic)
+    champion = champions.wait(database, stream, stop)
+    if champion is None:
+        return Progress()
+    options = ScorerOptions(
+        group=request.group or f"tfstream.score.{request.topic}",
+        transactional_id=f"tfstream.{request.topic}.{request.slot or socket.gethostname()}",
+        commit_interval_s=request.commit_interval_s,
+        start=request.start,
+        until_end=request.until_end,
+        write_scores=request.write_scores,
+    )
+    successor = champions.Successor(database, stream)
+    scorer = Scorer(properties, stream.definition, champion, options, successor)
+    _log.info("scoring %s with model version %d", request.topic, champion.version)
+    if not request.with_sink:
+        scorer.run(stop)
+        return scorer.progress
+    with _sink_thread(Sink(properties, database, stream), drain=request.until_end) as sink:
+        scorer.run(lambda: stop() or sink.failed)
+    if sink.error is not None:
+        raise sink.error
+    return scorer.progress
+
+
+def sink(settings: Settings, topic: str, stop: Stop, *, until_end: bool = False) -> None:
+    """The sink alone, for scorers that run without one."""
+    properties = settings.require_kafka()
+    database = open_database(settings)
+    stream = find_stream(database, topic)
+    ensure_output_topics(properties, topic)
+    Sink(properties, database, stream).run(stop, until_end=lambda: until_end)
+
+
+class _SinkThread:
+    """The sink beside a scorer. With ``drain`` it ends only when everything that was written is in the database."""
+
+    def __init__(self, sink: Sink, *, drain: bool) -> None:
+        self.error: BaseException | None = None
+        self._sink = sink
+        self._drain = drain
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sink", daemon=True)
+
+    @property
+    def failed(self) -> bool:
+        return self.error is not None
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def end(self) -> None:
+        self._ending.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        ending = self._ending.is_set
+        try:
+            if self._drain:
+                self._sink.run(lambda: False, until_end=ending)
+            else:
+                self._sink.run(ending)
+        except BaseException as error:  # told by the scorer's thread, which ends because of it
+            self.error = error
+
+
+@contextmanager
+def _sink_thread(sink: Sink, *, drain: bool) -> Iterator[_SinkThread]:
+    thread = _SinkThread(sink, drain=drain)
+    thread.start()
+    try:
+        yield thread
+    finally:
+        thread.end()
+
+
+@contextmanager
+def until_signalled() -> Iterator[Stop]:
+    """A ``stop`` that turns true at the first Ctrl-C or SIGTERM; a second one ends the process at once."""
+    asked = threading.Event()
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        _log.info("stopping: finishing what is in hand (once more to end at once)")
+        asked.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked.is_set
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
