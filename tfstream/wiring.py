@@ -113,7 +113,7 @@ def sink(settings: Settings, topic: str, stop: Stop, *, until_end: bool = False)
 
 
 class _SinkThread:
-    """The sink beside a scorer. With ``drain`` it ends only when everything that was written is in the database."""
+    """The sink beside a scorer; with ``drain`` it ends only when all that was written is in the database."""
 
     def __init__(self, sink: Sink, *, drain: bool) -> None:
         self.error: BaseException | None = None

@@ -31,8 +31,9 @@ def load(row: ModelRow, definition: StreamDefinition) -> Champion:
     _check_fits(detector.definition_sensors, definition, row.version)
     if detector.interval_us != definition.interval_us:
         raise ConfigurationError(
-            f"model version {row.version} was trained at an interval of {detector.interval_us / 1e6:g} s and stream "
-            f"{definition.topic} has {definition.interval_us / 1e6:g} s; run `tfstream train --topic {definition.topic}`"
+            f"model version {row.version} was trained at an interval of {detector.interval_us / 1e6:g} s and "
+            f"stream {definition.topic} has {definition.interval_us / 1e6:g} s; "
+            f"run `tfstream train --topic {definition.topic}`"
         )
     return Champion(detector, row.version, row.sha256)
 
@@ -59,7 +60,7 @@ def wait(database: Database, stream: StreamRecord, stop: Callable[[], bool]) -> 
 class Successor:
     """Asks now and then whether another version became the champion.
 
-    A database that is down or a model that does not fit leaves the present champion in charge: scoring goes on.
+    With a database that is down or a model that does not fit, the present champion goes on scoring.
     """
 
     def __init__(self, database: Database, stream: StreamRecord) -> None:

@@ -57,7 +57,7 @@ class Judge:
         return bool((~np.isnan(window.values[-self._hop :]).all(axis=0) & self._live).any())
 
     def _memory(self, lane: Lane, asset: str) -> AssetMemory:
-        """The asset's memory under the present model; another model's terms and baseline mean nothing here."""
+        """The asset's memory under the present model; another model's numbers mean nothing here."""
         memory = lane.memories.get(asset)
         if memory is not None and memory.model_version == self.champion.version:
             return memory
@@ -125,7 +125,7 @@ class Judge:
         return following
 
     def _missing(self, window: Window) -> tuple[str, ...]:
-        """Sensors that the model knows alive and that said nothing in the newest hop, beyond their filling."""
+        """Sensors that the model knows alive and that said nothing in the newest hop, fillings apart."""
         missing = np.isnan(window.values[-self._hop :]).all(axis=0) & self._live
         return tuple(self._definition.sensors[i] for i in np.flatnonzero(missing))
 

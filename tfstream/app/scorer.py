@@ -86,7 +86,7 @@ class Scorer:
         self._source = Source(properties, definition.topic, options.group, self, start=options.start)
 
     def run(self, stop: Callable[[], bool]) -> None:
-        """Until ``stop`` says so, or the topic's end with ``until_end``; commits what it holds before it returns."""
+        """Until ``stop`` says so, or with ``until_end`` the topic's end; commits what it holds at last."""
         self._writer.start()
         due = time.monotonic() + self._options.commit_interval_s
         with self._source as source:
@@ -142,7 +142,7 @@ class Scorer:
             self._lanes.pop(partition, None)
 
     def _tables(self, committed: dict[int, Position | None]) -> dict[int, Table]:
-        """State as of the committed offsets: the state of the last commit may take a moment to be readable."""
+        """State as of the committed offsets; that of the last commit may take a moment to be readable."""
         deadline = time.monotonic() + _STATE_WAIT_S
         topic = state_topic(self._definition.topic)
         tables = read_tables(self._properties, topic, sorted(committed))
@@ -167,7 +167,7 @@ class Scorer:
         low, _ = self._source.bounds(partition)
         if head is None or head.offset != position.offset:
             _log.warning(
-                "partition %d: the group stands at offset %d, its stored state at %s; going on with fresh windows",
+                "partition %d: the group stands at offset %d, its state at %s; going on with fresh windows",
                 partition,
                 position.offset,
                 head.offset if head else "none",

@@ -1,7 +1,7 @@
 """The sink: anomaly events and scores from their topics into Postgres, each exactly once.
 
-It runs as a thread of ``tfstream score`` or alone as ``tfstream sink``; either way it reads what was committed
-to Kafka, so that the tables say what the topics say.
+It runs as a thread of ``tfstream score`` or alone as ``tfstream sink``; either way it reads what was
+committed to Kafka, so that the tables say what the topics say.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Sink:
 
 
 def _decode(records: Sequence[Record], kind: type[_Message]) -> list[_Message]:
-    """Our own messages back from their topic. Somebody else's are named and passed over: they stay in the topic."""
+    """Our own messages back from their topic; somebody else's are named in the log and passed over."""
     messages = []
     for record in records:
         try:

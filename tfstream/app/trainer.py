@@ -34,7 +34,7 @@ def schedule(expression: str, start: datetime) -> Iterator[datetime]:
         return iter(CronSim(expression, start))
     except CronSimError as error:
         raise ConfigurationError(
-            f"the schedule {expression!r} is no cron expression ({error}); for example '0 2 * * *' is 02:00 daily"
+            f"the schedule {expression!r} is no cron expression ({error}); '0 2 * * *' is 02:00 daily"
         ) from None
 
 

@@ -26,7 +26,8 @@ def run_workers(commands: Sequence[Sequence[str]], stop: Callable[[], bool]) -> 
             failed = next((worker for worker in workers if worker.poll() not in (None, 0)), None)
             if failed is not None:
                 raise TfstreamError(
-                    f"worker {workers.index(failed)} ended with exit code {failed.returncode}; its last lines say why"
+                    f"worker {workers.index(failed)} ended with exit code {failed.returncode}; "
+                    f"its last lines say why"
                 )
             if stop():
                 return

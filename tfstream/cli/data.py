@@ -33,7 +33,7 @@ def inspect(
     save: Annotated[bool, typer.Option("--save", help="Store the definition that it would make.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Sample a topic: format, sensors, assets, interval, problems, and the stream definition it would make."""
+    """Sample a topic: format, sensors, assets, interval, problems, and the definition they would make."""
     settings = config.load()
     found = inspections.inspect(settings.require_kafka(), topic)
     if as_json:

@@ -52,9 +52,18 @@ def add(
 ) -> None:
     """Define a stream. What is not given is found by looking at the topic."""
     changes = _changes(
-        sensors, interval, lateness, max_staleness, max_ahead, alarm_budget, layout, encoding, time_field, time_unit,
-        asset_field,
-    )  # fmt: skip
+        sensors=sensors,
+        interval_us=interval,
+        lateness_us=lateness,
+        max_staleness_us=max_staleness,
+        max_ahead_us=max_ahead,
+        alarm_budget_per_week=alarm_budget,
+        layout=layout,
+        encoding=encoding,
+        time_field=time_field,
+        time_unit=time_unit,
+        asset_field=asset_field,
+    )
     if "sensors" in changes and "interval_us" in changes:
         definition = StreamDefinition(topic=topic, **changes)
     else:
@@ -88,9 +97,18 @@ def set_(
 ) -> None:
     """Change a stream. New sensors go to the end of the list; running processes take it up when restarted."""
     changes = _changes(
-        sensors, interval, lateness, max_staleness, max_ahead, alarm_budget, layout, encoding, time_field, time_unit,
-        asset_field,
-    )  # fmt: skip
+        sensors=sensors,
+        interval_us=interval,
+        lateness_us=lateness,
+        max_staleness_us=max_staleness,
+        max_ahead_us=max_ahead,
+        alarm_budget_per_week=alarm_budget,
+        layout=layout,
+        encoding=encoding,
+        time_field=time_field,
+        time_unit=time_unit,
+        asset_field=asset_field,
+    )
     database = open_database(config.load())
     stream = find_stream(database, topic)
     before = stream.definition.sensors
@@ -160,31 +178,12 @@ def _looked_at(topic: str) -> StreamDefinition:
     return found.definition
 
 
-def _changes(
-    sensors: str | None,
-    interval: str | None,
-    lateness: str | None,
-    max_staleness: str | None,
-    max_ahead: str | None,
-    alarm_budget: float | None,
-    layout: Layout | None,
-    encoding: Encoding | None,
-    time_field: str | None,
-    time_unit: TimeUnit | None,
-    asset_field: str | None,
-) -> dict[str, Any]:
-    """The given options as fields of a definition."""
-    given: dict[str, Any] = {
-        "sensors": tuple(name.strip() for name in sensors.split(",")) if sensors else None,
-        "interval_us": duration_us(interval) if interval else None,
-        "lateness_us": duration_us(lateness) if lateness else None,
-        "max_staleness_us": duration_us(max_staleness) if max_staleness else None,
-        "max_ahead_us": duration_us(max_ahead) if max_ahead else None,
-        "alarm_budget_per_week": alarm_budget,
-        "layout": layout,
-        "encoding": encoding,
-        "time_field": time_field,
-        "time_unit": time_unit,
-        "asset_field": asset_field,
-    }
-    return {name: value for name, value in given.items() if value is not None}
+def _changes(**given: Any) -> dict[str, Any]:
+    """The options that were given, as fields of a definition."""
+    changes = {name: value for name, value in given.items() if value is not None}
+    for name, value in changes.items():
+        if name.endswith("_us"):
+            changes[name] = duration_us(value)
+    if "sensors" in changes:
+        changes["sensors"] = tuple(name.strip() for name in changes["sensors"].split(","))
+    return changes

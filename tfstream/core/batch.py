@@ -11,7 +11,7 @@ from tfstream.core.reading import Reading, Times, Values
 
 
 class ReadingBatch(NamedTuple):
-    """Rows in order of first appearance: ``assets [rows]``, ``times_us [rows]``, ``values [rows, sensors]``."""
+    """``assets [rows]``, ``times_us [rows]``, ``values [rows, sensors]``, in order of first appearance."""
 
     assets: list[str]
     times_us: Times

@@ -94,7 +94,8 @@ class Codec:
     def _blob(self, blob: bytes) -> Values:
         if len(blob) != 4 * self._width:
             raise InvalidReading(
-                f"the message has {len(blob)} bytes of values; the stream's {self._width} float32 need {4 * self._width}"
+                f"the message has {len(blob)} bytes of values; "
+                f"the stream's {self._width} float32 need {4 * self._width}"
             )
         values = np.frombuffer(blob, dtype="<f4").astype(np.float32)
         values[~np.isfinite(values)] = np.nan

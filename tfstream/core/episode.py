@@ -15,7 +15,7 @@ _LONE_SENSOR_SHARE = 0.8
 class Observation(NamedTuple):
     """One scored hop of an asset, as an episode sees it.
 
-    ``hold`` is the lower level that keeps an open episode open (hysteresis); all three are on the score's scale.
+    ``hold`` is the lower level that keeps an open episode open (hysteresis).
     """
 
     start_us: int

@@ -53,7 +53,7 @@ class SourceSpan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AnomalyEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """One record of ``<topic>.anomalies``. Times are ISO 8601 UTC; ``sequence`` counts from 1 within an episode."""
+    """One record of ``<topic>.anomalies``. Times are ISO 8601 UTC; ``sequence`` counts its events."""
 
     schema: str = ANOMALY_SCHEMA
     event: EventType

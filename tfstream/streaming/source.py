@@ -171,7 +171,7 @@ class Source:
 
 
 def _retried(call: Callable[[], Result], properties: Properties) -> Result:
-    """A request that the broker may not answer at once, for instance while a transaction is being finished."""
+    """A request that the broker may not answer at once, as while it finishes a transaction."""
     deadline = time.monotonic() + _TIMEOUT_S
     while True:
         try:

@@ -32,7 +32,8 @@ def read_tables(properties: Properties, topic: str, partitions: Sequence[int]) -
         while waiting:
             if time.monotonic() > deadline:
                 raise ServiceUnavailable(
-                    f"partitions {sorted(waiting)} of {topic} could not be read to their end in {_TIMEOUT_S:.0f} s"
+                    f"partitions {sorted(waiting)} of {topic} could not be read to their end "
+                    f"in {_TIMEOUT_S:.0f} s; is the broker well?"
                 )
             for message in consumer.consume(1000, timeout=0.1):
                 partition = message.partition()

@@ -112,8 +112,8 @@ class TransactionalWriter:
         reason = error.args[0]
         if reason.fatal():
             raise TfstreamError(
-                f"another process took over the transactional id {self._id}, or the broker refused it for good "
-                f"({reason.str()}); this process ends, nothing uncommitted was written"
+                f"another process took over the transactional id {self._id}, or the broker refused it for "
+                f"good ({reason.str()}); this process ends, nothing uncommitted was written"
             ) from None
         if not (reason.txn_requires_abort() or reason.retriable()):
             raise TfstreamError(f"the transaction of {self._id} failed: {reason.str()}") from None

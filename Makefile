@@ -1,0 +1,103 @@
+# What people, pre-commit and CI run. Needs make and Python 3.11, 3.12 or 3.13; `make help` lists the recipes.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+EXTRAS := embedded,dev
+
+# The first of these that is between 3.11 and 3.13; `make PYTHON=... venv` names another.
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	$$p -c '$(SUPPORTED)' >/dev/null 2>&1 && echo $$p && break; done)
+
+# Real Apache Kafka for the tests: the environment's, or else what `make kafka` has put here.
+ifeq ($(strip $(KAFKA_HOME)),)
+ifneq ($(wildcard .kafka/libs),)
+export KAFKA_HOME := $(CURDIR)/.kafka
+endif
+endif
+
+# Fast ones first, so that a mistake shows early.
+SUITES := $(sort $(patsubst %/,%,$(dir $(wildcard tests/*/test_*.py tests/*/*/test_*.py))))
+FAST := $(filter tests/unit tests/unit/% tests/property tests/property/%,$(SUITES))
+SLOW := $(filter-out $(FAST),$(SUITES))
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+.PHONY: venv
+venv: $(STAMP) ## .venv with tfstream, its pinned dependencies and the development tools
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "tfstream needs Python 3.11, 3.12 or 3.13: install one, or name it: make PYTHON=/path/to/python $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[$(EXTRAS)]'
+	touch $@
+
+.PHONY: demo
+demo: $(STAMP) ## a simulated plant from its sensors to the report, nothing else installed
+	$(BIN)/tfstream demo
+
+.PHONY: test
+test: $(STAMP) ## all tests, the fast ones first
+	$(BIN)/pytest $(FAST) $(SLOW) $(PYTEST_ARGS)
+
+.PHONY: test-fast
+test-fast: $(STAMP) ## the tests that need no service
+	$(BIN)/pytest $(FAST) $(PYTEST_ARGS)
+
+.PHONY: lint
+lint: $(STAMP) ## ruff: mistakes and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+.PHONY: types
+types: $(STAMP) ## mypy, strict, tests included
+	$(BIN)/mypy
+
+.PHONY: layers
+layers: $(STAMP) ## import-linter: the layers of docs/architecture.md
+	$(BIN)/lint-imports
+
+.PHONY: check
+check: lint types layers ## all that reads the code without running it
+
+.PHONY: format
+format: $(STAMP) ## rewrite the code in ruff's format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: kafka
+kafka: .kafka/.complete ## Apache Kafka's own jars in .kafka, for the tests (needs Maven and Java 17)
+
+.kafka/.complete: ops/kafka/pom.xml $(wildcard ops/kafka/config/*)
+	rm -rf .kafka
+	mvn --batch-mode --quiet --file ops/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory="$(CURDIR)/.kafka/libs"
+	cp -R ops/kafka/config .kafka/config
+	touch $@
+	@echo "export KAFKA_HOME=$(CURDIR)/.kafka"
+
+.PHONY: build
+build: $(STAMP) ## the wheel, in dist/
+	$(BIN)/python -m build --wheel
+
+.PHONY: constraints
+constraints: ## constraints.txt anew, from a fresh virtual environment
+	@test -n "$(PYTHON)" || { echo "tfstream needs Python 3.11, 3.12 or 3.13" >&2; exit 1; }
+	rm -rf build/constraints
+	$(PYTHON) -m venv build/constraints
+	build/constraints/bin/python -m pip install --quiet "$$(grep '^torch==' constraints.txt)" '.[$(EXTRAS)]'
+	{ grep '^#' constraints.txt; build/constraints/bin/python -m pip freeze --exclude tfstream \
+		| sed -E 's/^(torch==[0-9.]+)\+.*/\1/'; } > build/constraints.txt
+	mv build/constraints.txt constraints.txt
+
+.PHONY: clean
+clean: ## everything that these recipes have made, .venv and .kafka too
+	rm -rf $(VENV) .kafka build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find tfstream tests migrations -name __pycache__ -type d -prune -exec rm -rf {} +

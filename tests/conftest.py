@@ -1,0 +1,128 @@
+"""Services for the tests: PostgreSQL always, Apache Kafka where there is one, librdkafka's mock cluster."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from tfstream.embedded import kafka as apache
+from tfstream.embedded.kafka import ApacheKafka
+from tfstream.embedded.mock import MockKafka
+from tfstream.embedded.postgres import EmbeddedPostgres
+from tfstream.storage import migrate
+from tfstream.storage.database import Database
+
+TEMPLATE = f"tfstream_template_{uuid.uuid4().hex[:8]}"
+
+
+@dataclass(frozen=True)
+class Broker:
+    """A running broker; ``server`` is there only when the tests started it themselves."""
+
+    bootstrap: str
+    server: ApacheKafka | None = None
+
+    @property
+    def properties(self) -> dict[str, str]:
+        return {"bootstrap.servers": self.bootstrap}
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server's URL: TFSTREAM_TEST_DATABASE_URL, or the embedded one."""
+    given = os.environ.get("TFSTREAM_TEST_DATABASE_URL")
+    if given:
+        yield given
+        return
+    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres")) as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def template(postgres_url: str) -> Iterator[str]:
+    """A migrated database that the tests' own are cloned from."""
+    _execute(postgres_url, "CREATE DATABASE {}", TEMPLATE)
+    migrate.upgrade(_database_url(postgres_url, TEMPLATE))
+    yield TEMPLATE
+    _execute(postgres_url, "DROP DATABASE {} WITH (FORCE)", TEMPLATE)
+
+
+@pytest.fixture
+def empty_database_url(postgres_url: str) -> Iterator[str]:
+    """A database without a schema."""
+    yield from _temporary(postgres_url, "CREATE DATABASE {}")
+
+
+@pytest.fixture
+def database_url(postgres_url: str, template: str) -> Iterator[str]:
+    """A fresh database with the current schema."""
+    yield from _temporary(postgres_url, "CREATE DATABASE {} TEMPLATE " + template)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    opened = Database(database_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """Real Apache Kafka. TFSTREAM_REQUIRE_KAFKA turns a missing one from a skip into a failure."""
+    given = os.environ.get("TFSTREAM_TEST_BOOTSTRAP_SERVERS")
+    if given:
+        yield Broker(given)
+        return
+    home = apache.available()
+    if home is None:
+        if os.environ.get("TFSTREAM_REQUIRE_KAFKA"):
+            pytest.fail(
+                "TFSTREAM_REQUIRE_KAFKA is set and there is no Apache Kafka: set KAFKA_HOME, install Java 17"
+            )
+        pytest.skip("needs Apache Kafka")
+    with ApacheKafka(home, tmp_path_factory.mktemp("kafka")) as server:
+        yield Broker(server.bootstrap, server)
+
+
+@pytest.fixture(scope="session")
+def mock_kafka() -> Iterator[Broker]:
+    with MockKafka() as cluster:
+        yield Broker(cluster.bootstrap)
+
+
+@pytest.fixture
+def topic() -> str:
+    """A topic name that nobody else uses."""
+    return f"test.{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture(scope="session")
+def labelled_data() -> Path:
+    """The folder of labelled real data, where there is one."""
+    folder = Path(os.environ.get("TFSTREAM_TEST_DATA", "../shared/data")).resolve()
+    if not (folder / "skab" / "normal.csv").exists():
+        pytest.skip("needs labelled data: set TFSTREAM_TEST_DATA")
+    return folder
+
+
+def _temporary(server_url: str, create: str) -> Iterator[str]:
+    name = f"tfstream_test_{uuid.uuid4().hex[:12]}"
+    _execute(server_url, create, name)
+    yield _database_url(server_url, name)
+    _execute(server_url, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+def _database_url(server_url: str, name: str) -> str:
+    return server_url.rpartition("/")[0] + f"/{name}"
+
+
+def _execute(url: str, statement: str, name: str) -> None:
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(sql.SQL(statement).format(sql.Identifier(name)))

@@ -1,0 +1,1 @@
+"""Postgres: every function takes the connection of its caller's transaction."""

@@ -1,0 +1,136 @@
+"""The history of anomalies."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, Select, Text, cast, select
+from sqlalchemy.dialects.postgresql import insert
+
+from tfstream.core.event import AnomalyEvent, EventKind, EventType
+from tfstream.errors import BadData
+from tfstream.storage.moments import to_datetime
+from tfstream.storage.tables import anomaly, stream
+
+_KEPT = ("id", "stream_id", "asset", "first_seen_at", "verdict", "verdict_at", "note")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AnomalyRow:
+    """One anomaly as the database has it; ``sensors`` largest share first."""
+
+    id: uuid.UUID
+    topic: str
+    asset: str
+    kind: str
+    state: str
+    started_at: datetime
+    ended_at: datetime | None
+    peak_at: datetime
+    score: float
+    threshold: float
+    expected_per_week: float
+    extrapolated: bool
+    sensors: list[dict[str, Any]]
+    sequence: int
+    model_version: int
+    model_sha256: str
+    source: dict[str, int]
+    verdict: str | None
+    note: str | None
+    first_seen_at: datetime
+
+
+def apply(connection: Connection, stream_id: int, events: Sequence[AnomalyEvent]) -> None:
+    """Bring anomalies up to the given events; an event that is older than what is stored changes nothing."""
+    newest: dict[str, AnomalyEvent] = {}
+    for event in events:
+        known = newest.get(event.anomaly_id)
+        if known is None or event.sequence > known.sequence:
+            newest[event.anomaly_id] = event
+    if not newest:
+        return
+    statement = insert(anomaly)
+    changed = {
+        column.name: statement.excluded[column.name] for column in anomaly.columns if column.name not in _KEPT
+    }
+    statement = statement.on_conflict_do_update(
+        index_elements=[anomaly.c.id], set_=changed, where=anomaly.c.sequence < statement.excluded.sequence
+    )
+    connection.execute(statement, [_values(stream_id, event) for event in newest.values()])
+
+
+def find(
+    connection: Connection,
+    *,
+    topic: str | None = None,
+    asset: str | None = None,
+    since_us: int | None = None,
+    open_only: bool = False,
+    kind: EventKind | None = None,
+    limit: int = 100,
+) -> list[AnomalyRow]:
+    """Anomalies that match everything given, newest first."""
+    query = _query().order_by(anomaly.c.started_at.desc(), anomaly.c.id).limit(limit)
+    if topic is not None:
+        query = query.where(stream.c.topic == topic)
+    if asset is not None:
+        query = query.where(anomaly.c.asset == asset)
+    if since_us is not None:
+        query = query.where(anomaly.c.started_at >= to_datetime(since_us))
+    if open_only:
+        query = query.where(anomaly.c.state == "open")
+    if kind is not None:
+        query = query.where(anomaly.c.kind == kind.value)
+    return [_row(row) for row in connection.execute(query)]
+
+
+def get(connection: Connection, anomaly_id: str) -> AnomalyRow:
+    """One anomaly by its id or the beginning of it.
+
+    :raises BadData: when none or several begin so.
+    """
+    beginning = anomaly_id.lower()
+    if not beginning or set(beginning) - set("0123456789abcdef-"):
+        raise BadData(f"{anomaly_id!r} is no anomaly id; `tfstream anomalies list` shows them")
+    rows = connection.execute(_query().where(cast(anomaly.c.id, Text).startswith(beginning)).limit(2)).all()
+    if len(rows) != 1:
+        many = "several anomalies begin" if rows else "no anomaly begins"
+        raise BadData(f"{many} with {anomaly_id!r}; `tfstream anomalies list --json` shows whole ids")
+    return _row(rows[0])
+
+
+def _query() -> Select[Any]:
+    return select(stream.c.topic, anomaly).join(stream, stream.c.id == anomaly.c.stream_id)
+
+
+def _row(row: Row[Any]) -> AnomalyRow:
+    fields = row._mapping
+    return AnomalyRow(**{name: fields[name] for name in AnomalyRow.__dataclass_fields__})
+
+
+def _values(stream_id: int, event: AnomalyEvent) -> dict[str, Any]:
+    return {
+        "id": uuid.UUID(event.anomaly_id),
+        "stream_id": stream_id,
+        "asset": event.asset,
+        "kind": event.kind.value,
+        "state": "closed" if event.event is EventType.CLOSED else "open",
+        "sequence": event.sequence,
+        "started_at": datetime.fromisoformat(event.started_at),
+        "ended_at": datetime.fromisoformat(event.ended_at) if event.ended_at else None,
+        "peak_at": datetime.fromisoformat(event.peak_at),
+        "score": event.score,
+        "threshold": event.threshold,
+        "expected_per_week": event.expected_per_week,
+        "extrapolated": event.extrapolated,
+        "sensors": msgspec.to_builtins(event.sensors),
+        "model_version": event.model.version,
+        "model_sha256": event.model.sha256,
+        "source": msgspec.to_builtins(event.source),
+    }

@@ -1,0 +1,130 @@
+"""Model versions: bundles with their hash, and which of them is in charge."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select, text, update
+
+from tfstream.errors import BadData
+from tfstream.storage.moments import to_datetime
+from tfstream.storage.tables import model
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelRow:
+    """One version of a stream's model; ``bundle`` is empty where only listed."""
+
+    version: int
+    status: str
+    reason: str | None
+    metrics: dict[str, Any]
+    sha256: str
+    trained_from: datetime
+    trained_until: datetime
+    rows: int
+    seed: int
+    created_at: datetime
+    bundle: bytes = b""
+
+
+def save(
+    connection: Connection,
+    stream_id: int,
+    bundle: bytes,
+    *,
+    metrics: dict[str, Any],
+    trained_from_us: int,
+    trained_until_us: int,
+    rows: int,
+    seed: int,
+) -> int:
+    """Store a bundle as the stream's next version, a candidate; returns the version."""
+    _lock(connection, stream_id)
+    last = connection.execute(
+        select(func.max(model.c.version)).where(model.c.stream_id == stream_id)
+    ).scalar()
+    version = (last or 0) + 1
+    connection.execute(
+        insert(model).values(
+            stream_id=stream_id,
+            version=version,
+            metrics=metrics,
+            bundle=bundle,
+            sha256=hashlib.sha256(bundle).hexdigest(),
+            trained_from=to_datetime(trained_from_us),
+            trained_until=to_datetime(trained_until_us),
+            rows=rows,
+            seed=seed,
+        )
+    )
+    return version
+
+
+def promote(connection: Connection, stream_id: int, version: int) -> None:
+    """Put a version in charge; the one before is retired.
+
+    :raises BadData: when there is no such version.
+    """
+    _lock(connection, stream_id)
+    of_stream = update(model).where(model.c.stream_id == stream_id)
+    connection.execute(of_stream.where(model.c.status == "champion").values(status="retired"))
+    chosen = of_stream.where(model.c.version == version).values(status="champion", reason=None)
+    if connection.execute(chosen).rowcount != 1:
+        raise BadData(f"there is no model version {version}; `tfstream models list` shows them")
+
+
+def reject(connection: Connection, stream_id: int, version: int, reason: str) -> None:
+    """Note why a version is not to be put in charge."""
+    chosen = update(model).where(model.c.stream_id == stream_id, model.c.version == version)
+    connection.execute(chosen.values(status="rejected", reason=reason))
+
+
+def champion_version(connection: Connection, stream_id: int) -> int | None:
+    """The version in charge; answered from an index, to be asked often."""
+    query = select(model.c.version).where(model.c.stream_id == stream_id, model.c.status == "champion")
+    return connection.execute(query).scalar()
+
+
+def champion(connection: Connection, stream_id: int) -> ModelRow | None:
+    """The model in charge, with its bundle."""
+    version = champion_version(connection, stream_id)
+    return None if version is None else load(connection, stream_id, version)
+
+
+def load(connection: Connection, stream_id: int, version: int) -> ModelRow:
+    """One version with its bundle.
+
+    :raises BadData: when there is none, or when its bytes are not those that were stored.
+    """
+    query = select(model).where(model.c.stream_id == stream_id, model.c.version == version)
+    row = connection.execute(query).first()
+    if row is None:
+        raise BadData(f"there is no model version {version}; `tfstream models list` shows them")
+    found = _row(row, bundle=bytes(row.bundle))
+    if hashlib.sha256(found.bundle).hexdigest() != found.sha256:
+        raise BadData(
+            f"model version {version} is damaged: its bytes do not give its sha256; train a new one"
+        )
+    return found
+
+
+def list_all(connection: Connection, stream_id: int) -> list[ModelRow]:
+    """All versions, newest first, without their bundles."""
+    columns = [column for column in model.columns if column.name != "bundle"]
+    query = select(*columns).where(model.c.stream_id == stream_id).order_by(model.c.version.desc())
+    return [_row(row) for row in connection.execute(query)]
+
+
+def _row(row: Row[Any], **more: Any) -> ModelRow:
+    fields = row._mapping
+    names = [name for name in ModelRow.__dataclass_fields__ if name != "bundle"]
+    return ModelRow(**{name: fields[name] for name in names}, **more)
+
+
+def _lock(connection: Connection, stream_id: int) -> None:
+    """One writer of a stream's models at a time, so that versions count on without a gap."""
+    connection.execute(text("SELECT 1 FROM stream WHERE id = :id FOR UPDATE"), {"id": stream_id})

@@ -1,0 +1,40 @@
+"""How far a consumer has brought a topic's partitions into the database: always the *next* offset."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from tfstream.errors import TfstreamError
+from tfstream.storage.tables import progress
+
+
+class OffsetConflict(TfstreamError):
+    """Another process has moved the offset meanwhile; the transaction must not be committed."""
+
+
+def positions(connection: Connection, consumer: str, topic: str) -> dict[int, int]:
+    """The next offset of every partition that the consumer has begun."""
+    query = select(progress.c.partition, progress.c.next_offset).where(
+        progress.c.consumer == consumer, progress.c.topic == topic
+    )
+    return {row.partition: row.next_offset for row in connection.execute(query)}
+
+
+def advance(
+    connection: Connection, consumer: str, topic: str, partition: int, expected: int | None, next_offset: int
+) -> None:
+    """Compare and swap: move the offset on from ``expected``, None for a partition not begun.
+
+    :raises OffsetConflict: when the database holds something else.
+    """
+    key = {"consumer": consumer, "topic": topic, "partition": partition}
+    if expected is None:
+        begun = insert(progress).values(**key, next_offset=next_offset).on_conflict_do_nothing()
+        moved = len(connection.execute(begun.returning(progress.c.partition)).all())
+    else:
+        same = (getattr(progress.c, name) == value for name, value in key.items())
+        swap = update(progress).where(*same, progress.c.next_offset == expected)
+        moved = connection.execute(swap.values(next_offset=next_offset, updated_at=func.now())).rowcount
+    if moved != 1:
+        raise OffsetConflict(f"another {consumer} process is at work on partition {partition} of {topic}")

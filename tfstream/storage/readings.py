@@ -1,0 +1,148 @@
+"""Readings in and out, by binary COPY: never an object for a row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import psycopg
+from psycopg import sql
+from sqlalchemy import Connection, text
+
+from tfstream.core.reading import Series, Times, Values
+from tfstream.storage import partitions
+from tfstream.storage.binary_copy import decode_readings, encode_readings
+from tfstream.storage.moments import to_datetime, to_us
+
+_DAY_US = 86_400_000_000
+_COPY_IN = "COPY {} (stream_id, asset, ts, values) FROM STDIN (FORMAT binary)"
+_MERGE = """
+INSERT INTO reading AS r (stream_id, asset, ts, values)
+SELECT stream_id, asset, ts, values FROM incoming
+ON CONFLICT (stream_id, asset, ts) DO UPDATE SET values = (
+    SELECT array_agg(CASE WHEN n = 'NaN' OR n IS NULL THEN coalesce(o, 'NaN') ELSE n END ORDER BY i)
+    FROM unnest(r.values, excluded.values) WITH ORDINALITY AS cell (o, n, i)
+)
+"""
+
+
+def write(
+    connection: Connection, stream_id: int, assets: Sequence[str], times_us: Times, values: Values
+) -> int:
+    """Store one row for each asset and moment: ``times_us [rows]``, ``values [rows, sensors]``, NaN = missing.
+
+    Rows that exist already, from a file loaded twice or a long-format message that came later, are merged
+    cell by cell: what is new and known wins. Returns the number of rows given.
+    """
+    if not len(times_us):
+        return 0
+    days = {datetime.fromtimestamp(int(day) * 86_400, UTC).date() for day in np.unique(times_us // _DAY_US)}
+    partitions.ensure(connection, "reading", days)
+    stream = encode_readings(stream_id, assets, times_us, values)
+    try:
+        with connection.begin_nested():
+            _copy_in(connection, "reading", stream)
+    except psycopg.errors.UniqueViolation:
+        _merge(connection, stream)
+    return len(times_us)
+
+
+def _merge(connection: Connection, stream: bytes) -> None:
+    connection.exec_driver_sql(
+        "CREATE TEMPORARY TABLE IF NOT EXISTS incoming (LIKE reading) ON COMMIT DELETE ROWS"
+    )
+    connection.exec_driver_sql("DELETE FROM incoming")
+    _copy_in(connection, "incoming", stream)
+    connection.exec_driver_sql(_MERGE)
+
+
+def _copy_in(connection: Connection, table: str, stream: bytes) -> None:
+    statement = sql.SQL(_COPY_IN).format(sql.Identifier(table))
+    with _driver(connection).cursor() as cursor, cursor.copy(statement) as copy:
+        copy.write(stream)
+
+
+def assets(connection: Connection, stream_id: int, since_us: int | None, until_us: int | None) -> list[str]:
+    """The assets with readings in a span, sorted."""
+    where, given = _span(since_us, until_us)
+    query = text(f"SELECT DISTINCT asset FROM reading WHERE stream_id = :stream_id {where} ORDER BY asset")
+    return list(connection.execute(query, {"stream_id": stream_id, **given}).scalars())
+
+
+def read(
+    connection: Connection,
+    stream_id: int,
+    asset: str,
+    since_us: int | None,
+    until_us: int | None,
+    width: int,
+) -> Series:
+    """An asset's readings of a span in order of time, ``[rows, width]``.
+
+    Rows stored before a sensor was added are shorter; their missing cells are NaN.
+    """
+    where, given = _span(since_us, until_us)
+    parameters = {"stream_id": stream_id, "asset": asset, **given}
+    chosen = f"FROM reading WHERE stream_id = :stream_id AND asset = :asset {where}"
+    lengths = connection.execute(text(f"SELECT DISTINCT cardinality(values) {chosen}"), parameters).scalars()
+    pieces = [_read_width(connection, chosen, parameters, length, width) for length in sorted(lengths)]
+    if not pieces:
+        return Series(asset, np.empty(0, np.int64), np.empty((0, width), np.float32))
+    times = np.concatenate([piece[0] for piece in pieces])
+    values = np.concatenate([piece[1] for piece in pieces])
+    if len(pieces) > 1:
+        order = np.argsort(times, kind="stable")
+        times, values = times[order], values[order]
+    return Series(asset, times, values)
+
+
+def span(connection: Connection, stream_id: int) -> tuple[int, int, int] | None:
+    """The first and last moment of a stream's readings, and how many rows there are."""
+    query = text("SELECT min(ts), max(ts), count(*) FROM reading WHERE stream_id = :stream_id")
+    first, last, rows = connection.execute(query, {"stream_id": stream_id}).one()
+    return None if first is None else (to_us(first), to_us(last), rows)
+
+
+def _read_width(
+    connection: Connection, chosen: str, parameters: dict[str, Any], length: int, width: int
+) -> tuple[Times, Values]:
+    """The rows whose arrays hold ``length`` cells, padded or cut to ``width``."""
+    rows = f"SELECT ts, values {chosen} AND cardinality(values) = {length} ORDER BY ts"
+    with _driver(connection).cursor() as cursor:
+        # COPY takes no parameters from the server's side: psycopg quotes them into the statement
+        statement = sql.SQL(_named(f"COPY ({rows}) TO STDOUT (FORMAT binary)")).format(
+            **{name: sql.Literal(value) for name, value in parameters.items()}
+        )
+        with cursor.copy(statement) as copy:
+            stream = b"".join(bytes(block) for block in copy)
+    times, values = decode_readings(stream, length)
+    if length < width:
+        missing = np.full((len(values), width - length), np.nan, dtype=np.float32)
+        values = np.concatenate([values, missing], axis=1)
+    return times, values[:, :width]
+
+
+def _span(since_us: int | None, until_us: int | None) -> tuple[str, dict[str, Any]]:
+    """A condition on ``ts`` and its parameters."""
+    where: str = ""
+    given: dict[str, Any] = {}
+    if since_us is not None:
+        where, given = where + " AND ts >= :since", {**given, "since": to_datetime(since_us)}
+    if until_us is not None:
+        where, given = where + " AND ts <= :until", {**given, "until": to_datetime(until_us)}
+    return where, given
+
+
+def _named(query: str) -> str:
+    """SQLAlchemy's ``:name`` as psycopg's ``{name}``."""
+    for name in ("stream_id", "asset", "since", "until"):
+        query = query.replace(f":{name}", f"{{{name}}}")
+    return query
+
+
+def _driver(connection: Connection) -> psycopg.Connection[Any]:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    return driver

@@ -1,0 +1,62 @@
+"""Scores: one row for each asset and hop, kept for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects.postgresql import insert
+
+from tfstream.core.event import ScoreRecord
+from tfstream.storage import partitions
+from tfstream.storage.moments import to_datetime, to_us
+from tfstream.storage.tables import score
+
+_CHUNK = 2000
+
+
+class ScorePoint(NamedTuple):
+    time_us: int
+    score: float
+    threshold: float
+
+
+def write(connection: Connection, stream_id: int, records: Sequence[ScoreRecord]) -> None:
+    """Store scores; of two for the same asset and moment, from a log read twice, the later one counts."""
+    if not records:
+        return
+    rows = {(record.asset, record.ts): _values(stream_id, record) for record in records}
+    partitions.ensure(connection, "score", {row["ts"].astimezone(UTC).date() for row in rows.values()})
+    statement = insert(score)
+    changed = {name: statement.excluded[name] for name in ("score", "threshold", "model_version", "masked")}
+    statement = statement.on_conflict_do_update(index_elements=["stream_id", "asset", "ts"], set_=changed)
+    values = list(rows.values())
+    for start in range(0, len(values), _CHUNK):
+        connection.execute(statement, values[start : start + _CHUNK])
+
+
+def read(
+    connection: Connection, stream_id: int, asset: str, since_us: int, until_us: int
+) -> list[ScorePoint]:
+    """An asset's scores of a span, in order of time."""
+    query = (
+        select(score.c.ts, score.c.score, score.c.threshold)
+        .where(score.c.stream_id == stream_id, score.c.asset == asset)
+        .where(score.c.ts.between(to_datetime(since_us), to_datetime(until_us)))
+        .order_by(score.c.ts)
+    )
+    return [ScorePoint(to_us(row.ts), row.score, row.threshold) for row in connection.execute(query)]
+
+
+def _values(stream_id: int, record: ScoreRecord) -> dict[str, Any]:
+    return {
+        "stream_id": stream_id,
+        "asset": record.asset,
+        "ts": datetime.fromisoformat(record.ts),
+        "score": record.score,
+        "threshold": record.threshold,
+        "model_version": record.model_version,
+        "masked": list(record.masked),
+    }

@@ -1,0 +1,60 @@
+"""Stream definitions."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import update as update_
+
+from tfstream.core.stream import StreamDefinition
+from tfstream.errors import ConfigurationError
+from tfstream.storage.tables import stream
+
+
+class StreamRecord(NamedTuple):
+    """A defined stream and its key in the other tables."""
+
+    id: int
+    definition: StreamDefinition
+
+
+def add(connection: Connection, definition: StreamDefinition) -> StreamRecord:
+    """:raises ConfigurationError: when the topic is defined already."""
+    if find(connection, definition.topic) is not None:
+        raise ConfigurationError(
+            f"stream {definition.topic} is defined already; change it with `tfstream streams set`"
+        )
+    values = {"topic": definition.topic, "definition": json.loads(definition.to_json())}
+    made = connection.execute(insert(stream).values(values).returning(stream.c.id))
+    return StreamRecord(made.scalar_one(), definition)
+
+
+def find(connection: Connection, topic: str) -> StreamRecord | None:
+    row = connection.execute(select(stream.c.id, stream.c.definition).where(stream.c.topic == topic)).first()
+    return None if row is None else _record(row)
+
+
+def get(connection: Connection, topic: str) -> StreamRecord:
+    """:raises ConfigurationError: when the topic is not defined."""
+    found = find(connection, topic)
+    if found is None:
+        raise ConfigurationError(f"stream {topic} is not defined; run `tfstream streams add {topic}`")
+    return found
+
+
+def list_all(connection: Connection) -> list[StreamRecord]:
+    query = select(stream.c.id, stream.c.definition).order_by(stream.c.topic)
+    return [_record(row) for row in connection.execute(query)]
+
+
+def update(connection: Connection, definition: StreamDefinition) -> None:
+    """:raises ConfigurationError: when the topic is not defined."""
+    found = get(connection, definition.topic)
+    values = {"definition": json.loads(definition.to_json()), "changed_at": func.now()}
+    connection.execute(update_(stream).where(stream.c.id == found.id).values(values))
+
+
+def _record(row: Row[Any, Any]) -> StreamRecord:
+    return StreamRecord(row.id, StreamDefinition.from_json(json.dumps(row.definition)))

@@ -1,0 +1,177 @@
+"""The tables, as SQLAlchemy knows them; ``migrations/`` makes them, and a test holds the two together."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    REAL,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP, UUID
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+    }
+)
+
+Moment = TIMESTAMP(timezone=True)
+VERDICTS = ("confirmed", "false-alarm", "expected", "new-normal")
+STATUSES = ("candidate", "champion", "retired", "rejected")
+
+
+def _one_of(column: str, values: tuple[str, ...]) -> str:
+    return f"{column} IN ({', '.join(repr(value) for value in values)})"
+
+
+def _stream_id(*, primary_key: bool = False) -> Column[int]:
+    return Column(
+        "stream_id", ForeignKey("stream.id", ondelete="CASCADE"), nullable=False, primary_key=primary_key
+    )
+
+
+stream = Table(
+    "stream",
+    metadata,
+    Column("id", Integer, Identity(), primary_key=True),
+    Column("topic", Text, nullable=False, unique=True),
+    Column("definition", JSONB, nullable=False),
+    Column("created_at", Moment, nullable=False, server_default=func.now()),
+    Column("changed_at", Moment, nullable=False, server_default=func.now()),
+)
+
+reading = Table(
+    "reading",
+    metadata,
+    _stream_id(primary_key=True),
+    Column("asset", Text, primary_key=True),
+    Column("ts", Moment, primary_key=True),
+    Column("values", ARRAY(REAL), nullable=False),
+    postgresql_partition_by="RANGE (ts)",
+)
+
+score = Table(
+    "score",
+    metadata,
+    _stream_id(primary_key=True),
+    Column("asset", Text, primary_key=True),
+    Column("ts", Moment, primary_key=True),
+    Column("score", Double, nullable=False),
+    Column("threshold", Double, nullable=False),
+    Column("model_version", Integer, nullable=False),
+    Column("masked", ARRAY(Text), nullable=False),
+    postgresql_partition_by="RANGE (ts)",
+)
+
+anomaly = Table(
+    "anomaly",
+    metadata,
+    Column("id", UUID(as_uuid=True), primary_key=True),
+    _stream_id(),
+    Column("asset", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("ended_at", Moment),
+    Column("peak_at", Moment, nullable=False),
+    Column("score", Double, nullable=False),
+    Column("threshold", Double, nullable=False),
+    Column("expected_per_week", Double, nullable=False),
+    Column("extrapolated", Boolean, nullable=False),
+    Column("sensors", JSONB, nullable=False),
+    Column("model_version", Integer, nullable=False),
+    Column("model_sha256", Text, nullable=False),
+    Column("source", JSONB, nullable=False),
+    Column("verdict", Text),
+    Column("verdict_at", Moment),
+    Column("note", Text),
+    Column("first_seen_at", Moment, nullable=False, server_default=func.now()),
+    CheckConstraint(_one_of("kind", ("process", "instrument", "silence")), name="kind"),
+    CheckConstraint(_one_of("state", ("open", "closed")), name="state"),
+    CheckConstraint(_one_of("verdict", VERDICTS), name="verdict"),
+    Index(None, "stream_id", "started_at"),
+    Index(None, "stream_id", "asset", "started_at"),
+)
+
+model = Table(
+    "model",
+    metadata,
+    _stream_id(primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("status", Text, nullable=False, server_default="candidate"),
+    Column("reason", Text),
+    Column("metrics", JSONB, nullable=False),
+    Column("bundle", LargeBinary, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("trained_from", Moment, nullable=False),
+    Column("trained_until", Moment, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("seed", BigInteger, nullable=False),
+    Column("created_at", Moment, nullable=False, server_default=func.now()),
+    CheckConstraint(_one_of("status", STATUSES), name="status"),
+    Index("model_one_champion", "stream_id", unique=True, postgresql_where=text("status = 'champion'")),
+)
+
+exclusion = Table(
+    "exclusion",
+    metadata,
+    Column("id", Integer, Identity(), primary_key=True),
+    _stream_id(),
+    Column("asset", Text),
+    Column("sensor_pattern", Text),
+    Column("starts_at", Moment, nullable=False),
+    Column("ends_at", Moment, nullable=False),
+    Column("rrule", Text),
+    Column("hide", Boolean, nullable=False),
+    Column("no_learn", Boolean, nullable=False),
+    Column("reason", Text),
+    Column("created_at", Moment, nullable=False, server_default=func.now()),
+    CheckConstraint("ends_at > starts_at", name="span"),
+    Index(None, "stream_id", "starts_at"),
+)
+
+progress = Table(
+    "progress",
+    metadata,
+    Column("consumer", Text, primary_key=True),
+    Column("topic", Text, primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("next_offset", BigInteger, nullable=False),
+    Column("updated_at", Moment, nullable=False, server_default=func.now()),
+)
+
+training_run = Table(
+    "training_run",
+    metadata,
+    Column("id", Integer, Identity(), primary_key=True),
+    _stream_id(),
+    Column("started_at", Moment, nullable=False, server_default=func.now()),
+    Column("finished_at", Moment),
+    Column("outcome", Text),
+    Column("reason", Text),
+    Column("model_version", Integer),
+    Column("rows", BigInteger),
+    Column("trained_from", Moment),
+    Column("trained_until", Moment),
+    Column("metrics", JSONB),
+    CheckConstraint(_one_of("outcome", ("promoted", "candidate", "rejected", "failed")), name="outcome"),
+    Index(None, "stream_id", "started_at"),
+)
