@@ -63,7 +63,7 @@ class Judge:
             return memory
         return AssetMemory(
             model_version=self.champion.version,
-            baseline=self._calibration.initial_baseline(),
+            baseline=self._calibration.initial_baseline(asset),
             episode=memory.episode if memory else None,
             silence=memory.silence if memory else None,
         )

@@ -1,4 +1,4 @@
-"""Water and its control loops: intake → raw tank → transfer pumps → clear tank → boosters → tower → three zones.
+"""Water and its control loops: intake, raw tank, transfer pumps, clear tank, boosters, tower, three zones.
 
 Levels are in metres, flows in m³/h, pressures in bar, valve positions and speeds between 0 and 1. Every array
 has the assets first. Within one step the flows are constant, so that a tank's level changes by exactly
@@ -20,7 +20,7 @@ VALVES = ("MV101_POS", "PCV301_POS", "PCV302_POS", "PCV303_POS")  # what an atta
 
 RAW_BAND, RAW_BRIM = (2.2, 3.6), 5.0  # intake opens below, closes above; the overflow weir
 CLEAR_BAND, CLEAR_BRIM = (2.4, 3.6), 4.6
-TOWER_SETPOINT, TOWER_ASSIST_BAND, TOWER_BRIM = 5.5, (4.6, 5.7), 7.5
+TOWER_SETPOINT, TOWER_ASSIST_BAND, TOWER_BRIM = 5.5, (5.15, 5.6), 7.5
 DRY = 0.6  # pumps are locked out below this level of the tank they draw from
 ZONE_PRESSURE, TOWER_HEAD = 4.2, 5.0  # setpoint of the zones; the tower's floor above them
 BAR_PER_METRE = 0.0981
@@ -45,7 +45,7 @@ class Sizes:
 
     @classmethod
     def draw(cls, rng: np.random.Generator, assets: int) -> Sizes:
-        scale = rng.uniform(0.7, 1.4, assets)
+        scale = rng.permutation(np.linspace(0.75, 1.35, assets))
         demand = 300.0 * scale[:, None] * rng.dirichlet((45.0, 33.0, 22.0), assets)
 
         def near(value: float) -> Floats:
@@ -57,7 +57,7 @@ class Sizes:
             tower_area=near(150.0),
             intake=near(640.0),
             transfer=near(540.0),
-            booster=near(400.0),
+            booster=near(345.0),
             assist=near(170.0),
             zone_demand=demand,
             zone_valve=demand * 1.6 / 0.86,
@@ -115,7 +115,7 @@ class Waterworks:
         self._fouling = np.linspace(2.0, FOULED - 2.0, assets)
 
     def step(self, demand: Floats, turbidity: Floats, forced: Floats) -> Flows:
-        """One sampling interval. ``demand [assets, zones]``; ``forced [assets, valves]`` is NaN where automatic."""
+        """One interval of ``demand [assets, zones]``; ``forced [assets, valves]``, NaN for automatic."""
         self._switch()
         speed = self._booster_speed()
         self._move_valves(forced)
@@ -179,7 +179,7 @@ class Waterworks:
         return booster, np.where(wet & self._assist_on, self._sizes.assist * against, 0.0)
 
     def _zones(self, demand: Floats) -> tuple[Floats, Floats]:
-        """Taps and valve in series: q = d·√(p/p₀) at the taps and p = H - (q/c)² behind the valve, solved for q."""
+        """Taps and valve in series, q = d·√(p/p₀) and p = H - (q/c)², solved for q."""
         head = (TOWER_HEAD + BAR_PER_METRE * self._tower)[:, None]
         conductance = self._sizes.zone_valve * np.maximum(self._valves[:, 1:], 0.01)
         flow = demand * np.sqrt(head / (ZONE_PRESSURE + (demand / conductance) ** 2))
@@ -208,7 +208,7 @@ class Waterworks:
 
 
 def run(sizes: Sizes, demand: Floats, turbidity: Floats, forced: Floats, *, step_minutes: float) -> Flows:
-    """All steps: ``demand [rows, assets, zones]``, ``turbidity [rows, assets]``, ``forced [rows, assets, valves]``."""
+    """``demand [rows, assets, zones]``, ``turbidity [rows, assets]``, ``forced [rows, assets, valves]``."""
     works = Waterworks(sizes, step_minutes=step_minutes)
     steps = [works.step(*row) for row in zip(demand, turbidity, forced, strict=True)]
     return Flows(**{f.name: np.stack([getattr(step, f.name) for step in steps]) for f in fields(Flows)})

@@ -86,16 +86,20 @@ def read(flows: Flows, weather: Weather, sizes: Sizes, row_minutes: float) -> Fl
         **_zones(flows),
     }
     shown["AIT301_CL2"] = _network_chlorine(shown["AIT202_CL2"], flows, weather, sizes, row_minutes)
-    shown["JIT001_POWER"] = 6.0 + shown["P201_POWER"] + 0.55 * sum(
-        (shown[f"{pump}_AMPS"] for pump in ("P101", "P102", "P202")), np.zeros_like(weather.air)
+    shown["JIT001_POWER"] = (
+        6.0
+        + shown["P201_POWER"]
+        + 0.55 * sum((shown[f"{pump}_AMPS"] for pump in ("P101", "P102", "P202")), np.zeros_like(weather.air))
     )
     return np.stack([shown[name] for name in SENSORS], axis=-1)
 
 
-def noise(dice: Dice, rows: int, assets: int) -> Floats:
-    """Instrument noise, ``[rows, assets, sensors]``."""
+def with_noise(exact: Floats, dice: Dice) -> Floats:
+    """What real instruments show; only a thermometer goes below zero."""
     deviation = np.array([instrument.noise for instrument in INSTRUMENTS.values()])
-    return dice.normal("instruments", (rows, assets, len(SENSORS))) * deviation
+    lowest = np.array([-np.inf if instrument.unit == "°C" else 0.0 for instrument in INSTRUMENTS.values()])
+    shown: Floats = np.maximum(exact + dice.normal("instruments", exact.shape) * deviation, lowest)
+    return shown
 
 
 def _intake(flows: Flows, weather: Weather) -> dict[str, Floats]:
@@ -173,4 +177,5 @@ def _network_chlorine(
     used = lag(flows.zone_flow.sum(axis=-1), 60.0 / row_minutes)
     age_hours = 3.0 * sizes.zone_demand.sum(axis=-1) / used
     decay = 0.06 * np.exp(0.05 * (weather.river - 12.0))
-    return lag(treated, 120.0 / row_minutes) * np.exp(-decay * age_hours)
+    left: Floats = np.exp(-decay * age_hours)
+    return lag(treated, 120.0 / row_minutes) * left

@@ -30,7 +30,9 @@ class WaterPlant:
     def __init__(self, seed: int, assets: int = 3, interval_us: int = MINUTE_US) -> None:
         """:raises UsageError: when the interval is too long for the control loops to be simulated."""
         if not 0 < interval_us <= 2 * MINUTE_US:
-            raise UsageError(f"the plant's sampling interval must be within two minutes, not {interval_us} µs")
+            raise UsageError(
+                f"the plant's sampling interval must be within two minutes, not {interval_us} µs"
+            )
         self.interval_us = interval_us
         self.assets = tuple(_NAMES[i] if i < len(_NAMES) else f"works-{i + 1}" for i in range(assets))
         self._minutes = interval_us / MINUTE_US
@@ -46,7 +48,7 @@ class WaterPlant:
         times = self._times(rows, start_us)
         flows, weather = self.trace(rows, start_us, attacks)
         exact = instruments.read(flows, weather, self.sizes, self._minutes)
-        shown = exact + instruments.noise(self._dice, len(times), len(self.assets))
+        shown = instruments.with_noise(exact, self._dice)
         values = shown[self._settle :].astype(np.float32)
         return [
             Series(asset, times[self._settle :], np.ascontiguousarray(values[:, i]))
@@ -59,16 +61,14 @@ class WaterPlant:
         minutes = times / MINUTE_US
         weather = Weather.draw(self._dice, minutes, len(self.assets), self._minutes)
         forced = self._forced(times, attacks)
-        flows = run(
-            self.sizes, self._demand(minutes), weather.turbidity, forced, step_minutes=self._minutes
-        )
+        flows = run(self.sizes, self._demand(minutes), weather.turbidity, forced, step_minutes=self._minutes)
         return flows, weather
 
     def _times(self, rows: int, start_us: int) -> Times:
         return start_us + self.interval_us * np.arange(-self._settle, rows, dtype=np.int64)
 
     def _demand(self, minutes: Floats) -> Floats:
-        """``[rows, assets, zones]``: peaks in the morning and the evening, each zone in its own way, and whims."""
+        """``[rows, assets, zones]``: morning and evening peaks, each zone in its own way, and whims."""
         shape = (len(self.assets), ZONES)
         rng = self._dice.generator("habits")
         late, evening = rng.uniform(-40.0, 40.0, shape), rng.uniform(0.45, 0.7, shape)

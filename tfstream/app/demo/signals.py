@@ -1,4 +1,4 @@
-"""Seeded signals that the weather, the water's users and the instruments are made of. Rows come first everywhere."""
+"""Seeded signals that weather, demand and instruments are made of. Rows come first everywhere."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Dice:
         return self.generator(purpose).standard_normal(shape)
 
     def wander(self, purpose: str, shape: tuple[int, ...], memory_rows: float) -> Floats:
-        """Unit-variance noise ``[rows, …]`` that forgets with a time constant (an Ornstein-Uhlenbeck process)."""
+        """Noise ``[rows, …]`` of unit variance with a memory (an Ornstein-Uhlenbeck process)."""
         shocks = self.normal(purpose, shape)
         keep = np.exp(-1.0 / memory_rows)
         shocks[1:] *= np.sqrt(1.0 - keep * keep)

@@ -10,7 +10,7 @@ from tfstream.app.demo.faults import Fault
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Detection:
-    """An episode as an operator saw it; ``start_us`` is when the alarm was raised, ``end_us`` None if it still is.
+    """An episode as an operator saw it, from the moment it was raised; ``end_us`` None while it stands.
 
     ``sensors`` are ranked, the guiltiest first.
     """
@@ -63,7 +63,7 @@ def compare(
 ) -> Comparison:
     """Match by the moment that the alarm was raised.
 
-    An alarm belongs to the latest fault of its asset that began before it (or no more than ``early_us`` after)
+    An alarm belongs to the latest fault of its asset that began before it (or at most ``early_us`` after)
     and that had ended no more than ``grace_us`` ago. An alarm that was already up when a fault began does not
     find it: an operator would have learnt nothing new.
     """
@@ -73,9 +73,7 @@ def compare(
         Verdict(fault=fault, detections=tuple(d for d in in_time if owners[d.episode] is fault))
         for fault in faults
     )
-    return Comparison(
-        verdicts=verdicts, false_alarms=tuple(d for d in in_time if owners[d.episode] is None)
-    )
+    return Comparison(verdicts=verdicts, false_alarms=tuple(d for d in in_time if owners[d.episode] is None))
 
 
 def _owner(detection: Detection, faults: Sequence[Fault], grace_us: int, early_us: int) -> Fault | None:

@@ -27,15 +27,17 @@ class Weather:
         def wander(name: str, memory_minutes: float) -> Floats:
             return np.clip(dice.wander(name, shape, memory_minutes / row_minutes), -2.5, 2.5)
 
-        day = np.cos(2.0 * np.pi * (minutes[:, None] - 900.0) / DAY_MINUTES)  # warmest at 15:00
-        home = dice.normal("site", (3, assets))  # what tells one river from the next
-        air = 14.0 + 5.0 * day + 1.2 * wander("air", 240.0) + home[0]
-        river = 12.0 + 0.8 * np.roll(day, 1, axis=0) + 0.4 * wander("river", 360.0) + 0.5 * home[1]
+        def daily(warmest: float) -> Floats:
+            return np.cos(2.0 * np.pi * (minutes[:, None] - warmest) / DAY_MINUTES)
+
+        home = dice.normal("site", (4, assets))  # what tells one river from the next
+        air = 14.0 + 5.0 * daily(900.0) + 1.2 * wander("air", 240.0) + home[0]
+        river = 12.0 + 0.8 * daily(1080.0) + 0.4 * wander("river", 360.0) + 0.5 * home[1]
         muddy = wander("turbidity", 150.0)
         return cls(
             air=air,
             river=river,
             turbidity=6.0 * np.exp(0.35 * muddy + 0.1 * home[2]),
-            conductivity=430.0 - 22.0 * muddy + 6.0 * wander("conductivity", 200.0) + 15.0 * home[1],
+            conductivity=430.0 - 22.0 * muddy + 6.0 * wander("conductivity", 200.0) + 15.0 * home[3],
             ph=7.8 - 0.05 * muddy + 0.04 * wander("ph", 180.0),
         )

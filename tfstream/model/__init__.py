@@ -1,0 +1,1 @@
+"""The detector: a Time-Frequency Transformer beside closed-form predictors."""

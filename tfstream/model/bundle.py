@@ -1,0 +1,125 @@
+"""A detector as bytes and back: safetensors with its settings as JSON in the header; never pickle."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from tfstream.core.calibration import Calibration
+from tfstream.core.scale import Scaler
+from tfstream.errors import BadData
+from tfstream.model.closed_form import ClosedForm
+from tfstream.model.config import DetectorConfig
+from tfstream.model.detector import Detector, TermScale
+from tfstream.model.memory import Memory
+from tfstream.model.network import TimeFrequencyTransformer
+
+FORMAT = 1
+_NETWORK = "network."
+
+
+class _Header(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that is no tensor."""
+
+    format: int
+    sensors: tuple[str, ...]
+    interval_us: int
+    config: DetectorConfig
+    assets: tuple[str, ...]
+    calibration: Calibration
+    history: dict[str, Any]
+
+
+def sha256(bundle: bytes) -> str:
+    """The hash that a stored bundle is checked against."""
+    return hashlib.sha256(bundle).hexdigest()
+
+
+def dump(detector: Detector) -> bytes:
+    """The same detector gives the same bytes."""
+    header = _Header(
+        format=FORMAT,
+        sensors=detector.definition_sensors,
+        interval_us=detector.interval_us,
+        config=detector.config,
+        assets=detector.scaler.assets,
+        calibration=detector.calibration,
+        history=detector.history,
+    )
+    return save_tensors(_tensors(detector), {"tfstream": msgspec.json.encode(header).decode()})
+
+
+def load(bundle: bytes) -> Detector:
+    """:raises BadData: when the bytes are damaged or of a format that this program does not know."""
+    try:
+        tensors = load_tensors(bundle)
+        header = msgspec.json.decode(_header_text(bundle), type=_Header)
+        if header.format != FORMAT:
+            raise BadData(
+                f"the model bundle has format {header.format}; this program reads {FORMAT}: train anew"
+            )
+        return _detector(header, tensors)
+    except (SafetensorError, msgspec.DecodeError, KeyError, ValueError, RuntimeError) as error:
+        raise BadData(
+            f"the model bundle is damaged ({type(error).__name__}: {error}); train a new one"
+        ) from None
+
+
+def _header_text(bundle: bytes) -> str:
+    """The metadata of a safetensors file: JSON after a length of eight bytes."""
+    length = int.from_bytes(bundle[:8], "little")
+    text: str = msgspec.json.decode(bundle[8 : 8 + length])["__metadata__"]["tfstream"]
+    return text
+
+
+def _tensors(detector: Detector) -> dict[str, Tensor]:
+    scaler, scale = detector.scaler, detector.term_scale
+    arrays = {
+        "scaler.location": scaler.location,
+        "scaler.scale": scaler.scale,
+        "scaler.live": scaler.live,
+        "terms.median": scale.median,
+        "terms.spread": scale.spread,
+        "channels.scale": detector.channel_scale,
+    }
+    tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
+    tensors |= {f"linear.{name}": value for name, value in vars(detector.linear).items()}
+    tensors |= {f"memory.{name}": value for name, value in vars(detector.memory).items()}
+    tensors |= {_NETWORK + name: value for name, value in detector.network.state_dict().items()}
+    return {name: value.contiguous().clone() for name, value in tensors.items()}
+
+
+def _detector(header: _Header, tensors: dict[str, Tensor]) -> Detector:
+    network = TimeFrequencyTransformer(header.config, len(header.sensors))
+    network.load_state_dict(_part(tensors, _NETWORK))
+    network.eval()
+    return Detector(
+        definition_sensors=header.sensors,
+        interval_us=header.interval_us,
+        config=header.config,
+        scaler=Scaler(
+            assets=header.assets,
+            location=tensors["scaler.location"].numpy(),
+            scale=tensors["scaler.scale"].numpy(),
+            live=tensors["scaler.live"].numpy(),
+        ),
+        linear=ClosedForm(**_part(tensors, "linear.")),
+        network=network.requires_grad_(False),
+        memory=Memory(**_part(tensors, "memory.")),
+        term_scale=TermScale(tensors["terms.median"].numpy(), tensors["terms.spread"].numpy()),
+        channel_scale=tensors["channels.scale"].numpy(),
+        calibration=header.calibration,
+        history=header.history,
+    )
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,102 @@
+"""Stage 0: two linear predictors in closed form. Free beside the network, and hard to beat.
+
+R predicts a whole hop from the rows before it; V predicts each row from the eight before it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tfstream.model.config import DetectorConfig
+
+_LARGEST_INPUT = 1024
+_VAR_ERROR_FLOOR = 4e-4
+_VAR_ERROR_LIMIT = 100.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClosedForm:
+    """``basis [channels, r]`` and ``var_basis [channels, v]`` are principal directions; weights map lags to rows.
+
+    ``ridge_weights [ridge_rows * r, hop * channels]``, ``var_weights [order * v, channels]``,
+    ``var_error [channels]`` is the mean squared training error of V.
+    """
+
+    basis: Tensor
+    ridge_weights: Tensor
+    var_basis: Tensor
+    var_weights: Tensor
+    var_error: Tensor
+
+    def predict_hop(self, windows: Tensor, config: DetectorConfig) -> Tensor:
+        """``[batch, rows, channels]`` → the newest hop as predicted without it, ``[batch, hop, channels]``."""
+        hop, lags = config.hop_rows, config.ridge_rows
+        visible = windows[:, :-hop]
+        inputs = (visible[:, -lags:] @ self.basis).flatten(1)  # [batch, lags * r]
+        change = (inputs @ self.ridge_weights).unflatten(1, (hop, -1))
+        return visible[:, -1:] + change
+
+    def row_errors(self, windows: Tensor, config: DetectorConfig) -> Tensor:
+        """V's squared errors over their training mean, on the newest 16 rows: ``[batch, 16, channels]``."""
+        order, rows = config.var_order, config.band_rows
+        reduced = windows @ self.var_basis  # [batch, rows, v]
+        lagged = reduced[:, -rows - order : -1].unfold(1, order, 1)  # [batch, rows, v, order]
+        predicted = lagged.transpose(2, 3).flatten(2) @ self.var_weights
+        error = (windows[:, -rows:] - predicted).square() / self.var_error
+        return error.clamp(max=_VAR_ERROR_LIMIT)
+
+
+def fit(windows: Tensor, config: DetectorConfig) -> ClosedForm:
+    """From standardised training windows without gaps, ``[batch, rows, channels]``."""
+    channels = windows.shape[2]
+    basis = _principal(windows, min(config.principal, channels))
+    var_basis = _var_basis(windows, config)
+    return ClosedForm(
+        basis=basis,
+        ridge_weights=_fit_ridge(windows, basis, config),
+        var_basis=var_basis,
+        **_fit_var(windows, var_basis, config),
+    )
+
+
+def _var_basis(windows: Tensor, config: DetectorConfig) -> Tensor:
+    """All channels as they are, unless there are so many that their lags would be too large a problem."""
+    channels = windows.shape[2]
+    most = _LARGEST_INPUT // config.var_order
+    return torch.eye(channels) if channels <= most else _principal(windows, most)
+
+
+def _fit_ridge(windows: Tensor, basis: Tensor, config: DetectorConfig) -> Tensor:
+    hop, lags = config.hop_rows, config.ridge_rows
+    visible = windows[:, :-hop]
+    inputs = (visible[:, -lags:] @ basis).flatten(1)
+    change = (windows[:, -hop:] - visible[:, -1:]).flatten(1)
+    return _solve(inputs, change, config.ridge)
+
+
+def _fit_var(windows: Tensor, basis: Tensor, config: DetectorConfig) -> dict[str, Tensor]:
+    """One target row for each row of the newest hop, so that every training row counts about once."""
+    order, rows = config.var_order, config.hop_rows
+    reduced = windows[:, -rows - order :] @ basis
+    inputs = reduced[:, :-1].unfold(1, order, 1).transpose(2, 3).flatten(2).flatten(0, 1)
+    targets = windows[:, -rows:].flatten(0, 1)
+    weights = _solve(inputs, targets, config.var_ridge)
+    error = (targets - inputs @ weights).square().mean(0).clamp(min=_VAR_ERROR_FLOOR)
+    return {"var_weights": weights, "var_error": error}
+
+
+def _principal(windows: Tensor, count: int) -> Tensor:
+    """The first principal directions of the rows, ``[channels, count]``."""
+    rows = windows.flatten(0, 1).double()
+    values, vectors = torch.linalg.eigh(rows.T @ rows)
+    return vectors[:, values.argsort(descending=True)[:count]].float()
+
+
+def _solve(inputs: Tensor, targets: Tensor, penalty: float) -> Tensor:
+    """Ridge regression by the normal equations, in double precision."""
+    x, y = inputs.double(), targets.double()
+    gram = x.T @ x + penalty * torch.eye(x.shape[1], dtype=torch.double)
+    return torch.linalg.solve(gram, x.T @ y).float()

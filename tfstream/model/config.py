@@ -1,0 +1,47 @@
+"""Sizes and switches of the detector."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class DetectorConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """One configuration for all streams; ``docs/detector.md`` says where the values come from.
+
+    The four switches take one of the paper's ideas away each, for the ablation.
+    """
+
+    window_rows: int = 64
+    hop_rows: int = 8
+    width: int = 64
+    heads: int = 4
+    feed_forward: int = 128
+    stages: int = 3
+    dropout: float = 0.05
+    projection: int = 32
+    steps: int = 200
+    masked_batch: int = 32
+    contrast_batch: int = 16
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    visible_weight: float = 0.1
+    contrast_weight: float = 0.3
+    info_weight: float = 0.2
+    memory_size: int = 4096
+    principal: int = 16
+    ridge_rows: int = 24
+    ridge: float = 30.0
+    var_order: int = 8
+    var_ridge: float = 100.0
+    band_rows: int = 16
+
+    dual_path: bool = True
+    cross_domain: bool = True
+    contrastive: bool = True
+    stage_average: bool = True
+
+    @property
+    def patches(self) -> int:
+        """Time tokens in a window."""
+        return self.window_rows // self.hop_rows

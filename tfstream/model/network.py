@@ -1,0 +1,113 @@
+"""The Time-Frequency Transformer: one window, reconstructed along two paths, stage by stage."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from tfstream.model import spectral
+from tfstream.model.config import DetectorConfig
+
+
+class Views(NamedTuple):
+    """What the network makes of a batch; K stages.
+
+    ``time``, ``frequency [K, batch, rows, channels]``: reconstructions, each stage adding to the one before.
+    ``a``, ``b [K, batch, projection]``: representations of the window in time and in frequency, unit length.
+    """
+
+    time: Tensor
+    frequency: Tensor
+    a: Tensor
+    b: Tensor
+
+
+class Path(nn.Module):
+    """Tokens of one domain through K transformer layers, each with its own head and projection.
+
+    :param token: numbers in a token; ``anchor`` is the token that stands beside the mean in the representation.
+    """
+
+    def __init__(self, config: DetectorConfig, *, token: int, tokens: int, anchor: int) -> None:
+        super().__init__()
+        width = config.width
+        self._anchor = anchor
+        self.embed = nn.Linear(token, width)
+        self.position = nn.Parameter(0.02 * torch.randn(tokens, width))
+        self.layers = nn.ModuleList(
+            nn.TransformerEncoderLayer(
+                width,
+                config.heads,
+                config.feed_forward,
+                config.dropout,
+                activation="gelu",
+                batch_first=True,
+                norm_first=True,
+            )
+            for _ in range(config.stages)
+        )
+        self.heads = nn.ModuleList(
+            nn.Sequential(nn.LayerNorm(width), nn.Linear(width, token)) for _ in range(config.stages)
+        )
+        self.projections = nn.ModuleList(
+            nn.Sequential(nn.Linear(2 * width, width), nn.GELU(), nn.Linear(width, config.projection))
+            for _ in range(config.stages)
+        )
+
+    def forward(self, tokens: Tensor, marks: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """``[batch, tokens, token]`` → reconstructions ``[K, batch, tokens, token]``, representations ``[K, batch, p]``.
+
+        ``marks [batch, tokens, width]`` are added to the embedded tokens.
+        """
+        hidden = self.embed(tokens) + self.position
+        if marks is not None:
+            hidden = hidden + marks
+        total = torch.zeros_like(tokens)
+        reconstructions, representations = [], []
+        for layer, head, project in zip(self.layers, self.heads, self.projections, strict=True):
+            hidden = layer(hidden)
+            total = total + head(hidden)
+            summary = torch.cat([hidden.mean(1), hidden[:, self._anchor]], dim=-1)  # [batch, 2 * width]
+            reconstructions.append(total)
+            representations.append(nn.functional.normalize(project(summary), dim=-1))
+        return torch.stack(reconstructions), torch.stack(representations)
+
+
+class TimeFrequencyTransformer(nn.Module):
+    """Both paths over the same window. Tokens mix channels."""
+
+    def __init__(self, config: DetectorConfig, channels: int) -> None:
+        super().__init__()
+        self.config = config
+        tokens = spectral.tokens_of(config.window_rows)
+        self.time = Path(config, token=config.hop_rows * channels, tokens=config.patches, anchor=-1)
+        self.frequency = Path(config, token=8 * channels, tokens=tokens, anchor=0)
+        self.mask_mark = nn.Parameter(0.02 * torch.randn(config.width))
+
+    def forward(self, windows: Tensor, masked: Tensor) -> Views:
+        """``windows [batch, rows, channels]``, ``masked [batch]`` tells whose newest hop is hidden (see :func:`hide`)."""
+        batch, rows, channels = windows.shape
+        marks = torch.zeros(
+            batch, self.config.patches, self.config.width, dtype=windows.dtype, device=windows.device
+        )
+        marks[:, -1] = masked.to(windows.dtype)[:, None] * self.mask_mark
+        patches = windows.reshape(batch, self.config.patches, self.config.hop_rows * channels)
+        in_time, a = self.time(patches, marks)
+        in_frequency, b = self.frequency(spectral.to_tokens(windows))
+        frequency = spectral.from_tokens(in_frequency.flatten(0, 1), rows)
+        stages = len(in_time)
+        return Views(
+            in_time.reshape(stages, batch, rows, channels),
+            frequency.reshape(stages, batch, rows, channels),
+            a,
+            b,
+        )
+
+
+def hide(windows: Tensor, hop: int) -> Tensor:
+    """The newest hop replaced by the last row before it: before any FFT, or else the spectrum tells the answer."""
+    hidden = windows.clone()
+    hidden[:, -hop:] = windows[:, -hop - 1 : -hop]
+    return hidden

@@ -1,0 +1,37 @@
+"""Windows in frequency."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+_BINS_PER_TOKEN = 4
+
+
+def tokens_of(rows: int) -> int:
+    """Frequency tokens of a window: its bins, four to a token, the last one padded."""
+    return -(-(rows // 2 + 1) // _BINS_PER_TOKEN)
+
+
+def to_tokens(windows: Tensor) -> Tensor:
+    """``[batch, rows, channels]`` → ``[batch, tokens, 4 * 2 * channels]``: real and imaginary parts, 4 bins a token."""
+    bins = torch.fft.rfft(windows, dim=1, norm="ortho")  # [batch, bins, channels]
+    parts = torch.cat([bins.real, bins.imag], dim=-1)  # [batch, bins, 2 * channels]
+    padded = functional.pad(parts, (0, 0, 0, -parts.shape[1] % _BINS_PER_TOKEN))
+    return padded.reshape(len(windows), -1, _BINS_PER_TOKEN * parts.shape[2])
+
+
+def from_tokens(tokens: Tensor, rows: int) -> Tensor:
+    """The inverse: ``[batch, tokens, 4 * 2 * channels]`` → ``[batch, rows, channels]``."""
+    batch = len(tokens)
+    parts = tokens.reshape(batch, -1, tokens.shape[2] // _BINS_PER_TOKEN)[:, : rows // 2 + 1]
+    real, imaginary = parts.chunk(2, dim=-1)
+    return torch.fft.irfft(torch.complex(real, imaginary), n=rows, dim=1, norm="ortho")
+
+
+def band_error(one: Tensor, other: Tensor) -> Tensor:
+    """``[batch, rows, channels]`` twice → ``[batch, channels]``: mean squared difference of the magnitudes, DC kept."""
+    magnitudes = torch.fft.rfft(one, dim=1, norm="ortho").abs()
+    others = torch.fft.rfft(other, dim=1, norm="ortho").abs()
+    return (magnitudes - others).square().mean(dim=1)

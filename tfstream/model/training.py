@@ -1,0 +1,87 @@
+"""The network's training: a few hundred steps on random windows, masked, normal and faulted in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tfstream.core import fault
+from tfstream.core.reading import Values
+from tfstream.model.config import DetectorConfig
+from tfstream.model.network import TimeFrequencyTransformer, hide
+from tfstream.model.objective import loss
+from tfstream.model.windows import Piece, WindowIndex, gather, index
+
+_REPORT_EVERY = 10
+
+Report = Callable[[str, float], None]
+
+
+def train(
+    pieces: Sequence[Piece], config: DetectorConfig, seed: int, report: Report
+) -> tuple[TimeFrequencyTransformer, dict[str, Any]]:
+    """A network fitted to standardised pieces without gaps, and how its losses went."""
+    rng = np.random.default_rng(seed)
+    places = index(pieces, config.window_rows, stride=1)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = TimeFrequencyTransformer(config, pieces[0].values.shape[1])
+        network.train()
+        optimizer = torch.optim.AdamW(
+            network.parameters(), config.learning_rate, weight_decay=config.weight_decay
+        )
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, config.learning_rate, total_steps=config.steps
+        )
+        history = []
+        for step in range(config.steps):
+            found = _step(network, _batch(pieces, places, config, rng), config)
+            optimizer.zero_grad()
+            found.total.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(network.parameters(), config.clip)
+            optimizer.step()
+            schedule.step()
+            history.append((float(found.reconstruction.detach()), float(found.contrast.detach())))
+            if step % _REPORT_EVERY == 0:
+                report("network", step / config.steps)
+    network.eval()
+    report("network", 1.0)
+    return network.requires_grad_(False), _summary(np.array(history))
+
+
+def _batch(
+    pieces: Sequence[Piece], places: WindowIndex, config: DetectorConfig, rng: np.random.Generator
+) -> tuple[Values, Values, Values]:
+    """Windows to mask, normal ones, and the normal ones with a fault each."""
+    masked, contrast = config.masked_batch, config.contrast_batch
+    chosen: NDArray[np.int64] = rng.integers(len(places.piece), size=masked + 2 * contrast)
+    windows = gather(pieces, places.take(chosen), config.window_rows)
+    normal, foreign = windows[masked : masked + contrast], windows[masked + contrast :]
+    return windows[:masked], normal, fault.inject(normal, foreign, rng)
+
+
+def _step(
+    network: TimeFrequencyTransformer, batch: tuple[Values, Values, Values], config: DetectorConfig
+) -> Any:
+    targets, normal, faulted = (torch.from_numpy(part) for part in batch)
+    inputs = torch.cat([hide(targets, config.hop_rows), normal, faulted])
+    masked: Tensor = torch.arange(len(inputs)) < len(targets)
+    return loss(network(inputs, masked), targets, config)
+
+
+def _summary(history: NDArray[np.float64]) -> dict[str, Any]:
+    """Losses at the beginning and at the end, each the mean of a tenth of the steps."""
+    tenth = max(len(history) // 10, 1)
+    first, last = history[:tenth].mean(0), history[-tenth:].mean(0)
+    return {
+        "steps": len(history),
+        "reconstruction_first": round(float(first[0]), 5),
+        "reconstruction_last": round(float(last[0]), 5),
+        "contrast_first": round(float(first[1]), 5),
+        "contrast_last": round(float(last[1]), 5),
+    }
