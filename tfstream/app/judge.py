@@ -132,6 +132,8 @@ class Judge:
     def _sensors_silent(
         self, lane: Lane, found: WindowReady, missing: tuple[str, ...], memory: AssetMemory
     ) -> AssetMemory:
+        if len(missing) == self._live.sum():
+            return memory  # a gap of the whole asset: should it last, the partition's clock will show it
         before, sensors = memory.silence, silent_sensors(missing)
         start_us = (found.window.end_index + 1 - self._hop) * self._definition.interval_us
         offset = found.window.last_offset

@@ -158,9 +158,9 @@ class Scorer:
             tables.update(read_tables(self._properties, topic, behind))
 
     def _restored(self, partition: int, position: Position | None, table: Table) -> int:
-        lane = self._lanes[partition] = Lane(
-            partition, self._definition, WindowShape(*self._judge.champion.detector.shape)
-        )
+        detector = self._judge.champion.detector
+        shape = WindowShape(detector.window_rows, detector.hop_rows)
+        lane = self._lanes[partition] = Lane(partition, self._definition, shape)
         if position is None:
             return self._begin(lane)
         head = _head(table)

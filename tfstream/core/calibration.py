@@ -3,7 +3,7 @@
 Scores are normalised by the asset's own slowly moving level and spread. The excesses of normal data over
 their 98 % quantile, merged into clusters that one alarm would cover, follow a generalised Pareto distribution
 (Pickands 1975); its parameters come from probability-weighted moments (Hosking and Wallis 1987). The
-threshold for λ false alarms a week is ``u + (σ/ξ)((ζ/λ)^ξ − 1)``, where ζ is the clusters seen in a week.
+threshold for a budget of b false alarms a week is ``u + (sigma/xi) ((clusters/b)^xi - 1)``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 _RATE = 1 / 256
 _QUANTILE = 0.98
 _FEW_CLUSTERS = 30
-_SCORES_OF_ITS_OWN = 64
+_PRIOR_SCORES = 4
 _SHAPE_LIMITS = (-0.5, 0.3)
 _SMALLEST = 0.05
 _LARGEST_RATIO = math.exp(40)
@@ -60,7 +60,7 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Judgement(NamedTuple):
-    """A normalised score beside its threshold; ``expected_per_week`` alarms as high as this come from normal data."""
+    """A normalised score beside its threshold; normal data give ``expected_per_week`` as high as this."""
 
     value: float
     threshold: float
@@ -69,13 +69,13 @@ class Judgement(NamedTuple):
 
 
 class Calibration(msgspec.Struct, frozen=True, kw_only=True):
-    """What normal scores look like: the tail ``(u, sigma, xi)`` of their clusters, ``clusters_per_week`` of them.
+    """What normal scores look like: the tail ``(u, sigma, xi)`` of their clusters.
 
     ``weeks`` of data stand behind it; clusters lie at least ``separation_rows`` apart.
     """
 
     pooled: Baseline
-    assets: dict[str, Baseline]  # those with enough scores for a level of their own
+    assets: dict[str, Baseline]
     u: float
     sigma: float
     xi: float
@@ -89,13 +89,13 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
         return self.assets.get(asset, self.pooled)
 
     def threshold(self, budget_per_week: float) -> float:
-        """The normalised score that normal data exceed ``budget_per_week`` times a week; never below ``u``."""
+        """What normal data exceed ``budget_per_week`` times a week; never below ``u``."""
         ratio = min(self.clusters_per_week / budget_per_week, _LARGEST_RATIO)
         if ratio <= 1:
             return self.u
         if abs(self.xi) < 1e-6:
             return self.u + self.sigma * math.log(ratio)
-        return self.u + self.sigma / self.xi * (ratio**self.xi - 1)
+        return self.u + self.sigma / self.xi * math.expm1(self.xi * math.log(ratio))
 
     def expected_per_week(self, value: float) -> float:
         """The inverse of :meth:`threshold`: how often a week normal data exceed a normalised score."""
@@ -128,7 +128,7 @@ def fit_calibration(
     if not len(every):
         raise ValueError("there are no scores to calibrate on")
     pooled = _level(every)
-    assets = {asset: _level(scores) for asset, scores in _by_asset(runs) if len(scores) >= _SCORES_OF_ITS_OWN}
+    assets = {asset: _shrunk(_level(scores), pooled, len(scores)) for asset, scores in _by_asset(runs)}
     followed = [(run.rows, _followed(run.scores, assets.get(run.asset, pooled))) for run in runs]
     u = float(np.quantile(np.concatenate([values for _, values in followed]), _QUANTILE))
     peaks = np.array([peak for run in followed for peak in _cluster_peaks(*run, u, separation_rows)])
@@ -152,6 +152,15 @@ def _level(scores: Scores) -> Baseline:
     return Baseline(center=center, spread=max(float(np.median(np.abs(scores - center))), _SMALLEST))
 
 
+def _shrunk(own: Baseline, pooled: Baseline, scores: int) -> Baseline:
+    """An asset's own level, drawn towards that of all assets the fewer scores it has."""
+    share = scores / (scores + _PRIOR_SCORES)
+    return Baseline(
+        center=share * own.center + (1 - share) * pooled.center,
+        spread=share * own.spread + (1 - share) * pooled.spread,
+    )
+
+
 def _by_asset(runs: Sequence[Run]) -> list[tuple[str, Scores]]:
     """All scores of each asset."""
     assets = sorted({run.asset for run in runs})
@@ -168,7 +177,7 @@ def _followed(scores: Scores, baseline: Baseline) -> Scores:
 
 
 def _cluster_peaks(rows: NDArray[np.int64], values: Scores, u: float, separation_rows: int) -> list[float]:
-    """The highest value of each cluster of excesses; an excess nearer than the separation joins the last cluster."""
+    """The highest value of each cluster; an excess nearer than the separation joins the last one."""
     peaks: list[float] = []
     last = None
     for row, value in zip(rows.tolist(), values.tolist(), strict=True):
@@ -183,7 +192,7 @@ def _cluster_peaks(rows: NDArray[np.int64], values: Scores, u: float, separation
 
 
 def _tail(excesses: Scores) -> tuple[float, float]:
-    """``(sigma, xi)`` of a generalised Pareto by probability-weighted moments; exponential when there are few."""
+    """``(sigma, xi)`` of a generalised Pareto; exponential when there are few."""
     if not len(excesses):
         return 1.0, 0.0
     mean = max(float(excesses.mean()), _SMALLEST)

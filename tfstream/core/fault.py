@@ -58,7 +58,7 @@ def inject(windows: Values, foreign: Values, rng: Generator) -> Values:
     """A fault of a random kind in every window, on its newest 4 to 32 rows and some of its channels.
 
     :param windows: ``[batch, rows, channels]`` in standard units.
-    :param foreign: ``[batch, rows, channels]``, windows of other moments, for the kind that borrows a segment.
+    :param foreign: ``[batch, rows, channels]`` of other moments, for the kind that borrows a segment.
     """
     faulted = windows.copy()
     rows, channels = windows.shape[1:]

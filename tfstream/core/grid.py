@@ -19,7 +19,7 @@ _NONE = -1
 class Row(NamedTuple):
     """A closed row: ``values [sensors]``, NaN where nothing came; None when no message came at all."""
 
-    index: int
+    number: int
     values: Values | None
     anchor: Anchor | None
     last_offset: int

@@ -21,8 +21,8 @@ Array = NDArray[np.float64]
 class Scaler:
     """Location and scale of every channel: ``location``, ``scale`` are ``[assets + 1, channels]``.
 
-    The last row is the pooled one, for assets that were not there in training. ``live [channels]`` tells which
-    channels said anything at all.
+    The last row is the pooled one, for assets that were not there in training. ``live [channels]``
+    tells which channels said anything at all.
     """
 
     assets: tuple[str, ...]
@@ -73,7 +73,7 @@ class Scaler:
 
 
 def _moments(values: Values, fallback: tuple[Array, Array] | None = None) -> tuple[Array, Array]:
-    """Mean and floored standard deviation of ``[rows, channels]``; a dead channel gets the median of the live."""
+    """Mean and floored deviation of ``[rows, channels]``; a dead channel gets the median of the live."""
     finite = np.where(np.isfinite(values), values, np.nan).astype(np.float64)
     counts = np.isfinite(finite).sum(axis=0)
     total = np.where(counts > 0, np.nansum(finite, axis=0), 0.0)

@@ -25,7 +25,7 @@ class Window(NamedTuple):
 class _Kept(NamedTuple):
     """Where a closed row came from."""
 
-    index: int
+    number: int
     anchor: Anchor
     last_offset: int
 
@@ -71,11 +71,11 @@ class AssetTrack:
             return []
         windows = []
         for row in self._grid.push(time_us, values, offset, clock_us):
-            window = self._window.push(row.index, row.values)
+            window = self._window.push(row.number, row.values)
             if row.anchor is not None:
-                self._kept.append(_Kept(row.index, row.anchor, row.last_offset))
+                self._kept.append(_Kept(row.number, row.anchor, row.last_offset))
             if window is not None:
-                windows.append(self._window_of(row.index, window))
+                windows.append(self._window_of(row.number, window))
         self._forget_old_rows()
         return windows
 
@@ -125,12 +125,12 @@ class AssetTrack:
 
     def _window_of(self, end_index: int, values: Values) -> Window:
         start = end_index + 1 - self._shape.hop
-        newest = [row for row in self._kept if row.index >= start]
+        newest = [row for row in self._kept if row.number >= start]
         first = min((row.anchor.offset for row in newest), default=-1)
         return Window(end_index, values, first, max((row.last_offset for row in newest), default=-1))
 
     def _forget_old_rows(self) -> None:
         oldest = needed_from(self._grid.next_index, self._shape, self._staleness)
         kept = self._kept
-        while kept and kept[0].index < oldest:
+        while kept and kept[0].number < oldest:
             kept.popleft()

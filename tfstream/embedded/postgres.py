@@ -75,7 +75,7 @@ class EmbeddedPostgres:
             _initialise(binaries / "initdb", data, user)
         self.port = self.port or free_port()
         settings = [f"--{name}={value}" for name, value in _SETTINGS.items()]
-        command = [binaries / "postgres", "-D", data, "-p", str(self.port), *settings]
+        command: list[str | Path] = [binaries / "postgres", "-D", data, "-p", str(self.port), *settings]
         self._server = ServerProcess("PostgreSQL", command, log=home / "postgres.log", user=user)
         self._server.start(self._answers, timeout_s=30.0, environment=own_environment())
         return self.url
@@ -137,7 +137,7 @@ def _copied(package: Path, home: Path) -> Path:
 
 
 def _initialise(initdb: Path, data: Path, user: int | None) -> None:
-    command = [
+    command: list[str | Path] = [
         initdb,
         "-D",
         data,

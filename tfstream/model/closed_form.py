@@ -19,7 +19,7 @@ _VAR_ERROR_LIMIT = 100.0
 
 @dataclass(frozen=True, kw_only=True)
 class ClosedForm:
-    """``basis [channels, r]`` and ``var_basis [channels, v]`` are principal directions; weights map lags to rows.
+    """Principal directions ``basis [channels, r]``, ``var_basis [channels, v]``; weights map lags to rows.
 
     ``ridge_weights [ridge_rows * r, hop * channels]``, ``var_weights [order * v, channels]``,
     ``var_error [channels]`` is the mean squared training error of V.
@@ -32,7 +32,7 @@ class ClosedForm:
     var_error: Tensor
 
     def predict_hop(self, windows: Tensor, config: DetectorConfig) -> Tensor:
-        """``[batch, rows, channels]`` → the newest hop as predicted without it, ``[batch, hop, channels]``."""
+        """``[batch, rows, channels]`` → the newest hop as predicted, ``[batch, hop, channels]``."""
         hop, lags = config.hop_rows, config.ridge_rows
         visible = windows[:, :-hop]
         inputs = (visible[:, -lags:] @ self.basis).flatten(1)  # [batch, lags * r]

@@ -25,9 +25,10 @@ _SMALLEST_TERM = 1e-6
 
 
 class Measurement(NamedTuple):
-    """Of every window: raw ``terms [batch, 8]`` and, by sensor ``[batch, sensors]``, its ``share`` in the error,
-    the mean of its newest hop (``actual``) and what was ``expected`` of it, in the sensor's own units; NaN where
-    masked.
+    """Of every window: raw ``terms [batch, 8]``; by sensor ``[batch, sensors]`` its ``share`` in the error.
+
+    ``actual`` is the mean of its newest hop and ``expected`` what was predicted, in the sensor's own units;
+    NaN where masked.
     """
 
     terms: Values
@@ -88,16 +89,15 @@ class ScoringModel:
         scaled = self.scaler.transform(windows, assets)
         known = self.known(scaled)
         pieces = [self._measure_chunk(*chunk) for chunk in _chunks(scaled, known)]
-        terms, share, predicted = (
-            np.concatenate(parts)[: len(assets)] for parts in zip(*pieces, strict=True)
-        )
+        joined = (np.concatenate(parts)[: len(assets)] for parts in zip(*pieces, strict=True))
+        terms, share, predicted = joined
         with np.errstate(invalid="ignore"):
             actual = windows[:, -self.config.hop_rows :].mean(axis=1)
         blank = np.where(known, np.float32(0), np.float32(np.nan))
         return Measurement(terms, share, actual + blank, self.scaler.inverse(predicted, assets) + blank)
 
     def fuse(self, terms: Values, previous: Values) -> NDArray[np.float64]:
-        """Raw terms ``[n, 8]`` and those of the windows one hop earlier to scores ``[n]``, larger = stranger."""
+        """Raw terms ``[n, 8]`` and those one hop earlier to scores ``[n]``; larger is stranger."""
         values = np.where(SMOOTHED, (terms.astype(np.float64) + previous) / 2, terms)
         z = (np.log(values + _SMALLEST_TERM) - self.term_scale.median) / self.term_scale.spread
         calibrated: NDArray[np.float64] = np.logaddexp(0.0, z) @ np.array(weights(self.config))
@@ -105,8 +105,8 @@ class ScoringModel:
 
     def known(self, scaled: Values) -> NDArray[np.bool_]:
         """``[batch, sensors]``: those without a gap in the newest rows that the errors are taken on."""
-        whole: NDArray[np.bool_] = ~np.isnan(scaled[:, -self.config.band_rows :]).any(axis=1)
-        return whole & self.live
+        whole = ~np.isnan(scaled[:, -self.config.band_rows :]).any(axis=1)
+        return np.asarray(whole & self.live, dtype=np.bool_)
 
     @torch.inference_mode()
     def _measure_chunk(self, scaled: Values, known: NDArray[np.bool_]) -> tuple[Values, Values, Values]:
@@ -147,7 +147,7 @@ def _chunks(scaled: Values, known: NDArray[np.bool_]) -> Iterator[tuple[Values, 
 
 
 def _shares(errors: ChannelErrors, scale: Tensor) -> Tensor:
-    """Each sensor's part in the excess of the errors over their usual size, ``[batch, sensors]``, summing to 1."""
+    """Each sensor's part in the errors' excess over their usual size, ``[batch, sensors]``, summing to 1."""
     ratios = (
         torch.stack([errors.ridge, errors.rows, errors.frequency]) / scale[:, None]
     )  # [3, batch, sensors]

@@ -14,7 +14,7 @@ _SHRINKAGE = 0.05
 class Memory:
     """Whitened representations of training windows, stage by stage.
 
-    ``a``, ``b [K, n, p]`` hold them; ``mean_a``, ``mean_b [K, p]``, ``whiten_a``, ``whiten_b [K, p, p]`` whiten.
+    ``a``, ``b [K, n, p]`` hold them; ``mean_* [K, p]`` and ``whiten_* [K, p, p]`` whiten.
     """
 
     a: Tensor
@@ -27,8 +27,8 @@ class Memory:
     def distances(self, a: Tensor, b: Tensor, exclude: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """``a``, ``b [K, batch, p]`` → joint and cross-domain distance, each ``[K, batch]``.
 
-        Joint: to the nearest training window in both domains together. Cross: how far, in one domain, the window
-        lies that is nearest in the other. ``exclude [batch, n]`` leaves training windows out.
+        Joint: to the nearest training window in both domains together. Cross: how far, in one domain, the
+        window lies that is nearest in the other. ``exclude [batch, n]`` leaves training windows out.
         """
         d_a = _squared(whitened(a, self.mean_a, self.whiten_a), self.a)  # [K, batch, n]
         d_b = _squared(whitened(b, self.mean_b, self.whiten_b), self.b)
@@ -44,7 +44,7 @@ class Memory:
 
 
 def remember(a: Tensor, b: Tensor, size: int, generator: torch.Generator) -> tuple[Memory, Tensor]:
-    """A memory of at most ``size`` of the windows ``a``, ``b [K, n, p]``, and which ones they are ``[size]``."""
+    """A memory of at most ``size`` of the windows ``a``, ``b [K, n, p]``, and which ones they are."""
     mean_a, whiten_a = _whitening(a)
     mean_b, whiten_b = _whitening(b)
     chosen = torch.randperm(a.shape[1], generator=generator)[:size].sort().values

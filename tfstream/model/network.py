@@ -27,7 +27,8 @@ class Views(NamedTuple):
 class Path(nn.Module):
     """Tokens of one domain through K transformer layers, each with its own head and projection.
 
-    :param token: numbers in a token; ``anchor`` is the token that stands beside the mean in the representation.
+    :param token: numbers in a token.
+    :param anchor: the token that stands beside the mean in the representation.
     """
 
     def __init__(self, config: DetectorConfig, *, token: int, tokens: int, anchor: int) -> None:
@@ -57,7 +58,7 @@ class Path(nn.Module):
         )
 
     def forward(self, tokens: Tensor, marks: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """``[batch, tokens, token]`` → reconstructions ``[K, batch, tokens, token]``, representations ``[K, batch, p]``.
+        """``[batch, tokens, token]`` → reconstructions ``[K, batch, tokens, token]`` and ``[K, batch, p]``.
 
         ``marks [batch, tokens, width]`` are added to the embedded tokens.
         """
@@ -87,7 +88,7 @@ class TimeFrequencyTransformer(nn.Module):
         self.mask_mark = nn.Parameter(0.02 * torch.randn(config.width))
 
     def forward(self, windows: Tensor, masked: Tensor) -> Views:
-        """``windows [batch, rows, channels]``, ``masked [batch]`` tells whose newest hop is hidden (see :func:`hide`)."""
+        """``windows [batch, rows, channels]``; ``masked [batch]`` tells whose newest hop is hidden."""
         batch, rows, channels = windows.shape
         marks = torch.zeros(
             batch, self.config.patches, self.config.width, dtype=windows.dtype, device=windows.device
@@ -107,7 +108,7 @@ class TimeFrequencyTransformer(nn.Module):
 
 
 def hide(windows: Tensor, hop: int) -> Tensor:
-    """The newest hop replaced by the last row before it: before any FFT, or else the spectrum tells the answer."""
+    """The newest hop replaced by the row before it: before any FFT, or the spectrum tells the answer."""
     hidden = windows.clone()
     hidden[:, -hop:] = windows[:, -hop - 1 : -hop]
     return hidden

@@ -56,7 +56,7 @@ def reconstruction(views: Views, targets: Tensor, masked: int, config: DetectorC
 
 
 def contrastive(a: Tensor, b: Tensor, faulted_a: Tensor, faulted_b: Tensor, config: DetectorConfig) -> Tensor:
-    """Normal windows look alike in time and in frequency, faulted ones do not; all ``[K, batch, projection]``.
+    """Normal windows look alike in time and in frequency, faulted ones do not; all ``[K, batch, p]``.
 
     A margin loss on the two views of one window, and symmetric InfoNCE (van den Oord 2018) among normal ones.
     """

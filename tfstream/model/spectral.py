@@ -15,7 +15,7 @@ def tokens_of(rows: int) -> int:
 
 
 def to_tokens(windows: Tensor) -> Tensor:
-    """``[batch, rows, channels]`` → ``[batch, tokens, 4 * 2 * channels]``: real and imaginary parts, 4 bins a token."""
+    """``[batch, rows, channels]`` → ``[batch, tokens, 4 * 2 * channels]``: re and im, 4 bins a token."""
     bins = torch.fft.rfft(windows, dim=1, norm="ortho")  # [batch, bins, channels]
     parts = torch.cat([bins.real, bins.imag], dim=-1)  # [batch, bins, 2 * channels]
     padded = functional.pad(parts, (0, 0, 0, -parts.shape[1] % _BINS_PER_TOKEN))
@@ -31,7 +31,7 @@ def from_tokens(tokens: Tensor, rows: int) -> Tensor:
 
 
 def band_error(one: Tensor, other: Tensor) -> Tensor:
-    """``[batch, rows, channels]`` twice → ``[batch, channels]``: mean squared difference of the magnitudes, DC kept."""
+    """``[batch, rows, channels]`` twice → ``[batch, channels]``: mean squared magnitude difference."""
     magnitudes = torch.fft.rfft(one, dim=1, norm="ortho").abs()
     others = torch.fft.rfft(other, dim=1, norm="ortho").abs()
     return (magnitudes - others).square().mean(dim=1)

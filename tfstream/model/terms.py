@@ -44,7 +44,7 @@ def weights(config: DetectorConfig) -> tuple[float, ...]:
 
 
 class ChannelErrors(NamedTuple):
-    """Per channel, ``[batch, channels]``, 0 where masked; ``predicted`` is the hop's mean as R expects it."""
+    """``[batch, channels]``, 0 where masked; ``predicted`` is the hop's mean as R expects it."""
 
     ridge: Tensor
     rows: Tensor
@@ -53,7 +53,7 @@ class ChannelErrors(NamedTuple):
 
 
 class Looked(NamedTuple):
-    """One batch: ``terms [batch, 8]`` without the memory's two, the channels' errors, ``a``, ``b [K, batch, p]``."""
+    """``terms [batch, 8]`` without the memory's two, channel errors, ``a``, ``b [K, batch, p]``."""
 
     terms: Tensor
     channels: ChannelErrors
@@ -68,7 +68,7 @@ def look(
     linear: ClosedForm,
     config: DetectorConfig,
 ) -> Looked:
-    """``windows [batch, rows, channels]`` standardised without gaps, ``known [batch, channels]`` which ones count."""
+    """``windows [batch, rows, channels]`` standardised, gaps filled; ``known [batch, channels]`` counts."""
     batch = len(windows)
     both = torch.cat([hide(windows, config.hop_rows), windows])
     masked = torch.arange(2 * batch) < batch

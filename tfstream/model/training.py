@@ -42,7 +42,7 @@ def train(
         for step in range(config.steps):
             found = _step(network, _batch(pieces, places, config, rng), config)
             optimizer.zero_grad()
-            found.total.backward()  # type: ignore[no-untyped-call]
+            found.total.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), config.clip)
             optimizer.step()
             schedule.step()

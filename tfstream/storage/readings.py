@@ -31,7 +31,7 @@ ON CONFLICT (stream_id, asset, ts) DO UPDATE SET values = (
 def write(
     connection: Connection, stream_id: int, assets: Sequence[str], times_us: Times, values: Values
 ) -> int:
-    """Store one row for each asset and moment: ``times_us [rows]``, ``values [rows, sensors]``, NaN = missing.
+    """Store one row for each asset and moment: ``times_us [rows]``, ``values [rows, sensors]``.
 
     Rows that exist already, from a file loaded twice or a long-format message that came later, are merged
     cell by cell: what is new and known wins. Returns the number of rows given.

@@ -21,7 +21,8 @@ def start(
         "trained_from": None if trained_from_us is None else to_datetime(trained_from_us),
         "trained_until": None if trained_until_us is None else to_datetime(trained_until_us),
     }
-    return connection.execute(insert(training_run).values(values).returning(training_run.c.id)).scalar_one()
+    begun = insert(training_run).values(values).returning(training_run.c.id)
+    return int(connection.execute(begun).scalar_one())
 
 
 def finish(

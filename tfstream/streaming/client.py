@@ -19,7 +19,7 @@ _Client = TypeVar("_Client")
 
 
 def _base(properties: Properties) -> dict[str, Any]:
-    return {"client.id": "tfstream", "log_level": 4, **properties, "error_cb": _on_error, "logger": _log}
+    return {"client.id": "tfstream", "log_level": 3, **properties, "error_cb": _on_error, "logger": _log}
 
 
 def _on_error(error: KafkaError) -> None:
