@@ -14,7 +14,7 @@ from types import FrameType
 from tfstream.app import champion as champions
 from tfstream.app.recorder import Recorder
 from tfstream.app.scorer import Progress, Scorer, ScorerOptions
-from tfstream.app.sink import Sink
+from tfstream.app.sink import Sink, beside
 from tfstream.config import Settings
 from tfstream.storage import streams
 from tfstream.storage.database import Database
@@ -96,7 +96,7 @@ def score(settings: Settings, request: ScoreRequest, stop: Stop) -> Progress:
     if not request.with_sink:
         scorer.run(stop)
         return scorer.progress
-    with _sink_thread(Sink(properties, database, stream), drain=request.until_end) as sink:
+    with beside(Sink(properties, database, stream), drain=request.until_end) as sink:
         scorer.run(lambda: stop() or sink.failed)
     if sink.error is not None:
         raise sink.error
@@ -110,48 +110,6 @@ def sink(settings: Settings, topic: str, stop: Stop, *, until_end: bool = False)
     stream = find_stream(database, topic)
     ensure_output_topics(properties, topic)
     Sink(properties, database, stream).run(stop, until_end=lambda: until_end)
-
-
-class _SinkThread:
-    """The sink beside a scorer; with ``drain`` it ends only when all that was written is in the database."""
-
-    def __init__(self, sink: Sink, *, drain: bool) -> None:
-        self.error: BaseException | None = None
-        self._sink = sink
-        self._drain = drain
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sink", daemon=True)
-
-    @property
-    def failed(self) -> bool:
-        return self.error is not None
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def end(self) -> None:
-        self._ending.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        ending = self._ending.is_set
-        try:
-            if self._drain:
-                self._sink.run(lambda: False, until_end=ending)
-            else:
-                self._sink.run(ending)
-        except BaseException as error:  # told by the scorer's thread, which ends because of it
-            self.error = error
-
-
-@contextmanager
-def _sink_thread(sink: Sink, *, drain: bool) -> Iterator[_SinkThread]:
-    thread = _SinkThread(sink, drain=drain)
-    thread.start()
-    try:
-        yield thread
-    finally:
-        thread.end()
 
 
 @contextmanager

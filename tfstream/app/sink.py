@@ -7,8 +7,9 @@ committed to Kafka, so that the tables say what the topics say.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
 import msgspec
@@ -66,3 +67,46 @@ def _decode(records: Sequence[Record], kind: type[_Message]) -> list[_Message]:
                 "partition %d, offset %d is no %s: %s", record.partition, record.offset, kind.__name__, error
             )
     return messages
+
+
+class SinkThread:
+    """The sink beside a scorer; with ``drain`` it ends only when all that was written is in the database."""
+
+    def __init__(self, sink: Sink, *, drain: bool) -> None:
+        self.error: BaseException | None = None
+        self._sink = sink
+        self._drain = drain
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sink", daemon=True)
+
+    @property
+    def failed(self) -> bool:
+        return self.error is not None
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def end(self) -> None:
+        self._ending.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        ending = self._ending.is_set
+        try:
+            if self._drain:
+                self._sink.run(lambda: False, until_end=ending)
+            else:
+                self._sink.run(ending)
+        except BaseException as error:  # told by the scorer's thread, which ends because of it
+            self.error = error
+
+
+@contextmanager
+def beside(sink: Sink, *, drain: bool) -> Iterator[SinkThread]:
+    """A sink in a thread for as long as the block runs."""
+    thread = SinkThread(sink, drain=drain)
+    thread.start()
+    try:
+        yield thread
+    finally:
+        thread.end()

@@ -124,6 +124,5 @@ def _table(
         asset_column=asset_column,
         asset=asset,
         ignore=ignore or (),
-        sensors=None,
         rows=rows,
     )

@@ -31,7 +31,7 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Band:
-    """A span of time: ``truth`` behind the curves, ``alarm`` as a bar on the floor. ``title`` shows on hover."""
+    """A span of time: ``truth`` behind the curves, ``alarm`` as a bar on the floor; ``title`` on hover."""
 
     start_us: int
     end_us: int
@@ -73,7 +73,7 @@ def draw(
     size: str,
     label: str,
 ) -> str:
-    """A chart. ``marks`` are (value, text) on the y-axis; ``hover`` are (from, to, text) under the pointer."""
+    """A chart. ``marks``: (value, text) on the y-axis; ``hover``: (from, to, text) under the pointer."""
     inside = [
         *(_rule(frame, value) for value, _ in marks),
         *(_band(frame, band) for band in bands if band.style == "truth"),
@@ -81,7 +81,10 @@ def draw(
         *(_target(frame, *each) for each in hover),
         *(_band(frame, band) for band in bands if band.style != "truth"),
     ]
-    labels = [*_times(frame), *(_value(frame, value, text) for value, text in marks)]
+    labels = [
+        *_times(frame, most=9 if size == "tall" else 5),
+        *(_value(frame, value, text) for value, text in marks),
+    ]
     return (
         f'<div class="chart {size}"><svg viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" preserveAspectRatio="none" '
         f'role="img" aria-label="{escape(label)}">{"".join(inside)}</svg>{"".join(labels)}</div>'
@@ -145,9 +148,9 @@ def _value(frame: Frame, value: float, text: str) -> str:
     return f'<span class="y" style="top:{y:.1f}%">{escape(text)}</span>'
 
 
-def _times(frame: Frame) -> list[str]:
+def _times(frame: Frame, most: int) -> list[str]:
     """Labels on round times, every other one left out on a narrow page."""
-    step = next((s for s in _STEPS_US if (frame.last_us - frame.first_us) / s <= 9), _STEPS_US[-1])
+    step = next((s for s in _STEPS_US if (frame.last_us - frame.first_us) / s <= most), _STEPS_US[-1])
     ticks = range(math.ceil(frame.first_us / step) * step, frame.last_us + 1, step)
     return [_time(frame, tick, "" if i % 2 == 0 else " minor") for i, tick in enumerate(ticks)]
 

@@ -76,5 +76,5 @@ def _meddle(clean: Values, first: int, last: int, fault: Fault, dice: Dice) -> V
             wrong = during + fault.size * deviation * rattle
         case _:
             back = np.arange(first, last) - round(fault.size)
-            wrong = clean[np.maximum(back, 0)]
+            wrong = clean[back % len(clean)]  # before the first row: from the end
     return wrong.astype(np.float32)

@@ -39,7 +39,7 @@ class Timeline:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SensorPlot:
-    """A blamed sensor around an episode, in its own unit; ``expected`` has its own times and NaN where unknown."""
+    """A blamed sensor around an episode, in its own unit; ``expected`` has its own times, NaN for unknown."""
 
     sensor: str
     share: float
@@ -66,7 +66,7 @@ class Episode:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DemoReport:
-    """All that the page says. ``facts`` are (label, value); ``commands`` are (what it shows, text to paste)."""
+    """All that the page says. ``facts``: (label, value); ``commands``: (what it shows, text to paste)."""
 
     title: str
     facts: tuple[tuple[str, str], ...]
@@ -93,7 +93,8 @@ def render(report: DemoReport) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(report.title)}</title><style>{style}</style></head><body><main>{body}</main></body></html>\n"
+        f"<title>{escape(report.title)}</title><style>{style}</style></head>"
+        f"<body><main>{body}</main></body></html>\n"
     )
 
 
@@ -110,8 +111,8 @@ def _summary(report: DemoReport) -> str:
     )
     cards = "".join(f'<div class="card"><b>{escape(big)}</b>{escape(small)}</div>' for big, small in tiles)
     return (
-        '<p class="quiet">A simulated plant with faults whose times are known. The detector learnt from the days '
-        "before and was told neither that there are faults nor when. All times are UTC.</p>"
+        '<p class="quiet">A simulated plant with faults whose times are known. The detector learnt from the '
+        "days before and was told neither that there are faults nor when. All times are UTC.</p>"
         f'<div class="tiles">{cards}</div>'
     )
 
@@ -129,7 +130,7 @@ def _timelines(report: DemoReport) -> str:
     )
     return (
         "<h2>Scores</h2>"
-        '<p class="quiet">Each asset against its own threshold, on a logarithmic scale: an alarm is above 1.</p>'
+        '<p class="quiet">Each asset against its own threshold, logarithmic: an alarm is above 1.</p>'
         f"{legend}{charts}"
     )
 
@@ -170,7 +171,7 @@ def _quarters(timeline: Timeline, ratio: Numbers) -> list[tuple[int, int, str]]:
         (
             int(slot) * quarter,
             int(slot + 1) * quarter,
-            f"{clock(int(slot) * quarter, day=True)}: up to {np.nanmax(ratio[slots == slot]):.3g} × threshold",
+            f"{clock(int(slot) * quarter, day=True)}: up to {np.nanmax(ratio[slots == slot]):.3g} times threshold",
         )
         for slot in np.unique(slots)
         if np.isfinite(ratio[slots == slot]).any()
@@ -245,7 +246,8 @@ def _episode(report: DemoReport, episode: Episode, cause: Fault | None) -> str:
         f'<div class="card" id="{escape(episode.episode)}"><div class="head"><h3>{escape(episode.asset)}</h3>'
         f"<span>{clock(episode.raised_us, day=True)} - {until}</span>"
         f"{_badge(cause is not None, _fault(cause) if cause else '', 'false alarm')}</div>"
-        f'<div class="quiet">{escape(episode.kind)}, score {episode.score:.3g} against {episode.threshold:.3g}; '
+        f'<div class="quiet">{escape(episode.kind)}, score {episode.score:.3g} against '
+        f"{episode.threshold:.3g}; "
         f"such a score is expected {_rate(episode.expected_per_week)} "
         f'(<code>{escape(episode.episode[:8])}</code>)</div><div class="plots">{plots}</div></div>'
     )
@@ -264,7 +266,8 @@ def _sensor(plot: SensorPlot, bands: Iterable[Band]) -> str:
         (value, f"{value:.3g}") for value in (low + (high - low) * 0.08, middle, high - (high - low) * 0.08)
     ]
     chart = draw(frame, lines, seen, marks=marks, size="small", label=f"{plot.sensor}, actual and expected")
-    return f"<div><h4>{escape(plot.sensor)} <span class='quiet'>{plot.share:.0%} of the blame</span></h4>{chart}</div>"
+    share = f'<span class="quiet">{plot.share:.0%} of the blame</span>'
+    return f"<div><h4>{escape(plot.sensor)} {share}</h4>{chart}</div>"
 
 
 def _false_alarms(report: DemoReport) -> str:

@@ -1,0 +1,175 @@
+"""CSV and Parquet files as sensor readings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from tfstream.core.reading import InvalidReading, Times, Values
+from tfstream.core.timestamp import read_auto
+from tfstream.errors import BadData
+
+_TIME_NAMES = ("ts", "timestamp", "time", "datetime", "date")
+_LABEL_NAMES = ("label", "labels", "anomaly", "is_anomaly", "changepoint")
+_ASSET_NAME = "asset"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SensorTable:
+    """A file's rows: ``assets [rows]``, ``times_us [rows]``, ``values [rows, sensors]``, NaN where a cell is empty."""
+
+    source: str
+    sensors: tuple[str, ...]
+    assets: list[str]
+    times_us: Times
+    values: Values
+
+    def in_order_of_time(self) -> SensorTable:
+        """The same rows, earliest first; rows of the same moment stay in the file's order."""
+        order = np.argsort(self.times_us, kind="stable")
+        return SensorTable(
+            source=self.source,
+            sensors=self.sensors,
+            assets=[self.assets[i] for i in order],
+            times_us=self.times_us[order],
+            values=self.values[order],
+        )
+
+
+def read_table(
+    path: Path,
+    *,
+    time_column: str | None = None,
+    asset_column: str | None = None,
+    asset: str | None = None,
+    ignore: Sequence[str] = (),
+    rows: int | None = None,
+) -> SensorTable:
+    """Read a ``.csv`` (also ``.csv.gz``) or ``.parquet`` file.
+
+    The time column is found by its usual names; label columns are never sensors. The asset is a column's, or
+    ``asset``, or else the file's name.
+
+    :raises BadData: when the file cannot be read as that, with the column or row to look at.
+    """
+    frame = _read(path, rows)
+    time_name = _time_column(frame, time_column, path)
+    times_us = _times(frame[time_name], path)
+    asset_name = _asset_column(frame, asset_column, path)
+    assets = _assets(frame, asset_name, asset or path.name.split(".")[0])
+    skipped = {time_name, asset_name, *_known(frame, ignore, path)}
+    names = [
+        str(name) for name in frame.columns if name not in skipped and str(name).lower() not in _LABEL_NAMES
+    ]
+    if not names:
+        raise BadData(f"{path} has no sensor column beside {time_name!r}")
+    return SensorTable(
+        source=str(path),
+        sensors=tuple(names),
+        assets=assets,
+        times_us=times_us,
+        values=_numbers(frame[names], path),
+    )
+
+
+def guess_interval_us(assets: Sequence[str], times_us: Times) -> int | None:
+    """The usual step between an asset's readings, to the millisecond; None when no asset has two."""
+    codes = pd.factorize(np.array(assets, dtype=object))[0]
+    order = np.lexsort((times_us, codes))
+    steps = np.diff(times_us[order])[np.diff(codes[order]) == 0]
+    steps = steps[steps > 0]
+    if not len(steps):
+        return None
+    return max(round(float(np.median(steps)) / 1000), 1) * 1000
+
+
+def _read(path: Path, rows: int | None) -> pd.DataFrame:
+    if not path.is_file():
+        raise BadData(f"there is no file {path}")
+    try:
+        if path.suffix == ".parquet":
+            frame = pd.read_parquet(path).reset_index(drop=False)
+            frame = frame.drop(columns=[name for name in ("index",) if name in frame.columns])
+            frame = frame if rows is None else frame.head(rows)
+        elif path.name.endswith((".csv", ".csv.gz", ".txt")):
+            frame = pd.read_csv(path, sep=_separator(path), nrows=rows)
+        else:
+            raise BadData(f"{path} is neither .csv nor .parquet")
+    except (ValueError, OSError, UnicodeDecodeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise BadData(f"{path} cannot be read: {reason}") from None
+    if frame.empty:
+        raise BadData(f"{path} has no rows")
+    return frame
+
+
+def _separator(path: Path) -> str:
+    """``;`` where the header has more of them than commas; compressed files have commas."""
+    if path.suffix == ".gz":
+        return ","
+    with path.open(encoding="utf-8", errors="replace") as file:
+        header = file.readline()
+    return ";" if header.count(";") > header.count(",") else ","
+
+
+def _time_column(frame: pd.DataFrame, named: str | None, path: Path) -> str:
+    if named is not None:
+        _known(frame, [named], path)
+        return named
+    found = [str(name) for name in frame.columns if str(name).lower() in _TIME_NAMES]
+    if not found:
+        raise BadData(f"{path} has no time column ({', '.join(_TIME_NAMES)}); name it with --time-column")
+    return min(found, key=lambda name: _TIME_NAMES.index(name.lower()))
+
+
+def _asset_column(frame: pd.DataFrame, named: str | None, path: Path) -> str | None:
+    if named is not None:
+        _known(frame, [named], path)
+        return named
+    return _ASSET_NAME if _ASSET_NAME in frame.columns else None
+
+
+def _known(frame: pd.DataFrame, names: Iterable[str], path: Path) -> list[str]:
+    missing = [name for name in names if name not in frame.columns]
+    if missing:
+        raise BadData(
+            f"{path} has no column {', '.join(missing)}; it has {', '.join(map(str, frame.columns))}"
+        )
+    return list(names)
+
+
+def _assets(frame: pd.DataFrame, column: str | None, name: str) -> list[str]:
+    return [name] * len(frame) if column is None else [str(asset) for asset in frame[column]]
+
+
+def _times(column: pd.Series, path: Path) -> Times:  # type: ignore[type-arg]
+    """Microseconds; text, numbers and Parquet's own timestamps."""
+    if isinstance(column.dtype, np.dtype | pd.DatetimeTZDtype) and str(column.dtype).startswith("datetime64"):
+        if column.isna().any():
+            raise BadData(f"{path}, row {int(column.isna().argmax()) + 1}: the time is missing")
+        naive = column.dt.tz_convert("UTC").dt.tz_localize(None) if column.dt.tz is not None else column
+        return naive.to_numpy().astype("datetime64[us]").astype(np.int64)
+    times = np.empty(len(column), dtype=np.int64)
+    for row, raw in enumerate(column.tolist()):
+        try:
+            times[row] = read_auto(None if raw != raw else raw)
+        except InvalidReading as invalid:
+            raise BadData(f"{path}, row {row + 1}: {invalid}") from None
+    return times
+
+
+def _numbers(frame: pd.DataFrame, path: Path) -> Values:
+    """Numbers as float32; what float32 cannot hold becomes NaN."""
+    wrong = [str(name) for name in frame.columns if not pd.api.types.is_numeric_dtype(frame[name])]
+    if wrong:
+        raise BadData(
+            f"{path}: the columns {', '.join(wrong[:5])} are not numbers; leave them out with --ignore NAME"
+        )
+    with np.errstate(over="ignore"):
+        values = frame.to_numpy(dtype=np.float32, na_value=np.nan)
+    values[~np.isfinite(values)] = np.nan
+    return values

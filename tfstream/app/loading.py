@@ -1,0 +1,87 @@
+"""``tfstream load``: a file straight into ``reading``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy import Connection
+
+from tfstream.app.files import SensorTable, guess_interval_us
+from tfstream.core.batch import merge
+from tfstream.core.reading import Reading, Values
+from tfstream.core.stream import StreamDefinition
+from tfstream.errors import BadData
+from tfstream.storage import readings, streams
+from tfstream.storage.database import Database
+from tfstream.storage.streams import StreamRecord
+
+_CHUNK = 20_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoadResult:
+    rows: int
+    assets: int
+    created_stream: bool
+
+
+def load(
+    database: Database,
+    table: SensorTable,
+    topic: str,
+    *,
+    progress: Callable[[float], None] = lambda done: None,
+) -> LoadResult:
+    """Store a table's rows, all of them or none; loading it twice gives the same rows.
+
+    An unknown stream is defined from the table: its columns are the sensors, its usual step the interval.
+
+    :raises BadData: when the table has sensors that the stream does not know.
+    """
+    with database.begin() as connection:
+        stream = streams.find(connection, topic)
+        created = stream is None
+        stream = stream or streams.add(connection, _defined(table, topic))
+        values = mapped(table, stream.definition)
+        for start in range(0, len(values), _CHUNK):
+            _write(connection, stream, table, values, slice(start, start + _CHUNK))
+            progress(min(1.0, (start + _CHUNK) / len(values)))
+    return LoadResult(rows=len(values), assets=len(set(table.assets)), created_stream=created)
+
+
+def mapped(table: SensorTable, definition: StreamDefinition) -> Values:
+    """The table's values in the order of the stream's sensors, ``[rows, sensors]``; NaN for those it lacks.
+
+    :raises BadData: when the table has sensors that the stream does not know, or none that it knows.
+    """
+    unknown = [name for name in table.sensors if name not in definition.sensors]
+    if unknown:
+        raise BadData(
+            f"{table.source} has columns that stream {definition.topic} does not know: {', '.join(unknown[:5])}; "
+            f"leave them out with --ignore NAME, or add them with `tfstream streams set`"
+        )
+    values = np.full((len(table.values), len(definition.sensors)), np.nan, dtype=np.float32)
+    values[:, [definition.sensors.index(name) for name in table.sensors]] = table.values
+    return values
+
+
+def _defined(table: SensorTable, topic: str) -> StreamDefinition:
+    interval_us = guess_interval_us(table.assets, table.times_us)
+    if interval_us is None:
+        raise BadData(
+            f"stream {topic} is unknown and {table.source} has no two readings of an asset to tell its interval "
+            f"from; define it with `tfstream streams add {topic} --sensors … --interval …`"
+        )
+    return StreamDefinition(topic=topic, sensors=table.sensors, interval_us=interval_us)
+
+
+def _write(
+    connection: Connection, stream: StreamRecord, table: SensorTable, values: Values, rows: slice
+) -> None:
+    """One chunk; rows of the same asset and moment become one."""
+    readings_of_chunk = map(Reading, table.assets[rows], table.times_us[rows].tolist(), values[rows])
+    batch = merge(readings_of_chunk)
+    if batch is not None:
+        readings.write(connection, stream.id, batch.assets, batch.times_us, batch.values)

@@ -1,0 +1,121 @@
+"""``tfstream demo``: everything on one machine, with nothing else installed."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tfstream import config, wiring
+from tfstream.app.demo.faults import Fault
+from tfstream.app.demo.report import render
+from tfstream.app.demo.services import Services, services
+from tfstream.app.demo.show import DemoOptions, DemoResult, show
+from tfstream.app.demo.telling import commands, told
+from tfstream.app.demo.truth import Verdict
+from tfstream.cli.options import Json
+from tfstream.cli.output import err, out, print_json, print_table, stages
+from tfstream.core.event import iso
+from tfstream.storage.database import Database
+
+_TICK_S = 0.5
+
+
+def demo(
+    output: Annotated[Path, typer.Option(help="Where the report goes.")] = Path("tfstream-demo"),
+    seed: Annotated[int, typer.Option(help="Another seed is another plant.")] = 0,
+    training_days: Annotated[int, typer.Option(help="Days to learn from.", min=1)] = 4,
+    alarm_budget: Annotated[float, typer.Option(help="False alarms an asset may raise in a week.")] = 1.0,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the services running until Ctrl-C.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Watch tfstream learn a simulated waterworks and find the faults in it."""
+    began = time.monotonic()
+    options = DemoOptions(seed=seed, training_days=training_days, alarm_budget_per_week=alarm_budget)
+    with services(config.load()) as running:
+        _announce(running)
+        with stages("demo") as report:
+            result = show(running, options, report)
+        path = _write_report(running, result, output, time.monotonic() - began)
+        if as_json:
+            print_json(_summary(result, path))
+        else:
+            _print(running, result, path)
+        if keep:
+            _keep()
+
+
+def _announce(running: Services) -> None:
+    err.print(f"broker:   {running.broker} at {running.settings.kafka['bootstrap.servers']}")
+    err.print(f"database: {running.database}")
+    if running.caveat:
+        err.print(f"[yellow]note:[/] {running.caveat}", soft_wrap=True)
+
+
+def _write_report(running: Services, result: DemoResult, folder: Path, seconds: float) -> Path:
+    database = Database(running.settings.require_database())
+    with database.begin() as connection:
+        page = render(told(connection, running, result, seconds))
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "report.html"
+    path.write_text(page, encoding="utf-8")
+    return path
+
+
+def _print(running: Services, result: DemoResult, path: Path) -> None:
+    comparison = result.comparison
+    out.print()
+    rows = [_row(verdict) for verdict in comparison.verdicts]
+    columns = ("asset", "fault", "sensor", "from", "found", "delay", "first blamed", "guilty ranked")
+    print_table(columns, rows, empty="no faults")
+    out.print()
+    out.print(
+        f"{comparison.found} of {len(comparison.verdicts)} faults found, "
+        f"{len(comparison.false_alarms)} false alarms in {len({fault.asset for fault in result.faults})} asset days"
+    )
+    out.print(f"report: {path.resolve()}", soft_wrap=True)
+    out.print()
+    for title, command in commands(running, result):
+        out.print(f"[dim]# {title} (while the services run: --keep)[/]", soft_wrap=True)
+        out.print(command, soft_wrap=True, markup=False)
+
+
+def _row(verdict: Verdict) -> tuple[object, ...]:
+    fault = verdict.fault
+    first = verdict.detections[0] if verdict.detections else None
+    return (
+        fault.asset,
+        fault.kind,
+        fault.meddled,
+        _clock(fault),
+        "yes" if verdict.found else "no",
+        None if verdict.delay_us is None else f"{verdict.delay_us // 60_000_000} min",
+        first.sensors[0] if first and first.sensors else None,
+        verdict.rank,
+    )
+
+
+def _clock(fault: Fault) -> str:
+    return f"{iso(fault.start_us)[11:16]}-{iso(fault.end_us)[11:16]}"
+
+
+def _summary(result: DemoResult, path: Path) -> dict[str, object]:
+    return {
+        "report": str(path.resolve()),
+        "topic": result.stream.definition.topic,
+        "seconds": result.seconds,
+        "messages": result.rows,
+        "windows": result.windows,
+        "found": result.comparison.found,
+        "faults": result.comparison.verdicts,
+        "false_alarms": result.comparison.false_alarms,
+    }
+
+
+def _keep() -> None:
+    err.print("\nthe services keep running; Ctrl-C ends them")
+    with wiring.until_signalled() as stop:
+        while not stop():
+            time.sleep(_TICK_S)
