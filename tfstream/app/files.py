@@ -20,7 +20,7 @@ _ASSET_NAME = "asset"
 
 @dataclass(frozen=True, kw_only=True)
 class SensorTable:
-    """A file's rows: ``assets [rows]``, ``times_us [rows]``, ``values [rows, sensors]``, NaN where a cell is empty."""
+    """``assets [rows]``, ``times_us [rows]``, ``values [rows, sensors]``, NaN where a cell is empty."""
 
     source: str
     sensors: tuple[str, ...]
@@ -146,7 +146,7 @@ def _assets(frame: pd.DataFrame, column: str | None, name: str) -> list[str]:
     return [name] * len(frame) if column is None else [str(asset) for asset in frame[column]]
 
 
-def _times(column: pd.Series, path: Path) -> Times:  # type: ignore[type-arg]
+def _times(column: pd.Series, path: Path) -> Times:
     """Microseconds; text, numbers and Parquet's own timestamps."""
     if isinstance(column.dtype, np.dtype | pd.DatetimeTZDtype) and str(column.dtype).startswith("datetime64"):
         if column.isna().any():

@@ -59,8 +59,8 @@ def mapped(table: SensorTable, definition: StreamDefinition) -> Values:
     unknown = [name for name in table.sensors if name not in definition.sensors]
     if unknown:
         raise BadData(
-            f"{table.source} has columns that stream {definition.topic} does not know: {', '.join(unknown[:5])}; "
-            f"leave them out with --ignore NAME, or add them with `tfstream streams set`"
+            f"{table.source} has columns that stream {definition.topic} does not know: "
+            f"{', '.join(unknown[:5])}; leave them out with --ignore NAME, or add them with `tfstream streams set`"
         )
     values = np.full((len(table.values), len(definition.sensors)), np.nan, dtype=np.float32)
     values[:, [definition.sensors.index(name) for name in table.sensors]] = table.values
@@ -71,8 +71,8 @@ def _defined(table: SensorTable, topic: str) -> StreamDefinition:
     interval_us = guess_interval_us(table.assets, table.times_us)
     if interval_us is None:
         raise BadData(
-            f"stream {topic} is unknown and {table.source} has no two readings of an asset to tell its interval "
-            f"from; define it with `tfstream streams add {topic} --sensors … --interval …`"
+            f"stream {topic} is unknown and {table.source} has no two readings of an asset to tell its "
+            f"interval from; define it with `tfstream streams add {topic} --sensors … --interval …`"
         )
     return StreamDefinition(topic=topic, sensors=table.sensors, interval_us=interval_us)
 

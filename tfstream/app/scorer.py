@@ -85,6 +85,11 @@ class Scorer:
         self._writer = TransactionalWriter(properties, options.transactional_id)
         self._source = Source(properties, definition.topic, options.group, self, start=options.start)
 
+    @property
+    def listening(self) -> bool:
+        """Whether partitions are assigned and have been read to their present end."""
+        return self._source.exhausted
+
     def run(self, stop: Callable[[], bool]) -> None:
         """Until ``stop`` says so, or with ``until_end`` the topic's end; commits what it holds at last."""
         self._writer.start()

@@ -26,7 +26,7 @@ _TICK_S = 0.5
 def demo(
     output: Annotated[Path, typer.Option(help="Where the report goes.")] = Path("tfstream-demo"),
     seed: Annotated[int, typer.Option(help="Another seed is another plant.")] = 0,
-    training_days: Annotated[int, typer.Option(help="Days to learn from.", min=1)] = 4,
+    training_days: Annotated[int, typer.Option(help="Days to learn from.", min=1)] = 3,
     alarm_budget: Annotated[float, typer.Option(help="False alarms an asset may raise in a week.")] = 1.0,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the services running until Ctrl-C.")] = False,
     as_json: Json = False,
@@ -73,7 +73,7 @@ def _print(running: Services, result: DemoResult, path: Path) -> None:
     out.print()
     out.print(
         f"{comparison.found} of {len(comparison.verdicts)} faults found, "
-        f"{len(comparison.false_alarms)} false alarms in {len({fault.asset for fault in result.faults})} asset days"
+        f"{len(comparison.false_alarms)} false alarms in {result.training.assets} asset days"
     )
     out.print(f"report: {path.resolve()}", soft_wrap=True)
     out.print()

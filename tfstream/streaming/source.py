@@ -70,7 +70,7 @@ class Source:
             partition = _partition(message)
             self.at_end.pop(partition, None)
             if partition in self.owned:
-                records.append(_record(message))
+                records.append(as_record(message))
         return records
 
     @property
@@ -195,7 +195,7 @@ def _partition(message: Message) -> int:
     return partition
 
 
-def _record(message: Message) -> Record:
+def as_record(message: Message) -> Record:
     kind, time_ms = message.timestamp()
     offset = message.offset()
     assert offset is not None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,7 +47,7 @@ class DemoOptions:
 
     seed: int = 0
     assets: int = 3
-    training_days: int = 4
+    training_days: int = 3
     alarm_budget_per_week: float = 1.0
 
 
@@ -94,10 +95,9 @@ def show(services: Services, options: DemoOptions, report: Report) -> DemoResult
     ensure_topic(properties, topic, _PARTITIONS)
     ensure_output_topics(properties, topic)
 
-    _send(services, stream, history, report, "send history")
-    recorder = Recorder(properties, database, stream)
-    recorder.run(_never, until_end=True)
-    report("record", 1.0)
+    for number, part in enumerate(_days(history), start=1):  # no more than a small broker keeps
+        _send(services, stream, part, report, f"send day {number}")
+        Recorder(properties, database, stream).run(_never, until_end=True)
     watch.lap("record")
     training = train(database, stream, TrainingOptions(seed=options.seed), report)
     champion = champions.wait(database, stream, _never)
@@ -105,10 +105,10 @@ def show(services: Services, options: DemoOptions, report: Report) -> DemoResult
     watch.lap("train")
 
     scorer = Scorer(properties, stream.definition, champion, _scorer_options(topic), lambda version: None)
-    _send(services, stream, day, report, "send the day")
+    live = _Live(scorer, lambda: _send(services, stream, day, report, "send the day"), report)
     with beside(Sink(properties, database, stream), drain=True):
-        scorer.run(_watching(scorer, recorder.recorded + sum(len(one.times_us) for one in day), report))
-    report("score", 1.0)
+        scorer.run(live.over)
+    live.join()
     watch.lap("score")
     Recorder(properties, database, stream).run(_never, until_end=True)
     watch.lap("record the day")
@@ -160,6 +160,13 @@ def _simulated(
     return history, day, faults
 
 
+def _days(history: Sequence[Series]) -> Iterator[list[Series]]:
+    """The history, a day at a time."""
+    for start in range(0, len(history[0].times_us), _SCORED_MINUTES):
+        day = slice(start, start + _SCORED_MINUTES)
+        yield [Series(one.asset, one.times_us[day], one.values[day]) for one in history]
+
+
 def _defined(database: Database, plant: WaterPlant, options: DemoOptions) -> StreamRecord:
     """The plant's stream, under a name that no earlier demo on the same services has used."""
     with database.begin() as connection:
@@ -177,7 +184,8 @@ def _defined(database: Database, plant: WaterPlant, options: DemoOptions) -> Str
 
 def _send(
     services: Services, stream: StreamRecord, series: Sequence[Series], report: Report, act: str
-) -> None:
+) -> int:
+    """Send what the plant measured; returns the number of messages."""
     table = SensorTable(
         source="the simulated plant",
         sensors=stream.definition.sensors,
@@ -185,25 +193,50 @@ def _send(
         times_us=np.concatenate([one.times_us for one in series]),
         values=np.concatenate([one.values for one in series]),
     )
-    replay(
+    return replay(
         services.settings.require_kafka(), table, stream.definition, progress=lambda done: report(act, done)
     )
 
 
 def _scorer_options(topic: str) -> ScorerOptions:
+    """From the present end on: the day is sent while the scorer runs."""
     return ScorerOptions(
-        group=f"tfstream.score.{topic}", transactional_id=f"tfstream.{topic}.demo", until_end=True
+        group=f"tfstream.score.{topic}", transactional_id=f"tfstream.{topic}.demo", start="latest"
     )
 
 
-def _watching(scorer: Scorer, total: int, report: Report) -> Callable[[], bool]:
-    """A stop that never comes, and looks at the scorer's progress on the way."""
+class _Live:
+    """Sends the day once the scorer listens, and says when all of it has been scored."""
 
-    def stop() -> bool:
-        report("score", min(scorer.progress.records / total, 1.0))
-        return False
+    def __init__(self, scorer: Scorer, send: Callable[[], int], report: Report) -> None:
+        self._scorer = scorer
+        self._report = report
+        self._sent: int | None = None
+        self._error: BaseException | None = None
+        self._send = send
+        self._thread = threading.Thread(target=self._run, name="plant", daemon=True)
 
-    return stop
+    def over(self) -> bool:
+        """Asked by the scorer before each batch."""
+        if self._thread.ident is None:
+            if self._scorer.listening:
+                self._thread.start()
+            return False
+        done = self._scorer.progress.records
+        if self._sent:
+            self._report("score", min(done / self._sent, 1.0))
+        return self._error is not None or (self._sent is not None and done >= self._sent)
+
+    def join(self) -> None:
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        try:
+            self._sent = self._send()
+        except BaseException as error:
+            self._error = error
 
 
 def _never() -> bool:

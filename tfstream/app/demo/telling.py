@@ -27,9 +27,7 @@ _PLOTS = 3
 def told(connection: Connection, services: Services, result: DemoResult, seconds: float) -> DemoReport:
     """Everything the report shows, read from the database."""
     return DemoReport(
-        title="Three waterworks, four days learnt, one day watched"
-        if result.training.assets == 3 and result.training.rows == 3 * 4 * 1440
-        else f"{result.training.assets} waterworks watched for a day",
+        title=f"{result.training.assets} waterworks, watched for a day",
         facts=_facts(services, result, seconds),
         timelines=tuple(
             _timeline(connection, result, asset) for asset in sorted({fault.asset for fault in result.faults})
@@ -64,7 +62,7 @@ def commands(services: Services, result: DemoResult) -> tuple[tuple[str, str], .
 
 
 def _facts(services: Services, result: DemoResult, seconds: float) -> tuple[tuple[str, str], ...]:
-    training = result.training
+    training, definition = result.training, result.stream.definition
     facts = [
         ("tfstream", __version__),
         ("Python, torch", f"{platform.python_version()}, {version('torch')}"),
@@ -72,11 +70,11 @@ def _facts(services: Services, result: DemoResult, seconds: float) -> tuple[tupl
         ("Database", services.database),
         (
             "Learnt",
-            f"{training.rows:,} rows of {training.assets} assets, {len(result.stream.definition.sensors)} sensors",
+            f"{training.rows:,} rows of {training.assets} assets, {len(definition.sensors)} sensors",
         ),
         ("Scored", f"{result.rows:,} messages, {result.windows:,} windows"),
         ("Model", f"version {training.version}, {training.bundle_bytes / 1e6:.1f} MB"),
-        ("Alarm budget", f"{result.stream.definition.alarm_budget_per_week:g} per asset and week"),
+        ("Alarm budget", f"{definition.alarm_budget_per_week:g} per asset and week"),
         (
             "Took",
             f"{seconds:.0f} s: " + ", ".join(f"{act} {took:g} s" for act, took in result.seconds.items()),
