@@ -26,7 +26,7 @@ _TICK_S = 0.5
 def demo(
     output: Annotated[Path, typer.Option(help="Where the report goes.")] = Path("tfstream-demo"),
     seed: Annotated[int, typer.Option(help="Another seed is another plant.")] = 0,
-    training_days: Annotated[int, typer.Option(help="Days to learn from.", min=1)] = 3,
+    training_days: Annotated[int, typer.Option(help="Days to learn from.", min=1)] = 4,
     alarm_budget: Annotated[float, typer.Option(help="False alarms an asset may raise in a week.")] = 1.0,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the services running until Ctrl-C.")] = False,
     as_json: Json = False,

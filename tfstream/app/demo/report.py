@@ -171,11 +171,15 @@ def _quarters(timeline: Timeline, ratio: Numbers) -> list[tuple[int, int, str]]:
         (
             int(slot) * quarter,
             int(slot + 1) * quarter,
-            f"{clock(int(slot) * quarter, day=True)}: up to {np.nanmax(ratio[slots == slot]):.3g} times threshold",
+            _peak_of(int(slot) * quarter, ratio[slots == slot]),
         )
         for slot in np.unique(slots)
         if np.isfinite(ratio[slots == slot]).any()
     ]
+
+
+def _peak_of(time_us: int, ratio: Numbers) -> str:
+    return f"{clock(time_us, day=True)}: up to {np.nanmax(ratio):.3g} times the threshold"
 
 
 def _bands(report: DemoReport, asset: str) -> list[Band]:

@@ -47,7 +47,7 @@ class DemoOptions:
 
     seed: int = 0
     assets: int = 3
-    training_days: int = 3
+    training_days: int = 4
     alarm_budget_per_week: float = 1.0
 
 
