@@ -142,7 +142,11 @@ def aligned_pieces(series: Series, definition: StreamDefinition) -> Iterator[Ser
     cuts = np.flatnonzero(np.diff(series.times_us) > widest_us) + 1
     for times_us, values in zip(np.split(series.times_us, cuts), np.split(series.values, cuts), strict=True):
         first, grid = align(
-            times_us, values, interval_us=definition.interval_us, staleness=definition.staleness_rows
+            times_us,
+            values,
+            interval_us=definition.interval_us,
+            staleness=definition.staleness_rows,
+            closes_early=definition.lateness_us == 0,
         )
         regular = (first + np.arange(len(grid), dtype=np.int64)) * definition.interval_us
         yield Series(series.asset, regular, grid)

@@ -121,8 +121,10 @@ class Grid:
         return rows
 
     def _gap(self, until: int) -> list[Row]:
-        """The empty rows before ``until``: none before the first reading, at most ``gap_rows``."""
+        """The empty rows before ``until``: none before the first reading; after ``gap_rows`` all begins anew."""
         if not self.started:
             return []
         stop = min(until, self.next_index + self._gap_rows)
-        return [Row(index, None, None, _NONE) for index in range(self.next_index, stop)]
+        rows = [Row(number, None, None, _NONE) for number in range(self.next_index, stop)]
+        self.started = stop == until
+        return rows

@@ -7,7 +7,6 @@ passes over the same offsets see the same windows and the same silences.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from tfstream.core.reading import Reading
@@ -85,8 +84,9 @@ class PartitionTracks:
             found.extend(self._new_silences(offset))
         return found
 
-    def _new_silences(self, offset: int) -> Iterator[AssetSilent]:
+    def _new_silences(self, offset: int) -> list[AssetSilent]:
         """Deadlines are moved on only when they come up: most assets have reported since."""
+        found = []
         while self._deadlines and self._deadlines[0][0] < self.clock_us:
             _, asset = heapq.heappop(self._deadlines)
             track = self._tracks[asset]
@@ -96,7 +96,8 @@ class PartitionTracks:
                 continue
             track.reset()
             self.silent.add(asset)
-            yield AssetSilent(asset, track.max_time_us, offset)
+            found.append(AssetSilent(asset, track.max_time_us, offset))
+        return sorted(found, key=lambda silent: (silent.since_us, silent.asset))
 
     def state(self, asset: str) -> TrackState:
         return self._tracks[asset].state()

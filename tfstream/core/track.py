@@ -43,7 +43,7 @@ class TrackState(msgspec.Struct, frozen=True, kw_only=True):
 class AssetTrack:
     """Grid and windows of one asset in one partition."""
 
-    __slots__ = ("_grid", "_kept", "_replay_from", "_shape", "_staleness", "_window")
+    __slots__ = ("_forgot", "_grid", "_kept", "_replay_from", "_shape", "_staleness", "_window")
 
     def __init__(self, definition: StreamDefinition, shape: WindowShape) -> None:
         self._shape = shape
@@ -55,6 +55,7 @@ class AssetTrack:
         )
         self._window = WindowBuffer(shape, len(definition.sensors), self._staleness)
         self._kept: deque[_Kept] = deque()  # the closed rows that the next window depends on
+        self._forgot = False  # whether the window began before the rows that are kept
         self._replay_from = -1
 
     @property
@@ -71,19 +72,23 @@ class AssetTrack:
             return []
         windows = []
         for row in self._grid.push(time_us, values, offset, clock_us):
+            if row.number != self._window.next_index:  # a jump: the window begins anew
+                self._forget_all()
             window = self._window.push(row.number, row.values)
             if row.anchor is not None:
                 self._kept.append(_Kept(row.number, row.anchor, row.last_offset))
             if window is not None:
                 windows.append(self._window_of(row.number, window))
         self._forget_old_rows()
+        if not self._grid.started:
+            self._forget_all()
         return windows
 
     def reset(self) -> None:
         """Forget the window: the asset was silent for too long for its rows to belong together."""
         self._grid.reset()
         self._window.clear()
-        self._kept.clear()
+        self._forget_all()
 
     def state(self) -> TrackState:
         grid = self._grid
@@ -96,12 +101,19 @@ class AssetTrack:
         )
 
     def anchor(self) -> Anchor | None:
-        """The earliest message that this track must read again to rebuild its open rows and its window."""
+        """Where this track must read on from to rebuild its open rows and its window.
+
+        That is the earliest message that is still needed. Were rows forgotten before it, the window had begun:
+        the rows from the oldest needed one on are part of it even where no message came for them.
+        """
         anchors = [row.anchor for row in self._kept]
         pending = self._grid.pending_anchor()
         if pending is not None:
             anchors.append(pending)
-        return min(anchors, default=None)
+        first = min(anchors, default=None)
+        if first is None or not self._forgot:
+            return first
+        return first._replace(next_index=max(first.next_index, self._oldest_needed()), started=True)
 
     def resume(self, state: TrackState, committed_offset: int) -> None:
         """Get ready to read again from the anchor of ``state``, or from the committed offset without one."""
@@ -129,8 +141,16 @@ class AssetTrack:
         first = min((row.anchor.offset for row in newest), default=-1)
         return Window(end_index, values, first, max((row.last_offset for row in newest), default=-1))
 
+    def _oldest_needed(self) -> int:
+        return needed_from(self._grid.next_index, self._shape, self._staleness)
+
     def _forget_old_rows(self) -> None:
-        oldest = needed_from(self._grid.next_index, self._shape, self._staleness)
+        oldest = self._oldest_needed()
         kept = self._kept
         while kept and kept[0].number < oldest:
             kept.popleft()
+            self._forgot = True
+
+    def _forget_all(self) -> None:
+        self._kept.clear()
+        self._forgot = False

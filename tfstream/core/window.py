@@ -74,19 +74,36 @@ def needed_from(next_index: int, shape: WindowShape, staleness: int) -> int:
 
 
 def align(
-    times_us: NDArray[np.int64], values: NDArray[np.float32], *, interval_us: int, staleness: int
+    times_us: NDArray[np.int64],
+    values: NDArray[np.float32],
+    *,
+    interval_us: int,
+    staleness: int,
+    closes_early: bool = True,
 ) -> tuple[int, Values]:
     """A whole series on the grid at once, for training: ``(first row, values [rows, sensors])``.
 
-    Cells are filled as :class:`WindowBuffer` fills them; ``times_us`` must be ascending.
+    Rows come out as the stream makes them: cells filled as :class:`WindowBuffer` fills them, several readings
+    of one row merged as :class:`Grid` merges them. ``closes_early`` says that a complete row takes no more
+    readings, as without lateness; ``times_us`` must be ascending.
     """
     indices = times_us // interval_us
     first = int(indices[0])
     slots = (indices - first).astype(np.int64)
     grid = np.full((int(slots[-1]) + 1, values.shape[1]), np.nan, dtype=np.float32)
-    rows, columns = np.nonzero(np.isfinite(values))
-    grid[slots[rows], columns] = values[rows, columns]  # ascending: the later reading of a row wins
-    source = np.where(np.isnan(grid), -1, np.arange(len(grid))[:, None])
-    np.maximum.accumulate(source, axis=0, out=source)
-    fresh = (source >= 0) & (np.arange(len(grid))[:, None] - source <= staleness)
+    grid[slots] = values
+    for slot in np.unique(slots[1:][np.diff(slots) == 0]).tolist():  # rows with several readings are few
+        grid[slot] = _merged(values[slots == slot], closes_early)
+    row = np.arange(len(grid))[:, None]
+    source = np.maximum.accumulate(np.where(np.isnan(grid), -1, row), axis=0)
+    fresh = (source >= 0) & (row - source <= staleness)
     return first, np.where(fresh, np.take_along_axis(grid, np.maximum(source, 0), axis=0), np.float32(np.nan))
+
+
+def _merged(readings: Values, closes_early: bool) -> Values:
+    row = readings[0].copy()
+    for reading in readings[1:]:
+        if closes_early and not np.isnan(row).any():
+            break
+        np.copyto(row, reading, where=~np.isnan(reading))
+    return row

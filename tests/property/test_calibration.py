@@ -1,0 +1,55 @@
+"""Thresholds and budgets."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tfstream.core.calibration import Baseline, Calibration
+
+calibrations = st.builds(
+    lambda u, sigma, xi, rate: Calibration(
+        pooled=Baseline(center=0.0, spread=1.0),
+        assets={},
+        u=u,
+        sigma=sigma,
+        xi=xi,
+        clusters=40,
+        clusters_per_week=rate,
+        weeks=2.0,
+        separation_rows=64,
+    ),
+    st.floats(0, 10),
+    st.floats(0.05, 5),
+    st.floats(-0.5, 0.3),
+    st.floats(0.5, 1e4),
+)
+budgets = st.floats(1e-3, 1e3)
+
+
+@settings(derandomize=True)
+@given(calibrations, budgets, budgets)
+def test_a_larger_budget_never_raises_the_threshold(found: Calibration, one: float, other: float) -> None:
+    small, large = sorted((one, other))
+    assert found.threshold(large) <= found.threshold(small) + 1e-9
+
+
+@settings(derandomize=True)
+@given(calibrations, budgets)
+def test_expected_alarms_invert_the_threshold(found: Calibration, budget: float) -> None:
+    threshold = found.threshold(budget)
+    expected = found.expected_per_week(threshold)
+    if budget >= found.clusters_per_week:
+        assert threshold == found.u
+    elif found.xi > -1e-3:  # with a bounded tail, thresholds near its end differ by less than a float shows
+        assert expected == pytest.approx(budget, rel=1e-4)
+
+
+@settings(derandomize=True)
+@given(st.floats(-100, 100), st.floats(0.05, 10), st.floats(-1e6, 1e6))
+def test_no_single_score_moves_the_baseline_far(center: float, spread: float, score: float) -> None:
+    before = Baseline(center=center, spread=spread)
+    after = before.updated(score)
+    assert abs(after.center - center) <= spread / 256 + 1e-9
+    assert after.spread == pytest.approx(spread, rel=0.005)

@@ -1,0 +1,103 @@
+"""Whatever the bytes are, decoding gives a reading or says why not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tfstream.core.codec import Codec
+from tfstream.core.encode import encode
+from tfstream.core.reading import InvalidReading, Reading
+from tfstream.core.stream import Encoding, Layout, StreamDefinition, TimeUnit
+
+SENSORS = ("2_FIC-101.PV", "b c", "ü")
+EVERY = [(layout, encoding) for layout in Layout for encoding in Encoding]
+
+
+def codec(layout: Layout, encoding: Encoding, unit: TimeUnit = TimeUnit.AUTO) -> Codec:
+    return Codec(
+        StreamDefinition(
+            topic="t", sensors=SENSORS, interval_us=1, layout=layout, encoding=encoding, time_unit=unit
+        )
+    )
+
+
+HOSTILE = [
+    b"",
+    b"{",
+    b"null",
+    b"[]",
+    b'{"ts": 1e999, "asset": "a"}',
+    b'{"ts": 1' + b"0" * 400 + b', "asset": "a"}',
+    b'{"ts": true, "asset": "a"}',
+    b'{"ts": "now", "asset": "a"}',
+    b'{"ts": 1000000000, "asset": "\\ud800"}',
+    b'{"ts": 1000000000, "asset": "\xff"}',
+    b'{"ts": 1000000000, "asset": {}}',
+    b'{"ts": 1000000000, "asset": "a", "b c": "12"}',
+    b'{"ts": 1000000000, "asset": "a", "values": ' + b"[" * 100_000,
+    b'{"ts": NaN, "asset": "a"}',
+    b'{"ts": -Infinity, "asset": "a", "b c": NaN}',
+    b"\xc1" * 20,
+]
+
+
+@pytest.mark.parametrize(("layout", "encoding"), EVERY)
+@pytest.mark.parametrize("value", HOSTILE)
+def test_hostile_bytes(layout: Layout, encoding: Encoding, value: bytes) -> None:
+    check(codec(layout, encoding), value, None, 10**12)
+
+
+@settings(max_examples=300, derandomize=True, deadline=None)
+@given(
+    st.sampled_from(EVERY),
+    st.sampled_from(list(TimeUnit)),
+    st.binary(max_size=60)
+    | st.dictionaries(
+        st.sampled_from(["ts", "asset", "values", "sensor", "value", *SENSORS]),
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.lists(st.floats(), max_size=4),
+    ).map(lambda found: repr(found).replace("'", '"').replace("None", "null").replace("nan", "NaN").encode()),
+    st.none() | st.binary(max_size=8),
+    st.none() | st.integers(0, 2**42),
+)
+def test_any_bytes(
+    form: tuple[Layout, Encoding], unit: TimeUnit, value: bytes, key: bytes | None, time_ms: int | None
+) -> None:
+    check(codec(*form, unit), value, key, time_ms)
+
+
+def check(decoder: Codec, value: bytes, key: bytes | None, time_ms: int | None) -> None:
+    try:
+        found = decoder.decode(value, key, time_ms)
+    except InvalidReading as invalid:
+        assert str(invalid)
+        return
+    assert found.asset
+    assert found.values.dtype == np.float32
+    assert found.values.shape == (len(SENSORS),)
+    assert not np.isinf(found.values).any()
+
+
+@settings(max_examples=150, derandomize=True, deadline=None)
+@given(
+    st.sampled_from(EVERY),
+    st.sampled_from([unit for unit in TimeUnit if unit is not TimeUnit.RECORD]),
+    st.integers(10**15, 4 * 10**15).map(lambda value: value - value % 1_000_000),
+    st.lists(st.floats(width=32, allow_infinity=False), min_size=3, max_size=3),
+)
+def test_what_is_encoded_is_decoded(
+    form: tuple[Layout, Encoding], unit: TimeUnit, time_us: int, cells: list[float]
+) -> None:
+    layout, encoding = form
+    definition = StreamDefinition(
+        topic="t", sensors=SENSORS, interval_us=1, layout=layout, encoding=encoding, time_unit=unit
+    )
+    sent = Reading("line-1", time_us, np.array(cells, dtype=np.float32))
+    decoder, merged = Codec(definition), np.full(3, np.nan, dtype=np.float32)
+    for message in encode(sent, definition):
+        found = decoder.decode(message, None, None)
+        assert (found.asset, found.time_us) == ("line-1", time_us)
+        np.copyto(merged, found.values, where=~np.isnan(found.values))
+    np.testing.assert_array_equal(merged, sent.values)

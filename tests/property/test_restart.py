@@ -1,0 +1,137 @@
+"""Reading a partition again from any commit finds exactly what an undisturbed pass finds."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from tfstream.core.partition import Finding, PartitionTracks, WindowReady
+from tfstream.core.reading import Reading
+from tfstream.core.state import AssetState, decode_asset, encode
+from tfstream.core.stream import StreamDefinition
+from tfstream.core.window import WindowShape
+
+SHAPE = WindowShape(rows=8, hop=4)
+STEP = 10
+SENSORS = ("a", "b")
+
+
+class Message(NamedTuple):
+    asset: str
+    time_us: int
+    values: tuple[float, float]
+
+
+@st.composite
+def logs(draw: st.DrawFn) -> list[Message]:
+    """Readings of a few assets: mostly regular, with jitter, gaps, jumps, repeats, backward times, empty cells."""
+    clock = {asset: 1000 for asset in "xyz"[: draw(st.integers(1, 3))]}
+    steps = st.sampled_from([STEP] * 12 + [0, 3, 2 * STEP, 5 * STEP, 9 * STEP, 40 * STEP, -STEP, -3 * STEP])
+    cells = st.sampled_from([1.0, 2.0, 3.0, float("nan")])
+    messages = []
+    for _ in range(draw(st.integers(20, 150))):
+        asset = draw(st.sampled_from(sorted(clock)))
+        time_us = max(0, clock[asset] + draw(steps))
+        clock[asset] = max(clock[asset], time_us)
+        messages.append(Message(asset, time_us, (draw(cells), draw(cells))))
+    return messages
+
+
+definitions = st.builds(
+    lambda lateness, staleness: StreamDefinition(
+        topic="t", sensors=SENSORS, interval_us=STEP, lateness_us=lateness, max_staleness_us=staleness
+    ),
+    st.sampled_from([0, 0, 15, 30]),
+    st.sampled_from([STEP, 3 * STEP]),
+)
+
+
+def reading(message: Message) -> Reading:
+    return Reading(message.asset, message.time_us, np.array(message.values, dtype=np.float32))
+
+
+def plain(found: Finding) -> object:
+    """A finding as something that can be compared, NaN equal to NaN."""
+    if isinstance(found, WindowReady):
+        window = found.window
+        return (found.asset, window.end_index, window.values.tobytes(), window.first_offset, window.last_offset)
+    return found
+
+
+def states_of(tracks: PartitionTracks, assets: set[str]) -> dict[str, AssetState]:
+    """Through the bytes of the state topic."""
+    return {
+        asset: decode_asset(
+            encode(AssetState(track=tracks.state(asset), silent=asset in tracks.silent, memory=None))
+        )
+        for asset in assets
+    }
+
+
+def restarted(
+    tracks: PartitionTracks, log: list[Message], position: int, definition: StreamDefinition
+) -> PartitionTracks:
+    """A new process that takes up the partition at ``position``."""
+    states = states_of(tracks, {message.asset for message in log[:position]})
+    fresh = PartitionTracks(definition, SHAPE)
+    tracked = {asset: state.track for asset, state in states.items()}
+    start = fresh.resume(tracked, tracks.clock_us, position)
+    assert start == tracks.rewind(position)
+    for offset in range(start, position):
+        fresh.rebuild(reading(log[offset]), offset)
+    fresh.went_live(tracked, {asset for asset, state in states.items() if state.silent})
+    return fresh
+
+
+@settings(max_examples=250, derandomize=True, deadline=None, phases=[Phase.generate])
+@given(logs(), definitions, st.data())
+def test_restarts_change_nothing(log: list[Message], definition: StreamDefinition, data: st.DataObject) -> None:
+    stops = data.draw(st.sets(st.integers(0, len(log)), max_size=4))
+    undisturbed, disturbed = PartitionTracks(definition, SHAPE), PartitionTracks(definition, SHAPE)
+    for offset, message in enumerate(log):
+        if offset in stops:
+            disturbed = restarted(disturbed, log, offset, definition)
+        expected = undisturbed.push(reading(message), offset)
+        found = disturbed.push(reading(message), offset)
+        assert [plain(one) for one in found] == [plain(one) for one in expected]
+        assert disturbed.clock_us == undisturbed.clock_us
+    assert disturbed.late == undisturbed.late
+
+
+@settings(max_examples=100, derandomize=True, deadline=None)
+@given(logs(), definitions)
+def test_the_rewind_offset_never_passes_the_position(log: list[Message], definition: StreamDefinition) -> None:
+    tracks = PartitionTracks(definition, SHAPE)
+    before = 0
+    for offset, message in enumerate(log):
+        tracks.push(reading(message), offset)
+        rewind = tracks.rewind(offset + 1)
+        assert before <= rewind <= offset + 1
+        before = rewind
+
+
+def test_a_silent_asset_does_not_hold_the_rewind_offset_back() -> None:
+    definition = StreamDefinition(topic="t", sensors=SENSORS, interval_us=STEP)
+    tracks = PartitionTracks(definition, SHAPE)
+    tracks.push(reading(Message("silent", 0, (1, 1))), 0)
+    for offset in range(1, 200):
+        tracks.push(reading(Message("lively", offset * STEP, (1, 1))), offset)
+    assert tracks.silent == {"silent"}
+    assert tracks.rewind(200) >= 200 - SHAPE.rows - definition.staleness_rows - SHAPE.hop
+
+
+def test_without_the_rewind_windows_are_lost() -> None:
+    """The control: a new process that reads on from the commit alone does not find what there is to find."""
+    definition = StreamDefinition(topic="t", sensors=SENSORS, interval_us=STEP)
+    log = [Message("x", offset * STEP, (1, 1)) for offset in range(40)]
+    whole, careless = PartitionTracks(definition, SHAPE), PartitionTracks(definition, SHAPE)
+    expected = [found for offset, one in enumerate(log) for found in whole.push(reading(one), offset)]
+    for offset, one in enumerate(log[:21]):
+        careless.push(reading(one), offset)
+    careless = PartitionTracks(definition, SHAPE)
+    found = [found for offset, one in enumerate(log[21:], 21) for found in careless.push(reading(one), offset)]
+    after = [one for one in expected if isinstance(one, WindowReady) and one.window.last_offset >= 21]
+    assert len(found) < len(after)
