@@ -14,7 +14,9 @@ SHAPE = WindowShape(rows=8, hop=1)
 
 @settings(max_examples=200, derandomize=True, deadline=None)
 @given(
-    st.lists(st.tuples(st.integers(0, 12), st.sampled_from([1.0, 2.0, float("nan")])), min_size=10, max_size=60),
+    st.lists(
+        st.tuples(st.integers(0, 12), st.sampled_from([1.0, 2.0, float("nan")])), min_size=10, max_size=60
+    ),
     st.integers(0, 4),
 )
 def test_align_equals_the_stream(steps: list[tuple[int, float]], staleness: int) -> None:

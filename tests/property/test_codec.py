@@ -57,7 +57,12 @@ def test_hostile_bytes(layout: Layout, encoding: Encoding, value: bytes) -> None
     st.binary(max_size=60)
     | st.dictionaries(
         st.sampled_from(["ts", "asset", "values", "sensor", "value", *SENSORS]),
-        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.lists(st.floats(), max_size=4),
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats()
+        | st.text(max_size=8)
+        | st.lists(st.floats(), max_size=4),
     ).map(lambda found: repr(found).replace("'", '"').replace("None", "null").replace("nan", "NaN").encode()),
     st.none() | st.binary(max_size=8),
     st.none() | st.integers(0, 2**42),
@@ -71,8 +76,7 @@ def test_any_bytes(
 def check(decoder: Codec, value: bytes, key: bytes | None, time_ms: int | None) -> None:
     try:
         found = decoder.decode(value, key, time_ms)
-    except InvalidReading as invalid:
-        assert str(invalid)
+    except InvalidReading:
         return
     assert found.asset
     assert found.values.dtype == np.float32

@@ -27,8 +27,8 @@ class Message(NamedTuple):
 
 @st.composite
 def logs(draw: st.DrawFn) -> list[Message]:
-    """Readings of a few assets: mostly regular, with jitter, gaps, jumps, repeats, backward times, empty cells."""
-    clock = {asset: 1000 for asset in "xyz"[: draw(st.integers(1, 3))]}
+    """Readings of a few assets: mostly regular, with jitter, gaps, jumps, repeats, empty cells."""
+    clock = dict.fromkeys("xyz"[: draw(st.integers(1, 3))], 1000)
     steps = st.sampled_from([STEP] * 12 + [0, 3, 2 * STEP, 5 * STEP, 9 * STEP, 40 * STEP, -STEP, -3 * STEP])
     cells = st.sampled_from([1.0, 2.0, 3.0, float("nan")])
     messages = []
@@ -57,7 +57,13 @@ def plain(found: Finding) -> object:
     """A finding as something that can be compared, NaN equal to NaN."""
     if isinstance(found, WindowReady):
         window = found.window
-        return (found.asset, window.end_index, window.values.tobytes(), window.first_offset, window.last_offset)
+        return (
+            found.asset,
+            window.end_index,
+            window.values.tobytes(),
+            window.first_offset,
+            window.last_offset,
+        )
     return found
 
 
@@ -88,7 +94,9 @@ def restarted(
 
 @settings(max_examples=250, derandomize=True, deadline=None, phases=[Phase.generate])
 @given(logs(), definitions, st.data())
-def test_restarts_change_nothing(log: list[Message], definition: StreamDefinition, data: st.DataObject) -> None:
+def test_restarts_change_nothing(
+    log: list[Message], definition: StreamDefinition, data: st.DataObject
+) -> None:
     stops = data.draw(st.sets(st.integers(0, len(log)), max_size=4))
     undisturbed, disturbed = PartitionTracks(definition, SHAPE), PartitionTracks(definition, SHAPE)
     for offset, message in enumerate(log):
@@ -103,7 +111,9 @@ def test_restarts_change_nothing(log: list[Message], definition: StreamDefinitio
 
 @settings(max_examples=100, derandomize=True, deadline=None)
 @given(logs(), definitions)
-def test_the_rewind_offset_never_passes_the_position(log: list[Message], definition: StreamDefinition) -> None:
+def test_the_rewind_offset_never_passes_the_position(
+    log: list[Message], definition: StreamDefinition
+) -> None:
     tracks = PartitionTracks(definition, SHAPE)
     before = 0
     for offset, message in enumerate(log):
@@ -132,6 +142,8 @@ def test_without_the_rewind_windows_are_lost() -> None:
     for offset, one in enumerate(log[:21]):
         careless.push(reading(one), offset)
     careless = PartitionTracks(definition, SHAPE)
-    found = [found for offset, one in enumerate(log[21:], 21) for found in careless.push(reading(one), offset)]
+    found = [
+        found for offset, one in enumerate(log[21:], 21) for found in careless.push(reading(one), offset)
+    ]
     after = [one for one in expected if isinstance(one, WindowReady) and one.window.last_offset >= 21]
     assert len(found) < len(after)

@@ -170,6 +170,6 @@ def _numbers(frame: pd.DataFrame, path: Path) -> Values:
             f"{path}: the columns {', '.join(wrong[:5])} are not numbers; leave them out with --ignore NAME"
         )
     with np.errstate(over="ignore"):
-        values = frame.to_numpy(dtype=np.float32, na_value=np.nan)
+        values = frame.to_numpy(dtype=np.float32, na_value=np.nan, copy=True)
     values[~np.isfinite(values)] = np.nan
     return values

@@ -147,8 +147,8 @@ def _reading_problems(readings: Sequence[tuple[int, Reading]], sensors: tuple[st
     scattered = sorted(asset for asset, found in places.items() if len(found) > 1)
     if scattered:
         problems.append(
-            f"assets on several partitions ({', '.join(scattered[:_SOME])}): key the messages by asset, or each "
-            f"partition builds windows of its own"
+            f"assets on several partitions ({', '.join(scattered[:_SOME])}): key the messages by asset, "
+            f"or each partition builds windows of its own"
         )
     backward = _backward(readings)
     if backward:

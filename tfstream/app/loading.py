@@ -60,7 +60,8 @@ def mapped(table: SensorTable, definition: StreamDefinition) -> Values:
     if unknown:
         raise BadData(
             f"{table.source} has columns that stream {definition.topic} does not know: "
-            f"{', '.join(unknown[:5])}; leave them out with --ignore NAME, or add them with `tfstream streams set`"
+            f"{', '.join(unknown[:5])}; leave them out with --ignore NAME, "
+            f"or add them with `tfstream streams set`"
         )
     values = np.full((len(table.values), len(definition.sensors)), np.nan, dtype=np.float32)
     values[:, [definition.sensors.index(name) for name in table.sensors]] = table.values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -78,9 +79,10 @@ def _train(
             f"stream {definition.topic} has no readings in the span to learn from; "
             f"fill it with `tfstream record` or `tfstream load`"
         )
+    began = time.monotonic()
     detector = fit(series, definition.sensors, definition.interval_us, DetectorConfig(), options.seed, report)
     stored = bundle.dump(detector)
-    metrics = detector.describe()
+    metrics = {**detector.describe(), "seconds": round(time.monotonic() - began, 2)}
     first = min(int(one.times_us[0]) for one in series)
     last = max(int(one.times_us[-1]) for one in series)
     report("store", 0.0)

@@ -121,7 +121,7 @@ class Grid:
         return rows
 
     def _gap(self, until: int) -> list[Row]:
-        """The empty rows before ``until``: none before the first reading; after ``gap_rows`` all begins anew."""
+        """The empty rows before ``until``: none before the first reading; past ``gap_rows`` all is new."""
         if not self.started:
             return []
         stop = min(until, self.next_index + self._gap_rows)

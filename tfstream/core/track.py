@@ -103,8 +103,8 @@ class AssetTrack:
     def anchor(self) -> Anchor | None:
         """Where this track must read on from to rebuild its open rows and its window.
 
-        That is the earliest message that is still needed. Were rows forgotten before it, the window had begun:
-        the rows from the oldest needed one on are part of it even where no message came for them.
+        That is the earliest message that is still needed. Where rows before it were forgotten, the window had
+        begun: the rows from the oldest needed one on are part of it even where no message came for them.
         """
         anchors = [row.anchor for row in self._kept]
         pending = self._grid.pending_anchor()

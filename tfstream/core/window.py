@@ -97,7 +97,9 @@ def align(
     row = np.arange(len(grid))[:, None]
     source = np.maximum.accumulate(np.where(np.isnan(grid), -1, row), axis=0)
     fresh = (source >= 0) & (row - source <= staleness)
-    return first, np.where(fresh, np.take_along_axis(grid, np.maximum(source, 0), axis=0), np.float32(np.nan))
+    filled: Values = np.take_along_axis(grid, np.maximum(source, 0), axis=0)
+    filled[~fresh] = np.nan
+    return first, filled
 
 
 def _merged(readings: Values, closes_early: bool) -> Values:

@@ -60,7 +60,8 @@ def dump(detector: Detector) -> bytes:
 def load(bundle: bytes) -> Detector:
     """:raises BadData: when the bytes are damaged or of a format that this program does not know."""
     try:
-        tensors = load_tensors(bundle)
+        # copies, since a matrix product may depend on its operands' alignment in the last bit
+        tensors = {name: tensor.clone() for name, tensor in load_tensors(bundle).items()}
         header = msgspec.json.decode(_header_text(bundle), type=_Header)
         if header.format != FORMAT:
             raise BadData(

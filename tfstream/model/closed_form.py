@@ -92,11 +92,11 @@ def _principal(windows: Tensor, count: int) -> Tensor:
     """The first principal directions of the rows, ``[channels, count]``."""
     rows = windows.flatten(0, 1).double()
     values, vectors = torch.linalg.eigh(rows.T @ rows)
-    return vectors[:, values.argsort(descending=True)[:count]].float()
+    return vectors[:, values.argsort(descending=True)[:count]].float().contiguous()
 
 
 def _solve(inputs: Tensor, targets: Tensor, penalty: float) -> Tensor:
     """Ridge regression by the normal equations, in double precision."""
     x, y = inputs.double(), targets.double()
     gram = x.T @ x + penalty * torch.eye(x.shape[1], dtype=torch.double)
-    return torch.linalg.solve(gram, x.T @ y).float()
+    return torch.linalg.solve(gram, x.T @ y).float().contiguous()

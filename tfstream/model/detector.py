@@ -110,7 +110,7 @@ class ScoringModel:
 
     @torch.inference_mode()
     def _measure_chunk(self, scaled: Values, known: NDArray[np.bool_]) -> tuple[Values, Values, Values]:
-        windows = torch.from_numpy(np.nan_to_num(scaled))
+        windows = torch.from_numpy(scaled).nan_to_num()  # torch's own memory: always aligned alike
         looked = look(windows, torch.from_numpy(known).float(), self.network, self.linear, self.config)
         share = _shares(looked.channels, torch.from_numpy(self.channel_scale))
         terms = with_memory(looked, self.memory)

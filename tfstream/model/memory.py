@@ -72,7 +72,7 @@ def _whitening(x: Tensor) -> tuple[Tensor, Tensor]:
     size = covariance.diagonal(dim1=1, dim2=2).mean(-1)
     eye = torch.eye(x.shape[2], dtype=torch.double)
     values, vectors = torch.linalg.eigh(covariance + _SHRINKAGE * size[:, None, None] * eye + 1e-12 * eye)
-    return mean, (vectors * values.rsqrt()[:, None] @ vectors.transpose(1, 2)).float()
+    return mean, (vectors * values.rsqrt()[:, None] @ vectors.transpose(1, 2)).float().contiguous()
 
 
 def _squared(x: Tensor, y: Tensor) -> Tensor:

@@ -1,0 +1,213 @@
+"""The detector on small synthetic plants."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from tfstream.core.fault import KINDS, inject
+from tfstream.core.reading import Series, Values
+from tfstream.core.scale import Scaler
+from tfstream.errors import BadData
+from tfstream.model import bundle, spectral
+from tfstream.model.config import DetectorConfig
+from tfstream.model.detector import Detector
+from tfstream.model.fitting import fit
+from tfstream.model.network import TimeFrequencyTransformer, hide
+from tfstream.model.objective import loss
+
+CHANNELS = 6
+SENSORS = tuple(f"s{i}" for i in range(CHANNELS))
+SECOND = 1_000_000
+QUICK = DetectorConfig(steps=60)
+
+
+def plant(rows: int, seed: int = 0, channels: int = CHANNELS) -> Values:
+    """Correlated oscillations with noise."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(rows)[:, None]
+    sources = np.concatenate([np.sin(time / 7), np.sin(time / 23 + 1), np.cos(time / 3)], axis=1)
+    mixing = np.random.default_rng(99).normal(size=(3, channels))
+    return (sources @ mixing + 0.1 * rng.normal(size=(rows, channels))).astype(np.float32)
+
+
+def series(values: Values, asset: str = "x") -> Series:
+    return Series(asset, np.arange(len(values)) * SECOND, values)
+
+
+def fitted(values: Values, config: DetectorConfig = QUICK, seed: int = 0) -> Detector:
+    names = tuple(f"s{i}" for i in range(values.shape[1]))
+    return fit([series(values)], names, SECOND, config, seed, lambda stage, done: None)
+
+
+@pytest.fixture(scope="module")
+def detector() -> Detector:
+    return fitted(plant(1500))
+
+
+def windows(values: Values) -> Values:
+    ends = range(64, len(values) + 1, 8)
+    return np.stack([values[end - 64 : end] for end in ends])
+
+
+def scored(detector: Detector, batch: Values) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    terms = detector.measure(batch, ["x"] * len(batch)).terms
+    return detector.fuse(terms, terms)
+
+
+def test_faults_score_higher_than_normal(detector: Detector) -> None:
+    normal = windows(plant(1200, seed=5))
+    faulty = normal.copy()
+    faulty[:, -24:, 2] += 1.5
+    threshold = np.quantile(scored(detector, normal), 0.95)
+    assert (scored(detector, faulty) > threshold).mean() > 0.9
+
+
+def test_the_guilty_sensor_is_named(detector: Detector) -> None:
+    normal = windows(plant(1200, seed=6))
+    hits = []
+    for channel in range(CHANNELS):
+        faulty = normal.copy()
+        faulty[:, -16:, channel] += 2.0
+        share = detector.measure(faulty, ["x"] * len(faulty)).share
+        hits.append((share.argmax(axis=1) == channel).mean())
+    assert np.mean(hits) >= 0.9
+
+
+def test_shares_sum_to_one_and_masked_sensors_have_none(detector: Detector) -> None:
+    batch = windows(plant(400, seed=7))
+    batch[:, -10:, 3] = np.nan
+    found = detector.measure(batch, ["x"] * len(batch))
+    np.testing.assert_allclose(found.share.sum(axis=1), 1, rtol=1e-5)
+    assert (found.share[:, 3] == 0).all()
+    assert np.isnan(found.actual[:, 3]).all()
+    assert np.isfinite(found.terms).all()
+
+
+def test_expected_values_are_in_the_sensors_units(detector: Detector) -> None:
+    batch = windows(plant(800, seed=8))
+    found = detector.measure(batch, ["x"] * len(batch))
+    assert np.abs(found.expected - found.actual).mean() < 0.3
+
+
+def test_a_windows_numbers_do_not_depend_on_its_batch(detector: Detector) -> None:
+    """Bit for bit: exactly-once delivery rests on it."""
+    batch = windows(plant(1000, seed=9))
+    whole = detector.measure(batch, ["x"] * len(batch))
+    order = np.random.default_rng(0).permutation(len(batch))
+    shuffled = detector.measure(batch[order], ["x"] * len(batch))
+    alone = [detector.measure(one[None], ["x"]).terms[0] for one in batch[:40]]
+    np.testing.assert_array_equal(shuffled.terms, whole.terms[order])
+    np.testing.assert_array_equal(shuffled.share, whole.share[order])
+    np.testing.assert_array_equal(np.stack(alone), whole.terms[:40])
+
+
+def test_the_same_seed_gives_the_same_bundle() -> None:
+    values = plant(700)
+    assert bundle.dump(fitted(values)) == bundle.dump(fitted(values))
+    assert bundle.dump(fitted(values)) != bundle.dump(fitted(values, seed=1))
+
+
+def test_a_bundle_gives_the_same_scores(detector: Detector) -> None:
+    stored = bundle.dump(detector)
+    again = bundle.load(stored)
+    batch = windows(plant(400, seed=10))
+    np.testing.assert_array_equal(scored(detector, batch), scored(again, batch))
+    assert again.calibration == detector.calibration
+    assert bundle.dump(again) == stored
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[:100], lambda b: b"", lambda b: b"x" * 500, lambda b: b[:-8]])
+def test_a_damaged_bundle_is_refused(detector: Detector, damage: object) -> None:
+    with pytest.raises(BadData, match="damaged"):
+        bundle.load(damage(bundle.dump(detector)))  # type: ignore[operator]
+
+
+def test_windows_of_another_shape_are_refused(detector: Detector) -> None:
+    with pytest.raises(ValueError, match="shape"):
+        detector.measure(np.zeros((1, 64, CHANNELS + 1), np.float32), ["x"])
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_few_channels(channels: int) -> None:
+    found = fitted(plant(600, channels=channels), DetectorConfig(steps=10))
+    assert np.isfinite(found.measure(windows(plant(200, channels=channels)), ["x"] * 18).terms).all()
+
+
+def test_strange_readings_are_trained_on_and_scored() -> None:
+    values = plant(800)
+    values[:, 0] = 7.0  # constant
+    values[:, 1] = np.nan  # never there
+    values[100:140, 2] = np.nan
+    values[300, 3], values[301, 3] = np.inf, 1e30
+    found = fitted(values, DetectorConfig(steps=10))
+    batch = windows(values)
+    assert np.isfinite(scored(found, batch)).all()
+    assert not found.live[1]
+
+
+def test_too_little_is_refused_with_a_reason() -> None:
+    with pytest.raises(BadData, match="too little to learn from"):
+        fitted(plant(200))
+    with pytest.raises(BadData, match="value"):
+        fitted(np.full((600, 3), np.nan, dtype=np.float32))
+
+
+@pytest.mark.parametrize("idea", ["dual_path", "cross_domain", "contrastive", "stage_average"])
+def test_every_idea_can_be_switched_off(idea: str) -> None:
+    config = DetectorConfig(steps=5, **{idea: False})
+    found = fitted(plant(600), config)
+    with_it = fitted(plant(600), DetectorConfig(steps=5))
+    batch = windows(plant(300, seed=3))
+    assert np.isfinite(scored(found, batch)).all()
+    assert not np.allclose(scored(found, batch), scored(with_it, batch))
+
+
+def test_the_spectrum_and_back() -> None:
+    batch = torch.randn(3, 64, 5)
+    tokens = spectral.to_tokens(batch)
+    assert tokens.shape == (3, spectral.tokens_of(64), 4 * 2 * 5)
+    torch.testing.assert_close(spectral.from_tokens(tokens, 64), batch)
+
+
+def test_hidden_rows_do_not_leak() -> None:
+    """What is hidden must not change the network's input, in frequency as little as in time."""
+    one, other = torch.randn(2, 64, 3), torch.randn(2, 64, 3)
+    other[:, :-8] = one[:, :-8]
+    torch.testing.assert_close(hide(one, 8), hide(other, 8))
+
+
+def test_views_and_loss() -> None:
+    config = DetectorConfig(masked_batch=4, contrast_batch=3)
+    torch.manual_seed(0)
+    network = TimeFrequencyTransformer(config, 2)
+    batch = torch.randn(4 + 3 + 3, 64, 2)
+    views = network(batch, torch.arange(10) < 4)
+    assert views.time.shape == views.frequency.shape == (3, 10, 64, 2)
+    assert views.a.shape == views.b.shape == (3, 10, config.projection)
+    torch.testing.assert_close(views.a.norm(dim=-1), torch.ones(3, 10))
+    found = loss(views, batch[:4], config)
+    torch.testing.assert_close(found.total, found.reconstruction + config.contrast_weight * found.contrast)
+
+
+def test_faults_change_the_newest_rows_only() -> None:
+    rng = np.random.default_rng(0)
+    normal = rng.normal(size=(50, 64, 4)).astype(np.float32)
+    faulty = inject(normal, normal[::-1], rng)
+    np.testing.assert_array_equal(faulty[:, :32], normal[:, :32])
+    assert (faulty != normal).any(axis=(1, 2)).mean() > 0.9
+    assert len(KINDS) == 7
+
+
+def test_scaling_and_back() -> None:
+    high, low = plant(400) + 100, plant(300)
+    scaler = Scaler.fit([series(high, "high"), series(low, "low"), series(low[:50] - 5, "short")])
+    for asset, values in (("high", high), ("low", low)):
+        scaled = scaler.transform(values[None], [asset])[0]
+        assert np.abs(scaled.mean(axis=0)).max() < 1e-3
+        np.testing.assert_allclose(scaler.inverse(scaled, [asset]), values, atol=1e-3)
+    assert scaler.assets == ("high", "low")  # the short one is served by the pooled scale
+    strange = scaler.transform(np.array([[[np.nan, np.inf, 1e30, 0, 0, 0]]], dtype=np.float32), ["low"])
+    assert np.isnan(strange[0, 0, :2]).all()
+    assert strange[0, 0, 2] == 10

@@ -1,0 +1,92 @@
+"""Episodes: opened once, told when they grow, closed once."""
+
+from __future__ import annotations
+
+from tfstream.core.episode import (
+    Episode,
+    Observation,
+    Told,
+    close_silence,
+    go_on,
+    open_episode,
+    open_silence,
+    update_silence,
+)
+from tfstream.core.event import EventKind, EventType, SensorShare
+from tfstream.core.state import AssetMemory, RewindMetadata, decode_metadata, encode
+
+COOLDOWN_US = 30
+
+
+def seen(hop: int, score: float) -> Observation:
+    return Observation(
+        start_us=10 * hop,
+        end_us=10 * hop + 10,
+        score=score,
+        threshold=5.0,
+        hold=3.0,
+        expected_per_week=0.1,
+        extrapolated=False,
+        first_offset=hop,
+        last_offset=hop,
+    )
+
+
+def sensors(*shares: float) -> tuple[SensorShare, ...]:
+    return tuple(
+        SensorShare(name=f"s{i}", share=share, actual=1.0, expected=2.0) for i, share in enumerate(shares)
+    )
+
+
+def story(*scores: float) -> list[Told]:
+    """The events of an episode whose first hop has the first score."""
+    told = [open_episode(seen(0, scores[0]), sensors(0.5, 0.5))]
+    episode: Episode | None = told[0].episode
+    for hop, score in enumerate(scores[1:], start=1):
+        assert episode is not None
+        episode, news = go_on(episode, seen(hop, score), sensors(0.9, 0.1), COOLDOWN_US)
+        told += [news] if news else []
+    return told
+
+
+def test_it_closes_after_the_cooldown_at_the_last_hop_that_held_it() -> None:
+    told = story(6.0, 4.0, 1.0, 1.0, 1.0)
+    assert [one.event for one in told] == [EventType.OPENED, EventType.CLOSED]
+    assert [one.episode.sequence for one in told] == [1, 2]
+    assert told[-1].episode.ended_us == 20  # 4.0 is below the threshold and above the hold
+
+
+def test_a_short_calm_does_not_end_it() -> None:
+    assert [one.event for one in story(6.0, 1.0, 1.0, 6.0, 1.0, 1.0)] == [EventType.OPENED]
+
+
+def test_it_tells_when_it_grows_by_a_fifth() -> None:
+    told = story(6.0, 7.0, 7.3, 7.4)
+    assert [(one.event, one.episode.score) for one in told] == [
+        (EventType.OPENED, 6.0),
+        (EventType.UPDATED, 7.3),
+    ]
+    assert told[1].episode.kind is EventKind.INSTRUMENT
+    assert told[1].episode.started_us == 0
+
+
+def test_the_closing_event_knows_the_untold_peak() -> None:
+    assert story(6.0, 7.0, 1.0, 1.0, 1.0)[-1].episode.score == 7.0
+
+
+def test_silence() -> None:
+    opened = open_silence(100, 5, ()).episode
+    changed = update_silence(opened, 7, sensors(0.0)).episode
+    closed = close_silence(changed, 200, 9)
+    assert (closed.event, closed.episode.sequence) == (EventType.CLOSED, 3)
+    assert (closed.episode.started_us, closed.episode.ended_us) == (100, 200)
+    assert (closed.episode.first_offset, closed.episode.last_offset) == (5, 9)
+
+
+def test_metadata_of_somebody_else_is_none() -> None:
+    metadata = RewindMetadata(rw=5, m=2)
+    assert encode(metadata) == b'{"v":1,"rw":5,"m":2}'
+    assert decode_metadata(encode(metadata).decode()) == metadata
+    assert decode_metadata("") is None
+    assert decode_metadata('{"x": 1}') is None
+    assert AssetMemory.__struct_config__.frozen
