@@ -103,7 +103,7 @@ def align(
 
 
 def _merged(readings: Values, closes_early: bool) -> Values:
-    row = readings[0].copy()
+    row: Values = readings[0].copy()
     for reading in readings[1:]:
         if closes_early and not np.isnan(row).any():
             break
