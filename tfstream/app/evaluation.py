@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +50,7 @@ class EvaluationOptions:
     seeds: int = 1
     alarm_budget_per_week: float = 1.0
     baselines: bool = False
+    config: DetectorConfig = field(default_factory=DetectorConfig)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,13 +130,13 @@ def evaluate(
     :raises BadData: when the training rows are too few or empty to learn from.
     """
     found = [
-        _product(labelled, seed, _from(seed / options.seeds, options.seeds, progress))
+        _product(labelled, seed, options.config, _from(seed / options.seeds, options.seeds, progress))
         for seed in range(options.seeds)
     ]
     if options.baselines:
         for name in BASELINES:
             seeds: Sequence[int | None] = range(options.seeds) if name in SEEDED else [None]
-            found += [_baseline(labelled, name, seed) for seed in seeds]
+            found += [_baseline(labelled, name, seed, options.config.hop_rows) for seed in seeds]
     result = FileResult(
         file=str(labelled.path),
         suite=labelled.path.resolve().parent.name,
@@ -151,10 +152,12 @@ def evaluate(
     return result, [scores for _, scores in found]
 
 
-def _product(labelled: LabelledSeries, seed: int, report: Report) -> tuple[Run, RowScores]:
+def _product(
+    labelled: LabelledSeries, seed: int, config: DetectorConfig, report: Report
+) -> tuple[Run, RowScores]:
     """The detector as a stream would have it: fitted, calibrated, and its alarms under the budget."""
     began = time.monotonic()
-    detector = _fitted(labelled, seed, report)
+    detector = _fitted(labelled, seed, config, report)
     asset, _, values = labelled.series
     hops = score_series(detector, asset, values)
     if not len(hops.scores):
@@ -181,21 +184,21 @@ def _from(start: float, parts: int, progress: Progress) -> Report:
     return report
 
 
-def _fitted(labelled: LabelledSeries, seed: int, report: Report) -> Detector:
+def _fitted(labelled: LabelledSeries, seed: int, config: DetectorConfig, report: Report) -> Detector:
     asset, times_us, values = labelled.series
     learn = slice(0, labelled.train_rows)
     definition = labelled.definition
     series = [Series(asset, times_us[learn], values[learn])]
     try:
-        return fit(series, definition.sensors, definition.interval_us, DetectorConfig(), seed, report)
+        return fit(series, definition.sensors, definition.interval_us, config, seed, report)
     except BadData as error:
         raise BadData(f"{labelled.path}: {error}") from None
 
 
-def _baseline(labelled: LabelledSeries, name: str, seed: int | None) -> tuple[Run, RowScores]:
+def _baseline(labelled: LabelledSeries, name: str, seed: int | None, hop: int) -> tuple[Run, RowScores]:
     """A baseline's scores stand on the detector's hops: every eighth, for the eight rows up to it."""
     began = time.monotonic()
-    rows, hop = len(labelled.labels), DetectorConfig().hop_rows
+    rows = len(labelled.labels)
     by_row = BASELINES[name](labelled.series.values, labelled.train_rows, seed or 0)
     ends = np.arange(hop - 1, rows, hop)
     scores = spread(HopScores(ends, by_row[ends]), hop_rows=hop, rows=rows)
