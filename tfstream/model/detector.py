@@ -19,6 +19,7 @@ from tfstream.model.config import DetectorConfig
 from tfstream.model.memory import Memory
 from tfstream.model.network import TimeFrequencyTransformer
 from tfstream.model.terms import SMOOTHED, ChannelErrors, look, weights, with_memory
+from tfstream.model.threads import one_thread
 
 CHUNK = 32
 _SMALLEST_TERM = 1e-6
@@ -88,7 +89,8 @@ class ScoringModel:
             raise ValueError(f"windows have the shape {windows.shape}; this detector takes {expected}")
         scaled = self.scaler.transform(windows, assets)
         known = self.known(scaled)
-        pieces = [self._measure_chunk(*chunk) for chunk in _chunks(scaled, known)]
+        with one_thread():
+            pieces = [self._measure_chunk(*chunk) for chunk in _chunks(scaled, known)]
         joined = (np.concatenate(parts)[: len(assets)] for parts in zip(*pieces, strict=True))
         terms, share, predicted = joined
         with np.errstate(invalid="ignore"):

@@ -22,6 +22,7 @@ from tfstream.model.detector import CHUNK, Detector, ScoringModel, TermScale
 from tfstream.model.memory import Memory, remember
 from tfstream.model.network import TimeFrequencyTransformer
 from tfstream.model.terms import SMOOTHED, ChannelErrors, Looked, look, with_memory
+from tfstream.model.threads import one_thread
 from tfstream.model.training import Report, train
 from tfstream.model.windows import Piece, Split, WindowIndex, gather, index, split
 
@@ -33,6 +34,7 @@ _SEPARATION_ROWS = 64
 _NO_TIMES: Times = np.empty(0, dtype=np.int64)
 
 
+@one_thread()
 def fit(
     series: Sequence[Series],
     sensors: tuple[str, ...],
