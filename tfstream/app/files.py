@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from tfstream.core.reading import InvalidReading, Times, Values
 from tfstream.core.timestamp import read_auto
@@ -57,6 +58,34 @@ def read_table(
     :raises BadData: when the file cannot be read as that, with the column or row to look at.
     """
     frame = _read(path, rows)
+    return _table(frame, path, time_column, asset_column, asset, ignore)
+
+
+def read_labelled(
+    path: Path, *, label_column: str, time_column: str | None = None, ignore: Sequence[str] = ()
+) -> tuple[SensorTable, NDArray[np.bool_]]:
+    """A file as :func:`read_table` reads it, and which of its rows are labelled anomalous: ``[rows]``.
+
+    :raises BadData: when the file cannot be read so, or its labels are anything but 0 and 1.
+    """
+    frame = _read(path, None)
+    if label_column not in frame.columns:
+        raise BadData(
+            f"{path} has no label column {label_column!r}; name it with --label-column "
+            f"(it has {', '.join(map(str, frame.columns))})"
+        )
+    labels = _labels(frame[label_column], path)
+    return _table(frame, path, time_column, None, None, [*ignore, label_column]), labels
+
+
+def _table(
+    frame: pd.DataFrame,
+    path: Path,
+    time_column: str | None,
+    asset_column: str | None,
+    asset: str | None,
+    ignore: Sequence[str],
+) -> SensorTable:
     time_name = _time_column(frame, time_column, path)
     times_us = _times(frame[time_name], path)
     asset_name = _asset_column(frame, asset_column, path)
@@ -74,6 +103,24 @@ def read_table(
         times_us=times_us,
         values=_numbers(frame[names], path),
     )
+
+
+def train_rows_beside(path: Path) -> int:
+    """How many rows at the beginning of a file are normal: ``train_rows`` of its ``series`` in ``index.csv``.
+
+    :raises BadData: when there is no such index beside the file, or it does not know the file.
+    """
+    index = path.with_name("index.csv")
+    if not index.is_file():
+        raise BadData(
+            f"{path}: say with --train-rows how many of its first rows are normal (no {index} tells)"
+        )
+    frame = _read(index, None)
+    _known(frame, ["series", "train_rows"], index)
+    rows = frame.loc[frame["series"].astype(str) == path.name.split(".")[0], "train_rows"]
+    if len(rows) != 1 or not pd.api.types.is_integer_dtype(rows) or rows.iloc[0] < 1:
+        raise BadData(f"{index} does not say how many rows of {path.name} to learn from; use --train-rows")
+    return int(rows.iloc[0])
 
 
 def guess_interval_us(assets: Sequence[str], times_us: Times) -> int | None:
@@ -144,6 +191,17 @@ def _known(frame: pd.DataFrame, names: Iterable[str], path: Path) -> list[str]:
 
 def _assets(frame: pd.DataFrame, column: str | None, name: str) -> list[str]:
     return [name] * len(frame) if column is None else [str(asset) for asset in frame[column]]
+
+
+def _labels(column: pd.Series, path: Path) -> NDArray[np.bool_]:
+    """0 and 1, in whatever type they are written."""
+    numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    wrong = ~np.isin(numbers, (0.0, 1.0))
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise BadData(f"{path}, row {row + 1}: the label {column.iloc[row]!s} is neither 0 nor 1")
+    labels: NDArray[np.bool_] = numbers == 1.0
+    return labels
 
 
 def _times(column: pd.Series, path: Path) -> Times:

@@ -8,12 +8,13 @@ import msgspec
 import numpy as np
 
 from tfstream.app.lane import Lane
-from tfstream.app.scoring import Candidate, Champion, Scored, Terms, score_batch
+from tfstream.app.scoring import Candidate, Champion, Scored, Terms, score_batch, scoreable
 from tfstream.app.teller import Teller, silent_sensors
 from tfstream.core import episode as episodes
-from tfstream.core.calibration import Judgement, judge
-from tfstream.core.episode import Episode, Observation, Told
-from tfstream.core.event import EventType, rounded
+from tfstream.core.alarm import AlarmRule, Hop, Standing
+from tfstream.core.calibration import Judgement
+from tfstream.core.episode import Told
+from tfstream.core.event import EventType
 from tfstream.core.partition import AssetReturned, AssetSilent, Finding, WindowReady
 from tfstream.core.state import AssetMemory
 from tfstream.core.stream import StreamDefinition
@@ -30,10 +31,14 @@ class Judge:
         self._write_scores = write_scores
         self.champion = champion
         self._teller = Teller(definition, champion)
-        self._calibration = champion.detector.calibration
         self._hop = champion.detector.hop_rows
         self._live = np.asarray(champion.detector.live)  # [sensors]: those that said anything in training
-        self._cooldown_us = self._calibration.separation_rows * definition.interval_us
+        self._rule = AlarmRule(
+            calibration=champion.detector.calibration,
+            budget_per_week=definition.alarm_budget_per_week,
+            interval_us=definition.interval_us,
+            hop_rows=self._hop,
+        )
 
     def take(self, findings: Sequence[tuple[Lane, Finding]]) -> int:
         """Judge a batch in the order of the log; returns how many windows were scored."""
@@ -53,8 +58,7 @@ class Judge:
         return len(batch)
 
     def _scoreable(self, window: Window) -> bool:
-        """Whether a live sensor said anything in the newest hop."""
-        return bool((~np.isnan(window.values[-self._hop :]).all(axis=0) & self._live).any())
+        return scoreable(window.values, self.champion.detector)
 
     def _memory(self, lane: Lane, asset: str) -> AssetMemory:
         """The asset's memory under the present model; another model's numbers mean nothing here."""
@@ -63,7 +67,7 @@ class Judge:
             return memory
         return AssetMemory(
             model_version=self.champion.version,
-            baseline=self._calibration.initial_baseline(asset),
+            baseline=self._rule.calibration.initial_baseline(asset),
             episode=memory.episode if memory else None,
             silence=memory.silence if memory else None,
         )
@@ -73,9 +77,7 @@ class Judge:
         missing = self._missing(window)
         memory = self._sensors_silent(lane, found, missing, self._memory(lane, asset))
         if scored is not None:
-            judgement = judge(
-                scored.score, memory.baseline, self._calibration, self._definition.alarm_budget_per_week
-            )
+            judgement = self._rule.judge(scored.score, memory.baseline)
             if self._write_scores:
                 lane.outputs.append(self._teller.score(asset, window, judgement, missing))
             memory = self._judged(lane, found, scored, judgement, memory)
@@ -84,45 +86,23 @@ class Judge:
     def _judged(
         self, lane: Lane, found: WindowReady, scored: Scored, judgement: Judgement, memory: AssetMemory
     ) -> AssetMemory:
-        seen = self._observation(found.window, judgement)
-        episode = self._episode(lane, found.asset, memory.episode, seen, scored)
-        quiet = episode is None and not judgement.exceeds  # a fault must never become the new normal
+        window = found.window
+        standing, told = self._rule.follow(
+            Standing(memory.baseline, memory.episode),
+            scored.score,
+            judgement,
+            Hop(window.end_index, window.first_offset, window.last_offset),
+            lambda: self._teller.sensors(scored),
+        )
+        if told is not None:
+            self._tell(lane, found.asset, told)
         return msgspec.structs.replace(
             memory,
-            baseline=memory.baseline.updated(scored.score) if quiet else memory.baseline,
+            baseline=standing.baseline,
             terms=scored.terms.values,
             terms_index=scored.terms.end_index,
-            episode=episode,
+            episode=standing.episode,
         )
-
-    def _observation(self, window: Window, judgement: Judgement) -> Observation:
-        interval = self._definition.interval_us
-        return Observation(
-            start_us=(window.end_index + 1 - self._hop) * interval,
-            end_us=(window.end_index + 1) * interval,
-            score=rounded(judgement.value),
-            threshold=rounded(judgement.threshold),
-            hold=(self._calibration.u + judgement.threshold) / 2,
-            expected_per_week=rounded(judgement.expected_per_week),
-            extrapolated=self._calibration.extrapolated(self._definition.alarm_budget_per_week),
-            first_offset=window.first_offset,
-            last_offset=window.last_offset,
-        )
-
-    def _episode(
-        self, lane: Lane, asset: str, episode: Episode | None, seen: Observation, scored: Scored
-    ) -> Episode | None:
-        """The asset's open episode after this hop."""
-        if episode is None:
-            if seen.score < seen.threshold:
-                return None
-            told = episodes.open_episode(seen, self._teller.sensors(scored))
-            self._tell(lane, asset, told)
-            return told.episode
-        following, news = episodes.go_on(episode, seen, self._teller.sensors(scored), self._cooldown_us)
-        if news is not None:
-            self._tell(lane, asset, news)
-        return following
 
     def _missing(self, window: Window) -> tuple[str, ...]:
         """Sensors that the model knows alive and that said nothing in the newest hop, fillings apart."""

@@ -47,6 +47,12 @@ class Scored(NamedTuple):
     expected: Values
 
 
+def scoreable(window: Values, detector: Detector) -> bool:
+    """Whether a sensor that the detector knows alive said anything in the newest hop."""
+    newest = window[-detector.hop_rows :]
+    return bool((~np.isnan(newest).all(axis=0) & detector.live).any())
+
+
 def score_batch(detector: Detector, batch: Sequence[Candidate]) -> list[Scored]:
     """Scores in the order of the batch; an asset may stand in it several times, in the order of its log."""
     if not batch:

@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 
 from tfstream import __version__, telemetry
-from tfstream.cli import anomalies, data, database, demo, doctor, models, processes, streams, training
+from tfstream.cli import (
+    anomalies,
+    data,
+    database,
+    demo,
+    doctor,
+    evaluation,
+    models,
+    processes,
+    streams,
+    training,
+)
 from tfstream.cli.output import err
 from tfstream.errors import TfstreamError
 
@@ -57,6 +68,7 @@ app.command("score")(processes.score)
 app.command("sink")(processes.sink)
 app.add_typer(models.app, name="models")
 app.add_typer(anomalies.app, name="anomalies")
+app.command("evaluate")(evaluation.evaluate)
 app.command("check")(doctor.check)
 
 

@@ -102,8 +102,9 @@ class ScoringModel:
         """Raw terms ``[n, 8]`` and those one hop earlier to scores ``[n]``; larger is stranger."""
         values = np.where(SMOOTHED, (terms.astype(np.float64) + previous) / 2, terms)
         z = (np.log(values + _SMALLEST_TERM) - self.term_scale.median) / self.term_scale.spread
-        calibrated: NDArray[np.float64] = np.logaddexp(0.0, z) @ np.array(weights(self.config))
-        return calibrated
+        weighted = np.logaddexp(0.0, z) * np.array(weights(self.config))
+        scores: NDArray[np.float64] = weighted.sum(axis=1)  # not @, whose sums depend on the batch's size
+        return scores
 
     def known(self, scaled: Values) -> NDArray[np.bool_]:
         """``[batch, sensors]``: those without a gap in the newest rows that the errors are taken on."""

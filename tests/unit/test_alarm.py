@@ -1,0 +1,61 @@
+"""Scores to alarms, one asset alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tfstream.core.alarm import AlarmRule, Hop, Standing
+from tfstream.core.calibration import Run, fit_calibration
+from tfstream.core.episode import Told
+from tfstream.core.event import EventType
+
+SECOND = 1_000_000
+HOP = 8
+
+
+@pytest.fixture
+def rule() -> AlarmRule:
+    scores = np.random.default_rng(0).gamma(2.0, 1.0, 2000)
+    calibration = fit_calibration(
+        [Run("x", np.arange(2000) * HOP, scores)], rows_per_week=10_080, separation_rows=64, hop_rows=HOP
+    )
+    return AlarmRule(calibration=calibration, budget_per_week=1.0, interval_us=SECOND, hop_rows=HOP)
+
+
+def follow(rule: AlarmRule, scores: list[float]) -> tuple[Standing, list[Told]]:
+    """Scores one hop apart, the first window ending with row 63."""
+    standing = Standing(rule.calibration.initial_baseline("x"), None)
+    told = []
+    for number, score in enumerate(scores):
+        hop = Hop(63 + HOP * number, number, number)
+        standing, news = rule.follow(standing, score, rule.judge(score, standing.baseline), hop, tuple)
+        told += [news] if news else []
+    return standing, told
+
+
+def test_an_episode_from_its_first_hop_to_the_end_of_the_cooldown(rule: AlarmRule) -> None:
+    standing, told = follow(rule, [2.0] * 10 + [500.0] * 3 + [2.0] * 12)
+    assert [news.event for news in told] == [EventType.OPENED, EventType.CLOSED]
+    assert standing.episode is None
+    closed = told[-1].episode
+    assert closed.started_us == (63 + 1 + 9 * HOP) * SECOND  # the beginning of the hop that exceeded
+    assert closed.ended_us == closed.started_us + 3 * HOP * SECOND
+
+
+def test_a_fault_never_becomes_the_new_normal(rule: AlarmRule) -> None:
+    before, _ = follow(rule, [2.0] * 10)
+    during, _ = follow(rule, [2.0] * 10 + [500.0] * 300)
+    assert during.episode is not None
+    assert during.baseline == before.baseline
+    quiet, told = follow(rule, [2.0] * 300)
+    assert not told
+    assert quiet.baseline.center != before.baseline.center
+
+
+def test_sensors_are_asked_for_only_when_there_is_something_to_tell(rule: AlarmRule) -> None:
+    def forbidden() -> tuple[()]:
+        raise AssertionError("nothing exceeds")
+
+    baseline = rule.calibration.initial_baseline("x")
+    rule.follow(Standing(baseline, None), 2.0, rule.judge(2.0, baseline), Hop(63, 0, 0), forbidden)

@@ -1,0 +1,244 @@
+"""``tfstream evaluate``: the detector on labelled files, learnt from each file's own first rows.
+
+Labels are for measuring alone: neither the fit nor the threshold sees one. The rows of a file are the series
+as they stand, each a row of the grid, whatever their times: labels belong to rows, and resampling would make
+new ones. The times tell the usual interval, which turns rows into weeks.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfstream.app.evaluated import PRODUCT, AlarmQuality, CurveQuality, FileResult, Run
+from tfstream.app.files import guess_interval_us, read_labelled, train_rows_beside
+from tfstream.app.offline import HopScores, raise_alarms, score_series, spread
+from tfstream.core.alarm import AlarmRule
+from tfstream.core.quality.affiliation import affiliation, by_chance
+from tfstream.core.quality.curves import auc_pr, auc_roc
+from tfstream.core.quality.events import alarmed_rows, judge_alarms
+from tfstream.core.quality.period import period
+from tfstream.core.quality.volume import volume
+from tfstream.core.reading import Series
+from tfstream.core.stream import StreamDefinition
+from tfstream.core.window import align
+from tfstream.errors import BadData
+from tfstream.model.baselines import BASELINES, SEEDED
+from tfstream.model.config import DetectorConfig
+from tfstream.model.detector import Detector
+from tfstream.model.fitting import fit
+from tfstream.model.training import Report
+
+Labels = NDArray[np.bool_]
+Scores = NDArray[np.float64]
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EvaluationOptions:
+    """``train_rows`` None: an ``index.csv`` beside the file says it. Seeds count from 0."""
+
+    label_column: str = "label"
+    time_column: str | None = None
+    ignore: tuple[str, ...] = ()
+    train_rows: int | None = None
+    seeds: int = 1
+    alarm_budget_per_week: float = 1.0
+    baselines: bool = False
+    config: DetectorConfig = field(default_factory=DetectorConfig)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LabelledSeries:
+    """One file, ready: ``series`` as a stream would have aligned it, ``labels [rows]``."""
+
+    path: Path
+    definition: StreamDefinition
+    series: Series
+    labels: Labels
+    train_rows: int
+    window: int
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What makes the figures mean less than they seem to."""
+        found = []
+        if learnt := int(self.labels[: self.train_rows].sum()):
+            found.append(
+                f"{self.path}: {learnt} of the {self.train_rows} training rows are labelled anomalous"
+            )
+        if not self.labels[self.train_rows :].any():
+            found.append(f"{self.path}: no row after the training rows is labelled anomalous")
+        return tuple(found)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RowScores:
+    """What one run says of every row of a file, ``scores [rows]``."""
+
+    method: str
+    seed: int | None
+    scores: Scores
+
+
+def prepare(path: Path, options: EvaluationOptions) -> LabelledSeries:
+    """Read and check a file; everything that can be wrong with it is said here.
+
+    :raises BadData: when it cannot be evaluated, with the reason.
+    """
+    table, labels = read_labelled(
+        path, label_column=options.label_column, time_column=options.time_column, ignore=options.ignore
+    )
+    if len(set(table.assets)) > 1:
+        raise BadData(f"{path} holds {len(set(table.assets))} assets; give each a file of its own")
+    if not labels.any():
+        raise BadData(f"{path}: no row is labelled anomalous in column {options.label_column!r}")
+    train_rows = options.train_rows or train_rows_beside(path)
+    if train_rows >= len(labels):
+        raise BadData(f"{path} has {len(labels)} rows; {train_rows} to learn from leave none to be tested")
+    interval_us = guess_interval_us(table.assets, table.times_us)
+    if interval_us is None:
+        raise BadData(f"{path}: all rows have the same time, so that there is no interval")
+    definition = StreamDefinition(
+        topic=path.stem,
+        sensors=table.sensors,
+        interval_us=interval_us,
+        alarm_budget_per_week=options.alarm_budget_per_week,
+    )
+    times_us = np.arange(len(labels), dtype=np.int64) * interval_us
+    _, values = align(times_us, table.values, interval_us=interval_us, staleness=definition.staleness_rows)
+    return LabelledSeries(
+        path=path,
+        definition=definition,
+        series=Series(table.assets[0], times_us, values),
+        labels=labels,
+        train_rows=train_rows,
+        window=period(table.values[:, 0]),
+    )
+
+
+def evaluate(
+    labelled: LabelledSeries, options: EvaluationOptions, progress: Progress
+) -> tuple[FileResult, list[RowScores]]:
+    """Every seed and, if asked for, every baseline; ``progress`` hears the part that is done.
+
+    :raises BadData: when the training rows are too few or empty to learn from.
+    """
+    found = [
+        _product(labelled, seed, options.config, _from(seed / options.seeds, options.seeds, progress))
+        for seed in range(options.seeds)
+    ]
+    if options.baselines:
+        for name in BASELINES:
+            seeds: Sequence[int | None] = range(options.seeds) if name in SEEDED else [None]
+            found += [_baseline(labelled, name, seed, options.config.hop_rows) for seed in seeds]
+    result = FileResult(
+        file=str(labelled.path),
+        suite=labelled.path.resolve().parent.name,
+        rows=len(labelled.labels),
+        train_rows=labelled.train_rows,
+        sensors=len(labelled.definition.sensors),
+        interval_us=labelled.definition.interval_us,
+        anomalous_rows=int(labelled.labels.sum()),
+        anomalous_test_rows=int(labelled.labels[labelled.train_rows :].sum()),
+        window=labelled.window,
+        runs=tuple(run for run, _ in found),
+    )
+    return result, [scores for _, scores in found]
+
+
+def _product(
+    labelled: LabelledSeries, seed: int, config: DetectorConfig, report: Report
+) -> tuple[Run, RowScores]:
+    """The detector as a stream would have it: fitted, calibrated, and its alarms under the budget."""
+    began = time.monotonic()
+    detector = _fitted(labelled, seed, config, report)
+    asset, _, values = labelled.series
+    hops = score_series(detector, asset, values)
+    if not len(hops.scores):
+        raise BadData(f"{labelled.path} has no window of {detector.window_rows} rows with a reading in it")
+    scores = spread(hops, hop_rows=detector.hop_rows, rows=len(values))
+    run = Run(
+        method=PRODUCT,
+        seed=seed,
+        seconds=time.monotonic() - began,
+        whole_series=_curves(scores, labelled, 0),
+        test_rows=_curves(scores, labelled, labelled.train_rows),
+        alarms=_alarms(detector, hops, labelled),
+    )
+    return run, RowScores(method=PRODUCT, seed=seed, scores=scores)
+
+
+def _from(start: float, parts: int, progress: Progress) -> Report:
+    """A fit's reports as progress from ``start``, one of so many parts; nearly all of it is the network."""
+
+    def report(stage: str, done: float) -> None:
+        if stage == "network":
+            progress(start + done / parts)
+
+    return report
+
+
+def _fitted(labelled: LabelledSeries, seed: int, config: DetectorConfig, report: Report) -> Detector:
+    asset, times_us, values = labelled.series
+    learn = slice(0, labelled.train_rows)
+    definition = labelled.definition
+    series = [Series(asset, times_us[learn], values[learn])]
+    try:
+        return fit(series, definition.sensors, definition.interval_us, config, seed, report)
+    except BadData as error:
+        raise BadData(f"{labelled.path}: {error}") from None
+
+
+def _baseline(labelled: LabelledSeries, name: str, seed: int | None, hop: int) -> tuple[Run, RowScores]:
+    """A baseline's scores stand on the detector's hops: every eighth, for the eight rows up to it."""
+    began = time.monotonic()
+    rows = len(labelled.labels)
+    by_row = BASELINES[name](labelled.series.values, labelled.train_rows, seed or 0)
+    ends = np.arange(hop - 1, rows, hop)
+    scores = spread(HopScores(ends, by_row[ends]), hop_rows=hop, rows=rows)
+    run = Run(
+        method=name,
+        seed=seed,
+        seconds=time.monotonic() - began,
+        whole_series=_curves(scores, labelled, 0),
+        test_rows=_curves(scores, labelled, labelled.train_rows),
+    )
+    return run, RowScores(method=name, seed=seed, scores=scores)
+
+
+def _curves(scores: Scores, labelled: LabelledSeries, first_row: int) -> CurveQuality:
+    """Of the rows from ``first_row`` on."""
+    scores, labels = scores[first_row:], labelled.labels[first_row:]
+    under = volume(scores, labels, labelled.window)
+    return CurveQuality(
+        vus_pr=under.pr, vus_roc=under.roc, auc_pr=auc_pr(scores, labels), auc_roc=auc_roc(scores, labels)
+    )
+
+
+def _alarms(detector: Detector, hops: HopScores, labelled: LabelledSeries) -> AlarmQuality:
+    """The alarms on the test rows, of an asset that comes under watch when training ends."""
+    definition, train_rows = labelled.definition, labelled.train_rows
+    budget = definition.alarm_budget_per_week
+    rule = AlarmRule(
+        calibration=detector.calibration,
+        budget_per_week=budget,
+        interval_us=definition.interval_us,
+        hop_rows=detector.hop_rows,
+    )
+    alarms = raise_alarms(rule, labelled.series.asset, hops, first_row=train_rows)
+    tested = [type(alarm)(*(row - train_rows for row in alarm)) for alarm in alarms]
+    labels = labelled.labels[train_rows:]
+    alarmed = alarmed_rows(tested, len(labels))
+    return AlarmQuality(
+        counts=judge_alarms(tested, labels, rows_per_week=definition.rows_per_week),
+        affiliation=affiliation(alarmed, labels),
+        affiliation_by_chance=by_chance(alarmed, labels),
+        threshold=detector.calibration.threshold(budget),
+        extrapolated=detector.calibration.extrapolated(budget),
+    )

@@ -1,0 +1,97 @@
+"""A whole series through the detector and the alarm rule at once, hop by hop, as the stream would take it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from tfstream.app.scoring import Candidate, Terms, score_batch, scoreable
+from tfstream.core.alarm import AlarmRule, Hop, Standing
+from tfstream.core.episode import Episode
+from tfstream.core.event import EventType
+from tfstream.core.quality.events import Alarm
+from tfstream.core.reading import Values
+from tfstream.core.track import Window
+from tfstream.model.detector import Detector
+
+_BATCH = 2048  # windows at once; what they are scored with changes no bit of a score
+
+
+class HopScores(NamedTuple):
+    """``scores [n]`` of the hops that end with the rows ``end_index [n]``; hops without a reading lack."""
+
+    end_index: NDArray[np.int64]
+    scores: NDArray[np.float64]
+
+
+def score_series(detector: Detector, asset: str, values: Values) -> HopScores:
+    """Every window of ``values [rows, sensors]``, filled as the stream fills gaps; row 0 begins a hop."""
+    ends: list[int] = []
+    scores: list[float] = []
+    before: Terms | None = None
+    for windows in _batches(detector, values):
+        scored = score_batch(detector, [Candidate(0, asset, window, before) for window in windows])
+        ends += [one.terms.end_index for one in scored]
+        scores += [one.score for one in scored]
+        before = scored[-1].terms
+    return HopScores(np.array(ends, dtype=np.int64), np.array(scores, dtype=np.float64))
+
+
+def spread(hops: HopScores, *, hop_rows: int, rows: int) -> NDArray[np.float64]:
+    """A score for every row, ``[rows]``: that of its hop.
+
+    The rows before the first window get the first score; those after the last whole hop, or in a hop that has
+    no score, the last one before them.
+
+    :raises ValueError: when there is no score at all.
+    """
+    if not len(hops.scores):
+        raise ValueError("there is no score to spread")
+    row = np.arange(rows)
+    begun = (
+        np.searchsorted(hops.end_index + 1 - hop_rows, row, side="right") - 1
+    )  # the last hop begun by then
+    return hops.scores[np.maximum(begun, 0)]
+
+
+def raise_alarms(rule: AlarmRule, asset: str, hops: HopScores, *, first_row: int) -> list[Alarm]:
+    """The episodes of an asset that is watched from row ``first_row`` on; scores before it go unseen.
+
+    An episode that is still open at the end of the series ends there.
+    """
+    standing = Standing(rule.calibration.initial_baseline(asset), None)
+    alarms: list[Alarm] = []
+    for end_index, score in zip(hops.end_index.tolist(), hops.scores.tolist(), strict=True):
+        if end_index + 1 - rule.hop_rows < first_row:
+            continue
+        judgement = rule.judge(score, standing.baseline)
+        standing, told = rule.follow(standing, score, judgement, Hop(end_index, end_index, end_index), tuple)
+        if told is not None and told.event is EventType.CLOSED:
+            alarms.append(_alarm(told.episode, rule))
+    return alarms if standing.episode is None else [*alarms, _alarm(standing.episode, rule)]
+
+
+def _batches(detector: Detector, values: Values) -> Iterator[list[Window]]:
+    """The windows that a live sensor says something in, in order."""
+    rows, hop = detector.window_rows, detector.hop_rows
+    if len(values) < rows:
+        return
+    first = -rows % hop
+    views = sliding_window_view(values, rows, axis=0)[first::hop].transpose(0, 2, 1)  # [n, rows, sensors]
+    for at in range(0, len(views), _BATCH):
+        found = [
+            Window(first + number * hop + rows - 1, view, 0, 0)
+            for number, view in enumerate(views[at : at + _BATCH], start=at)
+            if scoreable(view, detector)
+        ]
+        if found:
+            yield found
+
+
+def _alarm(episode: Episode, rule: AlarmRule) -> Alarm:
+    first = episode.started_us // rule.interval_us
+    return Alarm(first, first + rule.hop_rows, episode.last_us // rule.interval_us)
