@@ -19,10 +19,10 @@ from tfstream.model.bank import collect
 from tfstream.model.config import DetectorConfig
 from tfstream.model.detector import Detector
 from tfstream.model.fitting import fit
-from tfstream.model.fusion import follow
+from tfstream.model.fusion import Fusion, follow
 from tfstream.model.network import TimeFrequencyTransformer, hide
 from tfstream.model.objective import loss
-from tfstream.model.self_test import weights
+from tfstream.model.self_test import faulted, weights
 from tfstream.model.terms import TERMS
 
 CHANNELS = 6
@@ -177,16 +177,32 @@ def test_an_error_that_normal_data_showed_too_is_expected() -> None:
 
 
 def test_the_self_test_takes_weight_from_a_blind_term() -> None:
-    normal = np.random.default_rng(0).normal(size=(100, 64, 3)).astype(np.float32)
-    noise = np.random.default_rng(1)
+    rng = np.random.default_rng(0)
+    normal = rng.normal(size=(100, 64, 3)).astype(np.float32)
+    faulty = faulted(normal, rng)
 
-    def measure(batch: Values) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    def measured(batch: Values) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
         seeing = np.square(batch[:, -8:]).mean(axis=(1, 2))
-        return np.stack([seeing, noise.random(len(batch))], axis=1).astype(np.float64)
+        return np.stack([seeing, rng.random(len(batch))], axis=1).astype(np.float64)
 
-    found = weights(np.array([1.0, 1.0]), normal, measure, 1.0, np.random.default_rng(2))
+    found = weights(np.array([1.0, 1.0]), measured(normal), measured(faulty), 1.0)
     assert found[0] > 3 * found[1] > 0
     np.testing.assert_allclose(found.mean(), 1)
+
+
+def test_nothing_drowns_v() -> None:
+    """All other terms together, however large, are outdone by a V that is large enough."""
+    fusion = Fusion(np.zeros(len(TERMS)), np.ones(len(TERMS)), np.ones(len(TERMS)))
+    terms = np.full((2, len(TERMS)), 1e30)
+    terms[0, 0], terms[1, 0] = 1.0, 1e30
+    low, high = fusion.scores(terms, np.ones(2))
+    assert low < 60 < high
+
+
+def test_held_out_windows_are_remembered_in_the_end(detector: Detector) -> None:
+    """The threshold's blocks are normal data, too: once it is calibrated, they are nothing new."""
+    found = detector.measure(windows(plant(1500)), ["x"] * 180)
+    assert found.terms[:, TERMS.index("P")].max() < 1e-4
 
 
 def test_severity_shows(detector: Detector) -> None:

@@ -12,7 +12,12 @@ from tfstream.model.terms import TERMS
 
 _SMALLEST_TERM = 1e-6
 _LEAST_SPREAD = 0.05
+_LIMIT = 6.0  # of every term but V
 _V = TERMS.index("V")
+
+# Where data move away from what was learnt, everything that was learnt from little says so without end. It
+# must not drown V, the only one whose size can be trusted there.
+_LIMITS = np.array([np.inf if name == "V" else _LIMIT for name in TERMS])
 
 Array = NDArray[np.float64]
 
@@ -26,8 +31,9 @@ class Fusion(NamedTuple):
 
     def scores(self, followed: Array, expected: Array) -> Array:
         """Smoothed terms ``[n, 9]`` and what V is expected to be ``[n]`` to scores ``[n]``."""
-        z = (_logs(followed, expected) - self.median) / self.spread
-        weighted = np.logaddexp(0.0, z) * self.weight
+        z = (_logs(relative(followed, expected)) - self.median) / self.spread
+        witness = np.minimum(np.logaddexp(0.0, z), _LIMITS)
+        weighted = witness * self.weight
         scores: Array = weighted.sum(axis=1)  # not @, whose sums depend on the batch's size
         return scores
 
@@ -39,7 +45,7 @@ def follow(terms: Array, before: Array, config: DetectorConfig) -> Array:
 
 def calibrated(followed: Array, expected: Array, weight: Array) -> Fusion:
     """Median and P95 - median of the log terms on training windows."""
-    median, high = np.quantile(_logs(followed, expected), (0.5, 0.95), axis=0)
+    median, high = np.quantile(_logs(relative(followed, expected)), (0.5, 0.95), axis=0)
     return Fusion(median, np.maximum(high - median, _LEAST_SPREAD), weight)
 
 
@@ -50,6 +56,6 @@ def relative(terms: Array, expected: Array) -> Array:
     return values
 
 
-def _logs(followed: Array, expected: Array) -> Array:
-    logs: Array = np.log(relative(followed, expected) + _SMALLEST_TERM)
+def _logs(terms: Array) -> Array:
+    logs: Array = np.log(terms + _SMALLEST_TERM)
     return logs

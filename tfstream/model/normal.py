@@ -88,26 +88,28 @@ class Predictors:
         )
         before = predecessors(learnt.places, config.hop_rows)
         bank, in_bank = self._bank(looked, usual, before)
-        terms, expected = self._terms(
-            looked, usual, memory, bank, _near(learnt, config.window_rows, in_memory, in_bank)
-        )
-
-        def measure(windows: Values) -> Array:
-            return relative(*self._terms(self.look(torch.from_numpy(windows)), usual, memory, bank))
-
-        weight = np.array(prior(config))
-        if config.self_test:
-            weight = self_test.weights(
-                weight, held, measure, config.self_test_sharpness, np.random.default_rng(seed)
-            )
-        fusion = calibrated(_followed(terms, before, config), expected, weight)
+        near = _near(learnt, config.window_rows, in_memory, in_bank)
+        terms, expected = self._terms(looked, usual, memory, bank, near)
+        faulted = self_test.faulted(held, np.random.default_rng(seed))
+        normal, faulty = (self._tried(windows, usual, memory, bank) for windows in (held, faulted))
+        fusion = calibrated(_followed(terms, before, config), expected, self._weight(normal, faulty))
         return Normal(memory, bank, usual, fusion, _channel_scale(looked.errors))
 
     @torch.inference_mode()
     def remember_all(self, seen: Placed, usual: Tensor) -> Bank:
-        """A bank of windows that may have been held out: after the threshold's calibration."""
+        """A bank with the windows that were held out, too, once the threshold is calibrated."""
         looked = self.look(seen.windows)
         return self._bank(looked, usual, predecessors(seen.places, self.config.hop_rows))[0]
+
+    def _tried(self, windows: Values, usual: Tensor, memory: Memory, bank: Bank) -> Array:
+        """Relative terms of single windows, ``[n, 9]``."""
+        return relative(*self._terms(self.look(torch.from_numpy(windows)), usual, memory, bank))
+
+    def _weight(self, normal: Array, faulty: Array) -> Array:
+        weight = np.array(prior(self.config))
+        if not self.config.self_test:
+            return weight
+        return self_test.weights(weight, normal, faulty, self.config.self_test_sharpness)
 
     def _bank(self, looked: Looked, usual: Tensor, before: NDArray[np.int64]) -> tuple[Bank, Tensor]:
         errors = error_terms(looked, usual)[:1].T.numpy().astype(np.float64)  # [n, 1]: V

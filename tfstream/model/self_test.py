@@ -6,8 +6,6 @@ it rests on could not be learnt from so little or so noisy data, must not drown 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,25 +15,26 @@ from tfstream.core.reading import Values
 _LEAST_POWER = 0.02
 
 Array = NDArray[np.float64]
-Measure = Callable[[Values], Array]
 
 
-def weights(
-    prior: Array, normal: Values, measure: Measure, sharpness: float, rng: np.random.Generator
-) -> Array:
-    """``prior [terms]`` times what each term is worth on ``normal [n, rows, channels]``; 1 on average.
+def faulted(normal: Values, rng: np.random.Generator) -> Values:
+    """``normal [n, rows, channels]`` with a fault in each window."""
+    return fault.inject(normal, normal[rng.permutation(len(normal))], rng)
 
-    A term is worth 2 AUC - 1 to the power of ``sharpness``, which is 0 for one that guesses.
+
+def weights(prior: Array, normal: Array, faulty: Array, sharpness: float) -> Array:
+    """``prior [terms]`` times what each of the terms ``[n, terms]`` is worth; 1 on average.
+
+    A term is worth 2 AUC - 1 to the power of ``sharpness``: next to nothing for one that guesses.
     """
-    faulted = fault.inject(normal, normal[rng.permutation(len(normal))], rng)
-    power = np.maximum(2 * _auc(measure(normal), measure(faulted)) - 1, _LEAST_POWER)
+    power = np.maximum(2 * _auc(normal, faulty) - 1, _LEAST_POWER)
     found = prior * power**sharpness
     return found / found.mean()
 
 
-def _auc(normal: Array, faulted: Array) -> Array:
-    """Of ``[n, terms]`` twice: how often a faulted window's term is larger, ``[terms]``."""
-    larger = faulted[:, None] > normal[None]
-    equal = faulted[:, None] == normal[None]
+def _auc(normal: Array, faulty: Array) -> Array:
+    """How often a faulted window's term is larger than a normal one's, ``[terms]``."""
+    larger = faulty[:, None] > normal[None]
+    equal = faulty[:, None] == normal[None]
     auc: Array = (larger + 0.5 * equal).mean(axis=(0, 1))
     return auc
