@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
 
+from tfstream.app.scoring import Candidate, Terms, score_batch
 from tfstream.core.fault import KINDS, inject
 from tfstream.core.reading import Series, Values
 from tfstream.core.scale import Scaler
+from tfstream.core.track import Window
 from tfstream.errors import BadData
-from tfstream.model import bundle, spectral
+from tfstream.model import bundle, closed_form, spectral
+from tfstream.model.bank import collect
 from tfstream.model.config import DetectorConfig
 from tfstream.model.detector import Detector
 from tfstream.model.fitting import fit
+from tfstream.model.fusion import Fusion, follow
 from tfstream.model.network import TimeFrequencyTransformer, hide
 from tfstream.model.objective import loss
+from tfstream.model.self_test import faulted, weights
+from tfstream.model.terms import TERMS
 
 CHANNELS = 6
 SENSORS = tuple(f"s{i}" for i in range(CHANNELS))
@@ -52,8 +60,18 @@ def windows(values: Values) -> Values:
 
 
 def scored(detector: Detector, batch: Values) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    terms = detector.measure(batch, ["x"] * len(batch)).terms
-    return detector.fuse(terms, terms)
+    """Every window by itself, after none."""
+    found = detector.measure(batch, ["x"] * len(batch))
+    return detector.fuse(found.terms.astype(np.float64), found.usual)
+
+
+def candidates(batch: Values, before: Terms | None, first: int = 0) -> list[Candidate]:
+    """Consecutive windows of one asset; the first of all ends with row 63."""
+    ends = range(63 + 8 * first, 63 + 8 * (first + len(batch)), 8)
+    return [
+        Candidate(0, "x", Window(end, values, 0, 0), before if i == 0 else None)
+        for i, (end, values) in enumerate(zip(ends, batch, strict=True))
+    ]
 
 
 def test_faults_score_higher_than_normal(detector: Detector) -> None:
@@ -101,6 +119,111 @@ def test_a_windows_numbers_do_not_depend_on_its_batch(detector: Detector) -> Non
     np.testing.assert_array_equal(shuffled.terms, whole.terms[order])
     np.testing.assert_array_equal(shuffled.share, whole.share[order])
     np.testing.assert_array_equal(np.stack(alone), whole.terms[:40])
+
+
+def test_scores_go_on_where_an_earlier_batch_ended(detector: Detector) -> None:
+    """Bit for bit, after the state went through JSON: a restart must not show."""
+    values = windows(plant(600, seed=11))
+    whole = score_batch(detector, candidates(values, None))
+    half = score_batch(detector, candidates(values[:30], None))
+    kept = Terms(half[-1].terms.end_index, tuple(json.loads(json.dumps(half[-1].terms.values))))
+    rest = score_batch(detector, candidates(values[30:], kept, first=30))
+    assert [one.score for one in half + rest] == [one.score for one in whole]
+    alone = score_batch(detector, candidates(values[30:], None, first=30))
+    assert alone[0].score != rest[0].score
+
+
+def test_a_gap_ends_the_smoothing(detector: Detector) -> None:
+    values = windows(plant(300, seed=11))
+    after_gap = score_batch(detector, candidates(values[5:], Terms(63, (9.0,) * len(TERMS)), first=5))
+    fresh = score_batch(detector, candidates(values[5:], None, first=5))
+    assert [one.score for one in after_gap] == [one.score for one in fresh]
+
+
+def test_hops_smooth_v_as_rows_would() -> None:
+    """The hop-wise exponential mean of V is the row-wise one over ``memory_rows``."""
+    rng = np.random.default_rng(0)
+    values = torch.from_numpy(rng.normal(size=(72, 3)).astype(np.float32))
+    linear = closed_form.fit(values[:64][None].repeat(4, 1, 1), QUICK)
+    lagged = torch.stack([values[row - 8 : row].flatten() for row in range(56, 72)])
+    errors = (values[56:] - (lagged @ linear.var_weights)).square().double().numpy()
+    first, second = (
+        linear.row_errors(values[at : at + 64][None], QUICK)[0].double().numpy() for at in (0, 8)
+    )
+    by_hop = follow(second, first, QUICK)
+    by_row = first
+    for error in errors[8:]:
+        by_row = by_row + (error - by_row) / QUICK.memory_rows
+    np.testing.assert_allclose(by_hop, by_row, rtol=1e-4)
+
+
+def test_an_error_that_normal_data_showed_too_is_expected() -> None:
+    """A rare but normal event is in the bank with the error that comes with it."""
+    recent = torch.zeros(50, 16, 2)
+    recent[10, -4:] = 3.0
+    usual = torch.full((50,), 1.0)
+    usual[10] = 40.0
+    bank, chosen = collect(recent, usual, 10_000)
+    assert len(chosen) == 50
+    distance, expected = bank.nearest(recent[[10, 11]], 1)
+    torch.testing.assert_close(expected, torch.tensor([40.0, 1.0]))
+    assert distance.max() < 1e-3
+    left_out = torch.zeros(2, 50, dtype=torch.bool)
+    left_out[0, 10] = True
+    distance, expected = bank.nearest(recent[[10, 11]], 1, left_out)
+    torch.testing.assert_close(expected, torch.tensor([1.0, 1.0]))
+    assert distance[0] > 0.1
+    assert len(collect(recent, usual, 320)[0].usual) == 10
+
+
+def test_the_self_test_takes_weight_from_a_blind_term() -> None:
+    rng = np.random.default_rng(0)
+    normal = rng.normal(size=(100, 64, 3)).astype(np.float32)
+    faulty = faulted(normal, rng)
+
+    def measured(batch: Values) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+        seeing = np.square(batch[:, -8:]).mean(axis=(1, 2))
+        return np.stack([seeing, rng.random(len(batch))], axis=1).astype(np.float64)
+
+    found = weights(np.array([1.0, 1.0]), measured(normal), measured(faulty), 1.0)
+    assert found[0] > 3 * found[1] > 0
+    np.testing.assert_allclose(found.mean(), 1)
+
+
+def test_nothing_drowns_v() -> None:
+    """All other terms together, however large, are outdone by a V that is large enough."""
+    fusion = Fusion(np.zeros(len(TERMS)), np.ones(len(TERMS)), np.ones(len(TERMS)))
+    terms = np.full((2, len(TERMS)), 1e30)
+    terms[0, 0], terms[1, 0] = 1.0, 1e30
+    low, high = fusion.scores(terms, np.ones(2))
+    assert low < 60 < high
+
+
+def test_held_out_windows_are_remembered_in_the_end(detector: Detector) -> None:
+    """The threshold's blocks are normal data, too: once it is calibrated, they are nothing new."""
+    found = detector.measure(windows(plant(1500)), ["x"] * 180)
+    assert found.terms[:, TERMS.index("P")].max() < 1e-4
+
+
+def test_severity_shows(detector: Detector) -> None:
+    """The larger a fault the higher the score, far beyond anything seen in training."""
+    normal = windows(plant(700, seed=12))
+    found = []
+    for size in (0.5, 1.0, 2.0, 4.0, 8.0):
+        faulty = normal.copy()
+        faulty[:, -6:, 1] += size
+        found.append(float(np.median(scored(detector, faulty))))
+    assert found == sorted(found)
+    assert found[-1] > found[-2] + 0.5
+
+
+def test_a_bundle_stays_small(detector: Detector) -> None:
+    """With as much in memory and bank as ever fits, 25 channels."""
+    config = DetectorConfig()
+    network = sum(p.numel() for p in TimeFrequencyTransformer(config, 25).parameters())
+    remembered = config.memory_size * config.stages * config.projection * 2
+    linear = config.ridge_rows * 16 * config.hop_rows * 25 + config.var_order * 25 * 25
+    assert 4 * (network + remembered + linear + config.bank_cells) < 5_000_000
 
 
 def test_the_same_seed_gives_the_same_bundle() -> None:

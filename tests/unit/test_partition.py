@@ -39,7 +39,7 @@ def test_an_asset_is_silent_once_the_others_have_moved_on() -> None:
     log.send("x", 0)
     found = silences(log.send("y", *range(40)))
     limit = log.tracks.silence_us // STEP
-    assert found == [AssetSilent("x", 0, limit + 2)]  # the first message past the limit shows it, and only that
+    assert found == [AssetSilent("x", 0, limit + 2)]  # the first message past the limit
 
 
 def test_it_returns_with_its_next_message() -> None:

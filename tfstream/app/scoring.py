@@ -22,7 +22,7 @@ class Champion(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """The raw error terms of an asset's last window, which ended with row ``end_index``."""
+    """The smoothed error terms of an asset's last window, which ended with row ``end_index``."""
 
     end_index: int
     values: tuple[float, ...]
@@ -59,11 +59,12 @@ def score_batch(detector: Detector, batch: Sequence[Candidate]) -> list[Scored]:
         return []
     values = np.stack([candidate.window.values for candidate in batch])  # [batch, rows, sensors]
     measured = detector.measure(values, [candidate.asset for candidate in batch])
-    scores = detector.fuse(measured.terms, _previous(batch, measured, detector.hop_rows))
+    followed = _followed(detector, batch, measured)
+    scores = detector.fuse(followed, measured.usual)
     return [
         Scored(
             float(scores[i]),
-            Terms(candidate.window.end_index, tuple(measured.terms[i].tolist())),
+            Terms(candidate.window.end_index, tuple(followed[i].tolist())),
             measured.share[i],
             measured.actual[i],
             measured.expected[i],
@@ -72,15 +73,13 @@ def score_batch(detector: Detector, batch: Sequence[Candidate]) -> list[Scored]:
     ]
 
 
-def _previous(batch: Sequence[Candidate], measured: Measurement, hop: int) -> NDArray[np.float32]:
-    """``[batch, terms]`` of the window one hop earlier; where there is none, the window's own."""
-    previous = measured.terms.copy()
-    newest: dict[tuple[int, str], tuple[int, NDArray[np.float32]]] = {}
+def _followed(detector: Detector, batch: Sequence[Candidate], measured: Measurement) -> NDArray[np.float64]:
+    """``[batch, terms]`` smoothed over each asset's windows; they begin anew where one hop is missing."""
+    followed = measured.terms.astype(np.float64)
+    newest: dict[tuple[int, str], Terms] = {}
     for i, (partition, asset, window, before) in enumerate(batch):
-        earlier = newest.get((partition, asset))
-        if earlier is None and before is not None:
-            earlier = (before.end_index, np.array(before.values, dtype=np.float32))
-        if earlier is not None and earlier[0] == window.end_index - hop:
-            previous[i] = earlier[1]
-        newest[partition, asset] = (window.end_index, measured.terms[i])
-    return previous
+        earlier = newest.get((partition, asset), before)
+        if earlier is not None and earlier.end_index == window.end_index - detector.hop_rows:
+            followed[i] = detector.follow(measured.terms[i], earlier.values)
+        newest[partition, asset] = Terms(window.end_index, tuple(followed[i].tolist()))
+    return followed

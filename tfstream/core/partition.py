@@ -44,9 +44,9 @@ Finding = WindowReady | AssetSilent | AssetReturned
 class PartitionTracks:
     """The tracks of one partition.
 
-    An asset that sends nothing while the clock moves on by more than ``silence_us`` is reported and its window
-    forgotten, so that it does not pin the offset from which the partition would be read again. One that sends
-    with its own clock behind, as when history is caught up with, is not silent.
+    An asset that sends nothing while the clock moves on by more than ``silence_us`` is reported and its
+    window forgotten, so that it does not pin the offset from which the partition would be read again. One
+    that sends with its own clock behind, as when history is caught up with, is not silent.
     """
 
     def __init__(self, definition: StreamDefinition, shape: WindowShape) -> None:

@@ -16,7 +16,7 @@ class AssetMemory(msgspec.Struct, frozen=True, kw_only=True):
 
     model_version: int
     baseline: Baseline
-    terms: tuple[float, ...] | None = None  # the raw error terms of the last window
+    terms: tuple[float, ...] | None = None  # the smoothed error terms of the last window
     terms_index: int = -1  # the last row of that window
     episode: Episode | None = None
     silence: Episode | None = None

@@ -16,13 +16,15 @@ from torch import Tensor
 from tfstream.core.calibration import Calibration
 from tfstream.core.scale import Scaler
 from tfstream.errors import BadData
+from tfstream.model.bank import Bank
 from tfstream.model.closed_form import ClosedForm
 from tfstream.model.config import DetectorConfig
-from tfstream.model.detector import Detector, TermScale
+from tfstream.model.detector import Detector
+from tfstream.model.fusion import Fusion
 from tfstream.model.memory import Memory
 from tfstream.model.network import TimeFrequencyTransformer
 
-FORMAT = 1
+FORMAT = 2
 _NETWORK = "network."
 
 
@@ -82,18 +84,21 @@ def _header_text(bundle: bytes) -> str:
 
 
 def _tensors(detector: Detector) -> dict[str, Tensor]:
-    scaler, scale = detector.scaler, detector.term_scale
+    scaler, fusion = detector.scaler, detector.fusion
     arrays = {
         "scaler.location": scaler.location,
         "scaler.scale": scaler.scale,
         "scaler.live": scaler.live,
-        "terms.median": scale.median,
-        "terms.spread": scale.spread,
+        "fusion.median": fusion.median,
+        "fusion.spread": fusion.spread,
+        "fusion.weight": fusion.weight,
         "channels.scale": detector.channel_scale,
     }
     tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
     tensors |= {f"linear.{name}": value for name, value in vars(detector.linear).items()}
     tensors |= {f"memory.{name}": value for name, value in vars(detector.memory).items()}
+    tensors |= {f"bank.{name}": value for name, value in vars(detector.bank).items()}
+    tensors["errors.usual"] = detector.usual_errors
     tensors |= {_NETWORK + name: value for name, value in detector.network.state_dict().items()}
     return {name: value.contiguous().clone() for name, value in tensors.items()}
 
@@ -115,7 +120,9 @@ def _detector(header: _Header, tensors: dict[str, Tensor]) -> Detector:
         linear=ClosedForm(**_part(tensors, "linear.")),
         network=network.requires_grad_(False),
         memory=Memory(**_part(tensors, "memory.")),
-        term_scale=TermScale(tensors["terms.median"].numpy(), tensors["terms.spread"].numpy()),
+        bank=Bank(**_part(tensors, "bank.")),
+        usual_errors=tensors["errors.usual"],
+        fusion=Fusion(*(tensors[f"fusion.{name}"].numpy() for name in Fusion._fields)),
         channel_scale=tensors["channels.scale"].numpy(),
         calibration=header.calibration,
         history=header.history,

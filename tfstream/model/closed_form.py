@@ -13,23 +13,19 @@ from torch import Tensor
 from tfstream.model.config import DetectorConfig
 
 _LARGEST_INPUT = 1024
-_VAR_ERROR_FLOOR = 4e-4
-_VAR_ERROR_LIMIT = 100.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClosedForm:
     """Principal directions ``basis [channels, r]``, ``var_basis [channels, v]``; weights map lags to rows.
 
-    ``ridge_weights [ridge_rows * r, hop * channels]``, ``var_weights [order * v, channels]``,
-    ``var_error [channels]`` is the mean squared training error of V.
+    ``ridge_weights [ridge_rows * r, hop * channels]``, ``var_weights [order * v, channels]``.
     """
 
     basis: Tensor
     ridge_weights: Tensor
     var_basis: Tensor
     var_weights: Tensor
-    var_error: Tensor
 
     def predict_hop(self, windows: Tensor, config: DetectorConfig) -> Tensor:
         """``[batch, rows, channels]`` → the newest hop as predicted, ``[batch, hop, channels]``."""
@@ -40,13 +36,16 @@ class ClosedForm:
         return visible[:, -1:] + change
 
     def row_errors(self, windows: Tensor, config: DetectorConfig) -> Tensor:
-        """V's squared errors over their training mean, on the newest 16 rows: ``[batch, 16, channels]``."""
-        order, rows = config.var_order, config.band_rows
-        reduced = windows @ self.var_basis  # [batch, rows, v]
-        lagged = reduced[:, -rows - order : -1].unfold(1, order, 1)  # [batch, rows, v, order]
+        """V's squared errors on the newest hop, later rows weighing more: ``[batch, channels]``.
+
+        The weights make a hop-wise exponential mean of it the row-wise one of ``config.memory_rows``.
+        """
+        order, rows = config.var_order, config.hop_rows
+        reduced = windows[:, -rows - order : -1] @ self.var_basis  # [batch, order + rows - 1, v]
+        lagged = reduced.unfold(1, order, 1)  # [batch, rows, v, order]
         predicted = lagged.transpose(2, 3).flatten(2) @ self.var_weights
-        error = (windows[:, -rows:] - predicted).square() / self.var_error
-        return error.clamp(max=_VAR_ERROR_LIMIT)
+        error = (windows[:, -rows:] - predicted).square()
+        return (error * _recency(config)[:, None]).sum(1)
 
 
 def fit(windows: Tensor, config: DetectorConfig) -> ClosedForm:
@@ -58,7 +57,7 @@ def fit(windows: Tensor, config: DetectorConfig) -> ClosedForm:
         basis=basis,
         ridge_weights=_fit_ridge(windows, basis, config),
         var_basis=var_basis,
-        **_fit_var(windows, var_basis, config),
+        var_weights=_fit_var(windows, var_basis, config),
     )
 
 
@@ -77,15 +76,18 @@ def _fit_ridge(windows: Tensor, basis: Tensor, config: DetectorConfig) -> Tensor
     return _solve(inputs, change, config.ridge)
 
 
-def _fit_var(windows: Tensor, basis: Tensor, config: DetectorConfig) -> dict[str, Tensor]:
+def _fit_var(windows: Tensor, basis: Tensor, config: DetectorConfig) -> Tensor:
     """One target row for each row of the newest hop, so that every training row counts about once."""
     order, rows = config.var_order, config.hop_rows
     reduced = windows[:, -rows - order :] @ basis
     inputs = reduced[:, :-1].unfold(1, order, 1).transpose(2, 3).flatten(2).flatten(0, 1)
-    targets = windows[:, -rows:].flatten(0, 1)
-    weights = _solve(inputs, targets, config.var_ridge)
-    error = (targets - inputs @ weights).square().mean(0).clamp(min=_VAR_ERROR_FLOOR)
-    return {"var_weights": weights, "var_error": error}
+    return _solve(inputs, windows[:, -rows:].flatten(0, 1), config.var_ridge)
+
+
+def _recency(config: DetectorConfig) -> Tensor:
+    """Weights of the rows of a hop in an exponential mean, oldest first, adding up to 1: ``[hop]``."""
+    weights = (1 - 1 / config.memory_rows) ** torch.arange(config.hop_rows - 1, -1, -1)
+    return weights / weights.sum()
 
 
 def _principal(windows: Tensor, count: int) -> Tensor:

@@ -8,7 +8,8 @@ import msgspec
 class DetectorConfig(msgspec.Struct, frozen=True, kw_only=True):
     """One configuration for all streams; ``docs/detector.md`` says where the values come from.
 
-    The four switches take one of the paper's ideas away each, for the ablation.
+    The first four switches take one of the paper's ideas away each, for the ablation; the last one gives the
+    terms their prior weights.
     """
 
     window_rows: int = 64
@@ -28,7 +29,12 @@ class DetectorConfig(msgspec.Struct, frozen=True, kw_only=True):
     visible_weight: float = 0.1
     contrast_weight: float = 0.3
     info_weight: float = 0.2
-    memory_size: int = 4096
+    memory_size: int = 2048
+    bank_cells: int = 330_000
+    neighbours: int = 4
+    memory_rows: int = 16
+    self_test_windows: int = 128
+    self_test_sharpness: float = 4.0
     principal: int = 16
     ridge_rows: int = 24
     ridge: float = 30.0
@@ -40,6 +46,12 @@ class DetectorConfig(msgspec.Struct, frozen=True, kw_only=True):
     cross_domain: bool = True
     contrastive: bool = True
     stage_average: bool = True
+    self_test: bool = True
+
+    @property
+    def following(self) -> float:
+        """How far the terms follow each new window: an exponential mean over ``memory_rows`` rows."""
+        return 1 - (1 - 1 / self.memory_rows) ** self.hop_rows
 
     @property
     def patches(self) -> int:

@@ -14,42 +14,36 @@ from torch import Tensor
 from tfstream.core.calibration import Calibration
 from tfstream.core.reading import Values
 from tfstream.core.scale import Scaler
+from tfstream.model.bank import Bank
 from tfstream.model.closed_form import ClosedForm
 from tfstream.model.config import DetectorConfig
+from tfstream.model.fusion import Fusion, follow
 from tfstream.model.memory import Memory
 from tfstream.model.network import TimeFrequencyTransformer
-from tfstream.model.terms import SMOOTHED, ChannelErrors, look, weights, with_memory
+from tfstream.model.terms import CHUNK, SHARED_ERRORS, TERMS, Looked, all_terms, look
 from tfstream.model.threads import one_thread
-
-CHUNK = 32
-_SMALLEST_TERM = 1e-6
 
 
 class Measurement(NamedTuple):
-    """Of every window: raw ``terms [batch, 8]``; by sensor ``[batch, sensors]`` its ``share`` in the error.
+    """Of every window: raw ``terms [batch, 9]``; by sensor ``[batch, sensors]`` its ``share`` in the error.
 
-    ``actual`` is the mean of its newest hop and ``expected`` what was predicted, in the sensor's own units;
-    NaN where masked.
+    ``usual [batch]`` is what term V is expected to be there. ``actual`` is the mean of the newest hop and
+    ``expected`` what was predicted, in the sensor's own units; NaN where masked.
     """
 
     terms: Values
+    usual: Values
     share: Values
     actual: Values
     expected: Values
-
-
-class TermScale(NamedTuple):
-    """How each log term lies on training windows: ``median`` and ``spread [8]``."""
-
-    median: NDArray[np.float64]
-    spread: NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScoringModel:
     """Everything that scoring a window takes; immutable.
 
-    ``channel_scale [3, sensors]`` is the 95 % quantile of each sensor's training errors, for the shares.
+    ``usual_errors [5, sensors]`` is the size of each sensor's training errors, ``channel_scale [3, sensors]``
+    their 95 % quantile, for the shares.
     """
 
     definition_sensors: tuple[str, ...]
@@ -59,7 +53,9 @@ class ScoringModel:
     linear: ClosedForm
     network: TimeFrequencyTransformer
     memory: Memory
-    term_scale: TermScale
+    bank: Bank
+    usual_errors: Tensor
+    fusion: Fusion
     channel_scale: Values
     history: dict[str, Any] = field(default_factory=dict)  # how training went
 
@@ -92,19 +88,23 @@ class ScoringModel:
         with one_thread():
             pieces = [self._measure_chunk(*chunk) for chunk in _chunks(scaled, known)]
         joined = (np.concatenate(parts)[: len(assets)] for parts in zip(*pieces, strict=True))
-        terms, share, predicted = joined
+        terms, usual, share, predicted = joined
         with np.errstate(invalid="ignore"):
             actual = windows[:, -self.config.hop_rows :].mean(axis=1)
         blank = np.where(known, np.float32(0), np.float32(np.nan))
-        return Measurement(terms, share, actual + blank, self.scaler.inverse(predicted, assets) + blank)
+        expectation = self.scaler.inverse(predicted, assets) + blank
+        return Measurement(terms, usual, share, actual + blank, expectation)
 
-    def fuse(self, terms: Values, previous: Values) -> NDArray[np.float64]:
-        """Raw terms ``[n, 8]`` and those one hop earlier to scores ``[n]``; larger is stranger."""
-        values = np.where(SMOOTHED, (terms.astype(np.float64) + previous) / 2, terms)
-        z = (np.log(values + _SMALLEST_TERM) - self.term_scale.median) / self.term_scale.spread
-        weighted = np.logaddexp(0.0, z) * np.array(weights(self.config))
-        scores: NDArray[np.float64] = weighted.sum(axis=1)  # not @, whose sums depend on the batch's size
-        return scores
+    def follow(
+        self, terms: Values, before: Sequence[float] | NDArray[np.float64] | None
+    ) -> NDArray[np.float64]:
+        """A window's terms ``[9]``, smoothed with those that were smoothed a hop earlier, if any."""
+        raw = terms.astype(np.float64)
+        return raw if before is None else follow(raw, np.asarray(before, dtype=np.float64), self.config)
+
+    def fuse(self, followed: NDArray[np.float64], usual: Values) -> NDArray[np.float64]:
+        """Smoothed terms ``[n, 9]`` and what V is expected to be ``[n]`` to scores; larger is stranger."""
+        return self.fusion.scores(followed, usual.astype(np.float64))
 
     def known(self, scaled: Values) -> NDArray[np.bool_]:
         """``[batch, sensors]``: those without a gap in the newest rows that the errors are taken on."""
@@ -112,12 +112,12 @@ class ScoringModel:
         return np.asarray(whole & self.live, dtype=np.bool_)
 
     @torch.inference_mode()
-    def _measure_chunk(self, scaled: Values, known: NDArray[np.bool_]) -> tuple[Values, Values, Values]:
+    def _measure_chunk(self, scaled: Values, known: NDArray[np.bool_]) -> tuple[Values, ...]:
         windows = torch.from_numpy(scaled).nan_to_num()  # torch's own memory: always aligned alike
         looked = look(windows, torch.from_numpy(known).float(), self.network, self.linear, self.config)
-        share = _shares(looked.channels, torch.from_numpy(self.channel_scale))
-        terms = with_memory(looked, self.memory)
-        return terms.numpy(), share.numpy(), looked.channels.predicted.numpy()
+        share = _shares(looked, torch.from_numpy(self.channel_scale))
+        terms, usual = all_terms(looked, self.usual_errors, self.memory, self.bank, self.config)
+        return terms.numpy(), usual.numpy(), share.numpy(), looked.predicted.numpy()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +132,8 @@ class Detector(ScoringModel):
         return {
             "parameters": parameters,
             "memory_windows": int(self.memory.a.shape[1]),
+            "bank_windows": len(self.bank.usual),
+            "weights": {name: round(float(w), 3) for name, w in zip(TERMS, self.fusion.weight, strict=True)},
             "calibration_weeks": self.calibration.weeks,
             "calibration_clusters": self.calibration.clusters,
             "tail_sigma": self.calibration.sigma,
@@ -149,11 +151,9 @@ def _chunks(scaled: Values, known: NDArray[np.bool_]) -> Iterator[tuple[Values, 
         yield scaled[start : start + CHUNK], known[start : start + CHUNK]
 
 
-def _shares(errors: ChannelErrors, scale: Tensor) -> Tensor:
+def _shares(looked: Looked, scale: Tensor) -> Tensor:
     """Each sensor's part in the errors' excess over their usual size, ``[batch, sensors]``, summing to 1."""
-    ratios = (
-        torch.stack([errors.ridge, errors.rows, errors.frequency]) / scale[:, None]
-    )  # [3, batch, sensors]
+    ratios = looked.errors[list(SHARED_ERRORS)] / scale[:, None]  # [3, batch, sensors]
     excess = (ratios - 1).clamp(min=0).sum(0)
     excess = torch.where(excess.sum(1, keepdim=True) > 0, excess, ratios.sum(0))
     return excess / excess.sum(1, keepdim=True).clamp(min=1e-12)

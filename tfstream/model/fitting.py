@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from tfstream.core.calibration import Calibration, Run, fit_calibration
 from tfstream.core.reading import Series, Times, Values
@@ -16,12 +14,10 @@ from tfstream.core.scale import Scaler
 from tfstream.core.stream import WEEK_US
 from tfstream.errors import BadData
 from tfstream.model import closed_form
-from tfstream.model.closed_form import ClosedForm
 from tfstream.model.config import DetectorConfig
-from tfstream.model.detector import CHUNK, Detector, ScoringModel, TermScale
-from tfstream.model.memory import Memory, remember
-from tfstream.model.network import TimeFrequencyTransformer
-from tfstream.model.terms import SMOOTHED, ChannelErrors, Looked, look, with_memory
+from tfstream.model.detector import Detector, ScoringModel
+from tfstream.model.normal import Placed, Predictors
+from tfstream.model.terms import CHUNK
 from tfstream.model.threads import one_thread
 from tfstream.model.training import Report, train
 from tfstream.model.windows import Piece, Split, WindowIndex, gather, index, split
@@ -29,7 +25,6 @@ from tfstream.model.windows import Piece, Split, WindowIndex, gather, index, spl
 _LEAST_WINDOWS = 8
 _FINE_WINDOWS = 256
 _MOST_CELLS = 64_000_000  # of windows held at once
-_LEAST_SPREAD = 0.05
 _SEPARATION_ROWS = 64
 _NO_TIMES: Times = np.empty(0, dtype=np.int64)
 
@@ -53,14 +48,14 @@ def fit(
     parts = _split(series, config)
     scaler = Scaler.fit([Series(piece.asset, _NO_TIMES, piece.values) for piece in parts.learn])
     learn = [_scaled(piece, scaler) for piece in parts.learn]
-    places = _hop_windows(learn, config)
     report("closed form", 0.0)
-    windows = torch.from_numpy(gather(learn, places, config.window_rows))
-    linear = closed_form.fit(windows, config)
+    learnt = _placed(learn, config)
+    linear = closed_form.fit(learnt.windows, config)
     report("closed form", 1.0)
     network, history = train(learn, config, seed, report)
     report("calibrate", 0.0)
-    memory, term_scale, channel_scale = _normal_terms(windows, learn, places, network, linear, config, seed)
+    predictors = Predictors(linear, network, torch.from_numpy(scaler.live), config)
+    normal = predictors.learn(learnt, _held_windows(parts.hold, scaler, config, seed), seed)
     report("calibrate", 0.5)
     model = ScoringModel(
         definition_sensors=sensors,
@@ -69,14 +64,14 @@ def fit(
         scaler=scaler,
         linear=linear,
         network=network,
-        memory=memory,
-        term_scale=term_scale,
-        channel_scale=channel_scale,
-        history={**history, "windows": len(windows)},
+        **normal._asdict(),
+        history={**history, "windows": len(learnt.windows)},
     )
     calibration = _calibrate(model, parts.hold)
+    everything = [_scaled(Piece(one.asset, i, 0, one.values), scaler) for i, one in enumerate(series)]
+    bank = predictors.remember_all(_placed(everything, config), normal.usual_errors)
     report("calibrate", 1.0)
-    return Detector(**vars(model), calibration=calibration)
+    return Detector(**{**vars(model), "bank": bank}, calibration=calibration)
 
 
 def _split(series: Sequence[Series], config: DetectorConfig) -> Split:
@@ -110,84 +105,24 @@ def _hop_windows(pieces: Sequence[Piece], config: DetectorConfig) -> WindowIndex
     return places.take(np.linspace(0, len(places.piece) - 1, most).astype(np.int64))
 
 
-@torch.inference_mode()
-def _normal_terms(
-    windows: Tensor,
-    pieces: Sequence[Piece],
-    places: WindowIndex,
-    network: TimeFrequencyTransformer,
-    linear: ClosedForm,
-    config: DetectorConfig,
-    seed: int,
-) -> tuple[Memory, TermScale, Values]:
-    """The memory, and how terms and channel errors lie on the training windows."""
-    known = torch.ones(len(windows), windows.shape[2])
-    looked = _joined(
-        [
-            look(windows[at : at + CHUNK], known[at : at + CHUNK], network, linear, config)
-            for at in range(0, len(windows), CHUNK)
-        ]
-    )
-    generator = torch.Generator().manual_seed(seed)
-    memory, chosen = remember(looked.a, looked.b, config.memory_size, generator)
-    near = _near(pieces, places, config.window_rows)
-    terms = torch.cat(
-        [
-            with_memory(_part(looked, slice(at, at + CHUNK)), memory, near(at, at + CHUNK, chosen))
-            for at in range(0, len(windows), CHUNK)
-        ]
-    ).numpy()
-    errors = torch.stack([looked.channels.ridge, looked.channels.rows, looked.channels.frequency])
-    channel_scale = torch.quantile(errors[:, :: max(1, len(windows) // 4096)], 0.95, dim=1).clamp(min=1e-4)
-    return memory, _term_scale(terms, places), channel_scale.numpy()
+def _placed(pieces: Sequence[Piece], config: DetectorConfig) -> Placed:
+    places = _hop_windows(pieces, config)
+    return Placed(torch.from_numpy(gather(pieces, places, config.window_rows)), pieces, places)
 
 
-def _joined(parts: Sequence[Looked]) -> Looked:
-    """Batches put together again."""
-    channels = ChannelErrors(
-        *(torch.cat(errors) for errors in zip(*(part.channels for part in parts), strict=True))
-    )
-    terms = torch.cat([part.terms for part in parts])
-    a, b = (torch.cat(views, dim=1) for views in zip(*((part.a, part.b) for part in parts), strict=True))
-    return Looked(terms, channels, a, b)
-
-
-def _part(looked: Looked, rows: slice) -> Looked:
-    return Looked(
-        looked.terms[rows],
-        ChannelErrors(*(error[rows] for error in looked.channels)),
-        looked.a[:, rows],
-        looked.b[:, rows],
-    )
-
-
-def _near(pieces: Sequence[Piece], places: WindowIndex, rows: int) -> Any:
-    """Which remembered windows overlap a training window or its neighbourhood: they must not count for it."""
-    series = torch.tensor([pieces[piece].series for piece in places.piece])
-    start = torch.tensor([pieces[piece].first_row for piece in places.piece]) + torch.from_numpy(places.start)
-
-    def near(first: int, last: int, chosen: Tensor) -> Tensor:
-        same = series[first:last, None] == series[chosen]
-        return same & ((start[first:last, None] - start[chosen]).abs() <= rows)
-
-    return near
-
-
-def _term_scale(terms: Values, places: WindowIndex) -> TermScale:
-    """Median and P95 - median of the log terms, smoothed as in scoring."""
-    following = np.r_[False, (np.diff(places.piece) == 0)]
-    previous = np.where(following[:, None], np.roll(terms, 1, axis=0), terms)
-    smoothed = np.where(SMOOTHED, (terms.astype(np.float64) + previous) / 2, terms)
-    logs = np.log(smoothed + 1e-6)
-    median, high = np.quantile(logs, (0.5, 0.95), axis=0)
-    return TermScale(median, np.maximum(high - median, _LEAST_SPREAD))
+def _held_windows(hold: Sequence[Piece], scaler: Scaler, config: DetectorConfig, seed: int) -> Values:
+    """Some standardised windows that nothing was learnt from, ``[n, rows, channels]``."""
+    places = index(hold, config.window_rows, stride=1)
+    if not len(places.piece):
+        raise BadData("the readings held out for the threshold are mostly missing; give a longer span")
+    order = np.random.default_rng(seed).permutation(len(places.piece))
+    chosen = places.take(np.sort(order[: config.self_test_windows]))
+    return gather([_scaled(piece, scaler) for piece in hold], chosen, config.window_rows)
 
 
 def _calibrate(model: ScoringModel, held: Sequence[Piece]) -> Calibration:
     """The threshold's calibration on data that nothing was learnt from."""
     runs = [run for run in (_run(model, piece) for piece in held) if len(run.scores)]
-    if not runs:
-        raise BadData("the readings held out for the threshold are mostly missing; give a longer span")
     return fit_calibration(
         runs,
         rows_per_week=WEEK_US / model.interval_us,
@@ -200,8 +135,9 @@ def _run(model: ScoringModel, piece: Piece) -> Run:
     places = index([piece], model.window_rows, model.hop_rows)
     if not len(places.start):
         return Run(piece.asset, places.start, np.empty(0))
-    windows = gather([piece], places, model.window_rows)
-    terms = model.measure(windows, [piece.asset] * len(windows)).terms
-    previous = np.concatenate([terms[:1], terms[:-1]])
+    measured = model.measure(gather([piece], places, model.window_rows), [piece.asset] * len(places.start))
+    followed: list[NDArray[np.float64]] = []
+    for terms in measured.terms:
+        followed.append(model.follow(terms, followed[-1] if followed else None))
     rows: NDArray[np.int64] = piece.first_row + places.start + model.window_rows
-    return Run(piece.asset, rows, model.fuse(terms, previous))
+    return Run(piece.asset, rows, model.fuse(np.stack(followed), measured.usual))

@@ -30,8 +30,8 @@ class Memory:
         Joint: to the nearest training window in both domains together. Cross: how far, in one domain, the
         window lies that is nearest in the other. ``exclude [batch, n]`` leaves training windows out.
         """
-        d_a = _squared(whitened(a, self.mean_a, self.whiten_a), self.a)  # [K, batch, n]
-        d_b = _squared(whitened(b, self.mean_b, self.whiten_b), self.b)
+        d_a = squared_distances(whitened(a, self.mean_a, self.whiten_a), self.a)  # [K, batch, n]
+        d_b = squared_distances(whitened(b, self.mean_b, self.whiten_b), self.b)
         if exclude is not None:
             exclude = exclude & ~exclude.all(-1, keepdim=True)  # nothing but neighbours: then they must do
             d_a = d_a.masked_fill(exclude, torch.inf)
@@ -75,8 +75,8 @@ def _whitening(x: Tensor) -> tuple[Tensor, Tensor]:
     return mean, (vectors * values.rsqrt()[:, None] @ vectors.transpose(1, 2)).float().contiguous()
 
 
-def _squared(x: Tensor, y: Tensor) -> Tensor:
-    """Squared distances ``[K, batch, n]`` between ``[K, batch, p]`` and ``[K, n, p]``."""
-    cross = x @ y.transpose(1, 2)
-    squares = x.square().sum(-1)[..., None] + y.square().sum(-1)[:, None] - 2 * cross
+def squared_distances(x: Tensor, y: Tensor) -> Tensor:
+    """Squared distances ``[..., batch, n]`` between ``[..., batch, p]`` and ``[..., n, p]``."""
+    cross = x @ y.transpose(-1, -2)
+    squares = x.square().sum(-1)[..., None] + y.square().sum(-1)[..., None, :] - 2 * cross
     return squares.clamp(min=1e-12)

@@ -1,15 +1,19 @@
 """The terms of the score: each looks at a window from another side, every one averaged over the stages.
 
-=======  ==================================================================================
-R        spectral error of the closed-form prediction of the newest hop, mean of the channels
-R_top    the same, mean of the worst tenth of the channels
-V        one-step error of the vector autoregression over the newest 16 rows
-Mj       distance to the nearest training window, in both domains together
-Mx       distance in one domain to the window that is nearest in the other
-N        1 - cosine of the window's representations in time and in frequency
-F_top    spectral error of the frequency path's reconstruction, worst tenth of the channels
-X        spectral disagreement of the two paths' reconstructions
-=======  ==================================================================================
+====  =====================================================================================
+V     one-step error of the vector autoregression, beside what it usually is in such a place
+P     distance of the newest rows to the nearest ones in the bank
+R     spectral error of the closed-form prediction of the newest hop
+T     spectral error of the time path's reconstruction
+F     spectral error of the frequency path's reconstruction
+X     spectral disagreement of the two paths' reconstructions
+Mj    distance to the nearest training window, in both domains together
+Mx    distance in one domain to the window that is nearest in the other
+N     1 - cosine of the window's representations in time and in frequency
+====  =====================================================================================
+
+Errors are means over the channels, each in units of its usual size. They are never squashed before that mean:
+how bad the worst channel is must show.
 """
 
 from __future__ import annotations
@@ -19,46 +23,67 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from tfstream.model.bank import Bank
 from tfstream.model.closed_form import ClosedForm
 from tfstream.model.config import DetectorConfig
 from tfstream.model.memory import Memory
 from tfstream.model.network import TimeFrequencyTransformer, Views, hide
 from tfstream.model.spectral import band_error
 
-TERMS = ("R", "R_top", "V", "Mj", "Mx", "N", "F_top", "X")
-SMOOTHED = (True, True, False, False, False, False, True, True)
-_WEIGHTS = (0.5, 0.5, 0.5, 0.5, 0.5, 1.0, 0.25, 0.25)
-_TOP = 0.1
+CHUNK = 32  # windows looked at in one go: always as many, so that no number depends on its company
+TERMS = ("V", "P", "R", "T", "F", "X", "Mj", "Mx", "N")
+ERRORS = ("V", "R", "T", "F", "X")
+SHARED_ERRORS = (0, 1, 3)  # V, R and F: what the sensors' shares are taken from
+_PRIOR = {"V": 12.0, "Mj": 7.0, "Mx": 7.0}
+_SHARED = 0.1  # of the mean over the channels in the usual error of each
+_SMALLEST_ERROR = 4e-4
+_KNOWN_ERROR = 1.0  # an error of the usual size is expected everywhere
 
 
-def weights(config: DetectorConfig) -> tuple[float, ...]:
-    """The weight of every term; an idea that is switched off takes its terms with it."""
+def prior(config: DetectorConfig) -> tuple[float, ...]:
+    """The weight of every term before the self-test; an idea that is switched off takes its terms with it."""
     off: set[str] = set()
     if not config.dual_path:
-        off |= {"Mx", "N", "F_top", "X"}
+        off |= {"Mx", "N", "F", "X"}
     if not config.cross_domain:
         off |= {"Mx", "X"}
     if not config.contrastive:
         off |= {"N"}
-    return tuple(0.0 if name in off else weight for name, weight in zip(TERMS, _WEIGHTS, strict=True))
-
-
-class ChannelErrors(NamedTuple):
-    """``[batch, channels]``, 0 where masked; ``predicted`` is the hop's mean as R expects it."""
-
-    ridge: Tensor
-    rows: Tensor
-    frequency: Tensor
-    predicted: Tensor
+    return tuple(0.0 if name in off else _PRIOR.get(name, 1.0) for name in TERMS)
 
 
 class Looked(NamedTuple):
-    """``terms [batch, 8]`` without the memory's two, channel errors, ``a``, ``b [K, batch, p]``."""
+    """What stage 0 and the network see in a batch of windows.
 
-    terms: Tensor
-    channels: ChannelErrors
+    ``errors [5, batch, channels]`` in the order of ERRORS, 0 where masked; ``known [batch, channels]`` is 0
+    there, else 1. ``predicted [batch, channels]`` is the hop's mean as R expects it; ``recent [batch, rows,
+    channels]`` the newest rows; ``a``, ``b [K, batch, p]`` the representations.
+    """
+
+    errors: Tensor
+    known: Tensor
+    predicted: Tensor
+    recent: Tensor
     a: Tensor
     b: Tensor
+
+    def part(self, rows: slice) -> Looked:
+        """Some windows of the batch."""
+        errors, known, predicted, recent, a, b = self
+        return Looked(errors[:, rows], known[rows], predicted[rows], recent[rows], a[:, rows], b[:, rows])
+
+
+def joined(parts: list[Looked]) -> Looked:
+    """Batches put together again."""
+    errors, known, predicted, recent, a, b = zip(*parts, strict=True)
+    return Looked(
+        torch.cat(errors, 1),
+        torch.cat(known),
+        torch.cat(predicted),
+        torch.cat(recent),
+        torch.cat(a, 1),
+        torch.cat(b, 1),
+    )
 
 
 def look(
@@ -73,39 +98,60 @@ def look(
     both = torch.cat([hide(windows, config.hop_rows), windows])
     masked = torch.arange(2 * batch) < batch
     views = _chosen(network(both, masked), config)
-    a, b = views.a[:, batch:], views.b[:, batch:]
-    time, frequency = views.time[:, :batch], views.frequency[:, :batch]  # [K, batch, rows, channels]
-
     band = config.band_rows
     actual = windows[:, -band:]
+    time, frequency = views.time[:, :batch, -band:], views.frequency[:, :batch, -band:]
     predicted = linear.predict_hop(windows, config)
-    ridge = band_error(actual, torch.cat([actual[:, : -config.hop_rows], predicted], dim=1))
-    rows = linear.row_errors(windows, config).mean(1)
-    in_frequency = _stage_mean_error(frequency[:, :, -band:], actual.expand_as(frequency[:, :, -band:]))
-    crossed = _stage_mean_error(time[:, :, -band:], frequency[:, :, -band:])
-
-    zeros = torch.zeros(batch)
-    terms = [
-        _mean(ridge, known),
-        _top(ridge, known),
-        _mean(rows, known),
-        zeros,
-        zeros,
-        (1 - (a * b).sum(-1)).mean(0),
-        _top(in_frequency, known),
-        _mean(crossed, known),
+    errors = [
+        linear.row_errors(windows, config),
+        band_error(actual, torch.cat([actual[:, : -config.hop_rows], predicted], dim=1)),
+        _stage_mean_error(time, actual.expand_as(time)),
+        _stage_mean_error(frequency, actual.expand_as(frequency)),
+        _stage_mean_error(time, frequency),
     ]
-    channels = ChannelErrors(ridge * known, rows * known, in_frequency * known, predicted.mean(1))
-    return Looked(torch.stack(terms, dim=1), channels, a, b)
+    return Looked(
+        torch.stack(errors) * known, known, predicted.mean(1), actual, views.a[:, batch:], views.b[:, batch:]
+    )
 
 
-def with_memory(looked: Looked, memory: Memory, exclude: Tensor | None = None) -> Tensor:
-    """All terms, ``[batch, 8]``."""
-    joint, cross = memory.distances(looked.a, looked.b, exclude)
-    terms = looked.terms.clone()
-    terms[:, TERMS.index("Mj")] = joint.mean(0)
-    terms[:, TERMS.index("Mx")] = cross.mean(0)
-    return terms
+def usual_errors(errors: Tensor) -> Tensor:
+    """Training errors ``[5, n, channels]`` to the usual size of each channel's, ``[5, channels]``.
+
+    Each takes a part of the mean over the channels: a channel that hardly ever errs would drown the others.
+    """
+    mean = errors.mean(1)
+    return (mean + _SHARED * mean.mean(1, keepdim=True)).clamp(min=_SMALLEST_ERROR)
+
+
+def error_terms(looked: Looked, usual: Tensor) -> Tensor:
+    """The errors in units of ``usual [5, channels]``, mean of the known channels: ``[5, batch]``."""
+    relative = looked.errors / usual[:, None]
+    return relative.sum(2) / looked.known.sum(1).clamp(min=1)
+
+
+class Excluded(NamedTuple):
+    """Which remembered windows must not count, ``[batch, n]`` of the memory and of the bank."""
+
+    memory: Tensor
+    bank: Tensor
+
+
+def all_terms(
+    looked: Looked,
+    usual: Tensor,
+    memory: Memory,
+    bank: Bank,
+    config: DetectorConfig,
+    exclude: Excluded | None = None,
+) -> tuple[Tensor, Tensor]:
+    """All terms ``[batch, 9]``, and what V is expected to be, ``[batch]``."""
+    out_of_memory, out_of_bank = exclude or (None, None)
+    joint, cross = memory.distances(looked.a, looked.b, out_of_memory)
+    distance, expected = bank.nearest(looked.recent, config.neighbours, out_of_bank)
+    found = dict(zip(ERRORS, error_terms(looked, usual), strict=True))
+    found |= {"P": distance, "Mj": joint.mean(0), "Mx": cross.mean(0)}
+    found["N"] = (1 - (looked.a * looked.b).sum(-1)).mean(0)
+    return torch.stack([found[name] for name in TERMS], dim=1), _KNOWN_ERROR + expected
 
 
 def _chosen(views: Views, config: DetectorConfig) -> Views:
@@ -116,16 +162,3 @@ def _chosen(views: Views, config: DetectorConfig) -> Views:
 def _stage_mean_error(one: Tensor, other: Tensor) -> Tensor:
     """Band error of ``[K, batch, rows, channels]`` twice, averaged over the stages: ``[batch, channels]``."""
     return band_error(one.flatten(0, 1), other.flatten(0, 1)).unflatten(0, (len(one), -1)).mean(0)
-
-
-def _mean(errors: Tensor, known: Tensor) -> Tensor:
-    """Mean of the known channels, ``[batch]``."""
-    return (errors * known).sum(1) / known.sum(1).clamp(min=1)
-
-
-def _top(errors: Tensor, known: Tensor) -> Tensor:
-    """Mean of the worst tenth of the known channels, at least one, ``[batch]``."""
-    count = (known.sum(1) * _TOP).ceil().clamp(min=1)  # [batch]
-    ordered = (errors * known).sort(dim=1, descending=True).values
-    rank = torch.arange(errors.shape[1])
-    return (ordered * (rank < count[:, None])).sum(1) / count

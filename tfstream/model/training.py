@@ -33,7 +33,7 @@ def train(
         network = TimeFrequencyTransformer(config, pieces[0].values.shape[1])
         network.train()
         optimizer = torch.optim.AdamW(
-            network.parameters(), config.learning_rate, weight_decay=config.weight_decay
+            network.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
         )
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, config.learning_rate, total_steps=config.steps

@@ -1,0 +1,175 @@
+"""What normal windows look like to the fitted predictors: memory, bank, error sizes, and how terms lie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tfstream.core.reading import Values
+from tfstream.model import self_test
+from tfstream.model.bank import Bank, collect
+from tfstream.model.closed_form import ClosedForm
+from tfstream.model.config import DetectorConfig
+from tfstream.model.fusion import Fusion, calibrated, follow, relative
+from tfstream.model.memory import Memory, remember
+from tfstream.model.network import TimeFrequencyTransformer
+from tfstream.model.terms import (
+    CHUNK,
+    SHARED_ERRORS,
+    Excluded,
+    Looked,
+    all_terms,
+    error_terms,
+    joined,
+    look,
+    prior,
+    usual_errors,
+)
+from tfstream.model.windows import Piece, WindowIndex
+
+_MOST_QUANTILE_WINDOWS = 4096
+_FAR = 1 << 40
+
+Array = NDArray[np.float64]
+
+
+class Normal(NamedTuple):
+    """``usual_errors [5, channels]``, ``channel_scale [3, channels]``: see ``ScoringModel``."""
+
+    memory: Memory
+    bank: Bank
+    usual_errors: Tensor
+    fusion: Fusion
+    channel_scale: Values
+
+
+class Placed(NamedTuple):
+    """Windows ``[n, rows, channels]`` and where they lie in ``pieces``."""
+
+    windows: Tensor
+    pieces: Sequence[Piece]
+    places: WindowIndex
+
+
+@dataclass(frozen=True)
+class Predictors:
+    """Stage 0 and the network, fitted; ``live [channels]`` tells which channels count."""
+
+    linear: ClosedForm
+    network: TimeFrequencyTransformer
+    live: Tensor
+    config: DetectorConfig
+
+    @torch.inference_mode()
+    def look(self, windows: Tensor) -> Looked:
+        """All windows, in chunks as in scoring."""
+        known = self.live.float().expand(len(windows), -1)
+        return joined(
+            [
+                look(windows[at : at + CHUNK], known[at : at + CHUNK], self.network, self.linear, self.config)
+                for at in range(0, len(windows), CHUNK)
+            ]
+        )
+
+    @torch.inference_mode()
+    def learn(self, learnt: Placed, held: Values, seed: int) -> Normal:
+        """From the windows that were learnt from, and standardised ones that were not, for the self-test."""
+        config = self.config
+        looked = self.look(learnt.windows)
+        usual = usual_errors(looked.errors)
+        memory, in_memory = remember(
+            looked.a, looked.b, config.memory_size, torch.Generator().manual_seed(seed)
+        )
+        before = predecessors(learnt.places, config.hop_rows)
+        bank, in_bank = self._bank(looked, usual, before)
+        near = _near(learnt, config.window_rows, in_memory, in_bank)
+        terms, expected = self._terms(looked, usual, memory, bank, near)
+        faulted = self_test.faulted(held, np.random.default_rng(seed))
+        normal, faulty = (self._tried(windows, usual, memory, bank) for windows in (held, faulted))
+        fusion = calibrated(_followed(terms, before, config), expected, self._weight(normal, faulty))
+        return Normal(memory, bank, usual, fusion, _channel_scale(looked.errors))
+
+    @torch.inference_mode()
+    def remember_all(self, seen: Placed, usual: Tensor) -> Bank:
+        """A bank with the windows that were held out, too, once the threshold is calibrated."""
+        looked = self.look(seen.windows)
+        return self._bank(looked, usual, predecessors(seen.places, self.config.hop_rows))[0]
+
+    def _tried(self, windows: Values, usual: Tensor, memory: Memory, bank: Bank) -> Array:
+        """Relative terms of single windows, ``[n, 9]``."""
+        return relative(*self._terms(self.look(torch.from_numpy(windows)), usual, memory, bank))
+
+    def _weight(self, normal: Array, faulty: Array) -> Array:
+        weight = np.array(prior(self.config))
+        if not self.config.self_test:
+            return weight
+        return self_test.weights(weight, normal, faulty, self.config.self_test_sharpness)
+
+    def _bank(self, looked: Looked, usual: Tensor, before: NDArray[np.int64]) -> tuple[Bank, Tensor]:
+        errors = error_terms(looked, usual)[:1].T.numpy().astype(np.float64)  # [n, 1]: V
+        smoothed = torch.from_numpy(_followed(errors, before, self.config)[:, 0]).float()
+        return collect(looked.recent, smoothed, self.config.bank_cells)
+
+    def _terms(
+        self,
+        looked: Looked,
+        usual: Tensor,
+        memory: Memory,
+        bank: Bank,
+        near: Callable[[slice], Excluded] | None = None,
+    ) -> tuple[Array, Array]:
+        """Raw terms ``[n, 9]`` and what V is expected to be ``[n]``."""
+        found = []
+        for at in range(0, len(looked.known), CHUNK):
+            rows = slice(at, at + CHUNK)
+            exclude = near(rows) if near else None
+            found.append(all_terms(looked.part(rows), usual, memory, bank, self.config, exclude))
+        terms, expected = (torch.cat(parts).numpy().astype(np.float64) for parts in zip(*found, strict=True))
+        return terms, expected
+
+
+def predecessors(places: WindowIndex, hop: int) -> NDArray[np.int64]:
+    """``[n]``: for every window the last one of its piece that ended a hop earlier or more, -1 for none."""
+    key = places.piece * _FAR + places.start  # ascending
+    found = np.searchsorted(key, key - hop, side="right") - 1
+    same = places.piece[np.maximum(found, 0)] == places.piece
+    return np.where((found >= 0) & same, found, -1)
+
+
+def _followed(terms: Array, before: NDArray[np.int64], config: DetectorConfig) -> Array:
+    """Smoothed terms ``[n, terms]`` as scoring smooths them."""
+    smoothed = terms.copy()
+    for i, earlier in enumerate(before.tolist()):
+        if earlier >= 0:
+            smoothed[i] = follow(terms[i], smoothed[earlier], config)
+    return smoothed
+
+
+def _near(learnt: Placed, rows: int, in_memory: Tensor, in_bank: Tensor) -> Callable[[slice], Excluded]:
+    """Which remembered windows overlap a training window or its neighbourhood: they must not count for it."""
+    series = torch.tensor([learnt.pieces[piece].series for piece in learnt.places.piece])
+    first = torch.tensor([learnt.pieces[piece].first_row for piece in learnt.places.piece])
+    start = first + torch.from_numpy(learnt.places.start)
+
+    def near(chunk: slice) -> Excluded:
+        return Excluded(*(_close(series, start, chunk, chosen, rows) for chosen in (in_memory, in_bank)))
+
+    return near
+
+
+def _close(series: Tensor, start: Tensor, chunk: slice, chosen: Tensor, rows: int) -> Tensor:
+    same = series[chunk, None] == series[chosen]
+    return same & ((start[chunk, None] - start[chosen]).abs() <= rows)
+
+
+def _channel_scale(errors: Tensor) -> Values:
+    """The 95 % quantile of each channel's errors V, R, F, for the shares: ``[3, channels]``."""
+    thinned = errors[list(SHARED_ERRORS), :: max(1, errors.shape[1] // _MOST_QUANTILE_WINDOWS)]
+    scale: Values = torch.quantile(thinned, 0.95, dim=1).clamp(min=1e-4).numpy()
+    return scale
