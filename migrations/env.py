@@ -23,6 +23,7 @@ context.configure(
     target_metadata=metadata,
     include_object=include_object,
     compare_type=True,
+    compare_server_default=True,
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -195,6 +195,37 @@ SELECT s.topic,
 COMMENT ON VIEW asset_health IS 'When each asset last reported and was scored, and what is open';
 """
 
+# Only a table's owner may give it partitions or drop them; through these, those who write may as well.
+# ATTACH rather than PARTITION OF: it does not wait for, nor hold up, those who read and write meanwhile.
+FUNCTIONS = """
+CREATE FUNCTION make_partition(parent text, day date) RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+    made text := parent || to_char(day, '_YYYYMMDD');
+BEGIN
+    EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL)', made, parent);
+    EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', parent, made,
+                   to_char(day, 'YYYY-MM-DD 00:00:00+00'), to_char(day + 1, 'YYYY-MM-DD 00:00:00+00'));
+END $$;
+COMMENT ON FUNCTION make_partition IS 'The partition of reading or score for one UTC day';
+
+CREATE FUNCTION drop_partition(parent text, day date) RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    IF parent NOT IN ('reading', 'score') THEN
+        RAISE EXCEPTION '% is not partitioned by day', parent;
+    END IF;
+    EXECUTE format('DROP TABLE IF EXISTS %I', parent || to_char(day, '_YYYYMMDD'));
+END $$;
+COMMENT ON FUNCTION drop_partition IS 'Drops one UTC day of reading or score';
+
+REVOKE EXECUTE ON FUNCTION make_partition, drop_partition FROM PUBLIC;
+DO $$
+BEGIN
+    -- they run with their owner's rights: nobody else's search_path may lead them elsewhere
+    EXECUTE format('ALTER FUNCTION make_partition SET search_path = %I, pg_temp', current_schema());
+    EXECUTE format('ALTER FUNCTION drop_partition SET search_path = %I, pg_temp', current_schema());
+END $$;
+"""
+
 # Roles belong to the whole server: they may exist already, and this user may not be allowed to make them.
 ROLES = """
 DO $$
@@ -217,9 +248,10 @@ BEGIN
         EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA %I TO tfstream_read', current_schema());
     END IF;
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'tfstream_write') THEN
-        EXECUTE format('GRANT USAGE, CREATE ON SCHEMA %I TO tfstream_write', current_schema());
+        EXECUTE format('GRANT USAGE ON SCHEMA %I TO tfstream_write', current_schema());
         EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %I TO tfstream_write',
                        current_schema());
+        GRANT EXECUTE ON FUNCTION make_partition, drop_partition TO tfstream_write;
     END IF;
 END $$;
 """
@@ -228,9 +260,11 @@ END $$;
 def upgrade() -> None:
     op.execute(TABLES)
     op.execute(VIEWS)
+    op.execute(FUNCTIONS)
     op.execute(ROLES)
 
 
 def downgrade() -> None:
+    op.execute("DROP FUNCTION make_partition, drop_partition")
     op.execute("DROP VIEW asset_health, alarm_budget, anomaly_history")
     op.execute("DROP TABLE training_run, progress, exclusion, model, anomaly, score, reading, stream")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from datetime import date, time
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,7 @@ def test_parquet(tmp_path: Path) -> None:
         ("ts,a\nyesterday,1\n", "row 1.*yesterday"),
         ("ts,a\n,1\n", "row 1"),
         ("ts,a,note\n1767614400,1,broken\n", "note.*--ignore"),
+        ("ts,asset,a\n1767614400,x,1\n1767614401,,1\n", "row 2: the asset is missing"),
     ],
 )
 def test_unusable_files_say_why(tmp_path: Path, text: str, reason: str) -> None:
@@ -76,3 +78,19 @@ def test_names_that_are_not_there(tmp_path: Path) -> None:
         read_table(tmp_path / "nowhere.csv")
     with pytest.raises(BadData, match="neither"):
         read_table(written(tmp_path, "x", "a.xlsx"))
+
+
+def test_a_cut_off_archive(tmp_path: Path) -> None:
+    path = tmp_path / "z.csv.gz"
+    path.write_bytes(gzip.compress((HEADER + ROWS * 50).encode())[:-20])
+    with pytest.raises(BadData, match="cannot be read"):
+        read_table(path)
+
+
+def test_days_as_times_of_a_parquet_file(tmp_path: Path) -> None:
+    path = tmp_path / "p.parquet"
+    pd.DataFrame({"date": [date(2026, 1, 5), date(2026, 1, 6)], "a": [1, 2]}).to_parquet(path)
+    assert read_table(path).times_us.tolist() == [1_767_571_200_000_000, 1_767_657_600_000_000]
+    pd.DataFrame({"date": [time(8), time(9)], "a": [1, 2]}).to_parquet(path)
+    with pytest.raises(BadData, match=r"row 1: the time .* is neither"):
+        read_table(path)

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from tfstream.app.scoring import Champion
 from tfstream.core.stream import StreamDefinition
 from tfstream.errors import ConfigurationError, ServiceUnavailable, TfstreamError
-from tfstream.model import bundle
 from tfstream.storage import models
 from tfstream.storage.database import Database
 from tfstream.storage.models import ModelRow
@@ -27,6 +26,8 @@ def load(row: ModelRow, definition: StreamDefinition) -> Champion:
     :raises BadData: when its bytes are damaged.
     :raises ConfigurationError: when it was made for other sensors or another interval than the stream has.
     """
+    from tfstream.model import bundle  # torch takes two seconds to import: most commands do without
+
     detector = bundle.load(row.bundle)
     _check_fits(detector.definition_sensors, definition, row.version)
     if detector.interval_us != definition.interval_us:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from tfstream.core.reading import InvalidReading, Times, Values
 from tfstream.core.timestamp import read_auto
 from tfstream.errors import BadData
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _TIME_NAMES = ("ts", "timestamp", "time", "datetime", "date")
 _LABEL_NAMES = ("label", "labels", "anomaly", "is_anomaly", "changepoint")
@@ -89,7 +94,7 @@ def _table(
     time_name = _time_column(frame, time_column, path)
     times_us = _times(frame[time_name], path)
     asset_name = _asset_column(frame, asset_column, path)
-    assets = _assets(frame, asset_name, asset or path.name.split(".")[0])
+    assets = _assets(frame, asset_name, asset or path.name.split(".")[0], path)
     skipped = {time_name, asset_name, *_known(frame, ignore, path)}
     names = [
         str(name) for name in frame.columns if name not in skipped and str(name).lower() not in _LABEL_NAMES
@@ -118,14 +123,14 @@ def train_rows_beside(path: Path) -> int:
     frame = _read(index, None)
     _known(frame, ["series", "train_rows"], index)
     rows = frame.loc[frame["series"].astype(str) == path.name.split(".")[0], "train_rows"]
-    if len(rows) != 1 or not pd.api.types.is_integer_dtype(rows) or rows.iloc[0] < 1:
+    if len(rows) != 1 or rows.dtype.kind not in "iu" or rows.iloc[0] < 1:
         raise BadData(f"{index} does not say how many rows of {path.name} to learn from; use --train-rows")
     return int(rows.iloc[0])
 
 
 def guess_interval_us(assets: Sequence[str], times_us: Times) -> int | None:
     """The usual step between an asset's readings, to the millisecond; None when no asset has two."""
-    codes = pd.factorize(np.array(assets, dtype=object))[0]
+    codes = np.unique(np.array(assets), return_inverse=True)[1]
     order = np.lexsort((times_us, codes))
     steps = np.diff(times_us[order])[np.diff(codes[order]) == 0]
     steps = steps[steps > 0]
@@ -135,6 +140,8 @@ def guess_interval_us(assets: Sequence[str], times_us: Times) -> int | None:
 
 
 def _read(path: Path, rows: int | None) -> pd.DataFrame:
+    import pandas as pd  # takes half a second to import: most commands do without
+
     if not path.is_file():
         raise BadData(f"there is no file {path}")
     try:
@@ -146,7 +153,7 @@ def _read(path: Path, rows: int | None) -> pd.DataFrame:
             frame = pd.read_csv(path, sep=_separator(path), nrows=rows)
         else:
             raise BadData(f"{path} is neither .csv nor .parquet")
-    except (ValueError, OSError, UnicodeDecodeError) as error:
+    except (ValueError, OSError, EOFError, zlib.error) as error:
         reason = str(error).strip().splitlines()[0]
         raise BadData(f"{path} cannot be read: {reason}") from None
     if frame.empty:
@@ -189,12 +196,19 @@ def _known(frame: pd.DataFrame, names: Iterable[str], path: Path) -> list[str]:
     return list(names)
 
 
-def _assets(frame: pd.DataFrame, column: str | None, name: str) -> list[str]:
-    return [name] * len(frame) if column is None else [str(asset) for asset in frame[column]]
+def _assets(frame: pd.DataFrame, column: str | None, name: str, path: Path) -> list[str]:
+    if column is None:
+        return [name] * len(frame)
+    missing = frame[column].isna()
+    if missing.any():
+        raise BadData(f"{path}, row {int(missing.argmax()) + 1}: the asset is missing")
+    return [str(asset) for asset in frame[column]]
 
 
 def _labels(column: pd.Series, path: Path) -> NDArray[np.bool_]:
     """0 and 1, in whatever type they are written."""
+    import pandas as pd  # as in _read
+
     numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     wrong = ~np.isin(numbers, (0.0, 1.0))
     if wrong.any():
@@ -206,7 +220,7 @@ def _labels(column: pd.Series, path: Path) -> NDArray[np.bool_]:
 
 def _times(column: pd.Series, path: Path) -> Times:
     """Microseconds; text, numbers and Parquet's own timestamps."""
-    if isinstance(column.dtype, np.dtype | pd.DatetimeTZDtype) and str(column.dtype).startswith("datetime64"):
+    if column.dtype.kind == "M":
         if column.isna().any():
             raise BadData(f"{path}, row {int(column.isna().argmax()) + 1}: the time is missing")
         naive = column.dt.tz_convert("UTC").dt.tz_localize(None) if column.dt.tz is not None else column
@@ -214,15 +228,24 @@ def _times(column: pd.Series, path: Path) -> Times:
     times = np.empty(len(column), dtype=np.int64)
     for row, raw in enumerate(column.tolist()):
         try:
-            times[row] = read_auto(None if raw != raw else raw)
+            times[row] = _time(raw)
         except InvalidReading as invalid:
             raise BadData(f"{path}, row {row + 1}: {invalid}") from None
     return times
 
 
+def _time(raw: Any) -> int:
+    """:raises InvalidReading: when it is no time."""
+    if isinstance(raw, date):
+        raw = raw.isoformat()
+    if not isinstance(raw, str | int | float | None):
+        raise InvalidReading(f"the time {raw!r} is neither ISO 8601 nor a number")
+    return read_auto(None if raw != raw else raw)
+
+
 def _numbers(frame: pd.DataFrame, path: Path) -> Values:
     """Numbers as float32; what float32 cannot hold becomes NaN."""
-    wrong = [str(name) for name in frame.columns if not pd.api.types.is_numeric_dtype(frame[name])]
+    wrong = [str(name) for name in frame.columns if frame[name].dtype.kind not in "biuf"]
     if wrong:
         raise BadData(
             f"{path}: the columns {', '.join(wrong[:5])} are not numbers; leave them out with --ignore NAME"

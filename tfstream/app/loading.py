@@ -41,14 +41,16 @@ def load(
     :raises BadData: when the table has sensors that the stream does not know.
     """
     with database.begin() as connection:
-        stream = streams.find(connection, topic)
-        created = stream is None
-        stream = stream or streams.add(connection, _defined(table, topic))
-        values = mapped(table, stream.definition)
+        known = streams.find(connection, topic)
+        definition = known.definition if known else _defined(table, topic)
+        values = mapped(table, definition)
+        readings.make_room(connection, table.times_us)
+    with database.begin() as connection:
+        stream = known or streams.add(connection, definition)
         for start in range(0, len(values), _CHUNK):
             _write(connection, stream, table, values, slice(start, start + _CHUNK))
             progress(min(1.0, (start + _CHUNK) / len(values)))
-    return LoadResult(rows=len(values), assets=len(set(table.assets)), created_stream=created)
+    return LoadResult(rows=len(values), assets=len(set(table.assets)), created_stream=known is None)
 
 
 def mapped(table: SensorTable, definition: StreamDefinition) -> Values:

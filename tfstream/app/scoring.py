@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tfstream.core.reading import Values
 from tfstream.core.track import Window
-from tfstream.model.detector import Detector, Measurement
+
+if TYPE_CHECKING:  # torch takes two seconds to import: most commands do without
+    from tfstream.model.detector import Detector, Measurement
 
 
 class Champion(NamedTuple):

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 from cronsim import CronSim, CronSimError
 
-from tfstream.app.training import TrainingOptions, TrainingResult, train
+from tfstream.app.training import TrainingOptions, train
 from tfstream.core.stream import MICROSECONDS
 from tfstream.errors import ConfigurationError, TfstreamError
 from tfstream.storage import readings, streams
@@ -58,35 +58,39 @@ class Trainer:
             if now() < due:
                 time.sleep(_TICK_S)
                 continue
-            self.refit_all(stop)
+            self._refit_when_due(stop)
             while due <= now():  # times that went by during the refit are not made up for
                 due = next(times)
             _log.info("next refit at %s", due.isoformat())
 
-    def refit_all(self, stop: Callable[[], bool] = lambda: False) -> list[TrainingResult]:
-        """One refit of each stream; returns those that succeeded."""
+    def refit_all(self, stop: Callable[[], bool] = lambda: False) -> list[str]:
+        """One refit of each stream; returns the topics of those that failed.
+
+        :raises TfstreamError: when the streams cannot even be listed.
+        """
+        with self._database.begin() as connection:
+            found = streams.list_all(connection)
+        return [stream.definition.topic for stream in found if not stop() and not self._refit(stream)]
+
+    def _refit_when_due(self, stop: Callable[[], bool]) -> None:
         try:
-            with self._database.begin() as connection:
-                found = streams.list_all(connection)
+            self.refit_all(stop)
         except TfstreamError as error:
             _log.error("no stream can be refitted: %s", error)
-            return []
-        results = [self._refit(stream) for stream in found if not stop()]
-        return [result for result in results if result is not None]
 
-    def _refit(self, stream: StreamRecord) -> TrainingResult | None:
+    def _refit(self, stream: StreamRecord) -> bool:
         topic = stream.definition.topic
         started = time.monotonic()
         try:
             result = train(self._database, stream, self._span(stream), lambda stage, done: None)
         except TfstreamError as error:
             _log.error("%s was not refitted, its champion stays: %s", topic, error)
-            return None
+            return False
         except Exception:
             _log.exception("%s was not refitted, its champion stays; this is a defect", topic)
-            return None
+            return False
         _log.info("%s: version %d in charge after %.0f s", topic, result.version, time.monotonic() - started)
-        return result
+        return True
 
     def _span(self, stream: StreamRecord) -> TrainingOptions:
         """The newest history by event time: a stream may be behind the wall clock."""

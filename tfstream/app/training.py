@@ -13,9 +13,7 @@ from tfstream.core.reading import Series
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.window import align
 from tfstream.errors import BadData
-from tfstream.model import bundle
 from tfstream.model.config import DetectorConfig
-from tfstream.model.fitting import fit
 from tfstream.storage import models, readings, training_runs
 from tfstream.storage.database import Database
 from tfstream.storage.streams import StreamRecord
@@ -70,6 +68,9 @@ def train(
 def _train(
     database: Database, stream: StreamRecord, options: TrainingOptions, report: Report, run: int
 ) -> TrainingResult:
+    from tfstream.model import bundle  # torch takes two seconds to import: most commands do without
+    from tfstream.model.fitting import fit
+
     definition = stream.definition
     with database.begin() as connection:
         series = read_aligned(connection, stream, options, report)

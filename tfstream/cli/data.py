@@ -13,7 +13,7 @@ from tfstream.app import files, loading
 from tfstream.app import inspection as inspections
 from tfstream.app import replay as replays
 from tfstream.cli.options import Json, Topic
-from tfstream.cli.output import cell, err, out, pretty_duration, print_json, stages
+from tfstream.cli.output import cell, err, out, pretty_duration, print_json, stages, tell
 from tfstream.cli.streams import show_definition
 from tfstream.storage import streams
 from tfstream.wiring import find_stream, open_database, until_signalled
@@ -42,7 +42,7 @@ def inspect(
         show_definition(found.definition)
         out.print(f"assets        {len(found.assets)}: {', '.join(found.assets[:20])}", soft_wrap=True)
     for problem in found.problems:
-        err.print(f"[yellow]problem:[/] {problem}", soft_wrap=True)
+        tell("problem:", "yellow", problem)
     if save and found.definition is not None:
         with open_database(settings).begin() as connection:
             streams.add(connection, found.definition)

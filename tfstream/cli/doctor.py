@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import sys
 
+from rich.text import Text
+
 from tfstream import config
 from tfstream.app.doctor import examine
 from tfstream.cli.options import AnyTopic, Json
 from tfstream.cli.output import out, print_json
 
-_MARKS = {
-    "ok": "[green]ok[/]     ",
-    "warning": "[yellow]warning[/]",
-    "failed": "[red]failed[/] ",
-    "skipped": "[dim]skipped[/]",
-}
+_STYLES = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "dim"}
 
 
 def check(topic: AnyTopic = None, as_json: Json = False) -> None:
@@ -24,8 +21,9 @@ def check(topic: AnyTopic = None, as_json: Json = False) -> None:
         print_json(findings)
     else:
         for found in findings:
-            out.print(f"{_MARKS[found.state]}  {found.name:<18} {found.detail}", soft_wrap=True)
+            state = Text(f"{found.state:<7}", _STYLES[found.state])
+            out.print(state + f"  {found.name:<18} {found.detail}", soft_wrap=True)
             if found.remedy and found.state in ("warning", "failed"):
-                out.print(f"{'':<29}[dim]→ {found.remedy}[/]", soft_wrap=True)
+                out.print(f"{'':<28}→ {found.remedy}", style="dim", soft_wrap=True)
     worst = next((found for found in findings if found.state == "failed"), None)
     sys.exit(worst.exit_code if worst else 0)

@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import numpy as np
-import torch
 import typer
 
-from tfstream import __version__
-from tfstream.app import evaluation as evaluations
-from tfstream.app.evaluated import PRODUCT, Average, Figure, FileResult, Run, alarm_figures, by_file, by_suite
-from tfstream.app.evaluation import EvaluationOptions, LabelledSeries, RowScores
-from tfstream.app.scores_file import check_scores_path, write_scores
 from tfstream.cli.options import Json
-from tfstream.cli.output import cell, err, out, plain, print_json, print_table, stages
-
-_CURVES = (("vus_pr", "VUS-PR"), ("vus_roc", "VUS-ROC"), ("auc_pr", "AUC-PR"), ("auc_roc", "AUC-ROC"))
-_ALARMS = (
-    ("event_precision", "precision"),
-    ("false_alarms_per_week", "false a week"),
-    ("median_delay_rows", "delay"),
-    ("affiliation_f", "affiliation"),
-    ("affiliation_f_by_chance", "by chance"),
-)
 
 
 def evaluate(
@@ -52,6 +34,9 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Measure the detector on labelled files: learn from the first rows of each, score it, compare."""
+    from tfstream.app.evaluation import EvaluationOptions  # torch takes two seconds: most commands do without
+    from tfstream.cli.evaluated import run
+
     options = EvaluationOptions(
         label_column=label_column,
         time_column=time_column,
@@ -61,123 +46,4 @@ def evaluate(
         alarm_budget_per_week=alarm_budget,
         baselines=baselines,
     )
-    if scores_out is not None:
-        check_scores_path(scores_out)
-    prepared = [evaluations.prepare(path, options) for path in files]
-    for warning in (text for labelled in prepared for text in labelled.warnings):
-        err.print(f"[yellow]warning:[/] {warning}", soft_wrap=True)
-    found = _evaluated(prepared, options)
-    results = [result for result, _ in found]
-    if scores_out is not None:
-        scores = [scores for _, scores in found]
-        write_scores(scores_out, list(zip(prepared, scores, strict=True)))
-    if as_json:
-        print_json(_document(results, options))
-    else:
-        _show(results, options)
-
-
-def _evaluated(
-    prepared: Sequence[LabelledSeries], options: EvaluationOptions
-) -> list[tuple[FileResult, list[RowScores]]]:
-    found: list[tuple[FileResult, list[RowScores]]] = []
-    with stages("evaluate") as report:
-        for labelled in prepared:
-            done = len(found)
-
-            def progress(part: float, done: int = done) -> None:
-                report("files", (done + part) / len(prepared))
-
-            found.append(evaluations.evaluate(labelled, options, progress))
-            progress(1.0)
-    return found
-
-
-def _show(results: Sequence[FileResult], options: EvaluationOptions) -> None:
-    """Each file for the detector alone, each suite for every method and protocol."""
-    files = [average for average in by_file(results) if average.method == PRODUCT]
-    suites = by_suite(results)
-    if len(files) > 1:
-        _show_files(files)
-    _show_curves("whole series, the rows learnt from included", suites, lambda average: average.whole_series)
-    _show_curves("test rows only", suites, lambda average: average.test_rows)
-    budget = cell(options.alarm_budget_per_week)
-    _show_alarms(
-        f"alarms on the test rows, for a budget of {budget} false alarms a week; delays in rows", suites
-    )
-
-
-def _show_files(files: Sequence[Average]) -> None:
-    rows = [
-        (
-            Path(str(average.file)).stem,
-            _cell(average.whole_series["vus_pr"]),
-            _cell(average.test_rows["vus_pr"]),
-            *_counts(average),
-            _cell(average.alarms["median_delay_rows"]),
-        )
-        for average in files
-    ]
-    columns = ["file", "VUS-PR whole", "VUS-PR test", "found", "alarms", "false", "delay"]
-    print_table(columns, rows, empty="")
-    out.print()
-
-
-def _show_curves(
-    title: str, averages: Sequence[Average], part: Callable[[Average], dict[str, Figure]]
-) -> None:
-    out.print(title, style="bold")
-    rows = [
-        (_name(average), average.method, *(_cell(part(average)[name]) for name, _ in _CURVES))
-        for average in averages
-    ]
-    print_table(["suite", "method", *(column for _, column in _CURVES)], rows, empty="")
-    out.print()
-
-
-def _show_alarms(title: str, averages: Sequence[Average]) -> None:
-    out.print(title, style="bold")
-    rows = [
-        (_name(average), *_counts(average), *(_cell(average.alarms[name]) for name, _ in _ALARMS))
-        for average in averages
-        if average.alarms
-    ]
-    columns = ["suite", "found", "alarms", "false", *(column for _, column in _ALARMS)]
-    print_table(columns, rows, empty="")
-
-
-def _name(average: Average) -> str:
-    return f"{average.suite} ({average.files})" if average.files > 1 else average.suite
-
-
-def _counts(average: Average) -> tuple[str, str, str]:
-    """Events found, alarms, false ones."""
-    found, events, alarms, false = (
-        f"{average.alarms[name].mean:.4g}" for name in ("found", "events", "alarms", "false_alarms")
-    )
-    return f"{found} of {events}", alarms, false
-
-
-def _cell(figure: Figure) -> str:
-    if np.isnan(figure.mean):
-        return "-"
-    mean = f"{figure.mean:.3f}" if abs(figure.mean) < 10 else f"{figure.mean:.0f}"
-    return mean if figure.spread is None else f"{mean} ±{figure.spread:.3f}"
-
-
-def _document(results: Sequence[FileResult], options: EvaluationOptions) -> dict[str, Any]:
-    versions = {"tfstream": __version__, "torch": str(torch.__version__), "numpy": np.__version__}
-    return {
-        "options": options,
-        "versions": versions,
-        "files": [{**plain(result), "runs": [_run(run) for run in result.runs]} for result in results],
-        "suites": by_suite(results),
-    }
-
-
-def _run(run: Run) -> dict[str, Any]:
-    alarms = None
-    if run.alarms is not None:
-        figures = alarm_figures([run.alarms])
-        alarms = {**figures, "threshold": run.alarms.threshold, "extrapolated": run.alarms.extrapolated}
-    return {**plain(run), "alarms": alarms}
+    run(files, options, scores_out, as_json=as_json)

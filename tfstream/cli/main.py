@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from typing import Annotated
+from types import FrameType
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -20,7 +22,7 @@ from tfstream.cli import (
     streams,
     training,
 )
-from tfstream.cli.output import err
+from tfstream.cli.output import err, tell
 from tfstream.errors import TfstreamError
 
 app = typer.Typer(
@@ -30,6 +32,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+_debug = False  # whether errors of this run show their tracebacks
 
 
 def _version(wanted: bool) -> None:
@@ -50,6 +55,8 @@ def options(
     ] = False,
 ) -> None:
     """Options of every command."""
+    global _debug
+    _debug = debug
     if log_format not in ("text", "json"):
         raise typer.BadParameter("must be 'text' or 'json'", param_hint="--log-format")
     telemetry.configure(verbose=verbose or debug, style="json" if log_format == "json" else "text")
@@ -73,20 +80,29 @@ app.command("check")(doctor.check)
 
 
 def main() -> None:
-    """Run a command; a known error is one line on stderr and its exit code, a traceback only with --debug."""
+    """Run a command; an error is one line on stderr and its exit code, a traceback only with --debug."""
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         app()
     except TfstreamError as error:
-        if "--debug" in sys.argv:
-            raise
-        err.print(f"[bold red]error:[/] {_escaped(str(error))}", soft_wrap=True)
-        sys.exit(error.exit_code)
+        _end(str(error), error.exit_code)
     except KeyboardInterrupt:
         err.print("ended at once; nothing uncommitted was written")
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(0)
+    except Exception as error:
+        _end(f"{type(error).__name__}: {error}; this is a defect, and --debug shows where", 1)
 
 
-def _escaped(text: str) -> str:
-    return text.replace("[", "\\[")
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    """SIGTERM ends a command as Ctrl-C does: what it has started is ended with it."""
+    raise KeyboardInterrupt
+
+
+def _end(words: str, exit_code: int) -> NoReturn:
+    """Inside an error's handler: tell it, or with --debug let the error itself end the program."""
+    if _debug:
+        raise
+    tell("error:", "bold red", words)
+    sys.exit(exit_code)

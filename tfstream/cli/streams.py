@@ -12,7 +12,7 @@ from tfstream.app.inspection import inspect
 from tfstream.cli.options import Json
 from tfstream.cli.output import duration_us, err, out, pretty_duration, print_json, print_table
 from tfstream.core.stream import Encoding, Layout, StreamDefinition, TimeUnit
-from tfstream.errors import BadData, ConfigurationError
+from tfstream.errors import BadData, ConfigurationError, UsageError
 from tfstream.storage import streams
 from tfstream.wiring import find_stream, open_database
 
@@ -68,12 +68,7 @@ def add(
         definition = StreamDefinition(topic=topic, **changes)
     else:
         definition = replace(_looked_at(topic), **changes)
-    database = open_database(config.load())
-    with database.begin() as connection:
-        if streams.find(connection, topic) is not None:
-            raise ConfigurationError(
-                f"stream {topic} is defined already; change it with `tfstream streams set {topic}`"
-            )
+    with open_database(config.load()).begin() as connection:
         streams.add(connection, definition)
     err.print(
         f"stream {topic}: {len(definition.sensors)} sensors every {pretty_duration(definition.interval_us)}"
@@ -109,17 +104,10 @@ def set_(
         time_unit=time_unit,
         asset_field=asset_field,
     )
-    database = open_database(config.load())
-    stream = find_stream(database, topic)
-    before = stream.definition.sensors
-    after = changes.get("sensors", before)
-    if after[: len(before)] != before:
-        raise ConfigurationError(
-            f"stream {topic}: stored readings are in the order of its {len(before)} sensors; "
-            f"new ones can only be added after them"
-        )
-    with database.begin() as connection:
-        streams.update(connection, replace(stream.definition, **changes))
+    with open_database(config.load()).begin() as connection:
+        definition = streams.get(connection, topic).definition
+        _check_order(definition, changes.get("sensors", definition.sensors))
+        streams.update(connection, replace(definition, **changes))
     err.print(f"stream {topic} changed: {', '.join(sorted(changes)) or 'nothing'}")
 
 
@@ -178,6 +166,23 @@ def _looked_at(topic: str) -> StreamDefinition:
     return found.definition
 
 
+def _check_order(definition: StreamDefinition, sensors: tuple[str, ...]) -> None:
+    """:raises ConfigurationError: when a sensor would lose its place in the stored readings."""
+    if sensors[: len(definition.sensors)] != definition.sensors:
+        raise ConfigurationError(
+            f"stream {definition.topic}: stored readings are in the order of its "
+            f"{len(definition.sensors)} sensors; new ones can only be added after them"
+        )
+
+
+def _names(listed: str) -> tuple[str, ...]:
+    """:raises UsageError: when a name is empty."""
+    names = tuple(name.strip() for name in listed.split(","))
+    if "" in names:
+        raise UsageError(f"--sensors {listed!r} has a sensor without a name")
+    return names
+
+
 def _changes(**given: Any) -> dict[str, Any]:
     """The options that were given, as fields of a definition."""
     changes = {name: value for name, value in given.items() if value is not None}
@@ -185,5 +190,5 @@ def _changes(**given: Any) -> dict[str, Any]:
         if name.endswith("_us"):
             changes[name] = duration_us(value)
     if "sensors" in changes:
-        changes["sensors"] = tuple(name.strip() for name in changes["sensors"].split(","))
+        changes["sensors"] = _names(changes["sensors"])
     return changes

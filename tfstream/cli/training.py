@@ -12,7 +12,7 @@ from tfstream.app import training
 from tfstream.app.trainer import Trainer
 from tfstream.cli.options import Json, Topic
 from tfstream.cli.output import duration_us, err, moment_us, print_json, stages
-from tfstream.errors import BadData
+from tfstream.errors import BadData, TfstreamError
 from tfstream.storage import readings
 from tfstream.wiring import find_stream, open_database, until_signalled
 
@@ -68,7 +68,7 @@ def trainer(
     database = open_database(config.load())
     worker = Trainer(database, history=timedelta(microseconds=duration_us(history)), seed=seed)
     with until_signalled() as stop:
-        if once:
-            worker.refit_all(stop)
-        else:
+        if not once:
             worker.run(schedule, stop)
+        elif failed := worker.refit_all(stop):
+            raise TfstreamError(f"not refitted: {', '.join(failed)}; the log says why")

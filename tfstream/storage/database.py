@@ -10,7 +10,7 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 
-from tfstream.errors import ConfigurationError, ServiceUnavailable
+from tfstream.errors import BadData, ConfigurationError, ServiceUnavailable
 
 _CONNECT_TIMEOUT_S = "10"
 
@@ -22,14 +22,14 @@ def parsed(url: str) -> URL:
     """
     try:
         found = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # the latter for a port that is no number
         raise ConfigurationError(
             "the database URL cannot be read; write postgresql://user:password@host:5432/name"
         ) from None
     if found.drivername not in ("postgresql", "postgres", "postgresql+psycopg"):
         raise ConfigurationError(f"the database URL is for {found.drivername}; tfstream needs postgresql://")
-    found = found.set(drivername="postgresql+psycopg")
-    return found.update_query_dict({"connect_timeout": _CONNECT_TIMEOUT_S}) if not found.query else found
+    query = {"connect_timeout": _CONNECT_TIMEOUT_S, **found.query}
+    return found.set(drivername="postgresql+psycopg", query=query)
 
 
 class Database:
@@ -50,6 +50,7 @@ class Database:
 
         :raises ServiceUnavailable: when the database cannot be reached, or goes away meanwhile.
         :raises ConfigurationError: when a table is missing or a right.
+        :raises BadData: when a value is none that PostgreSQL can hold.
         """
         try:
             with self.engine.begin() as connection:
@@ -65,6 +66,7 @@ class Database:
 
         current, needed = migrate.current(self.url.render_as_string(hide_password=False)), migrate.head()
         if current != needed:
+            migrate.require_known(current)
             raise ConfigurationError(
                 f"the schema of {self.place} is at {current or 'nothing'} and {needed} is needed; "
                 f"run `tfstream db upgrade`"
@@ -77,6 +79,8 @@ class Database:
         detail = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
         if isinstance(cause, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn):
             return ConfigurationError(f"{self.place}: {detail}; run `tfstream db upgrade`")
+        if isinstance(cause, psycopg.DataError):
+            return BadData(f"{self.place} refuses a value: {detail}")
         if isinstance(cause, psycopg.errors.InsufficientPrivilege):
             return ConfigurationError(f"{self.place}: {detail}; grant the role tfstream_write to this user")
         gone = isinstance(error, DBAPIError) and error.connection_invalidated

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Connection, text
 
 import tfstream
-from tfstream.errors import ServiceUnavailable, TfstreamError
-from tfstream.storage.database import Database, parsed
+from tfstream.errors import ConfigurationError, TfstreamError
+from tfstream.storage.database import Database
+
+_LOCK = 0x7F57A3  # one migration of a database at a time
 
 
 def directory() -> Path:
@@ -27,19 +29,21 @@ def directory() -> Path:
 
 
 def upgrade(url: str, revision: str = "head") -> None:
-    """:raises ServiceUnavailable: when the database cannot be reached."""
-    with Database(url).begin() as connection:
-        config = _config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
+    """Several at the same time wait for one another; the later ones find it done.
+
+    :raises ServiceUnavailable: when the database cannot be reached.
+    :raises ConfigurationError: when a newer tfstream has made the schema, or a right is missing.
+    """
+    with _transaction(url) as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        require_known(_revision(connection))
+        command.upgrade(_config(connection), revision)
 
 
 def downgrade(url: str, revision: str) -> None:
     """:raises ServiceUnavailable: when the database cannot be reached."""
-    with Database(url).begin() as connection:
-        config = _config()
-        config.attributes["connection"] = connection
-        command.downgrade(config, revision)
+    with _transaction(url) as connection:
+        command.downgrade(_config(connection), revision)
 
 
 def current(url: str) -> str | None:
@@ -47,25 +51,42 @@ def current(url: str) -> str | None:
 
     :raises ServiceUnavailable: when the database cannot be reached.
     """
-    engine = create_engine(parsed(url), poolclass=NullPool)
-    try:
-        with engine.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision()
-    except (OperationalError, InterfaceError) as error:
-        detail = str(error.orig).strip().splitlines()[0]
-        raise ServiceUnavailable(
-            f"PostgreSQL at {Database(url).place} cannot be used ({detail}); is it running?"
-        ) from None
+    with _transaction(url) as connection:
+        return _revision(connection)
 
 
 def head() -> str:
     """The revision that this program needs."""
-    found = ScriptDirectory.from_config(_config()).get_current_head()
+    found = _scripts().get_current_head()
     assert found is not None
     return found
 
 
-def _config() -> Config:
+def require_known(revision: str | None) -> None:
+    """:raises ConfigurationError: when the revision is none of this program's."""
+    if revision is not None and revision not in {one.revision for one in _scripts().walk_revisions()}:
+        raise ConfigurationError(
+            f"the schema is at {revision}, which this tfstream does not know; "
+            f"use the tfstream that made it, or a newer one"
+        )
+
+
+@contextmanager
+def _transaction(url: str) -> Iterator[Connection]:
+    with closing(Database(url)) as database, database.begin() as connection:
+        yield connection
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
+
+
+def _config(connection: Connection | None = None) -> Config:
     config = Config()
     config.set_main_option("script_location", str(directory()).replace("%", "%%"))
+    config.attributes["connection"] = connection
     return config

@@ -127,4 +127,5 @@ def _row(row: Row[Any], **more: Any) -> ModelRow:
 
 def _lock(connection: Connection, stream_id: int) -> None:
     """One writer of a stream's models at a time, so that versions count on without a gap."""
-    connection.execute(text("SELECT 1 FROM stream WHERE id = :id FOR UPDATE"), {"id": stream_id})
+    # NO KEY: those who write readings meanwhile look the stream's key up
+    connection.execute(text("SELECT 1 FROM stream WHERE id = :id FOR NO KEY UPDATE"), {"id": stream_id})

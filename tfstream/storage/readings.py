@@ -38,8 +38,7 @@ def write(
     """
     if not len(times_us):
         return 0
-    days = {datetime.fromtimestamp(int(day) * 86_400, UTC).date() for day in np.unique(times_us // _DAY_US)}
-    partitions.ensure(connection, "reading", days)
+    make_room(connection, times_us)
     stream = encode_readings(stream_id, assets, times_us, values)
     try:
         with connection.begin_nested():
@@ -47,6 +46,16 @@ def write(
     except psycopg.errors.UniqueViolation:
         _merge(connection, stream)
     return len(times_us)
+
+
+def make_room(connection: Connection, times_us: Times) -> None:
+    """Make the day partitions for rows of these times.
+
+    :func:`write` does it, too; who writes several times in one transaction makes room for all rows in one
+    before it, so as not to wait for another's partition while holding up its rows.
+    """
+    days = {datetime.fromtimestamp(int(day) * 86_400, UTC).date() for day in np.unique(times_us // _DAY_US)}
+    partitions.ensure(connection, "reading", days)
 
 
 def _merge(connection: Connection, stream: bytes) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Connection, Row, func, select
 from sqlalchemy import update as update_
+from sqlalchemy.dialects.postgresql import insert
 
 from tfstream.core.stream import StreamDefinition
 from tfstream.errors import ConfigurationError
@@ -22,13 +23,15 @@ class StreamRecord(NamedTuple):
 
 def add(connection: Connection, definition: StreamDefinition) -> StreamRecord:
     """:raises ConfigurationError: when the topic is defined already."""
-    if find(connection, definition.topic) is not None:
-        raise ConfigurationError(
-            f"stream {definition.topic} is defined already; change it with `tfstream streams set`"
-        )
     values = {"topic": definition.topic, "definition": json.loads(definition.to_json())}
-    made = connection.execute(insert(stream).values(values).returning(stream.c.id))
-    return StreamRecord(made.scalar_one(), definition)
+    made = insert(stream).values(values).on_conflict_do_nothing().returning(stream.c.id)
+    stream_id = connection.execute(made).scalar()
+    if stream_id is None:
+        raise ConfigurationError(
+            f"stream {definition.topic} is defined already; "
+            f"change it with `tfstream streams set {definition.topic}`"
+        )
+    return StreamRecord(stream_id, definition)
 
 
 def find(connection: Connection, topic: str) -> StreamRecord | None:

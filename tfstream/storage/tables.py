@@ -63,8 +63,14 @@ reading = Table(
     _stream_id(primary_key=True),
     Column("asset", Text, primary_key=True),
     Column("ts", Moment, primary_key=True),
-    Column("values", ARRAY(REAL), nullable=False),
+    Column(
+        "values",
+        ARRAY(REAL),
+        nullable=False,
+        comment="In the order of the stream's sensors; NaN = missing",
+    ),
     postgresql_partition_by="RANGE (ts)",
+    comment="Raw readings, partitioned by UTC day; written by record and load",
 )
 
 score = Table(
@@ -78,6 +84,7 @@ score = Table(
     Column("model_version", Integer, nullable=False),
     Column("masked", ARRAY(Text), nullable=False),
     postgresql_partition_by="RANGE (ts)",
+    comment="One row for each asset and hop, ending at ts; partitioned by UTC day",
 )
 
 anomaly = Table(
@@ -109,6 +116,7 @@ anomaly = Table(
     CheckConstraint(_one_of("verdict", VERDICTS), name="verdict"),
     Index(None, "stream_id", "started_at"),
     Index(None, "stream_id", "asset", "started_at"),
+    comment="One row for each episode, as of its newest event; see anomaly_history",
 )
 
 model = Table(
@@ -119,7 +127,12 @@ model = Table(
     Column("status", Text, nullable=False, server_default="candidate"),
     Column("reason", Text),
     Column("metrics", JSONB, nullable=False),
-    Column("bundle", LargeBinary, nullable=False),
+    Column(
+        "bundle",
+        LargeBinary,
+        nullable=False,
+        comment="safetensors: weights, scaler, calibration; never pickle",
+    ),
     Column("sha256", Text, nullable=False),
     Column("trained_from", Moment, nullable=False),
     Column("trained_until", Moment, nullable=False),
@@ -154,7 +167,12 @@ progress = Table(
     Column("consumer", Text, primary_key=True),
     Column("topic", Text, primary_key=True),
     Column("partition", Integer, primary_key=True),
-    Column("next_offset", BigInteger, nullable=False),
+    Column(
+        "next_offset",
+        BigInteger,
+        nullable=False,
+        comment="The next offset to be read, moved in the transaction of the data",
+    ),
     Column("updated_at", Moment, nullable=False, server_default=func.now()),
 )
 
