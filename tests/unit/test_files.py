@@ -94,3 +94,11 @@ def test_days_as_times_of_a_parquet_file(tmp_path: Path) -> None:
     pd.DataFrame({"date": [time(8), time(9)], "a": [1, 2]}).to_parquet(path)
     with pytest.raises(BadData, match=r"row 1: the time .* is neither"):
         read_table(path)
+
+
+@pytest.mark.parametrize("name", ["a\tb", "x" * 201])
+def test_assets_are_named_as_in_messages(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "p.csv"
+    path.write_text("ts,a\n1767600000,1\n1767600001,2\n", encoding="utf-8")
+    with pytest.raises(BadData, match="asset name"):
+        read_table(path, asset=name)

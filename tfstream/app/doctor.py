@@ -167,8 +167,13 @@ def _feeds(patient: _Patient) -> str:
         with _connection(patient) as connection:
             stored = progress.positions(connection, consumer, topic)
         behind = sum(end - stored.get(partition, 0) for partition, end in ends.items())
-        found.append(f"{consumer} {behind} offsets behind" if stored else f"{consumer} has not begun")
+        found.append(_behind(consumer, behind) if stored else f"{consumer} has not begun")
     return ", ".join(found)
+
+
+def _behind(consumer: str, offsets: int) -> str:
+    """The ends of transactions have offsets, too, and stand behind the last record."""
+    return f"{consumer} at most {offsets} records behind" if offsets else f"{consumer} up to date"
 
 
 def _freshness(patient: _Patient) -> str:

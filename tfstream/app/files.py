@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tfstream.core.reading import InvalidReading, Times, Values
+from tfstream.core.reading import MAX_ASSET_LENGTH, InvalidReading, Times, Values, is_asset_name
 from tfstream.core.timestamp import read_auto
 from tfstream.errors import BadData
 
@@ -198,11 +198,18 @@ def _known(frame: pd.DataFrame, names: Iterable[str], path: Path) -> list[str]:
 
 def _assets(frame: pd.DataFrame, column: str | None, name: str, path: Path) -> list[str]:
     if column is None:
-        return [name] * len(frame)
-    missing = frame[column].isna()
-    if missing.any():
-        raise BadData(f"{path}, row {int(missing.argmax()) + 1}: the asset is missing")
-    return [str(asset) for asset in frame[column]]
+        names = [name] * len(frame)
+    else:
+        missing = frame[column].isna()
+        if missing.any():
+            raise BadData(f"{path}, row {int(missing.argmax()) + 1}: the asset is missing")
+        names = [str(asset) for asset in frame[column]]
+    wrong = next((asset for asset in dict.fromkeys(names) if not is_asset_name(asset)), None)
+    if wrong is not None:
+        raise BadData(
+            f"{path}: the asset name {wrong[:40]!r} is empty, unprintable or longer than {MAX_ASSET_LENGTH}"
+        )
+    return names
 
 
 def _labels(column: pd.Series, path: Path) -> NDArray[np.bool_]:

@@ -12,11 +12,12 @@ from tfstream.cli.options import AnyTopic, Json
 from tfstream.cli.output import cell, moment_us, out, plain, print_json, print_table
 from tfstream.core.event import EventKind
 from tfstream.storage import anomalies
+from tfstream.storage.anomalies import AnomalyRow
 from tfstream.wiring import open_database
 
 app = typer.Typer(help="What was raised.", no_args_is_help=True)
 
-_SHOWN = ("id", "topic", "asset", "kind", "state", "started_at", "ended_at", "score", "threshold", "sensors")
+_SHOWN = ("id", "topic", "asset", "kind", "started_at", "lasted", "score", "threshold", "sensors")
 
 
 @app.command("list")
@@ -46,8 +47,8 @@ def list_(
     if as_json:
         print_json(found)
         return
-    rows = [tuple(_shown(name, row) for name in _SHOWN) for row in (plain(one) for one in found)]
-    print_table(_SHOWN, rows, empty="no anomalies")
+    shown = [name for name in _SHOWN if name != "topic" or topic is None]
+    print_table(shown, [[_shown(name, row) for name in shown] for row in found], empty="no anomalies")
 
 
 @app.command()
@@ -69,12 +70,12 @@ def show(
     print_table(("sensor", "share", "actual", "expected"), rows, empty="no sensor is named")
 
 
-def _shown(name: str, row: dict[str, object]) -> object:
-    value = row[name]
+def _shown(name: str, row: AnomalyRow) -> object:
+    """A column of the listing."""
     if name == "id":
-        return str(value)[:8]
-    if name == "sensors" and isinstance(value, list):
-        return ", ".join(f"{one['name']} {one['share']:.0%}" for one in value[:3])
-    if name.endswith("_at") and isinstance(value, str):
-        return value.replace("T", " ").removesuffix("Z")
-    return value
+        return str(row.id)[:8]
+    if name == "lasted":
+        return str(row.ended_at - row.started_at) if row.ended_at else "open"
+    if name == "sensors":
+        return ", ".join(f"{one['name']} {one['share']:.0%}" for one in row.sensors[:2]) or "-"
+    return getattr(row, name)

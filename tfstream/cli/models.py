@@ -24,11 +24,11 @@ def list_(topic: Topic, as_json: Json = False) -> None:
     database = open_database(config.load())
     stream = find_stream(database, topic)
     with database.begin() as connection:
-        found = [_without_bundle(row) for row in models.list_all(connection, stream.id)]
+        found = models.list_all(connection, stream.id)
     if as_json:
-        print_json(found)
+        print_json([_without_bundle(row) for row in found])
         return
-    rows = [tuple(str(row[name])[:12] if name == "sha256" else row[name] for name in _SHOWN) for row in found]
+    rows = [(*(getattr(row, name) for name in _SHOWN[:-1]), row.sha256[:12]) for row in found]
     print_table(_SHOWN, rows, empty=f"stream {topic} has no model yet; run `tfstream train --topic {topic}`")
 
 

@@ -108,7 +108,7 @@ def stages(title: str) -> Iterator[Report]:
         TextColumn("{task.percentage:>3.0f} %"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=err, transient=not err.is_terminal) as bars:
+    with Progress(*columns, console=err, disable=not err.is_terminal) as bars:
         tasks: dict[str, TaskID] = {}
 
         def report(stage: str, done: float) -> None:
@@ -144,6 +144,8 @@ def moment_us(text: str, latest_us: int) -> int:
 
 def pretty_duration(microseconds: int) -> str:
     """The longest unit that gives a whole number."""
+    if microseconds == 0:
+        return "0s"
     for unit in ("w", "d", "h", "m", "s", "ms"):
         if microseconds % _UNITS_US[unit] == 0:
             return f"{microseconds // _UNITS_US[unit]}{unit}"

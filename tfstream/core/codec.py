@@ -14,13 +14,12 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from tfstream.core.reading import InvalidReading, Reading, Values
+from tfstream.core.reading import MAX_ASSET_LENGTH, InvalidReading, Reading, Values, is_asset_name
 from tfstream.core.stream import Encoding, Layout, StreamDefinition, TimeUnit
 from tfstream.core.timestamp import time_reader
 
 _Time = str | int | float | None
 _Name = str | int | None
-_MAX_ASSET_LENGTH = 200
 _UNKNOWN_SAMPLE_EVERY = 256
 
 
@@ -178,6 +177,6 @@ def _asset(name: str | int | None, key: bytes | None) -> str:
         except UnicodeDecodeError:
             raise InvalidReading("the message key that names the asset is not UTF-8") from None
     asset = str(name)
-    if not 0 < len(asset) <= _MAX_ASSET_LENGTH or not asset.isprintable():
-        raise InvalidReading(f"the asset's name is empty, unprintable or longer than {_MAX_ASSET_LENGTH}")
+    if not is_asset_name(asset):
+        raise InvalidReading(f"the asset's name is empty, unprintable or longer than {MAX_ASSET_LENGTH}")
     return asset

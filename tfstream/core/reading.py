@@ -23,6 +23,14 @@ class Reading(NamedTuple):
     values: Values
 
 
+MAX_ASSET_LENGTH = 200
+
+
+def is_asset_name(name: str) -> bool:
+    """Whether an asset can be called so: it is a key in Kafka and in Postgres, and people read it."""
+    return 0 < len(name) <= MAX_ASSET_LENGTH and name.isprintable()
+
+
 class InvalidReading(Exception):
     """A message that cannot be read; the text is the reason that goes to the dead letters."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 
@@ -69,8 +70,8 @@ class StreamDefinition:
             raise ConfigurationError(f"stream {self.topic}: the sampling interval must be above zero")
         if min(self.lateness_us, self.max_staleness_us, self.max_ahead_us) < 0:
             raise ConfigurationError(f"stream {self.topic}: a duration cannot be negative")
-        if not self.alarm_budget_per_week > 0:
-            raise ConfigurationError(f"stream {self.topic}: the alarm budget must be above zero")
+        if not 0 < self.alarm_budget_per_week < math.inf:
+            raise ConfigurationError(f"stream {self.topic}: the alarm budget must be a number above zero")
 
     @property
     def staleness_rows(self) -> int:
