@@ -63,7 +63,7 @@ def empty_database_url(postgres_url: str) -> Iterator[str]:
 @pytest.fixture
 def database_url(postgres_url: str, template: str) -> Iterator[str]:
     """A fresh database with the current schema."""
-    yield from _temporary(postgres_url, "CREATE DATABASE {} TEMPLATE " + template)
+    yield from temporary_database(postgres_url, template)
 
 
 @pytest.fixture
@@ -110,6 +110,11 @@ def labelled_data() -> Path:
     if not (folder / "skab" / "normal.csv").exists():
         pytest.skip("needs labelled data: set TFSTREAM_TEST_DATA")
     return folder
+
+
+def temporary_database(server_url: str, template: str) -> Iterator[str]:
+    """The URL of a fresh database with the current schema, for fixtures of any scope."""
+    yield from _temporary(server_url, f"CREATE DATABASE {{}} TEMPLATE {template}")
 
 
 def _temporary(server_url: str, create: str) -> Iterator[str]:

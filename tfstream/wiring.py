@@ -6,15 +6,16 @@ import logging
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
 from tfstream.app import champion as champions
+from tfstream.app.background import Stop, beside
 from tfstream.app.recorder import Recorder
 from tfstream.app.scorer import Progress, Scorer, ScorerOptions
-from tfstream.app.sink import Sink, beside
+from tfstream.app.sink import Sink, in_background
 from tfstream.config import Settings
 from tfstream.storage import streams
 from tfstream.storage.database import Database
@@ -23,8 +24,6 @@ from tfstream.streaming.client import describe_cluster
 from tfstream.streaming.topics import ensure_output_topics, require_topic
 
 _log = logging.getLogger("tfstream")
-
-Stop = Callable[[], bool]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,10 +95,8 @@ def score(settings: Settings, request: ScoreRequest, stop: Stop) -> Progress:
     if not request.with_sink:
         scorer.run(stop)
         return scorer.progress
-    with beside(Sink(properties, database, stream), drain=request.until_end) as sink:
+    with beside(in_background(Sink(properties, database, stream), drain=request.until_end)) as sink:
         scorer.run(lambda: stop() or sink.failed)
-    if sink.error is not None:
-        raise sink.error
     return scorer.progress
 
 

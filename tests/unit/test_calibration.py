@@ -63,3 +63,14 @@ def test_assets_have_levels_of_their_own() -> None:
 def test_no_scores_no_calibration() -> None:
     with pytest.raises(ValueError, match="no scores"):
         fit_calibration([], rows_per_week=ROWS_PER_WEEK, separation_rows=64, hop_rows=HOP)
+
+
+def test_a_lone_small_excess_does_not_make_the_tail_short() -> None:
+    """One cluster that barely passed the quantile says nothing of how far a normal score may go."""
+    scores = np.zeros(60)
+    scores[::2], scores[30] = 1.0, 1.001
+    found = fit_calibration(
+        [Run("a", np.arange(60) * 8, scores)], rows_per_week=604_800, separation_rows=64, hop_rows=8
+    )
+    assert found.clusters == 1
+    assert 0.8 < found.sigma <= 1.0

@@ -30,7 +30,7 @@ class Feed:
     """Feeds one topic to ``write``, which gets the connection of the transaction that also moves the offsets.
 
     While the database is down the partitions stay assigned and paused; nothing is lost, reading goes on where
-    it was.
+    it was. Partitions that are assigned meanwhile are placed as soon as the database says where they stand.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class Feed:
         self._write = write
         self._expected: dict[int, int | None] = {}  # what the database holds for each owned partition
         self._held: dict[int, list[Record]] = {}  # read, not yet written
+        self._unplaced: set[int] = set()  # assigned while the database could not say where to start
         self._retry_s = _FIRST_RETRY_S
         self._retry_at = 0.0
         self._source = Source(properties, topic, f"tfstream.{consumer}.{topic}", self)
@@ -57,20 +58,25 @@ class Feed:
     @property
     def exhausted(self) -> bool:
         """Whether what the topic held when its end was last seen is in the database."""
-        return self._source.exhausted and not self._held
+        return self._source.exhausted and not self._held and not self._unplaced
 
     def caught_up(self) -> bool:
         """Whether all that the topic holds now is in the database; asks the broker."""
-        return not self._held and self._source.caught_up()
+        return self.exhausted and self._source.caught_up()
 
     def step(self, *, most: int = 5000, timeout_s: float = 0.05) -> int:
         """Read a batch and write it; returns the number of records that reached the database."""
         for record in self._source.poll(most=most, timeout_s=timeout_s):
-            self._held.setdefault(record.partition, []).append(record)
-        if not self._held or time.monotonic() < self._retry_at:
+            if record.partition not in self._unplaced:
+                self._held.setdefault(record.partition, []).append(record)
+        if not (self._held or self._unplaced) or time.monotonic() < self._retry_at:
             return 0
         try:
-            return self._flush()
+            if self._unplaced:
+                self._source.seek(self._placed(sorted(self._unplaced)))
+            written = self._flush() if self._held else 0
+            self._database_is_back()
+            return written
         except OffsetConflict as conflict:
             _log.warning("%s; reading again from there", conflict)
             self._source.seek(self.assigned(sorted(self._expected)))
@@ -80,17 +86,28 @@ class Feed:
 
     def assigned(self, partitions: Sequence[int]) -> dict[int, int]:
         """Start where the database says, or at the beginning."""
-        with self._database.begin() as connection:
-            stored = progress.positions(connection, self._consumer, self._topic)
-        for partition in partitions:
-            self._expected[partition] = stored.get(partition)
-            self._held.pop(partition, None)
-        return {p: max(stored.get(p, 0), self._source.bounds(p)[0]) for p in partitions}
+        try:
+            return self._placed(partitions)
+        except ServiceUnavailable as down:
+            self._unplaced.update(partitions)
+            self._wait_for_database(down)
+            return {partition: self._source.bounds(partition)[0] for partition in partitions}
 
     def revoked(self, partitions: Sequence[int]) -> None:
         for partition in partitions:
             self._expected.pop(partition, None)
             self._held.pop(partition, None)
+            self._unplaced.discard(partition)
+
+    def _placed(self, partitions: Sequence[int]) -> dict[int, int]:
+        """The offset to read each partition from; what was read of it before counts for nothing."""
+        with self._database.begin() as connection:
+            stored = progress.positions(connection, self._consumer, self._topic)
+        for partition in partitions:
+            self._expected[partition] = stored.get(partition)
+            self._held.pop(partition, None)
+            self._unplaced.discard(partition)
+        return {p: max(stored.get(p, 0), self._source.bounds(p)[0]) for p in partitions}
 
     def _flush(self) -> int:
         records = [record for partition in sorted(self._held) for record in self._held[partition]]
@@ -103,11 +120,13 @@ class Feed:
         self._expected.update(moved)
         self._held.clear()
         self.written += len(records)
+        return len(records)
+
+    def _database_is_back(self) -> None:
         if self._retry_at:
             _log.info("the database is back; %s goes on", self._topic)
             self._retry_at, self._retry_s = 0.0, _FIRST_RETRY_S
             self._source.resume()
-        return len(records)
 
     def _wait_for_database(self, down: ServiceUnavailable) -> None:
         """Keep the partitions and what was read, fetch no more, try again later."""

@@ -7,14 +7,14 @@ committed to Kafka, so that the tables say what the topics say.
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import TypeVar
 
 import msgspec
 from sqlalchemy import Connection
 
+from tfstream.app.background import Background
 from tfstream.app.feed import Feed
 from tfstream.core.event import AnomalyEvent, ScoreRecord
 from tfstream.storage import anomalies, scores
@@ -69,44 +69,8 @@ def _decode(records: Sequence[Record], kind: type[_Message]) -> list[_Message]:
     return messages
 
 
-class SinkThread:
+def in_background(sink: Sink, *, drain: bool) -> Background:
     """The sink beside a scorer; with ``drain`` it ends only when all that was written is in the database."""
-
-    def __init__(self, sink: Sink, *, drain: bool) -> None:
-        self.error: BaseException | None = None
-        self._sink = sink
-        self._drain = drain
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sink", daemon=True)
-
-    @property
-    def failed(self) -> bool:
-        return self.error is not None
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def end(self) -> None:
-        self._ending.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        ending = self._ending.is_set
-        try:
-            if self._drain:
-                self._sink.run(lambda: False, until_end=ending)
-            else:
-                self._sink.run(ending)
-        except BaseException as error:  # told by the scorer's thread, which ends because of it
-            self.error = error
-
-
-@contextmanager
-def beside(sink: Sink, *, drain: bool) -> Iterator[SinkThread]:
-    """A sink in a thread for as long as the block runs."""
-    thread = SinkThread(sink, drain=drain)
-    thread.start()
-    try:
-        yield thread
-    finally:
-        thread.end()
+    if drain:
+        return Background("sink", lambda ending: sink.run(lambda: False, until_end=ending))
+    return Background("sink", sink.run)

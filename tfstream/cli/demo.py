@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from pathlib import Path
 from typing import Annotated
@@ -9,14 +10,13 @@ from typing import Annotated
 import typer
 
 from tfstream import config, wiring
-from tfstream.app.demo.faults import Fault
 from tfstream.app.demo.report import render
 from tfstream.app.demo.services import Services, services
 from tfstream.app.demo.show import DemoOptions, DemoResult, show
 from tfstream.app.demo.telling import commands, told
 from tfstream.app.demo.truth import Verdict
 from tfstream.cli.options import Json
-from tfstream.cli.output import err, out, print_json, print_table, stages
+from tfstream.cli.output import err, out, print_json, print_table, stages, tell
 from tfstream.core.event import iso
 from tfstream.storage.database import Database
 
@@ -32,8 +32,10 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Watch tfstream learn a simulated waterworks and find the faults in it."""
+    logging.getLogger("tfstream").setLevel(logging.WARNING)  # the progress bars say it better
     began = time.monotonic()
     options = DemoOptions(seed=seed, training_days=training_days, alarm_budget_per_week=alarm_budget)
+    err.print("starting what is not there yet: PostgreSQL, a broker")
     with services(config.load()) as running:
         _announce(running)
         with stages("demo") as report:
@@ -51,7 +53,7 @@ def _announce(running: Services) -> None:
     err.print(f"broker:   {running.broker} at {running.settings.kafka['bootstrap.servers']}")
     err.print(f"database: {running.database}")
     if running.caveat:
-        err.print(f"[yellow]note:[/] {running.caveat}", soft_wrap=True)
+        tell("note:", "yellow", running.caveat)
 
 
 def _write_report(running: Services, result: DemoResult, folder: Path, seconds: float) -> Path:
@@ -68,18 +70,19 @@ def _print(running: Services, result: DemoResult, path: Path) -> None:
     comparison = result.comparison
     out.print()
     rows = [_row(verdict) for verdict in comparison.verdicts]
-    columns = ("asset", "fault", "sensor", "from", "found", "delay", "first blamed", "guilty ranked")
+    columns = ("asset", "fault", "sensor", "from", "found after", "first blamed", "rank")
     print_table(columns, rows, empty="no faults")
     out.print()
     out.print(
         f"{comparison.found} of {len(comparison.verdicts)} faults found, "
-        f"{len(comparison.false_alarms)} false alarms in {result.training.assets} asset days"
+        f"{len(comparison.false_alarms)} false alarms in {result.training.assets} asset days; "
+        f"rank: where the first alarm names a sensor that the fault touches"
     )
     out.print(f"report: {path.resolve()}", soft_wrap=True)
     out.print()
     for title, command in commands(running, result):
-        out.print(f"[dim]# {title} (while the services run: --keep)[/]", soft_wrap=True)
-        out.print(command, soft_wrap=True, markup=False)
+        out.print(f"# {title} (while the services run: --keep)", style="dim", soft_wrap=True)
+        out.print(command, soft_wrap=True)
 
 
 def _row(verdict: Verdict) -> tuple[object, ...]:
@@ -89,16 +92,11 @@ def _row(verdict: Verdict) -> tuple[object, ...]:
         fault.asset,
         fault.kind,
         fault.meddled,
-        _clock(fault),
-        "yes" if verdict.found else "no",
-        None if verdict.delay_us is None else f"{verdict.delay_us // 60_000_000} min",
+        iso(fault.start_us)[11:16],
+        "missed" if verdict.delay_us is None else f"{verdict.delay_us // 60_000_000} min",
         first.sensors[0] if first and first.sensors else None,
         verdict.rank,
     )
-
-
-def _clock(fault: Fault) -> str:
-    return f"{iso(fault.start_us)[11:16]}-{iso(fault.end_us)[11:16]}"
 
 
 def _summary(result: DemoResult, path: Path) -> dict[str, object]:

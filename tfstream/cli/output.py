@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import re
+import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,12 +18,22 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from tfstream.core.event import from_iso
 from tfstream.errors import UsageError
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+_WIDE = 200  # a pipe has no edge to fold at
+
+
+def _width() -> int | None:
+    """The terminal's own, or what COLUMNS says."""
+    return None if sys.stdout.isatty() or "COLUMNS" in os.environ else _WIDE
+
+
+# No markup: sensors have names like "T101 [bar]".
+out = Console(highlight=False, markup=False, emoji=False, width=_width())
+err = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 Report = Callable[[str, float], None]
 _UNITS_US = {
@@ -32,6 +44,11 @@ _UNITS_US = {
     "d": 86_400_000_000,
     "w": 604_800_000_000,
 }
+
+
+def tell(label: str, style: str, words: str) -> None:
+    """A line on stderr after a coloured label."""
+    err.print(Text.assemble((label, style), f" {words}"), soft_wrap=True)
 
 
 def print_json(value: object) -> None:
@@ -86,7 +103,7 @@ def cell(value: object) -> str:
 def stages(title: str) -> Iterator[Report]:
     """A progress bar on stderr for work that reports ``(stage, part done)``."""
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f} %"),
         TimeElapsedColumn(),

@@ -20,6 +20,7 @@ _RATE = 1 / 256
 _QUANTILE = 0.98
 _FEW_CLUSTERS = 30
 _PRIOR_SCORES = 4
+_PRIOR_CLUSTERS = 5
 _SHAPE_LIMITS = (-0.5, 0.3)
 _SMALLEST = 0.05
 _LARGEST_RATIO = math.exp(40)
@@ -192,12 +193,13 @@ def _cluster_peaks(rows: NDArray[np.int64], values: Scores, u: float, separation
 
 
 def _tail(excesses: Scores) -> tuple[float, float]:
-    """``(sigma, xi)`` of a generalised Pareto; exponential when there are few."""
-    if not len(excesses):
-        return 1.0, 0.0
-    mean = max(float(excesses.mean()), _SMALLEST)
+    """``(sigma, xi)`` of a generalised Pareto.
+
+    Few excesses say little of the tail: it is then exponential, its mean drawn towards one spread.
+    """
     if len(excesses) < _FEW_CLUSTERS:
-        return mean, 0.0
+        return float(excesses.sum() + _PRIOR_CLUSTERS) / (len(excesses) + _PRIOR_CLUSTERS), 0.0
+    mean = max(float(excesses.mean()), _SMALLEST)
     ordered = np.sort(excesses)
     rank = (np.arange(1, len(ordered) + 1) - 0.35) / len(ordered)
     weighted = float(((1 - rank) * ordered).mean())

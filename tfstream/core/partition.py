@@ -23,7 +23,7 @@ class WindowReady(NamedTuple):
 
 
 class AssetSilent(NamedTuple):
-    """An asset sent nothing for the silence limit, by the clock of its partition."""
+    """An asset sent nothing while the clock of its partition moved on by the silence limit."""
 
     asset: str
     since_us: int
@@ -44,8 +44,9 @@ Finding = WindowReady | AssetSilent | AssetReturned
 class PartitionTracks:
     """The tracks of one partition.
 
-    An asset silent for longer than ``silence_us`` is reported and its window forgotten, so that it does not
-    pin the offset from which the partition would be read again.
+    An asset that sends nothing while the clock moves on by more than ``silence_us`` is reported and its window
+    forgotten, so that it does not pin the offset from which the partition would be read again. One that sends
+    with its own clock behind, as when history is caught up with, is not silent.
     """
 
     def __init__(self, definition: StreamDefinition, shape: WindowShape) -> None:
@@ -71,14 +72,14 @@ class PartitionTracks:
         track = self._tracks.get(asset)
         if track is None:
             track = self._tracks[asset] = AssetTrack(self._definition, self._shape)
-            heapq.heappush(self._deadlines, (time_us + self.silence_us, asset))
+            heapq.heappush(self._deadlines, (max(time_us, self.clock_us) + self.silence_us, asset))
         found: list[Finding] = [
             WindowReady(asset, window) for window in track.push(time_us, values, offset, self.clock_us)
         ]
         self.clock_us = max(self.clock_us, time_us)
-        if asset in self.silent and track.max_time_us + self.silence_us >= self.clock_us:
+        if asset in self.silent:
             self.silent.discard(asset)
-            heapq.heappush(self._deadlines, (track.max_time_us + self.silence_us, asset))
+            heapq.heappush(self._deadlines, (track.heard_us + self.silence_us, asset))
             found.insert(0, AssetReturned(asset, track.max_time_us, offset))
         if self._deadlines and self._deadlines[0][0] < self.clock_us:
             found.extend(self._new_silences(offset))
@@ -90,7 +91,7 @@ class PartitionTracks:
         while self._deadlines and self._deadlines[0][0] < self.clock_us:
             _, asset = heapq.heappop(self._deadlines)
             track = self._tracks[asset]
-            deadline = track.max_time_us + self.silence_us
+            deadline = track.heard_us + self.silence_us
             if deadline >= self.clock_us:
                 heapq.heappush(self._deadlines, (deadline, asset))
                 continue
@@ -130,7 +131,7 @@ class PartitionTracks:
         for asset, state in states.items():
             self._tracks[asset].went_live(state)
         self._deadlines = [
-            (track.max_time_us + self.silence_us, asset)
+            (track.heard_us + self.silence_us, asset)
             for asset, track in self._tracks.items()
             if asset not in self.silent
         ]

@@ -34,6 +34,7 @@ class TrackState(msgspec.Struct, frozen=True, kw_only=True):
     """What the state topic keeps of an asset's track: the windows themselves are read again from the log."""
 
     max_time_us: int
+    heard_us: int  # the partition's clock when the asset last sent anything
     next_index: int
     started: bool
     late: int
@@ -43,7 +44,7 @@ class TrackState(msgspec.Struct, frozen=True, kw_only=True):
 class AssetTrack:
     """Grid and windows of one asset in one partition."""
 
-    __slots__ = ("_forgot", "_grid", "_kept", "_replay_from", "_shape", "_staleness", "_window")
+    __slots__ = ("_forgot", "_grid", "_kept", "_replay_from", "_shape", "_staleness", "_window", "heard_us")
 
     def __init__(self, definition: StreamDefinition, shape: WindowShape) -> None:
         self._shape = shape
@@ -57,6 +58,7 @@ class AssetTrack:
         self._kept: deque[_Kept] = deque()  # the closed rows that the next window depends on
         self._forgot = False  # whether the window began before the rows that are kept
         self._replay_from = -1
+        self.heard_us = -1
 
     @property
     def max_time_us(self) -> int:
@@ -70,6 +72,7 @@ class AssetTrack:
         """One reading in, the windows it completes out."""
         if offset < self._replay_from:  # while restoring: the stored state already knows this message
             return []
+        self.heard_us = max(clock_us, time_us)
         windows = []
         for row in self._grid.push(time_us, values, offset, clock_us):
             if row.number != self._window.next_index:  # a jump: the window begins anew
@@ -94,6 +97,7 @@ class AssetTrack:
         grid = self._grid
         return TrackState(
             max_time_us=grid.max_time_us,
+            heard_us=self.heard_us,
             next_index=grid.next_index,
             started=grid.started,
             late=grid.late,
@@ -134,6 +138,7 @@ class AssetTrack:
     def went_live(self, state: TrackState) -> None:
         """The rebuilding has reached the committed offset: counters go on from the stored ones."""
         self._grid.late = state.late
+        self.heard_us = state.heard_us
 
     def _window_of(self, end_index: int, values: Values) -> Window:
         start = end_index + 1 - self._shape.hop

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from tfstream.app import champion as champions
+from tfstream.app.background import Background, Stop, beside
 from tfstream.app.demo import schedule
 from tfstream.app.demo.faults import Fault, attacks, inject
 from tfstream.app.demo.plant import MINUTE_US, WaterPlant
 from tfstream.app.demo.services import Services
+from tfstream.app.demo.tape import recording
 from tfstream.app.demo.truth import Comparison, Detection, compare
-from tfstream.app.files import SensorTable
-from tfstream.app.recorder import Recorder
-from tfstream.app.replay import replay
-from tfstream.app.scorer import Scorer, ScorerOptions
+from tfstream.app.scorer import Progress, Scorer, ScorerOptions
 from tfstream.app.scoring import Champion
-from tfstream.app.sink import Sink, beside
+from tfstream.app.sink import Sink, in_background
 from tfstream.app.training import TrainingOptions, TrainingResult, train
 from tfstream.core.reading import Series
 from tfstream.core.stream import StreamDefinition
@@ -29,6 +25,7 @@ from tfstream.storage.anomalies import AnomalyRow
 from tfstream.storage.database import Database
 from tfstream.storage.moments import to_us
 from tfstream.storage.streams import StreamRecord
+from tfstream.streaming.client import Properties
 from tfstream.streaming.topics import ensure_output_topics, ensure_topic
 
 _START_US = (
@@ -91,30 +88,26 @@ def show(services: Services, options: DemoOptions, report: Report) -> DemoResult
     migrate.upgrade(services.settings.require_database())
     database = Database(services.settings.require_database())
     stream = _defined(database, plant, options)
-    topic = stream.definition.topic
-    ensure_topic(properties, topic, _PARTITIONS)
-    ensure_output_topics(properties, topic)
+    ensure_topic(properties, stream.definition.topic, _PARTITIONS)
+    ensure_output_topics(properties, stream.definition.topic)
 
-    for number, part in enumerate(_days(history), start=1):  # no more than a small broker keeps
-        _send(services, stream, part, report, f"send day {number}")
-        Recorder(properties, database, stream).run(_never, until_end=True)
-    watch.lap("record")
-    training = train(database, stream, TrainingOptions(seed=options.seed), report)
-    champion = champions.wait(database, stream, _never)
-    assert champion is not None
-    watch.lap("train")
-
-    scorer = Scorer(properties, stream.definition, champion, _scorer_options(topic), lambda version: None)
-    live = _Live(scorer, lambda: _send(services, stream, day, report, "send the day"), report)
-    with beside(Sink(properties, database, stream), drain=True):
-        scorer.run(live.over)
-    live.join()
-    watch.lap("score")
-    Recorder(properties, database, stream).run(_never, until_end=True)
-    watch.lap("record the day")
+    with recording(properties, database, stream, report) as tape:
+        for number, part in enumerate(_days(history), start=1):  # no more than a small broker keeps
+            tape.send(part, f"send day {number}")
+            tape.wait()
+        watch.lap("record")
+        training = train(database, stream, TrainingOptions(seed=options.seed), report)
+        champion = champions.wait(database, stream, _never)
+        assert champion is not None
+        watch.lap("train")
+        progress = _score(
+            properties, database, stream, champion, lambda: tape.send(day, "send the day"), report
+        )
+        tape.wait()
+        watch.lap("score")
 
     with database.begin() as connection:
-        episodes = anomalies.find(connection, topic=topic, limit=1000)
+        episodes = anomalies.find(connection, topic=stream.definition.topic, limit=1000)
     scored_from = int(day[0].times_us[0])
     raised = [row for row in episodes if to_us(row.started_at) >= scored_from]
     return DemoResult(
@@ -123,8 +116,8 @@ def show(services: Services, options: DemoOptions, report: Report) -> DemoResult
         training=training,
         scored_from_us=scored_from,
         scored_until_us=int(day[0].times_us[-1]),
-        rows=scorer.progress.records,
-        windows=scorer.progress.windows,
+        rows=progress.records,
+        windows=progress.windows,
         seconds=watch.seconds,
         episodes=raised,
         faults=faults,
@@ -182,27 +175,25 @@ def _defined(database: Database, plant: WaterPlant, options: DemoOptions) -> Str
         return streams.add(connection, definition)
 
 
-def _send(
-    services: Services, stream: StreamRecord, series: Sequence[Series], report: Report, act: str
-) -> int:
-    """Send what the plant measured; returns the number of messages."""
-    table = SensorTable(
-        source="the simulated plant",
-        sensors=stream.definition.sensors,
-        assets=[one.asset for one in series for _ in one.times_us],
-        times_us=np.concatenate([one.times_us for one in series]),
-        values=np.concatenate([one.values for one in series]),
-    )
-    return replay(
-        services.settings.require_kafka(), table, stream.definition, progress=lambda done: report(act, done)
-    )
-
-
-def _scorer_options(topic: str) -> ScorerOptions:
-    """From the present end on: the day is sent while the scorer runs."""
-    return ScorerOptions(
+def _score(
+    properties: Properties,
+    database: Database,
+    stream: StreamRecord,
+    champion: Champion,
+    send: Callable[[], int],
+    report: Report,
+) -> Progress:
+    """Score from the topic's present end on, while the day is sent."""
+    topic = stream.definition.topic
+    options = ScorerOptions(
         group=f"tfstream.score.{topic}", transactional_id=f"tfstream.{topic}.demo", start="latest"
     )
+    scorer = Scorer(properties, stream.definition, champion, options, lambda version: None)
+    live = _Live(scorer, send, report)
+    with beside(in_background(Sink(properties, database, stream), drain=True)):
+        scorer.run(live.over)
+    live.end()
+    return scorer.progress
 
 
 class _Live:
@@ -211,32 +202,28 @@ class _Live:
     def __init__(self, scorer: Scorer, send: Callable[[], int], report: Report) -> None:
         self._scorer = scorer
         self._report = report
-        self._sent: int | None = None
-        self._error: BaseException | None = None
         self._send = send
-        self._thread = threading.Thread(target=self._run, name="plant", daemon=True)
+        self._sent: int | None = None
+        self._sender = Background("plant", self._work)
 
     def over(self) -> bool:
         """Asked by the scorer before each batch."""
-        if self._thread.ident is None:
+        if not self._sender.started:
             if self._scorer.listening:
-                self._thread.start()
+                self._sender.start()
             return False
         done = self._scorer.progress.records
         if self._sent:
             self._report("score", min(done / self._sent, 1.0))
-        return self._error is not None or (self._sent is not None and done >= self._sent)
+        return self._sender.failed or (self._sent is not None and done >= self._sent)
 
-    def join(self) -> None:
-        self._thread.join()
-        if self._error is not None:
-            raise self._error
+    def end(self) -> None:
+        self._sender.end()
+        if self._sender.error is not None:
+            raise self._sender.error
 
-    def _run(self) -> None:
-        try:
-            self._sent = self._send()
-        except BaseException as error:
-            self._error = error
+    def _work(self, stop: Stop) -> None:
+        self._sent = self._send()
 
 
 def _never() -> bool:

@@ -1,0 +1,87 @@
+"""The real command line as child processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_TIMEOUT_S = 240.0
+_TICK_S = 0.05
+
+
+class Tfstream:
+    """``python -m tfstream`` with an environment of its own."""
+
+    def __init__(self, database_url: str, bootstrap: str, **more: str) -> None:
+        self.database_url = database_url
+        self.bootstrap = bootstrap
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("TFSTREAM_")}
+        self.environment = {
+            **inherited,
+            "TFSTREAM_DATABASE_URL": database_url,
+            "TFSTREAM_KAFKA_BOOTSTRAP_SERVERS": bootstrap,
+            "COLUMNS": "200",
+            **more,
+        }
+
+    def run(self, *arguments: str | Path, exit_code: int = 0) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end and hold it to its exit code."""
+        done = subprocess.run(
+            self._command(arguments),
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
+        assert done.returncode == exit_code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self._command(arguments),
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    @contextmanager
+    def running(self, *arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
+        """A command that runs for as long as the block, and is killed with it at the latest."""
+        process = self.start(*arguments)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
+
+    def _command(self, arguments: tuple[str | Path, ...]) -> list[str]:
+        return [sys.executable, "-m", "tfstream", *map(str, arguments)]
+
+
+def wait_until(
+    happened: Callable[[], bool],
+    what: str,
+    process: subprocess.Popen[str] | None = None,
+    timeout_s: float = 90.0,
+) -> None:
+    """Await a condition; a process that ends first, or a deadline, is a failure with its words."""
+    deadline = time.monotonic() + timeout_s
+    while not happened():
+        if process is not None and process.poll() is not None:
+            raise AssertionError(
+                f"the process ended with {process.returncode} before {what}\n{_said(process)}"
+            )
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{timeout_s:g} s went by before {what}")
+        time.sleep(_TICK_S)
+
+
+def _said(process: subprocess.Popen[str]) -> str:
+    return process.communicate()[0] or ""

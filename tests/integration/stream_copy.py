@@ -1,0 +1,24 @@
+"""A second stream that is like a first one, model and all: training once serves many tests."""
+
+from __future__ import annotations
+
+import psycopg
+
+_STREAM = """
+INSERT INTO stream (topic, definition)
+SELECT %(copy)s, definition || jsonb_build_object('topic', %(copy)s::text) FROM stream WHERE topic = %(topic)s
+"""
+_MODEL = """
+INSERT INTO model
+    (stream_id, version, status, metrics, bundle, sha256, trained_from, trained_until, rows, seed)
+SELECT copy.id, version, status, metrics, bundle, sha256, trained_from, trained_until, rows, seed
+FROM model JOIN stream ON stream.id = model.stream_id AND stream.topic = %(topic)s
+CROSS JOIN (SELECT id FROM stream WHERE topic = %(copy)s) AS copy
+"""
+
+
+def copy_stream(url: str, topic: str, copy: str) -> None:
+    """The same definition under another name, and the same models, byte for byte."""
+    with psycopg.connect(url) as connection:
+        for statement in (_STREAM, _MODEL):
+            connection.execute(statement, {"topic": topic, "copy": copy})

@@ -1,0 +1,210 @@
+"""The scorer as a process: waiting for a model, changing models, ending, sharing work."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.conftest import Broker, temporary_database
+from tests.integration.commands import Tfstream, wait_until
+from tests.integration.plants import SENSORS, write_plant
+from tests.integration.stream_copy import copy_stream
+from tests.integration.topic_reader import committed_offsets, read_committed
+from tfstream.app import champion as champions
+from tfstream.app.scorer import Scorer, ScorerOptions
+from tfstream.storage import streams
+from tfstream.storage.database import Database
+from tfstream.streaming.topics import ensure_output_topics, partition_count
+
+FAULT_BEGINS, FAULT_ENDS = "2026-01-06T00:08:20Z", "2026-01-06T00:09:20Z"
+
+pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.slow]
+
+
+class Plant(NamedTuple):
+    """Commands on services of their own, a normal file to learn from and a faulty one to score."""
+
+    tfstream: Tfstream
+    normal: Path
+    faulty: Path
+
+
+@pytest.fixture(scope="module")
+def plant(
+    kafka: Broker, postgres_url: str, template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Plant]:
+    folder = tmp_path_factory.mktemp("plant")
+    normal = write_plant(folder / "normal.csv", rows=900)
+    faulty = write_plant(folder / "faulty.csv", rows=700, start="2026-01-06T00:00:00Z", faulty=True)
+    for url in temporary_database(postgres_url, template):
+        yield Plant(Tfstream(url, kafka.bootstrap, TFSTREAM_KAFKA_SESSION_TIMEOUT_MS="6000"), normal, faulty)
+
+
+@pytest.fixture(scope="module")
+def template_stream(plant: Plant) -> str:
+    """A stream with a model, to be copied."""
+    plant.tfstream.run("load", plant.normal, "--topic", "template")
+    plant.tfstream.run("train", "--topic", "template")
+    return "template"
+
+
+@pytest.fixture
+def trained(plant: Plant, template_stream: str, topic: str) -> str:
+    """A topic with a stream, a model, and the faulty file of one asset replayed to it."""
+    copy_stream(plant.tfstream.database_url, template_stream, topic)
+    plant.tfstream.run("replay", plant.faulty, "--topic", topic)
+    return topic
+
+
+def test_it_waits_for_a_model_and_takes_the_next_one_without_a_restart(plant: Plant, topic: str) -> None:
+    tfstream = plant.tfstream
+    tfstream.run("load", plant.normal, "--topic", topic)
+    tfstream.run("replay", plant.faulty, "--topic", topic)
+    with tfstream.running("score", "--topic", topic, "--commit-interval", "100ms") as scorer:
+        wait_until(
+            lambda: partition_count({"bootstrap.servers": tfstream.bootstrap}, f"{topic}.scores") is not None,
+            "topics",
+            scorer,
+        )
+        tfstream.run("train", "--topic", topic)
+        wait_until(lambda: versions(tfstream, topic) == {1}, "scores of the first model", scorer)
+        tfstream.run("train", "--topic", topic, "--seed", "1")
+        later = write_plant(plant.normal.with_name("later.csv"), rows=200, start="2026-01-06T00:11:40Z")
+        number = 0
+        while (
+            versions(tfstream, topic) != {1, 2} and number < 20
+        ):  # the scorer asks for a new model now and then
+            number += 1
+            tfstream.run("replay", later, "--topic", topic, "--asset", f"later-{number}")
+        assert versions(tfstream, topic) == {1, 2}
+        said = ended(scorer, signal.SIGTERM)
+    assert "has no model yet: waiting for `tfstream train" in said
+    assert "scoring" in said
+    assert "now scoring with model version 2" in said
+    assert "0 dead letters" in said
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_well(plant: Plant, trained: str, number: signal.Signals) -> None:
+    with plant.tfstream.running("score", "--topic", trained, "--commit-interval", "100ms") as scorer:
+        wait_until(lambda: committed(plant.tfstream, trained) == 700, "the commit", scorer)
+        said = ended(scorer, number)
+    assert "700 messages, 80 windows scored" in said
+
+
+def test_what_is_in_hand_is_committed_at_the_end(plant: Plant, trained: str) -> None:
+    """With a commit interval that never comes, only the end can have committed."""
+    tfstream = plant.tfstream
+    database = Database(tfstream.database_url)
+    with database.begin() as connection:
+        stream = streams.get(connection, trained)
+    properties = {"bootstrap.servers": tfstream.bootstrap}
+    ensure_output_topics(properties, trained)
+    champion = champions.wait(database, stream, lambda: False)
+    assert champion is not None
+    options = ScorerOptions(
+        group=f"tfstream.score.{trained}", transactional_id=f"tfstream.{trained}", commit_interval_s=3600.0
+    )
+    scorer = Scorer(properties, stream.definition, champion, options, lambda version: None)
+    scorer.run(lambda: scorer.progress.records == 700)
+    assert committed(tfstream, trained) == 700
+    assert len(read_committed(tfstream.bootstrap, f"{trained}.scores")) == 80
+    database.close()
+
+
+def test_the_older_of_two_processes_with_one_slot_ends(plant: Plant, trained: str) -> None:
+    """Fenced by the broker: it says why, and writes nothing that the younger one writes as well."""
+    tfstream = plant.tfstream
+    arguments = ("score", "--topic", trained, "--slot", "one", "--commit-interval", "100ms")
+    with tfstream.running(*arguments) as older:
+        wait_until(lambda: committed(tfstream, trained) == 700, "the first commit", older)
+        with tfstream.running(*arguments) as younger:
+            listen(younger, "scoring", trained)
+            more = write_plant(plant.normal.with_name("more.csv"), rows=120, start="2026-01-07T00:00:00Z")
+            for asset in ("a", "b", "c", "d", "e", "f"):  # on all partitions: the older one has one of them
+                tfstream.run("replay", more, "--topic", trained, "--asset", asset)
+            said, _ = older.communicate(timeout=60)
+            wait_until(
+                lambda: committed(tfstream, trained) == 700 + 6 * 120, "the younger one's commits", younger
+            )
+    assert older.returncode == 1
+    assert "another process took over the transactional id" in said
+    records = [found.body for found in read_committed(tfstream.bootstrap, f"{trained}.scores")]
+    assert len({(one["asset"], one["ts"]) for one in records}) == len(records)
+
+
+def test_two_workers_write_what_one_writes(plant: Plant, trained: str) -> None:
+    tfstream = plant.tfstream
+    for number in range(4):
+        tfstream.run("replay", plant.faulty, "--topic", trained, "--asset", f"asset-{number}")
+    tfstream.run("score", "--topic", trained, "--workers", "2", "--until-end")
+    records = [found.body for found in read_committed(tfstream.bootstrap, f"{trained}.scores")]
+    by_asset: dict[str, list[tuple[str, float]]] = {}
+    for one in records:
+        by_asset.setdefault(one["asset"], []).append((one["ts"], one["score"]))
+    assert len(by_asset) == 5
+    own = by_asset.pop("faulty")
+    for asset, scores in by_asset.items():
+        assert scores == own, asset  # the same readings under another name
+
+
+def test_a_model_that_does_not_fit_is_refused(plant: Plant, trained: str) -> None:
+    tfstream = plant.tfstream
+    tfstream.run("streams", "set", trained, "--sensors", ",".join([*SENSORS, "speed"]))
+    said = tfstream.run("score", "--topic", trained, "--until-end", exit_code=3).stderr
+    assert "model version 1 does not fit" in said
+    assert "only the stream has ['speed']" in said
+    assert "Traceback" not in said
+
+
+def test_the_fault_is_told_as_it_is(plant: Plant, trained: str) -> None:
+    """The event on the topic, the listing, and the story of one anomaly."""
+    tfstream = plant.tfstream
+    tfstream.run("score", "--topic", trained, "--until-end")
+    listed = json.loads(tfstream.run("anomalies", "list", "--topic", trained, "--json").stdout)
+    fault = next(one for one in listed if one["started_at"] <= FAULT_ENDS and one["ended_at"] >= FAULT_BEGINS)
+    assert fault["kind"] in ("process", "instrument")
+    assert fault["sensors"][0]["name"] == "level"
+    assert abs(fault["sensors"][0]["actual"] - fault["sensors"][0]["expected"]) > 1
+    shown = tfstream.run("anomalies", "show", fault["id"][:8]).stdout
+    assert "level" in shown
+    opened = next(
+        found.body
+        for found in read_committed(tfstream.bootstrap, f"{trained}.anomalies")
+        if found.body["anomaly_id"] == fault["id"]
+    )
+    assert opened["event"] == "opened"
+    assert opened["topic"] == trained
+
+
+def versions(tfstream: Tfstream, topic: str) -> set[int]:
+    """Of the models that have scored so far."""
+    return {found.body["model_version"] for found in read_committed(tfstream.bootstrap, f"{topic}.scores")}
+
+
+def committed(tfstream: Tfstream, topic: str) -> int:
+    offsets = committed_offsets(tfstream.bootstrap, topic, f"tfstream.score.{topic}")
+    return sum(max(offset, 0) for offset in offsets.values())
+
+
+def listen(process: subprocess.Popen[str], *words: str) -> None:
+    """Read a process's lines until one has all the words."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if all(word in line for word in words):
+            return
+    raise AssertionError(f"the process ended with {process.wait()} and never said {words}")
+
+
+def ended(process: subprocess.Popen[str], number: signal.Signals) -> str:
+    """What a process still says after a signal, having ended well."""
+    process.send_signal(number)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    return said
