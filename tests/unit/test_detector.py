@@ -203,6 +203,7 @@ def test_held_out_windows_are_remembered_in_the_end(detector: Detector) -> None:
     """The threshold's blocks are normal data, too: once it is calibrated, they are nothing new."""
     found = detector.measure(windows(plant(1500)), ["x"] * 180)
     assert found.terms[:, TERMS.index("P")].max() < 1e-4
+    assert len(detector.bank.usual) <= 1500 / 4  # half a hop apart
 
 
 def test_severity_shows(detector: Detector) -> None:
