@@ -196,13 +196,14 @@ def test_nothing_drowns_v() -> None:
     terms = np.full((2, len(TERMS)), 1e30)
     terms[0, 0], terms[1, 0] = 1.0, 1e30
     low, high = fusion.scores(terms, np.ones(2))
-    assert low < 60 < high
+    assert low < 70 < high
 
 
 def test_held_out_windows_are_remembered_in_the_end(detector: Detector) -> None:
     """The threshold's blocks are normal data, too: once it is calibrated, they are nothing new."""
     found = detector.measure(windows(plant(1500)), ["x"] * 180)
     assert found.terms[:, TERMS.index("P")].max() < 1e-4
+    assert len(detector.bank.usual) <= 1500 / 4  # half a hop apart
 
 
 def test_severity_shows(detector: Detector) -> None:
@@ -306,10 +307,10 @@ def test_views_and_loss() -> None:
     torch.manual_seed(0)
     network = TimeFrequencyTransformer(config, 2)
     batch = torch.randn(4 + 3 + 3, 64, 2)
-    views = network(batch, torch.arange(10) < 4)
-    assert views.time.shape == views.frequency.shape == (3, 10, 64, 2)
-    assert views.a.shape == views.b.shape == (3, 10, config.projection)
-    torch.testing.assert_close(views.a.norm(dim=-1), torch.ones(3, 10))
+    views = network(batch, 4)
+    assert views.time.shape == views.frequency.shape == (3, 4, 64, 2)
+    assert views.a.shape == views.b.shape == (3, 6, config.projection)
+    torch.testing.assert_close(views.a.norm(dim=-1), torch.ones(3, 6))
     found = loss(views, batch[:4], config)
     torch.testing.assert_close(found.total, found.reconstruction + config.contrast_weight * found.contrast)
 

@@ -62,9 +62,12 @@ class Scaler:
         """``[batch, rows, channels]`` in standard units, clipped at ±10; NaN and ±inf come out as NaN."""
         chosen = self.rows_of(assets)
         with np.errstate(invalid="ignore", over="ignore"):
-            scaled = (values - self.location[chosen, None]) / self.scale[chosen, None]
-        scaled = np.where(np.isfinite(values), np.clip(scaled, -_LIMIT, _LIMIT), np.nan)
-        return scaled.astype(np.float32)
+            scaled = values - self.location[chosen, None]
+            scaled /= self.scale[chosen, None]
+        np.clip(scaled, -_LIMIT, _LIMIT, out=scaled)
+        result = scaled.astype(np.float32)
+        result[~np.isfinite(values)] = np.nan
+        return result
 
     def inverse(self, scaled: Values, assets: Sequence[str]) -> Values:
         """``[batch, channels]`` back in the sensors' own units."""

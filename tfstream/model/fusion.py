@@ -12,7 +12,7 @@ from tfstream.model.terms import TERMS
 
 _SMALLEST_TERM = 1e-6
 _LEAST_SPREAD = 0.05
-_LIMIT = 6.0  # of every term but V
+_LIMIT = 8.0  # of every term but V
 _V = TERMS.index("V")
 
 # Where data move away from what was learnt, everything that was learnt from little says so without end. It

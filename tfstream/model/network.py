@@ -12,10 +12,11 @@ from tfstream.model.config import DetectorConfig
 
 
 class Views(NamedTuple):
-    """What the network makes of a batch; K stages.
+    """What the network makes of a batch of which the first windows are hidden; K stages.
 
-    ``time``, ``frequency [K, batch, rows, channels]``: reconstructions, each stage adding to the one before.
-    ``a``, ``b [K, batch, projection]``: representations of the window in time and in frequency, unit length.
+    ``time``, ``frequency [K, hidden, rows, channels]``: reconstructions of the hidden windows, each stage
+    adding to the one before. ``a``, ``b [K, batch - hidden, projection]``: representations of the others in
+    time and in frequency, unit length.
     """
 
     time: Tensor
@@ -57,20 +58,24 @@ class Path(nn.Module):
             for _ in range(config.stages)
         )
 
-    def forward(self, tokens: Tensor, marks: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """``[batch, tokens, token]`` → reconstructions ``[K, batch, tokens, token]`` and ``[K, batch, p]``.
+    def forward(self, tokens: Tensor, hidden: int, mark: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """``[batch, tokens, token]`` → the first windows' reconstructions, the others' representations.
 
-        ``marks [batch, tokens, width]`` are added to the embedded tokens.
+        ``[K, hidden, tokens, token]`` and ``[K, batch - hidden, p]``. ``mark [width]``
+        is added to the last token of the hidden windows.
         """
-        hidden = self.embed(tokens) + self.position
-        if marks is not None:
-            hidden = hidden + marks
-        total = torch.zeros_like(tokens)
+        state = self.embed(tokens) + self.position
+        if mark is not None:
+            marks = torch.zeros_like(state)
+            marks[:hidden, -1] = mark
+            state = state + marks
+        total = torch.zeros_like(tokens[:hidden])
         reconstructions, representations = [], []
         for layer, head, project in zip(self.layers, self.heads, self.projections, strict=True):
-            hidden = layer(hidden)
-            total = total + head(hidden)
-            summary = torch.cat([hidden.mean(1), hidden[:, self._anchor]], dim=-1)  # [batch, 2 * width]
+            state = layer(state)
+            total = total + head(state[:hidden])
+            seen = state[hidden:]
+            summary = torch.cat([seen.mean(1), seen[:, self._anchor]], dim=-1)  # [batch - hidden, 2 * width]
             reconstructions.append(total)
             representations.append(nn.functional.normalize(project(summary), dim=-1))
         return torch.stack(reconstructions), torch.stack(representations)
@@ -87,24 +92,15 @@ class TimeFrequencyTransformer(nn.Module):
         self.frequency = Path(config, token=8 * channels, tokens=tokens, anchor=0)
         self.mask_mark = nn.Parameter(0.02 * torch.randn(config.width))
 
-    def forward(self, windows: Tensor, masked: Tensor) -> Views:
-        """``windows [batch, rows, channels]``; ``masked [batch]`` tells whose newest hop is hidden."""
+    def forward(self, windows: Tensor, hidden: int) -> Views:
+        """``windows [batch, rows, channels]``; the newest hop of the first ``hidden`` of them is masked."""
         batch, rows, channels = windows.shape
-        marks = torch.zeros(
-            batch, self.config.patches, self.config.width, dtype=windows.dtype, device=windows.device
-        )
-        marks[:, -1] = masked.to(windows.dtype)[:, None] * self.mask_mark
         patches = windows.reshape(batch, self.config.patches, self.config.hop_rows * channels)
-        in_time, a = self.time(patches, marks)
-        in_frequency, b = self.frequency(spectral.to_tokens(windows))
+        in_time, a = self.time(patches, hidden, self.mask_mark)
+        in_frequency, b = self.frequency(spectral.to_tokens(windows), hidden)
         frequency = spectral.from_tokens(in_frequency.flatten(0, 1), rows)
-        stages = len(in_time)
-        return Views(
-            in_time.reshape(stages, batch, rows, channels),
-            frequency.reshape(stages, batch, rows, channels),
-            a,
-            b,
-        )
+        shape = (len(in_time), hidden, rows, channels)
+        return Views(in_time.reshape(shape), frequency.reshape(shape), a, b)
 
 
 def hide(windows: Tensor, hop: int) -> Tensor:

@@ -87,7 +87,7 @@ class Predictors:
             looked.a, looked.b, config.memory_size, torch.Generator().manual_seed(seed)
         )
         before = predecessors(learnt.places, config.hop_rows)
-        bank, in_bank = self._bank(looked, usual, before)
+        bank, in_bank = self._bank(looked, usual, learnt.places)
         near = _near(learnt, config.window_rows, in_memory, in_bank)
         terms, expected = self._terms(looked, usual, memory, bank, near)
         faulted = self_test.faulted(held, np.random.default_rng(seed))
@@ -99,7 +99,7 @@ class Predictors:
     def remember_all(self, seen: Placed, usual: Tensor) -> Bank:
         """A bank with the windows that were held out, too, once the threshold is calibrated."""
         looked = self.look(seen.windows)
-        return self._bank(looked, usual, predecessors(seen.places, self.config.hop_rows))[0]
+        return self._bank(looked, usual, seen.places)[0]
 
     def _tried(self, windows: Values, usual: Tensor, memory: Memory, bank: Bank) -> Array:
         """Relative terms of single windows, ``[n, 9]``."""
@@ -111,10 +111,15 @@ class Predictors:
             return weight
         return self_test.weights(weight, normal, faulty, self.config.self_test_sharpness)
 
-    def _bank(self, looked: Looked, usual: Tensor, before: NDArray[np.int64]) -> tuple[Bank, Tensor]:
+    def _bank(self, looked: Looked, usual: Tensor, places: WindowIndex) -> tuple[Bank, Tensor]:
+        """Half a hop apart at least: the four nearest patches should be four occasions, not one."""
+        before = predecessors(places, self.config.hop_rows)
         errors = error_terms(looked, usual)[:1].T.numpy().astype(np.float64)  # [n, 1]: V
         smoothed = torch.from_numpy(_followed(errors, before, self.config)[:, 0]).float()
-        return collect(looked.recent, smoothed, self.config.bank_cells)
+        apart = places.start % (self.config.hop_rows // 2) == 0
+        spaced = torch.from_numpy(np.flatnonzero(apart | ~apart.any()))
+        bank, chosen = collect(looked.recent[spaced], smoothed[spaced], self.config.bank_cells)
+        return bank, spaced[chosen]
 
     def _terms(
         self,

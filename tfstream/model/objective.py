@@ -29,29 +29,27 @@ def loss(views: Views, targets: Tensor, config: DetectorConfig) -> Loss:
 
     :param targets: ``[masked_batch, rows, channels]``, the masked windows as they really were.
     """
-    masked, contrast = len(targets), config.contrast_batch
-    rebuilt = reconstruction(views, targets, masked, config)
+    contrast = config.contrast_batch
+    rebuilt = reconstruction(views, targets, config)
     zero = rebuilt.new_zeros(())
     if not (config.contrastive and config.dual_path):
         return Loss(rebuilt, rebuilt, zero)
-    normal = slice(masked, masked + contrast)
-    faulted = slice(masked + contrast, None)
     opposed = contrastive(
-        views.a[:, normal], views.b[:, normal], views.a[:, faulted], views.b[:, faulted], config
+        views.a[:, :contrast], views.b[:, :contrast], views.a[:, contrast:], views.b[:, contrast:], config
     )
     return Loss(rebuilt + config.contrast_weight * opposed, rebuilt, opposed)
 
 
-def reconstruction(views: Views, targets: Tensor, masked: int, config: DetectorConfig) -> Tensor:
+def reconstruction(views: Views, targets: Tensor, config: DetectorConfig) -> Tensor:
     """Mean over the stages of the errors on both paths; hidden rows weigh 1, visible ones 0.1."""
     weights = torch.full((config.window_rows, 1), config.visible_weight)
     weights[-config.hop_rows :] = 1.0
     first = 0 if config.stage_average else config.stages - 1
-    errors = (views.time[first:, :masked] - targets).square() * weights
+    errors = (views.time[first:] - targets).square() * weights
     total = errors.mean() * config.window_rows / weights.sum()
     if not config.dual_path:
         return total
-    errors = (views.frequency[first:, :masked] - targets).square() * weights
+    errors = (views.frequency[first:] - targets).square() * weights
     return total + errors.mean() * config.window_rows / weights.sum()
 
 

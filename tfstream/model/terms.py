@@ -30,7 +30,7 @@ from tfstream.model.memory import Memory
 from tfstream.model.network import TimeFrequencyTransformer, Views, hide
 from tfstream.model.spectral import band_error
 
-CHUNK = 32  # windows looked at in one go: always as many, so that no number depends on its company
+CHUNK = 64  # windows looked at in one go: always as many, so that no number depends on its company
 TERMS = ("V", "P", "R", "T", "F", "X", "Mj", "Mx", "N")
 ERRORS = ("V", "R", "T", "F", "X")
 SHARED_ERRORS = (0, 1, 3)  # V, R and F: what the sensors' shares are taken from
@@ -94,13 +94,11 @@ def look(
     config: DetectorConfig,
 ) -> Looked:
     """``windows [batch, rows, channels]`` standardised, gaps filled; ``known [batch, channels]`` counts."""
-    batch = len(windows)
     both = torch.cat([hide(windows, config.hop_rows), windows])
-    masked = torch.arange(2 * batch) < batch
-    views = _chosen(network(both, masked), config)
+    views = _chosen(network(both, len(windows)), config)
     band = config.band_rows
     actual = windows[:, -band:]
-    time, frequency = views.time[:, :batch, -band:], views.frequency[:, :batch, -band:]
+    time, frequency = views.time[:, :, -band:], views.frequency[:, :, -band:]
     predicted = linear.predict_hop(windows, config)
     errors = [
         linear.row_errors(windows, config),
@@ -109,9 +107,7 @@ def look(
         _stage_mean_error(frequency, actual.expand_as(frequency)),
         _stage_mean_error(time, frequency),
     ]
-    return Looked(
-        torch.stack(errors) * known, known, predicted.mean(1), actual, views.a[:, batch:], views.b[:, batch:]
-    )
+    return Looked(torch.stack(errors) * known, known, predicted.mean(1), actual, views.a, views.b)
 
 
 def usual_errors(errors: Tensor) -> Tensor:

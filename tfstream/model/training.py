@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from tfstream.core import fault
 from tfstream.core.reading import Values
@@ -70,8 +69,7 @@ def _step(
 ) -> Any:
     targets, normal, faulted = (torch.from_numpy(part) for part in batch)
     inputs = torch.cat([hide(targets, config.hop_rows), normal, faulted])
-    masked: Tensor = torch.arange(len(inputs)) < len(targets)
-    return loss(network(inputs, masked), targets, config)
+    return loss(network(inputs, len(targets)), targets, config)
 
 
 def _summary(history: NDArray[np.float64]) -> dict[str, Any]:
