@@ -228,5 +228,12 @@ def _known(patient: _Patient) -> StreamRecord:
 def _ago(moment: datetime | None) -> str:
     if moment is None:
         return "never"
-    seconds = (datetime.now(UTC) - moment).total_seconds()
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} ({seconds / 3600:.1f} h ago)"
+    minutes = round((datetime.now(UTC) - moment).total_seconds() / 60)
+    said = (
+        f"{minutes} min"
+        if minutes < 120
+        else f"{minutes // 60} h"
+        if minutes < 2880
+        else f"{minutes // 1440} d"
+    )
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} ({said} ago)"

@@ -40,7 +40,8 @@ def inspect(
         print_json(found)
     elif found.definition is not None:
         show_definition(found.definition)
-        out.print(f"assets        {len(found.assets)}: {', '.join(found.assets[:20])}", soft_wrap=True)
+        assets = f"{len(found.assets)} in the newest {found.sampled} messages"
+        out.print(f"assets        {assets}: {', '.join(found.assets[:20])}", soft_wrap=True)
     for problem in found.problems:
         tell("problem:", "yellow", problem)
     if save and found.definition is not None:

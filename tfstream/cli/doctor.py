@@ -20,10 +20,11 @@ def check(topic: AnyTopic = None, as_json: Json = False) -> None:
     if as_json:
         print_json(findings)
     else:
+        width = max(len(found.name) for found in findings)
         for found in findings:
             state = Text(f"{found.state:<7}", _STYLES[found.state])
-            out.print(state + f"  {found.name:<18} {found.detail}", soft_wrap=True)
+            out.print(state + f"  {found.name:<{width}}  {found.detail}", soft_wrap=True)
             if found.remedy and found.state in ("warning", "failed"):
-                out.print(f"{'':<28}→ {found.remedy}", style="dim", soft_wrap=True)
+                out.print(f"{'':<{width + 11}}→ {found.remedy}", style="dim", soft_wrap=True)
     worst = next((found for found in findings if found.state == "failed"), None)
     sys.exit(worst.exit_code if worst else 0)
