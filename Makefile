@@ -36,6 +36,7 @@ venv: $(STAMP) ## .venv with tfstream, its pinned dependencies and the developme
 
 $(STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "tfstream needs Python 3.11, 3.12 or 3.13: install one, or name it: make PYTHON=/path/to/python $(MAKECMDGOALS)" >&2; exit 1; }
+	@echo "installing into $(VENV): this takes some minutes" >&2
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[$(EXTRAS)]'
 	touch $@

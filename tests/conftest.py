@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
@@ -28,10 +28,11 @@ class Broker:
 
     bootstrap: str
     server: ApacheKafka | None = None
+    more: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def properties(self) -> dict[str, str]:
-        return {"bootstrap.servers": self.bootstrap}
+        return {"bootstrap.servers": self.bootstrap, **self.more}
 
 
 @pytest.fixture(scope="session")
@@ -94,7 +95,7 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 @pytest.fixture(scope="session")
 def mock_kafka() -> Iterator[Broker]:
     with MockKafka() as cluster:
-        yield Broker(cluster.bootstrap)
+        yield Broker(cluster.bootstrap, more=cluster.properties)
 
 
 @pytest.fixture

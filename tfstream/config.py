@@ -42,10 +42,9 @@ class Settings:
             )
         return self.kafka
 
-    def with_services(self, *, database_url: str | None = None, bootstrap: str | None = None) -> Settings:
+    def with_services(self, *, database_url: str, kafka: Mapping[str, str]) -> Settings:
         """The same settings with services that were started in the meantime."""
-        kafka = {**self.kafka, "bootstrap.servers": bootstrap} if bootstrap else self.kafka
-        return replace(self, database_url=database_url or self.database_url, kafka=kafka)
+        return replace(self, database_url=database_url, kafka={**self.kafka, **kafka})
 
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:

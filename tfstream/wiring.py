@@ -78,7 +78,7 @@ def score(settings: Settings, request: ScoreRequest, stop: Stop) -> Progress:
     stream = find_stream(database, request.topic)
     describe_cluster(properties)
     ensure_output_topics(properties, request.topic)
-    champion = champions.wait(database, stream, stop)
+    champion = champions.wait(database, stream, stop, patient=not request.until_end)
     if champion is None:
         return Progress()
     options = ScorerOptions(

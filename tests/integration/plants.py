@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from tests.integration.commands import Tfstream
+
 SENSORS = ("flow", "level", "pressure", "valve")
 FAULT = slice(500, 560)  # rows in which the level is wrong
+
+
+class Plant(NamedTuple):
+    """Commands on services of their own, a normal file to learn from and a faulty one to score."""
+
+    tfstream: Tfstream
+    normal: Path
+    faulty: Path
 
 
 def write_plant(path: Path, *, rows: int, start: str = "2026-01-05T00:00:00Z", faulty: bool = False) -> Path:

@@ -5,61 +5,18 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from tests.conftest import Broker, temporary_database
 from tests.integration.commands import Tfstream, wait_until
-from tests.integration.plants import SENSORS, write_plant
-from tests.integration.stream_copy import copy_stream
+from tests.integration.plants import SENSORS, Plant, write_plant
+from tests.integration.scoring import score
 from tests.integration.topic_reader import committed_offsets, read_committed
-from tfstream.app import champion as champions
-from tfstream.app.scorer import Scorer, ScorerOptions
-from tfstream.storage import streams
-from tfstream.storage.database import Database
-from tfstream.streaming.topics import ensure_output_topics, partition_count
+from tfstream.streaming.topics import partition_count
 
 FAULT_BEGINS, FAULT_ENDS = "2026-01-06T00:08:20Z", "2026-01-06T00:09:20Z"
 
 pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.slow]
-
-
-class Plant(NamedTuple):
-    """Commands on services of their own, a normal file to learn from and a faulty one to score."""
-
-    tfstream: Tfstream
-    normal: Path
-    faulty: Path
-
-
-@pytest.fixture(scope="module")
-def plant(
-    kafka: Broker, postgres_url: str, template: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Plant]:
-    folder = tmp_path_factory.mktemp("plant")
-    normal = write_plant(folder / "normal.csv", rows=900)
-    faulty = write_plant(folder / "faulty.csv", rows=700, start="2026-01-06T00:00:00Z", faulty=True)
-    for url in temporary_database(postgres_url, template):
-        yield Plant(Tfstream(url, kafka.bootstrap, TFSTREAM_KAFKA_SESSION_TIMEOUT_MS="6000"), normal, faulty)
-
-
-@pytest.fixture(scope="module")
-def template_stream(plant: Plant) -> str:
-    """A stream with a model, to be copied."""
-    plant.tfstream.run("load", plant.normal, "--topic", "template")
-    plant.tfstream.run("train", "--topic", "template")
-    return "template"
-
-
-@pytest.fixture
-def trained(plant: Plant, template_stream: str, topic: str) -> str:
-    """A topic with a stream, a model, and the faulty file of one asset replayed to it."""
-    copy_stream(plant.tfstream.database_url, template_stream, topic)
-    plant.tfstream.run("replay", plant.faulty, "--topic", topic)
-    return topic
 
 
 def test_it_waits_for_a_model_and_takes_the_next_one_without_a_restart(plant: Plant, topic: str) -> None:
@@ -100,22 +57,9 @@ def test_a_signal_ends_it_well(plant: Plant, trained: str, number: signal.Signal
 
 def test_what_is_in_hand_is_committed_at_the_end(plant: Plant, trained: str) -> None:
     """With a commit interval that never comes, only the end can have committed."""
-    tfstream = plant.tfstream
-    database = Database(tfstream.database_url)
-    with database.begin() as connection:
-        stream = streams.get(connection, trained)
-    properties = {"bootstrap.servers": tfstream.bootstrap}
-    ensure_output_topics(properties, trained)
-    champion = champions.wait(database, stream, lambda: False)
-    assert champion is not None
-    options = ScorerOptions(
-        group=f"tfstream.score.{trained}", transactional_id=f"tfstream.{trained}", commit_interval_s=3600.0
-    )
-    scorer = Scorer(properties, stream.definition, champion, options, lambda version: None)
-    scorer.run(lambda: scorer.progress.records == 700)
-    assert committed(tfstream, trained) == 700
-    assert len(read_committed(tfstream.bootstrap, f"{trained}.scores")) == 80
-    database.close()
+    score(plant.tfstream, trained, lambda progress: progress.records == 700, commit_interval_s=3600.0)
+    assert committed(plant.tfstream, trained) == 700
+    assert len(read_committed(plant.tfstream.bootstrap, f"{trained}.scores")) == 80
 
 
 def test_the_older_of_two_processes_with_one_slot_ends(plant: Plant, trained: str) -> None:

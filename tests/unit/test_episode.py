@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from tfstream.core.blame import joined
 from tfstream.core.episode import (
     Episode,
     Observation,
@@ -66,8 +69,19 @@ def test_it_tells_when_it_grows_by_a_fifth() -> None:
         (EventType.OPENED, 6.0),
         (EventType.UPDATED, 7.3),
     ]
-    assert told[1].episode.kind is EventKind.INSTRUMENT
     assert told[1].episode.started_us == 0
+
+
+def test_blame_is_the_whole_episodes() -> None:
+    """Weighed by the scores: no single hop decides, not even the peak."""
+    told = story(6.0, 7.0, 20.0, 1.0, 1.0, 1.0)[-1].episode
+    assert [one.name for one in told.sensors] == ["s0", "s1"]
+    assert told.sensors[0].share == pytest.approx((6 * 0.5 + 27 * 0.9) / 33, rel=1e-5)
+    assert told.kind is EventKind.INSTRUMENT
+    early = joined(told.sensors, 33.0, [SensorShare(name="s9", share=1.0, actual=7.0, expected=8.0)], 30.0)
+    assert early[0].name == "s9"
+    assert early[0].actual == 7.0
+    assert sum(one.share for one in early) == pytest.approx(1, rel=1e-4)
 
 
 def test_the_closing_event_knows_the_untold_peak() -> None:

@@ -39,14 +39,22 @@ def load(row: ModelRow, definition: StreamDefinition) -> Champion:
     return Champion(detector, row.version, row.sha256)
 
 
-def wait(database: Database, stream: StreamRecord, stop: Callable[[], bool]) -> Champion | None:
-    """The stream's champion, as soon as there is one; None when ``stop`` came first."""
+def wait(
+    database: Database, stream: StreamRecord, stop: Callable[[], bool], *, patient: bool = True
+) -> Champion | None:
+    """The stream's champion, as soon as there is one; None when ``stop`` came first.
+
+    :raises ConfigurationError: when there is none and one is not ``patient``.
+    """
     say_at = 0.0
     while not stop():
         with database.begin() as connection:
             row = models.champion(connection, stream.id)
         if row is not None:
             return load(row, stream.definition)
+        if not patient:
+            topic = stream.definition.topic
+            raise ConfigurationError(f"stream {topic} has no model yet; run `tfstream train --topic {topic}`")
         if time.monotonic() >= say_at:
             _log.warning(
                 "stream %s has no model yet: waiting for `tfstream train --topic %s`",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -150,9 +151,14 @@ def _read(path: Path, rows: int | None) -> pd.DataFrame:
             frame = frame.drop(columns=[name for name in ("index",) if name in frame.columns])
             frame = frame if rows is None else frame.head(rows)
         elif path.name.endswith((".csv", ".csv.gz", ".txt")):
-            frame = pd.read_csv(path, sep=_separator(path), nrows=rows)
+            with warnings.catch_warnings(category=pd.errors.ParserWarning, action="error"):
+                frame = pd.read_csv(path, sep=_separator(path), nrows=rows, index_col=False)
         else:
             raise BadData(f"{path} is neither .csv nor .parquet")
+    except pd.errors.ParserWarning:
+        raise BadData(
+            f"{path} has rows with more fields than its header; is there a separator too many?"
+        ) from None
     except (ValueError, OSError, EOFError, zlib.error) as error:
         reason = str(error).strip().splitlines()[0]
         raise BadData(f"{path} cannot be read: {reason}") from None

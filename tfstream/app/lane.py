@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tfstream.core.codec import Codec
 from tfstream.core.partition import Finding, PartitionTracks
 from tfstream.core.reading import InvalidReading
@@ -26,7 +28,10 @@ class Lane:
         self.dead_letters = 0
         self._topic = definition.topic
         self._state_topic = state_topic(definition.topic)
+        self._interval_us = definition.interval_us
         self._touched: set[str] = set()
+        self._discarded: set[bytes] = set()  # state that is nobody's any more
+        self._fresh = False  # whether this lane has begun without a state and not committed since
         self._restored: dict[str, AssetState] | None = None
 
     def restore(self, states: dict[str, AssetState], clock_us: int, committed: int) -> int:
@@ -36,6 +41,16 @@ class Lane:
         self._restored = states
         tracks = {asset: state.track for asset, state in states.items()}
         return self.tracks.resume(tracks, clock_us, committed)
+
+    def begin(self, offset: int, discarded: Iterable[bytes]) -> int:
+        """Start at an offset with nothing; the next commit writes the start down and removes old state.
+
+        Old state must go: once a new head stands beside it, nobody could tell it from the new.
+        """
+        self.restore({}, -1, offset)
+        self._discarded = set(discarded) - {HEAD_KEY}
+        self._fresh = True
+        return offset
 
     def read(self, record: Record, codec: Codec) -> list[Finding]:
         """One record in; what it brings to light. Records before the committed offset only fill windows."""
@@ -74,14 +89,20 @@ class Lane:
 
     @property
     def changed(self) -> bool:
-        return self.position > self.committed
+        return self._fresh or self.position > self.committed
 
     def pending(self, model_version: int) -> tuple[list[Output], Position]:
         """What the next commit writes: outputs, the touched assets' state, the head; and the new position."""
         rewind = self.tracks.rewind(self.position)
         metadata = encode(RewindMetadata(rw=rewind, m=model_version)).decode()
-        head = PartitionHead(offset=self.position, clock_us=self.tracks.clock_us, model_version=model_version)
-        states = [
+        head = PartitionHead(
+            offset=self.position,
+            clock_us=self.tracks.clock_us,
+            model_version=model_version,
+            interval_us=self._interval_us,
+        )
+        states = [self._state_output(key, None) for key in sorted(self._discarded)]
+        states += [
             self._state_output(asset.encode(), encode(self._state(asset))) for asset in sorted(self._touched)
         ]
         states.append(self._state_output(HEAD_KEY, encode(head)))
@@ -92,6 +113,8 @@ class Lane:
         self.outputs = []
         self.dead_letters = 0
         self._touched.clear()
+        self._discarded.clear()
+        self._fresh = False
 
     def _state(self, asset: str) -> AssetState:
         return AssetState(
@@ -100,5 +123,5 @@ class Lane:
             memory=self.memories.get(asset),
         )
 
-    def _state_output(self, key: bytes, value: bytes) -> Output:
+    def _state_output(self, key: bytes, value: bytes | None) -> Output:
         return Output(self._state_topic, key, value, partition=self.partition)

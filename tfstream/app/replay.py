@@ -11,7 +11,7 @@ from tfstream.app.files import SensorTable
 from tfstream.app.loading import mapped
 from tfstream.core.encode import encode
 from tfstream.core.reading import Reading
-from tfstream.core.stream import StreamDefinition
+from tfstream.core.stream import StreamDefinition, TimeUnit
 from tfstream.errors import TfstreamError
 from tfstream.streaming.client import Properties, new_producer
 from tfstream.streaming.topics import ensure_topic
@@ -35,16 +35,17 @@ def replay(
     :param speed: so many times real time; None is as fast as the broker takes it.
     :raises TfstreamError: when a message cannot be delivered.
     """
-    ensure_topic(properties, definition.topic, partitions)
     ordered = table.in_order_of_time()
     values = mapped(ordered, definition)
+    ensure_topic(properties, definition.topic, partitions)
     sender = _Sender(properties, definition.topic)
+    own_time = definition.time_unit is TimeUnit.RECORD  # the record's timestamp is the only place for it
     pace = _Pace(speed, int(ordered.times_us[0]))
     for row, (asset, time_us) in enumerate(zip(ordered.assets, ordered.times_us.tolist(), strict=True)):
         if not pace.wait_for(time_us, sender.poll, stop):
             break
         for message in encode(Reading(asset, time_us, values[row]), definition):
-            sender.send(asset.encode(), message)
+            sender.send(asset.encode(), message, time_us // 1000 if own_time else None)
         if row % _REPORT_EVERY == 0:
             progress(row / len(values))
     delivered = sender.finish()
@@ -81,10 +82,13 @@ class _Sender:
         self._delivered = 0
         self._failure: KafkaError | None = None
 
-    def send(self, key: bytes, value: bytes) -> None:
+    def send(self, key: bytes, value: bytes, time_ms: int | None) -> None:
+        """With its own timestamp, or else the present."""
         while True:
             try:
-                self._producer.produce(self._topic, value, key, on_delivery=self._on_delivery)
+                self._producer.produce(
+                    self._topic, value, key, on_delivery=self._on_delivery, timestamp=time_ms or 0
+                )
                 break
             except BufferError:  # the local queue is full: let it drain
                 self.poll(0.1)

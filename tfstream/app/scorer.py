@@ -28,6 +28,7 @@ from tfstream.core.state import (
 )
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.window import WindowShape
+from tfstream.errors import ServiceUnavailable
 from tfstream.streaming.client import Properties
 from tfstream.streaming.records import Position, Record
 from tfstream.streaming.source import Source
@@ -83,7 +84,7 @@ class Scorer:
         self._judge = Judge(definition, champion, write_scores=options.write_scores)
         self._lanes: dict[int, Lane] = {}
         self._writer = TransactionalWriter(properties, options.transactional_id)
-        self._source = Source(properties, definition.topic, options.group, self, start=options.start)
+        self._source = Source(properties, definition.topic, options.group, self)
 
     @property
     def listening(self) -> bool:
@@ -101,8 +102,8 @@ class Scorer:
                     self.commit()
                     self._take_newer_champion()
                     due = time.monotonic() + self._options.commit_interval_s
-                if self._options.until_end and source.exhausted:
-                    break
+                if self._options.until_end and source.exhausted and self.commit():
+                    return
             self.commit()
 
     def step(self, records: Sequence[Record]) -> None:
@@ -114,11 +115,11 @@ class Scorer:
         self.progress.records += len(records)
         self.progress.windows += self._judge.take(findings)
 
-    def commit(self) -> None:
-        """Everything since the last commit, or nothing; after an abort all lanes are restored."""
+    def commit(self) -> bool:
+        """Everything since the last commit, or nothing: False after an abort, when all lanes are restored."""
         lanes = [lane for lane in self._lanes.values() if lane.changed]
         if not lanes:
-            return
+            return True
         pending = [lane.pending(self._judge.champion.version) for lane in lanes]
         outputs = [output for written, _ in pending for output in written]
         positions = [position for _, position in pending]
@@ -127,11 +128,12 @@ class Scorer:
         except Aborted as aborted:
             _log.warning("a commit was rolled back (%s); reading again from the last one", aborted)
             self._source.seek(self.assigned(sorted(self._lanes)))
-            return
+            return False
         for lane in lanes:
             self.progress.dead_letters += lane.dead_letters
             lane.was_committed()
         self.progress.commits += 1
+        return True
 
     def assigned(self, partitions: Sequence[int]) -> dict[int, int]:
         """The restore path: a lane for each partition, and the offset to read it from."""
@@ -166,25 +168,19 @@ class Scorer:
         detector = self._judge.champion.detector
         shape = WindowShape(detector.window_rows, detector.hop_rows)
         lane = self._lanes[partition] = Lane(partition, self._definition, shape)
+        low, high = self._source.bounds(partition)
         if position is None:
-            return self._begin(lane)
+            return lane.begin(low if self._options.start == "earliest" else high, table)
         head = _head(table)
-        low, _ = self._source.bounds(partition)
         if head is None or head.offset != position.offset:
+            self._check_reset(position, head)
+            return lane.begin(max(position.offset, low), table)
+        if head.interval_us != self._definition.interval_us:
             _log.warning(
-                "partition %d: the group stands at offset %d, its state at %s; going on with fresh windows",
-                partition,
-                position.offset,
-                head.offset if head else "none",
+                "partition %d: the sampling interval was changed; going on with fresh windows", partition
             )
-            lane.restore({}, -1, position.offset)
-            return position.offset
+            return lane.begin(max(position.offset, low), table)
         start = lane.restore(_asset_states(table), head.clock_us, position.offset)
-        metadata = decode_metadata(position.metadata)
-        if metadata is None:
-            _log.warning(
-                "partition %d: the committed offset has no rewind metadata; using the state's own", partition
-            )
         if start < low:
             _log.warning(
                 "partition %d: retention removed offsets %d to %d that open windows need; they fill up again",
@@ -194,12 +190,21 @@ class Scorer:
             )
         return max(start, low)
 
-    def _begin(self, lane: Lane) -> int:
-        """A group's first look at a partition."""
-        low, high = self._source.bounds(lane.partition)
-        start = low if self._options.start == "earliest" else high
-        lane.restore({}, -1, start)
-        return start
+    def _check_reset(self, position: Position, head: PartitionHead | None) -> None:
+        """Fresh windows are for a group that somebody has reset, never for a state that cannot be read yet.
+
+        :raises ServiceUnavailable: when the offset is our own commit and its state has not come.
+        """
+        stands = (
+            f"the group stands at offset {position.offset}, its state at {head.offset if head else 'none'}"
+        )
+        ours = decode_metadata(position.metadata) is not None
+        if ours and head is not None and head.offset < position.offset:
+            raise ServiceUnavailable(
+                f"partition {position.partition} of {self._definition.topic}: {stands} even after "
+                f"{_STATE_WAIT_S:.0f} s; is the broker well? Start again"
+            )
+        _log.warning("partition %d: %s; going on with fresh windows", position.partition, stands)
 
     def _take_newer_champion(self) -> None:
         newer = self._newer_champion(self._judge.champion.version)
@@ -225,4 +230,13 @@ def _head_offset(table: Table) -> int:
 
 
 def _asset_states(table: Table) -> dict[str, AssetState]:
-    return {key.decode(): decode_asset(value) for key, value in table.items() if key != HEAD_KEY}
+    """What can be read; an asset whose state is not ours begins anew."""
+    states = {}
+    for key, value in table.items():
+        if key == HEAD_KEY:
+            continue
+        try:
+            states[key.decode()] = decode_asset(value)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            _log.warning("the state of %r cannot be read, its windows begin anew: %s", key, error)
+    return states

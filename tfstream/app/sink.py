@@ -61,8 +61,10 @@ def _decode(records: Sequence[Record], kind: type[_Message]) -> list[_Message]:
     messages = []
     for record in records:
         try:
-            messages.append(msgspec.json.decode(record.value or b"", type=kind))
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            message = msgspec.json.decode(record.value or b"", type=kind)
+            message.check()
+            messages.append(message)
+        except ValueError as error:  # msgspec's errors and UnicodeDecodeError are ValueErrors, too
             _log.warning(
                 "partition %d, offset %d is no %s: %s", record.partition, record.offset, kind.__name__, error
             )

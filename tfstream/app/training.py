@@ -59,9 +59,9 @@ def train(
         )
     try:
         return _train(database, stream, options, report, run)
-    except Exception as error:
+    except BaseException as error:  # a Ctrl-C, too
         with database.begin() as connection:
-            training_runs.finish(connection, run, outcome="failed", reason=str(error))
+            training_runs.finish(connection, run, outcome="failed", reason=str(error) or type(error).__name__)
         raise
 
 

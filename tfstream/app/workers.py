@@ -20,7 +20,11 @@ def run_workers(commands: Sequence[Sequence[str]], stop: Callable[[], bool]) -> 
 
     :raises TfstreamError: when a worker fails; the others are then told to finish, too.
     """
-    workers = [subprocess.Popen([sys.executable, "-m", "tfstream", *command]) for command in commands]
+    # in sessions of their own: a terminal's Ctrl-C must reach them once, through us, or they do not drain
+    workers = [
+        subprocess.Popen([sys.executable, "-m", "tfstream", *command], start_new_session=True)
+        for command in commands
+    ]
     try:
         while any(worker.poll() is None for worker in workers):
             failed = next((worker for worker in workers if worker.poll() not in (None, 0)), None)

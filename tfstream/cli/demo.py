@@ -44,7 +44,7 @@ def demo(
         if as_json:
             print_json(_summary(result, path))
         else:
-            _print(running, result, path)
+            _print(running, result, path, keep=keep)
         if keep:
             _keep()
 
@@ -66,22 +66,26 @@ def _write_report(running: Services, result: DemoResult, folder: Path, seconds: 
     return path
 
 
-def _print(running: Services, result: DemoResult, path: Path) -> None:
+def _print(running: Services, result: DemoResult, path: Path, *, keep: bool) -> None:
     comparison = result.comparison
+    allowed = result.stream.definition.alarm_budget_per_week * result.training.assets / 7
     out.print()
     rows = [_row(verdict) for verdict in comparison.verdicts]
-    columns = ("asset", "fault", "sensor", "from", "found after", "first blamed", "rank")
+    columns = ("asset", "fault", "sensor", "from", "found after", "most blamed", "rank")
     print_table(columns, rows, empty="no faults")
     out.print()
     out.print(
         f"{comparison.found} of {len(comparison.verdicts)} faults found, "
-        f"{len(comparison.false_alarms)} false alarms in {result.training.assets} asset days; "
-        f"rank: where the first alarm names a sensor that the fault touches"
+        f"{len(comparison.false_alarms)} false alarms in {result.training.assets} asset days "
+        f"(the budget allows {allowed:.1g}); rank: where the episode names a sensor that the fault touches"
     )
     out.print(f"report: {path.resolve()}", soft_wrap=True)
     out.print()
+    if not keep:
+        out.print("tfstream demo --keep leaves the services up, to look around with psql and kcat")
+        return
     for title, command in commands(running, result):
-        out.print(f"# {title} (while the services run: --keep)", style="dim", soft_wrap=True)
+        out.print(f"# {title}", style="dim", soft_wrap=True)
         out.print(command, soft_wrap=True)
 
 

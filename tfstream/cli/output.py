@@ -51,6 +51,9 @@ def tell(label: str, style: str, words: str) -> None:
     err.print(Text.assemble((label, style), f" {words}"), soft_wrap=True)
 
 
+_LONGEST_US = 5218 * _UNITS_US["w"]
+
+
 def print_json(value: object) -> None:
     """One JSON document on stdout."""
     typer.echo(msgspec.json.format(msgspec.json.encode(plain(value), enc_hook=str), indent=2).decode())
@@ -127,7 +130,10 @@ def duration_us(text: str) -> int:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)", text.strip())
     if found is None:
         raise UsageError(f"{text!r} is no duration; write for example 500ms, 1s, 5m, 2h or 14d")
-    return round(float(found[1]) * _UNITS_US[found[2]])
+    duration = round(float(found[1]) * _UNITS_US[found[2]])
+    if duration > _LONGEST_US:
+        raise UsageError(f"{text!r} is longer than a hundred years")
+    return duration
 
 
 def moment_us(text: str, latest_us: int) -> int:

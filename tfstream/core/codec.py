@@ -16,7 +16,7 @@ import numpy as np
 
 from tfstream.core.reading import MAX_ASSET_LENGTH, InvalidReading, Reading, Values, is_asset_name
 from tfstream.core.stream import Encoding, Layout, StreamDefinition, TimeUnit
-from tfstream.core.timestamp import time_reader
+from tfstream.core.timestamp import checked, time_reader
 
 _Time = str | int | float | None
 _Name = str | int | None
@@ -54,7 +54,7 @@ class Codec:
         if self._record_time:
             if record_time_ms is None:
                 raise InvalidReading("the record has no timestamp of its own")
-            time_us = record_time_ms * 1000
+            time_us = checked(record_time_ms * 1000)
         else:
             time_us = self._read_time(message.time)
         if record_time_ms is not None and time_us > record_time_ms * 1000 + self._definition.max_ahead_us:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from tfstream.core.blame import joined
 from tfstream.core.event import EventKind, EventType, SensorShare
 
 _GREW_BY = 1.2  # an update is worth telling when the peak rises by a fifth
@@ -42,6 +43,7 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
     expected_per_week: float
     extrapolated: bool
     sensors: tuple[SensorShare, ...]
+    blamed_score: float = 0.0  # the sum of the scores that the sensors' shares are weighed by
     sequence: int
     first_offset: int
     last_offset: int
@@ -74,6 +76,7 @@ def open_episode(seen: Observation, sensors: tuple[SensorShare, ...]) -> Told:
         expected_per_week=seen.expected_per_week,
         extrapolated=seen.extrapolated,
         sensors=sensors,
+        blamed_score=seen.score,
         sequence=1,
         first_offset=seen.first_offset,
         last_offset=seen.last_offset,
@@ -89,19 +92,24 @@ def go_on(
         if seen.end_us - episode.last_us < cooldown_us:
             return episode, None
         return None, close(episode)
-    last_offset = max(episode.last_offset, seen.last_offset)
-    grown = msgspec.structs.replace(episode, last_us=seen.end_us, last_offset=last_offset)
+    blamed = joined(episode.sensors, episode.blamed_score, sensors, seen.score)
+    grown = msgspec.structs.replace(
+        episode,
+        kind=kind_of(blamed),
+        sensors=blamed,
+        blamed_score=episode.blamed_score + seen.score,
+        last_us=seen.end_us,
+        last_offset=max(episode.last_offset, seen.last_offset),
+    )
     if seen.score <= episode.score:
         return grown, None
     grown = msgspec.structs.replace(
         grown,
-        kind=kind_of(sensors),
         peak_us=seen.end_us,
         score=seen.score,
         threshold=seen.threshold,
         expected_per_week=seen.expected_per_week,
         extrapolated=seen.extrapolated,
-        sensors=sensors,
     )
     if seen.score < episode.told_score * _GREW_BY:
         return grown, None

@@ -73,6 +73,13 @@ class AnomalyEvent(msgspec.Struct, frozen=True, kw_only=True):
     model: ModelReference
     source: SourceSpan
 
+    def check(self) -> None:
+        """:raises ValueError: when an id or a time is none."""
+        uuid.UUID(self.anomaly_id)
+        for moment in (self.started_at, self.ended_at, self.peak_at):
+            if moment is not None:
+                from_iso(moment)
+
 
 class ScoreRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One record of ``<topic>.scores``: an asset's newest hop of rows, the last of them at ``ts``."""
@@ -85,6 +92,10 @@ class ScoreRecord(msgspec.Struct, frozen=True, kw_only=True):
     threshold: float
     model_version: int
     masked: tuple[str, ...] = ()
+
+    def check(self) -> None:
+        """:raises ValueError: when its time is none."""
+        from_iso(self.ts)
 
 
 def anomaly_id(topic: str, asset: str, kind: EventKind, started_us: int) -> str:

@@ -80,7 +80,7 @@ class PartitionTracks:
         if asset in self.silent:
             self.silent.discard(asset)
             heapq.heappush(self._deadlines, (track.heard_us + self.silence_us, asset))
-            found.insert(0, AssetReturned(asset, track.max_time_us, offset))
+            found.insert(0, AssetReturned(asset, track.heard_us, offset))
         if self._deadlines and self._deadlines[0][0] < self.clock_us:
             found.extend(self._new_silences(offset))
         return found
@@ -97,7 +97,7 @@ class PartitionTracks:
                 continue
             track.reset()
             self.silent.add(asset)
-            found.append(AssetSilent(asset, track.max_time_us, offset))
+            found.append(AssetSilent(asset, track.heard_us, offset))
         return sorted(found, key=lambda silent: (silent.since_us, silent.asset))
 
     def state(self, asset: str) -> TrackState:

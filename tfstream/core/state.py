@@ -36,12 +36,14 @@ class PartitionHead(msgspec.Struct, frozen=True, kw_only=True):
 
     ``offset`` is the next source offset to read live. It is written in the same transaction as the consumer
     group's offset: a reader that finds them unequal has not yet seen the whole state, or the group was reset.
+    Rows are counted in units of ``interval_us``: under another interval the state says nothing.
     """
 
     version: int = 1
     offset: int
     clock_us: int
     model_version: int
+    interval_us: int = 0
 
 
 class RewindMetadata(msgspec.Struct, frozen=True, kw_only=True):

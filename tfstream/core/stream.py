@@ -64,14 +64,24 @@ class StreamDefinition:
             raise ConfigurationError("a stream needs the name of its topic")
         if not self.sensors:
             raise ConfigurationError(f"stream {self.topic} has no sensors; name at least one")
-        if len(set(self.sensors)) != len(self.sensors):
-            raise ConfigurationError(f"stream {self.topic} names a sensor twice")
+        taken = self._field_names()
+        if len(set(taken)) != len(taken):
+            twice = next(name for name in taken if taken.count(name) > 1)
+            raise ConfigurationError(f"stream {self.topic} uses the field name {twice!r} twice")
         if self.interval_us <= 0:
             raise ConfigurationError(f"stream {self.topic}: the sampling interval must be above zero")
         if min(self.lateness_us, self.max_staleness_us, self.max_ahead_us) < 0:
             raise ConfigurationError(f"stream {self.topic}: a duration cannot be negative")
         if not 0 < self.alarm_budget_per_week < math.inf:
             raise ConfigurationError(f"stream {self.topic}: the alarm budget must be a number above zero")
+
+    def _field_names(self) -> tuple[str, ...]:
+        """All names that a decoder must tell apart; sensors always, since they are columns too."""
+        body = {Layout.FLAT: self.sensors, Layout.NESTED: ("values",), Layout.LONG: ("sensor", "value")}
+        head = (self.time_field, self.asset_field)
+        if len(set(self.sensors)) != len(self.sensors):
+            return self.sensors
+        return head + body[self.layout]
 
     @property
     def staleness_rows(self) -> int:

@@ -33,6 +33,11 @@ class MockKafka:
     ) -> None:
         self.stop()
 
+    @property
+    def properties(self) -> dict[str, str]:
+        """What a client needs; topics are made by being asked for."""
+        return {"bootstrap.servers": self.bootstrap, "allow.auto.create.topics": "true"}
+
     def start(self) -> str:
         """Start it; returns its bootstrap address."""
         self._owner = Producer({"test.mock.num.brokers": 1, "bootstrap.servers": "mock", "log_level": 0})

@@ -38,15 +38,13 @@ class Source:
     a crash.
     """
 
-    def __init__(
-        self, properties: Properties, topic: str, group: str, assignee: Assignee, *, start: str = "earliest"
-    ) -> None:
+    def __init__(self, properties: Properties, topic: str, group: str, assignee: Assignee) -> None:
         self.topic = topic
         self.at_end: dict[int, int] = {}  # partitions read up to their end, and where that was
         self.owned: set[int] = set()
         self._assignee = assignee
         self._properties = properties
-        self._consumer = new_consumer(properties, group, **{"auto.offset.reset": start})
+        self._consumer = new_consumer(properties, group)
         self._paused = False
 
     def __enter__(self) -> Source:

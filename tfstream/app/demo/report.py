@@ -106,7 +106,7 @@ def _summary(report: DemoReport) -> str:
     tiles = (
         (f"{len(found)} of {len(verdicts)}", "injected faults found"),
         (_minutes(int(median(delays))) if delays else "-", "median delay to the alarm"),
-        (f"{first} of {len(found)}", "alarms that blame a guilty sensor first"),
+        (f"{first} of {len(found)}", "episodes that blame a guilty sensor first"),
         (str(len(report.comparison.false_alarms)), f"false alarms in {_asset_days(report)} asset-days"),
     )
     cards = "".join(f'<div class="card"><b>{escape(big)}</b>{escape(small)}</div>' for big, small in tiles)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,24 +38,23 @@ def services(settings: Settings) -> Iterator[Services]:
         if not url:
             url = stack.enter_context(EmbeddedPostgres(folder / "postgres")).url
             database = "embedded PostgreSQL"
-        broker, bootstrap, caveat = "as configured", settings.kafka.get("bootstrap.servers"), None
-        if not bootstrap:
-            broker, bootstrap, caveat = _broker(stack, folder)
+        broker, properties = "as configured", settings.kafka
+        caveat: str | None = None
+        if not properties.get("bootstrap.servers"):
+            broker, properties, caveat = _broker(stack, folder)
         yield Services(
-            settings=settings.with_services(database_url=url, bootstrap=bootstrap),
+            settings=settings.with_services(database_url=url, kafka=properties),
             database=database,
             broker=broker,
             caveat=caveat,
         )
 
 
-def _broker(stack: ExitStack, folder: Path) -> tuple[str, str, str | None]:
+def _broker(stack: ExitStack, folder: Path) -> tuple[str, Mapping[str, str], str | None]:
+    """Its name, a client's properties, and what it cannot promise."""
     home = kafka.available()
     if home is not None:
-        return (
-            "embedded Apache Kafka",
-            stack.enter_context(ApacheKafka(home, folder / "kafka")).bootstrap,
-            None,
-        )
+        server = stack.enter_context(ApacheKafka(home, folder / "kafka"))
+        return "embedded Apache Kafka", {"bootstrap.servers": server.bootstrap}, None
     cluster = stack.enter_context(MockKafka())
-    return "librdkafka's mock cluster", cluster.bootstrap, mock.CANNOT_PROMISE
+    return "librdkafka's mock cluster", cluster.properties, mock.CANNOT_PROMISE

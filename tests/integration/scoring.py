@@ -1,0 +1,41 @@
+"""A scorer inside the test's own process, to be stopped wherever a test wants it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.integration.commands import Tfstream
+from tfstream.app import champion as champions
+from tfstream.app.scorer import Progress, Scorer, ScorerOptions
+from tfstream.storage import streams
+from tfstream.storage.database import Database
+from tfstream.streaming.topics import ensure_output_topics
+
+
+def score(
+    tfstream: Tfstream,
+    topic: str,
+    stop: Callable[[Progress], bool] = lambda progress: False,
+    *,
+    commit_interval_s: float = 0.1,
+    start: str = "earliest",
+) -> Progress:
+    """Score until ``stop`` says so, by default to the topic's end."""
+    database = Database(tfstream.database_url)
+    properties = {"bootstrap.servers": tfstream.bootstrap, "session.timeout.ms": "6000"}
+    with database.begin() as connection:
+        stream = streams.get(connection, topic)
+    ensure_output_topics(properties, topic)
+    champion = champions.wait(database, stream, lambda: False)
+    database.close()
+    assert champion is not None
+    options = ScorerOptions(
+        group=f"tfstream.score.{topic}",
+        transactional_id=f"tfstream.{topic}",
+        commit_interval_s=commit_interval_s,
+        start=start,
+        until_end=True,
+    )
+    scorer = Scorer(properties, stream.definition, champion, options, lambda version: None)
+    scorer.run(lambda: stop(scorer.progress))
+    return scorer.progress

@@ -1,0 +1,106 @@
+"""Beginnings that are not the plain one: a reset group, another interval, a late start, poison, junk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]
+
+from tests.integration.plants import Plant, write_plant
+from tests.integration.scoring import score
+from tests.integration.topic_reader import read_committed
+from tfstream.streaming.topics import ensure_topic, partition_count
+
+pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.slow]
+
+
+def scores_of(plant: Plant, topic: str) -> dict[str, int]:
+    """How many scores each asset has."""
+    counts: dict[str, int] = {}
+    for found in read_committed(plant.tfstream.bootstrap, f"{topic}.scores"):
+        asset = (found.key or b"").decode()
+        counts[asset] = counts.get(asset, 0) + 1
+    return counts
+
+
+def reset(plant: Plant, topic: str) -> None:
+    """The group back to the beginning, as `kafka-consumer-groups --reset-offsets --to-earliest` does."""
+    admin = AdminClient({"bootstrap.servers": plant.tfstream.bootstrap})
+    group = f"tfstream.score.{topic}"
+    places = [TopicPartition(topic, partition, 0) for partition in range(3)]
+    asked = admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, places)])
+    asked[group].result(20.0)
+
+
+def config_of(plant: Plant, topic: str, name: str) -> str:
+    admin = AdminClient({"bootstrap.servers": plant.tfstream.bootstrap})
+    resource = ConfigResource(ResourceType.TOPIC, topic)
+    value: str = admin.describe_configs([resource])[resource].result(10.0)[name].value
+    return value
+
+
+def test_a_reset_group_scores_all_assets_again(plant: Plant, trained: str) -> None:
+    """What the state topic knew of an asset before the reset must not keep its old messages out."""
+    for asset in ("a", "b", "c", "d"):
+        plant.tfstream.run("replay", plant.faulty, "--topic", trained, "--asset", asset)
+    score(plant.tfstream, trained)
+    reset(plant, trained)
+    score(plant.tfstream, trained, lambda progress: progress.commits == 1)  # the first commits only
+    score(plant.tfstream, trained)
+    assert scores_of(plant, trained) == dict.fromkeys(("faulty", "a", "b", "c", "d"), 2 * 80)
+
+
+def test_another_interval_begins_anew(plant: Plant, trained: str) -> None:
+    """Rows are counted in intervals: under a longer one every new row would seem an old one."""
+    score(plant.tfstream, trained)
+    plant.tfstream.run("streams", "set", trained, "--interval", "2s")
+    plant.tfstream.run("load", plant.normal, "--topic", trained)
+    plant.tfstream.run("train", "--topic", trained)
+    later = write_plant(plant.normal.with_name("slower.csv"), rows=600, start="2026-01-06T00:20:00Z")
+    plant.tfstream.run("replay", later, "--topic", trained, "--asset", "faulty")
+    score(plant.tfstream, trained)
+    assert scores_of(plant, trained)["faulty"] > 80 + 20
+
+
+def test_a_late_start_is_a_start(plant: Plant, trained: str) -> None:
+    """From the end on means: from the end as it was at the first start, whatever happens then."""
+    score(plant.tfstream, trained, start="latest")
+    plant.tfstream.run("replay", plant.faulty, "--topic", trained, "--asset", "after")
+    score(plant.tfstream, trained, start="latest")
+    assert scores_of(plant, trained) == {"after": 80}
+
+
+def test_a_message_too_large_to_be_passed_on_stops_nothing(plant: Plant, trained: str) -> None:
+    producer = Producer({"bootstrap.servers": plant.tfstream.bootstrap, "message.max.bytes": 1_048_000})
+    producer.produce(trained, b"{" + b"x" * 1_040_000, b"faulty")
+    producer.flush(20.0)
+    plant.tfstream.run("replay", plant.faulty, "--topic", trained, "--asset", "after")
+    score(plant.tfstream, trained)
+    assert scores_of(plant, trained)["after"] == 80
+    (letter,) = read_committed(plant.tfstream.bootstrap, f"{trained}.dead-letters")
+    assert dict(letter.headers)["tfstream.size"] == b"1040001"
+    assert len(letter.value or b"") < 1_000_000
+
+
+def test_strange_records_do_not_end_the_sink(plant: Plant, trained: str) -> None:
+    plant.tfstream.run("score", "--topic", trained, "--until-end")
+    event = read_committed(plant.tfstream.bootstrap, f"{trained}.anomalies")[0]
+    producer = Producer({"bootstrap.servers": plant.tfstream.bootstrap})
+    own_id = event.body["anomaly_id"].encode()
+    for value in (b"{", (event.value or b"").replace(own_id, b"not-a-uuid")):
+        producer.produce(f"{trained}.anomalies", value, b"faulty")
+    producer.flush(20.0)
+    plant.tfstream.run("sink", "--topic", trained, "--until-end")
+
+
+def test_only_what_is_meant_to_be_made_is_made(plant: Plant, trained: str, tmp_path: Path) -> None:
+    """Kafka's default is to make a topic that is merely asked for, with settings that lose state."""
+    bootstrap = {"bootstrap.servers": plant.tfstream.bootstrap}
+    plant.tfstream.run("inspect", "--topic", "no.such.topic", exit_code=3)
+    assert partition_count(bootstrap, "no.such.topic") is None
+    score(plant.tfstream, trained)
+    assert config_of(plant, f"{trained}.state", "cleanup.policy") == "compact"
+    assert ensure_topic(bootstrap, f"{trained}.five", 5)
+    assert partition_count(bootstrap, f"{trained}.five") == 5
