@@ -17,7 +17,7 @@ from tfstream.app.recorder import Recorder
 from tfstream.app.scorer import Progress, Scorer, ScorerOptions
 from tfstream.app.sink import Sink, in_background
 from tfstream.config import Settings
-from tfstream.storage import streams
+from tfstream.storage import migrate, streams
 from tfstream.storage.database import Database
 from tfstream.storage.streams import StreamRecord
 from tfstream.streaming.client import describe_cluster
@@ -49,7 +49,7 @@ def open_database(settings: Settings) -> Database:
     :raises ServiceUnavailable: when it does not answer.
     """
     database = Database(settings.require_database())
-    database.require_migrated()
+    migrate.require_current(database)
     return database
 
 

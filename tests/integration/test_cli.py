@@ -90,7 +90,7 @@ def test_upgrades_at_the_same_time_wait_for_one_another(empty_database_url: str)
             wait_until_blocked(database, 2)
             connection.rollback()
         assert all("schema" in upgrade.result().stderr for upgrade in upgrades)
-        database.require_migrated()
+        migrate.require_current(database)
 
 
 def test_partitions_are_made_ahead_and_dropped_when_old(database_url: str) -> None:

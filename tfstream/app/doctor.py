@@ -101,7 +101,7 @@ def _migrations(patient: _Patient) -> str:
     database, patient.database = patient.database, None
     if database is None:
         raise _Skip("the database")
-    database.require_migrated()
+    migrate.require_current(database)
     patient.database = database
     return f"schema at {migrate.head()}"
 

@@ -60,18 +60,6 @@ class Database:
         except psycopg.Error as error:  # from a COPY, which goes past SQLAlchemy
             raise self._translated(error, error) from None
 
-    def require_migrated(self) -> None:
-        """:raises ConfigurationError: when the schema is not the one that this program needs."""
-        from tfstream.storage import migrate  # Alembic takes a while to import
-
-        current, needed = migrate.current(self.url.render_as_string(hide_password=False)), migrate.head()
-        if current != needed:
-            migrate.require_known(current)
-            raise ConfigurationError(
-                f"the schema of {self.place} is at {current or 'nothing'} and {needed} is needed; "
-                f"run `tfstream db upgrade`"
-            )
-
     def close(self) -> None:
         self.engine.dispose()
 

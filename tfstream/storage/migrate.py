@@ -62,6 +62,18 @@ def head() -> str:
     return found
 
 
+def require_current(database: Database) -> None:
+    """:raises ConfigurationError: when the schema is not the one that this program needs."""
+    with database.begin() as connection:
+        found = _revision(connection)
+    if found != head():
+        require_known(found)
+        raise ConfigurationError(
+            f"the schema of {database.place} is at {found or 'nothing'} and {head()} is needed; "
+            f"run `tfstream db upgrade`"
+        )
+
+
 def require_known(revision: str | None) -> None:
     """:raises ConfigurationError: when the revision is none of this program's."""
     if revision is not None and revision not in {one.revision for one in _scripts().walk_revisions()}:
