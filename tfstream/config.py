@@ -18,7 +18,6 @@ from tfstream.errors import ConfigurationError
 
 _KAFKA_PREFIX = "TFSTREAM_KAFKA_"
 _DEFAULT_FILE = Path("tfstream.toml")
-_SECRETS = ("password", "secret", "key.pem", "key.password", "username", "token")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,11 +63,6 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
     )
     url = environment.get("TFSTREAM_DATABASE_URL") or document.get("database_url")
     return Settings(database_url=url, kafka=kafka)
-
-
-def is_secret(name: str) -> bool:
-    """Whether a librdkafka property must not be shown."""
-    return any(part in name for part in _SECRETS)
 
 
 def _read_file(named: str | None) -> dict[str, Any]:

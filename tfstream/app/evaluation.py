@@ -163,15 +163,9 @@ def _product(
     if not len(hops.scores):
         raise BadData(f"{labelled.path} has no window of {detector.window_rows} rows with a reading in it")
     scores = spread(hops, hop_rows=detector.hop_rows, rows=len(values))
-    run = Run(
-        method=PRODUCT,
-        seed=seed,
-        seconds=time.monotonic() - began,
-        whole_series=_curves(scores, labelled, 0),
-        test_rows=_curves(scores, labelled, labelled.train_rows),
-        alarms=_alarms(detector, hops, labelled),
-    )
-    return run, RowScores(method=PRODUCT, seed=seed, scores=scores)
+    seconds = time.monotonic() - began
+    found = RowScores(method=PRODUCT, seed=seed, scores=scores)
+    return _run(labelled, found, seconds, _alarms(detector, hops, labelled)), found
 
 
 def _from(start: float, parts: int, progress: Progress) -> Report:
@@ -202,14 +196,22 @@ def _baseline(labelled: LabelledSeries, name: str, seed: int | None, hop: int) -
     by_row = BASELINES[name](labelled.series.values, labelled.train_rows, seed or 0)
     ends = np.arange(hop - 1, rows, hop)
     scores = spread(HopScores(ends, by_row[ends]), hop_rows=hop, rows=rows)
-    run = Run(
-        method=name,
-        seed=seed,
-        seconds=time.monotonic() - began,
-        whole_series=_curves(scores, labelled, 0),
-        test_rows=_curves(scores, labelled, labelled.train_rows),
+    found = RowScores(method=name, seed=seed, scores=scores)
+    return _run(labelled, found, time.monotonic() - began), found
+
+
+def _run(
+    labelled: LabelledSeries, found: RowScores, seconds: float, alarms: AlarmQuality | None = None
+) -> Run:
+    """The figures of a method's scores, under both protocols."""
+    return Run(
+        method=found.method,
+        seed=found.seed,
+        seconds=seconds,
+        whole_series=_curves(found.scores, labelled, 0),
+        test_rows=_curves(found.scores, labelled, labelled.train_rows),
+        alarms=alarms,
     )
-    return run, RowScores(method=name, seed=seed, scores=scores)
 
 
 def _curves(scores: Scores, labelled: LabelledSeries, first_row: int) -> CurveQuality:

@@ -42,23 +42,22 @@ class Judge:
 
     def take(self, findings: Sequence[tuple[Lane, Finding]]) -> int:
         """Judge a batch in the order of the log; returns how many windows were scored."""
-        batch = [
-            Candidate(lane.partition, found.asset, found.window, _terms(self._memory(lane, found.asset)))
-            for lane, found in findings
-            if isinstance(found, WindowReady) and self._scoreable(found.window)
-        ]
-        scored = iter(score_batch(self.champion.detector, batch))
-        for lane, found in findings:
+        batch = {
+            place: Candidate(
+                lane.partition, found.asset, found.window, _terms(self._memory(lane, found.asset))
+            )
+            for place, (lane, found) in enumerate(findings)
+            if isinstance(found, WindowReady) and scoreable(found.window.values, self.champion.detector)
+        }
+        scored = dict(zip(batch, score_batch(self.champion.detector, list(batch.values())), strict=True))
+        for place, (lane, found) in enumerate(findings):
             if isinstance(found, WindowReady):
-                self._window(lane, found, next(scored) if self._scoreable(found.window) else None)
+                self._window(lane, found, scored.get(place))
             elif isinstance(found, AssetSilent):
                 self._asset_silent(lane, found)
             else:
                 self._asset_returned(lane, found)
         return len(batch)
-
-    def _scoreable(self, window: Window) -> bool:
-        return scoreable(window.values, self.champion.detector)
 
     def _memory(self, lane: Lane, asset: str) -> AssetMemory:
         """The asset's memory under the present model; another model's numbers mean nothing here."""

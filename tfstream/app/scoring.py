@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tfstream.core.reading import Values
 from tfstream.core.track import Window
@@ -61,27 +60,29 @@ def score_batch(detector: Detector, batch: Sequence[Candidate]) -> list[Scored]:
         return []
     values = np.stack([candidate.window.values for candidate in batch])  # [batch, rows, sensors]
     measured = detector.measure(values, [candidate.asset for candidate in batch])
-    followed = _followed(detector, batch, measured)
-    scores = detector.fuse(followed, measured.usual)
+    terms = _followed(detector, batch, measured)
+    scores = detector.fuse(np.array([one.values for one in terms]), measured.usual)
     return [
         Scored(
             float(scores[i]),
-            Terms(candidate.window.end_index, tuple(followed[i].tolist())),
+            terms[i],
             measured.share[i],
             measured.actual[i],
             measured.expected[i],
         )
-        for i, candidate in enumerate(batch)
+        for i in range(len(batch))
     ]
 
 
-def _followed(detector: Detector, batch: Sequence[Candidate], measured: Measurement) -> NDArray[np.float64]:
-    """``[batch, terms]`` smoothed over each asset's windows; they begin anew where one hop is missing."""
-    followed = measured.terms.astype(np.float64)
+def _followed(detector: Detector, batch: Sequence[Candidate], measured: Measurement) -> list[Terms]:
+    """Terms smoothed over each asset's windows; they begin anew where one hop is missing."""
+    followed: list[Terms] = []
     newest: dict[tuple[int, str], Terms] = {}
-    for i, (partition, asset, window, before) in enumerate(batch):
+    for (partition, asset, window, before), raw in zip(batch, measured.terms, strict=True):
         earlier = newest.get((partition, asset), before)
-        if earlier is not None and earlier.end_index == window.end_index - detector.hop_rows:
-            followed[i] = detector.follow(measured.terms[i], earlier.values)
-        newest[partition, asset] = Terms(window.end_index, tuple(followed[i].tolist()))
+        if earlier is not None and earlier.end_index != window.end_index - detector.hop_rows:
+            earlier = None
+        smoothed = detector.follow(raw, earlier.values if earlier else None)
+        followed.append(Terms(window.end_index, tuple(smoothed.tolist())))
+        newest[partition, asset] = followed[-1]
     return followed

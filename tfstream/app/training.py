@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,7 +74,6 @@ def _train(
     definition = stream.definition
     with database.begin() as connection:
         series = read_aligned(connection, stream, options, report)
-    rows = sum(len(one.times_us) for one in series)
     if not series:
         raise BadData(
             f"stream {definition.topic} has no readings in the span to learn from; "
@@ -84,9 +83,31 @@ def _train(
     detector = fit(series, definition.sensors, definition.interval_us, DetectorConfig(), options.seed, report)
     stored = bundle.dump(detector)
     metrics = {**detector.describe(), "seconds": round(time.monotonic() - began, 2)}
+    report("store", 0.0)
+    version = _store(database, stream, options, run, series, stored, metrics)
+    report("store", 1.0)
+    return TrainingResult(
+        version=version,
+        promoted=options.promote,
+        rows=_rows(series),
+        assets=len({one.asset for one in series}),
+        bundle_bytes=len(stored),
+        metrics=metrics,
+    )
+
+
+def _store(
+    database: Database,
+    stream: StreamRecord,
+    options: TrainingOptions,
+    run: int,
+    series: Sequence[Series],
+    stored: bytes,
+    metrics: dict[str, object],
+) -> int:
+    """Model, champion and the end of the run in one transaction; returns the model's version."""
     first = min(int(one.times_us[0]) for one in series)
     last = max(int(one.times_us[-1]) for one in series)
-    report("store", 0.0)
     with database.begin() as connection:
         version = models.save(
             connection,
@@ -95,7 +116,7 @@ def _train(
             metrics=metrics,
             trained_from_us=first,
             trained_until_us=last,
-            rows=rows,
+            rows=_rows(series),
             seed=options.seed,
         )
         if options.promote:
@@ -106,20 +127,16 @@ def _train(
             outcome="promoted" if options.promote else "candidate",
             reason=None,
             model_version=version,
-            rows=rows,
+            rows=_rows(series),
             trained_from_us=first,
             trained_until_us=last,
             metrics=metrics,
         )
-    report("store", 1.0)
-    return TrainingResult(
-        version=version,
-        promoted=options.promote,
-        rows=rows,
-        assets=len({one.asset for one in series}),
-        bundle_bytes=len(stored),
-        metrics=metrics,
-    )
+    return version
+
+
+def _rows(series: Sequence[Series]) -> int:
+    return sum(len(one.times_us) for one in series)
 
 
 def read_aligned(

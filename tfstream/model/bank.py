@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tfstream.model.memory import squared_distances
+from tfstream.model.memory import squared_distances, without
 
 _SHARED = 0.1  # of the mean square of all channels in the scale of each
 _SMALLEST = 1e-6
@@ -33,8 +33,7 @@ class Bank:
         """
         distance = squared_distances((recent / self.scale).flatten(1), self.patches) / self.patches.shape[1]
         if exclude is not None:
-            exclude = exclude & ~exclude.all(-1, keepdim=True)  # nothing but neighbours: then they must do
-            distance = distance.masked_fill(exclude, torch.inf)
+            distance = without(distance, exclude)
         found = distance.topk(min(count, len(self.usual)), dim=1, largest=False)
         return found.values[:, 0], self.usual[found.indices].mean(1)
 

@@ -33,9 +33,7 @@ class Memory:
         d_a = squared_distances(whitened(a, self.mean_a, self.whiten_a), self.a)  # [K, batch, n]
         d_b = squared_distances(whitened(b, self.mean_b, self.whiten_b), self.b)
         if exclude is not None:
-            exclude = exclude & ~exclude.all(-1, keepdim=True)  # nothing but neighbours: then they must do
-            d_a = d_a.masked_fill(exclude, torch.inf)
-            d_b = d_b.masked_fill(exclude, torch.inf)
+            d_a, d_b = without(d_a, exclude), without(d_b, exclude)
         joint = (d_a + d_b).amin(-1)
         cross = (
             d_a.gather(-1, d_b.argmin(-1, keepdim=True)) + d_b.gather(-1, d_a.argmin(-1, keepdim=True))
@@ -73,6 +71,11 @@ def _whitening(x: Tensor) -> tuple[Tensor, Tensor]:
     eye = torch.eye(x.shape[2], dtype=torch.double)
     values, vectors = torch.linalg.eigh(covariance + _SHRINKAGE * size[:, None, None] * eye + 1e-12 * eye)
     return mean, (vectors * values.rsqrt()[:, None] @ vectors.transpose(1, 2)).float().contiguous()
+
+
+def without(distances: Tensor, exclude: Tensor) -> Tensor:
+    """``[..., batch, n]`` with what ``exclude [batch, n]`` names infinitely far; all named: they must do."""
+    return distances.masked_fill(exclude & ~exclude.all(-1, keepdim=True), torch.inf)
 
 
 def squared_distances(x: Tensor, y: Tensor) -> Tensor:
