@@ -24,7 +24,7 @@ from tfstream.model.fusion import Fusion
 from tfstream.model.memory import Memory
 from tfstream.model.network import TimeFrequencyTransformer
 
-FORMAT = 2
+FORMAT = 3
 _NETWORK = "network."
 
 

@@ -20,12 +20,14 @@ from tfstream.model.normal import Placed, Predictors
 from tfstream.model.terms import CHUNK
 from tfstream.model.threads import one_thread
 from tfstream.model.training import Report, train
-from tfstream.model.windows import Piece, Split, WindowIndex, gather, index, split
+from tfstream.model.windows import Piece, Split, WindowIndex, filled, gather, index, split, whole
 
 _LEAST_WINDOWS = 8
 _FINE_WINDOWS = 256
 _MOST_CELLS = 64_000_000  # of windows held at once
 _SEPARATION_ROWS = 64
+_ROWS_AT_ONCE = 32_768
+_WINDOWS_AT_ONCE = 1024
 _NO_TIMES: Times = np.empty(0, dtype=np.int64)
 
 
@@ -47,7 +49,8 @@ def fit(
         raise BadData("no sensor has a single value in the readings to learn from")
     parts = _split(series, config)
     scaler = Scaler.fit([Series(piece.asset, _NO_TIMES, piece.values) for piece in parts.learn])
-    learn = [_scaled(piece, scaler) for piece in parts.learn]
+    scaled = [_standardised(one, scaler) for one in series]
+    learn, hold = split(scaled, config.window_rows)
     report("closed form", 0.0)
     learnt = _placed(learn, config)
     linear = closed_form.fit(learnt.windows, config)
@@ -55,7 +58,7 @@ def fit(
     network, history = train(learn, config, seed, report)
     report("calibrate", 0.0)
     predictors = Predictors(linear, network, torch.from_numpy(scaler.live), config)
-    normal = predictors.learn(learnt, _held_windows(parts.hold, scaler, config, seed), seed)
+    normal = predictors.learn(learnt, _held_windows(hold, config, seed), seed)
     report("calibrate", 0.5)
     model = ScoringModel(
         definition_sensors=sensors,
@@ -68,8 +71,7 @@ def fit(
         history={**history, "windows": len(learnt.windows)},
     )
     calibration = _calibrate(model, parts.hold)
-    everything = [_scaled(Piece(one.asset, i, 0, one.values), scaler) for i, one in enumerate(series)]
-    bank = predictors.remember_all(_placed(everything, config), normal.usual_errors)
+    bank = predictors.remember_all(_placed(whole(scaled), config), normal.usual_errors)
     report("calibrate", 1.0)
     return Detector(**{**vars(model), "bank": bank}, calibration=calibration)
 
@@ -86,10 +88,13 @@ def _split(series: Sequence[Series], config: DetectorConfig) -> Split:
     return parts
 
 
-def _scaled(piece: Piece, scaler: Scaler) -> Piece:
-    """A piece in standard units; what is missing becomes the mean."""
-    scaled = scaler.transform(piece.values[None], [piece.asset])[0]
-    return piece._replace(values=np.nan_to_num(scaled))
+def _standardised(one: Series, scaler: Scaler) -> Series:
+    """The series in standard units, NaN where missing; in parts, since scaling takes double precision."""
+    values = np.empty_like(one.values)
+    for at in range(0, len(values), _ROWS_AT_ONCE):
+        rows = slice(at, at + _ROWS_AT_ONCE)
+        values[rows] = scaler.transform(one.values[None, rows], [one.asset])[0]
+    return one._replace(values=values)
 
 
 def _hop_windows(pieces: Sequence[Piece], config: DetectorConfig) -> WindowIndex:
@@ -107,17 +112,17 @@ def _hop_windows(pieces: Sequence[Piece], config: DetectorConfig) -> WindowIndex
 
 def _placed(pieces: Sequence[Piece], config: DetectorConfig) -> Placed:
     places = _hop_windows(pieces, config)
-    return Placed(torch.from_numpy(gather(pieces, places, config.window_rows)), pieces, places)
+    return Placed(torch.from_numpy(filled(pieces, places, config.window_rows)), pieces, places)
 
 
-def _held_windows(hold: Sequence[Piece], scaler: Scaler, config: DetectorConfig, seed: int) -> Values:
+def _held_windows(hold: Sequence[Piece], config: DetectorConfig, seed: int) -> Values:
     """Some standardised windows that nothing was learnt from, ``[n, rows, channels]``."""
     places = index(hold, config.window_rows, stride=1)
     if not len(places.piece):
         raise BadData("the readings held out for the threshold are mostly missing; give a longer span")
     order = np.random.default_rng(seed).permutation(len(places.piece))
     chosen = places.take(np.sort(order[: config.self_test_windows]))
-    return gather([_scaled(piece, scaler) for piece in hold], chosen, config.window_rows)
+    return filled(hold, chosen, config.window_rows)
 
 
 def _calibrate(model: ScoringModel, held: Sequence[Piece]) -> Calibration:
@@ -133,11 +138,15 @@ def _calibrate(model: ScoringModel, held: Sequence[Piece]) -> Calibration:
 
 def _run(model: ScoringModel, piece: Piece) -> Run:
     places = index([piece], model.window_rows, model.hop_rows)
-    if not len(places.start):
-        return Run(piece.asset, places.start, np.empty(0))
-    measured = model.measure(gather([piece], places, model.window_rows), [piece.asset] * len(places.start))
     followed: list[NDArray[np.float64]] = []
-    for terms in measured.terms:
-        followed.append(model.follow(terms, followed[-1] if followed else None))
+    usual: list[Values] = []
+    for at in range(0, len(places.start), _WINDOWS_AT_ONCE):
+        some = WindowIndex(*(part[at : at + _WINDOWS_AT_ONCE] for part in places))
+        measured = model.measure(gather([piece], some, model.window_rows), [piece.asset] * len(some.start))
+        for terms in measured.terms:
+            followed.append(model.follow(terms, followed[-1] if followed else None))
+        usual.append(measured.usual)
+    if not followed:
+        return Run(piece.asset, places.start, np.empty(0))
     rows: NDArray[np.int64] = piece.first_row + places.start + model.window_rows
-    return Run(piece.asset, rows, model.fuse(np.stack(followed), measured.usual))
+    return Run(piece.asset, rows, model.fuse(np.stack(followed), np.concatenate(usual)))

@@ -28,7 +28,7 @@ from tfstream.model.closed_form import ClosedForm
 from tfstream.model.config import DetectorConfig
 from tfstream.model.memory import Memory
 from tfstream.model.network import TimeFrequencyTransformer, Views, hide
-from tfstream.model.spectral import band_error
+from tfstream.model.spectral import distance, magnitudes
 
 CHUNK = 64  # windows looked at in one go: always as many, so that no number depends on its company
 TERMS = ("V", "P", "R", "T", "F", "X", "Mj", "Mx", "N")
@@ -98,14 +98,15 @@ def look(
     views = _chosen(network(both, len(windows)), config)
     band = config.band_rows
     actual = windows[:, -band:]
-    time, frequency = views.time[:, :, -band:], views.frequency[:, :, -band:]
     predicted = linear.predict_hop(windows, config)
+    seen = magnitudes(actual)
+    time, frequency = magnitudes(views.time[:, :, -band:]), magnitudes(views.frequency[:, :, -band:])
     errors = [
         linear.row_errors(windows, config),
-        band_error(actual, torch.cat([actual[:, : -config.hop_rows], predicted], dim=1)),
-        _stage_mean_error(time, actual.expand_as(time)),
-        _stage_mean_error(frequency, actual.expand_as(frequency)),
-        _stage_mean_error(time, frequency),
+        distance(seen, magnitudes(torch.cat([actual[:, : -config.hop_rows], predicted], dim=1))),
+        distance(time, seen).mean(0),  # of the stages
+        distance(frequency, seen).mean(0),
+        distance(time, frequency).mean(0),
     ]
     return Looked(torch.stack(errors) * known, known, predicted.mean(1), actual, views.a, views.b)
 
@@ -153,8 +154,3 @@ def all_terms(
 def _chosen(views: Views, config: DetectorConfig) -> Views:
     """All stages, or only the last one when stage averaging is switched off."""
     return views if config.stage_average else Views(*(view[-1:] for view in views))
-
-
-def _stage_mean_error(one: Tensor, other: Tensor) -> Tensor:
-    """Band error of ``[K, batch, rows, channels]`` twice, averaged over the stages: ``[batch, channels]``."""
-    return band_error(one.flatten(0, 1), other.flatten(0, 1)).unflatten(0, (len(one), -1)).mean(0)

@@ -14,7 +14,7 @@ from tfstream.core.reading import Values
 from tfstream.model.config import DetectorConfig
 from tfstream.model.network import TimeFrequencyTransformer, hide
 from tfstream.model.objective import loss
-from tfstream.model.windows import Piece, WindowIndex, gather, index
+from tfstream.model.windows import Piece, WindowIndex, filled, index
 
 _REPORT_EVERY = 10
 
@@ -24,7 +24,7 @@ Report = Callable[[str, float], None]
 def train(
     pieces: Sequence[Piece], config: DetectorConfig, seed: int, report: Report
 ) -> tuple[TimeFrequencyTransformer, dict[str, Any]]:
-    """A network fitted to standardised pieces without gaps, and how its losses went."""
+    """A network fitted to pieces in standard units, and how its losses went."""
     rng = np.random.default_rng(seed)
     places = index(pieces, config.window_rows, stride=1)
     with torch.random.fork_rng(devices=[]):
@@ -59,7 +59,7 @@ def _batch(
     """Windows to mask, normal ones, and the normal ones with a fault each."""
     masked, contrast = config.masked_batch, config.contrast_batch
     chosen: NDArray[np.int64] = rng.integers(len(places.piece), size=masked + 2 * contrast)
-    windows = gather(pieces, places.take(chosen), config.window_rows)
+    windows = filled(pieces, places.take(chosen), config.window_rows)
     normal, foreign = windows[masked : masked + contrast], windows[masked + contrast :]
     return windows[:masked], normal, fault.inject(normal, foreign, rng)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -26,8 +25,7 @@ class Piece(NamedTuple):
     values: Values
 
 
-@dataclass(frozen=True)
-class Split:
+class Split(NamedTuple):
     """What is learnt from and what is held out for the threshold."""
 
     learn: list[Piece]
@@ -52,6 +50,11 @@ def split(series: Sequence[Series], window_rows: int) -> Split:
             start = edges[block + 1]
         learn.append(_piece(one, number, start, rows))
     return Split(_long_enough(learn, window_rows), _long_enough(hold, window_rows))
+
+
+def whole(series: Sequence[Series]) -> list[Piece]:
+    """Every series in one piece."""
+    return [_piece(one, number, 0, len(one.values)) for number, one in enumerate(series)]
 
 
 def _piece(series: Series, number: int, start: int, stop: int) -> Piece:
@@ -99,3 +102,8 @@ def gather(pieces: Sequence[Piece], places: WindowIndex, window_rows: int) -> Va
     return np.stack(
         [pieces[piece].values[start : start + window_rows] for piece, start in zip(*places, strict=True)]
     )
+
+
+def filled(pieces: Sequence[Piece], places: WindowIndex, window_rows: int) -> Values:
+    """``[n, rows, channels]`` of pieces in standard units; what is missing becomes the mean."""
+    return np.nan_to_num(gather(pieces, places, window_rows), copy=False)
