@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tfstream.app.evaluation import EvaluationOptions
 from tfstream.core.quality.curves import auc_roc
 from tfstream.core.reading import Values
+from tfstream.errors import ConfigurationError
+from tfstream.model import library
 from tfstream.model.baselines import BASELINES, SEEDED
 
 ROWS, TRAIN, CHANNELS = 900, 500, 4
@@ -83,3 +86,9 @@ def test_seeds_matter_where_they_are_said_to(name: str) -> None:
     one, again, other = (BASELINES[name](values, TRAIN, seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(one, again)
     assert (one != other).any() == (name in SEEDED)
+
+
+def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library, "find_spec", lambda name: None)
+    with pytest.raises(ConfigurationError, match=r"pip install 'tfstream\[baselines\]'"):
+        EvaluationOptions(baselines=True)

@@ -28,6 +28,7 @@ from tfstream.core.reading import Series
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.window import align
 from tfstream.errors import BadData
+from tfstream.model import library
 from tfstream.model.baselines import BASELINES, SEEDED
 from tfstream.model.config import DetectorConfig
 from tfstream.model.detector import Detector
@@ -41,7 +42,10 @@ Progress = Callable[[float], None]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EvaluationOptions:
-    """``train_rows`` None: an ``index.csv`` beside the file says it. Seeds count from 0."""
+    """``train_rows`` None: an ``index.csv`` beside the file says it. Seeds count from 0.
+
+    :raises ConfigurationError: when ``baselines`` are asked for and scikit-learn is not installed.
+    """
 
     label_column: str = "label"
     time_column: str | None = None
@@ -51,6 +55,10 @@ class EvaluationOptions:
     alarm_budget_per_week: float = 1.0
     baselines: bool = False
     config: DetectorConfig = field(default_factory=DetectorConfig)
+
+    def __post_init__(self) -> None:
+        if self.baselines:
+            library.require()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

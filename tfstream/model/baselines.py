@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tfstream.core.reading import Series, Values
 from tfstream.core.scale import Scaler
-from tfstream.model.isolation_forest import isolation_forest
+from tfstream.model import library
 
 Scores = NDArray[np.float64]
 Baseline = Callable[[Values, int, int], Scores]  # values, training rows, seed
@@ -25,7 +25,7 @@ _ORDER, _PENALTY = 8, 100.0
 _ERROR_FLOOR, _ERROR_LIMIT = 4e-4, 100.0
 _TRAILING = 16
 _SPECTRUM_ROWS, _SPECTRUM_MEAN = 64, 3
-_CENTRES, _ROUNDS, _MOST_WINDOWS = 20, 25, 4096
+_CENTRES, _MOST_WINDOWS = 20, 4096
 _CHUNK = 4096
 
 
@@ -71,15 +71,16 @@ def kmeans_windows(values: Values, train_rows: int, seed: int) -> Scores:
     windows = sliding_window_view(rows, _TRAILING, axis=0)  # [n, channels, rows]
     learn = windows[: train_rows - _TRAILING + 1]
     chosen = np.linspace(0, len(learn) - 1, min(len(learn), _MOST_WINDOWS)).astype(np.int64)
-    centres = _centres(learn[chosen].reshape(len(chosen), -1), seed)
+    centres = library.cluster(learn[chosen].reshape(len(chosen), -1), _CENTRES, seed)
     parts = (windows[at : at + _CHUNK] for at in range(0, len(windows), _CHUNK))
     squared = [_squared(part.reshape(len(part), -1), centres).min(axis=1) for part in parts]
     return _filled(np.sqrt(np.concatenate(squared)), len(values))
 
 
 def isolated_rows(values: Values, train_rows: int, seed: int) -> Scores:
-    """An isolation forest on single rows, as :mod:`.isolation_forest` grows it."""
-    return isolation_forest(_standardised(values, train_rows), train_rows, seed)
+    """An isolation forest on single rows: Liu, Ting and Zhou, ICDM 2008."""
+    rows = _standardised(values, train_rows)
+    return library.isolation(rows[:train_rows], rows, seed)
 
 
 BASELINES: Mapping[str, Baseline] = MappingProxyType(
@@ -137,19 +138,6 @@ def _salience(windows: NDArray[np.float64]) -> Scores:
     relative = (salient[:, :, -1] - mean) / (mean + 1e-6)
     result: Scores = relative.mean(axis=1)
     return result
-
-
-def _centres(windows: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
-    """Lloyd's algorithm from windows drawn at random, ``[centres, size]``."""
-    rng = np.random.default_rng(seed)
-    centres = windows[rng.choice(len(windows), size=min(_CENTRES, len(windows)), replace=False)]
-    for _ in range(_ROUNDS):
-        nearest = _squared(windows, centres).argmin(axis=1)
-        counts = np.bincount(nearest, minlength=len(centres))
-        sums = np.zeros_like(centres)
-        np.add.at(sums, nearest, windows)
-        centres = np.where(counts[:, None] > 0, sums / np.maximum(counts, 1)[:, None], centres)
-    return centres
 
 
 def _squared(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
