@@ -18,7 +18,7 @@ class AssetMemory(msgspec.Struct, frozen=True, kw_only=True):
     baseline: Baseline
     terms: tuple[float, ...] | None = None  # the smoothed error terms of the last window
     terms_index: int = -1  # the last row of that window
-    episode: Episode | None = None
+    episode: Episode | None = None  # pending or open
     silence: Episode | None = None
 
 
