@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """``data``: the folder of labelled series, where there is one; ``folder``: where figures and pictures go."""
+    """``data``: the folder of labelled series, if there is one; ``folder``: where figures and pictures go."""
 
     data: Path | None
     seeds: int = 3

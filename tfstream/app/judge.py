@@ -128,7 +128,7 @@ class Judge:
         return self._with_silence(lane, found.asset, memory, told)
 
     def _asset_silent(self, lane: Lane, found: AssetSilent) -> None:
-        """A silent asset's open episode ends with what was last seen of it; of a pending one nothing is told."""
+        """A silent asset's open episode ends with what was last seen of it; a pending one was never told."""
         memory = self._memory(lane, found.asset)
         if memory.episode is not None and not memory.episode.pending:
             self._tell(lane, found.asset, episodes.close(memory.episode))

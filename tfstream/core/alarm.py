@@ -35,8 +35,8 @@ class Standing(NamedTuple):
 class AlarmRule:
     """A calibration under an alarm budget, for hops of ``hop_rows`` rows of ``interval_us`` each.
 
-    An episode opens once the score has stood over the threshold for ``min_duration_us`` in unbroken hops: with
-    none, at the first of them.
+    An episode opens once the score has stood over the threshold for ``min_duration_us`` in unbroken hops:
+    with none, at the first of them.
     """
 
     calibration: Calibration
