@@ -115,7 +115,7 @@ def test_restarts_change_nothing(
 rules = st.builds(
     lambda min_hops: AlarmRule(
         calibration=Calibration(
-            pooled=Baseline(center=0.0, spread=1.0),
+            pooled=Baseline(center=0.0, spread=1.0, usual=1.0),
             assets={},
             u=2.0,
             sigma=1.0,

@@ -1,26 +1,31 @@
 """From a score to an alarm: a threshold that keeps a budget of false alarms for each asset and week.
 
 Scores are normalised by the asset's own slowly moving level and spread. The excesses of normal data over
-their 98 % quantile, merged into clusters that one alarm would cover, follow a generalised Pareto distribution
-(Pickands 1975); its parameters come from probability-weighted moments (Hosking and Wallis 1987). The
-threshold for a budget of b false alarms a week is ``u + (sigma/xi) ((clusters/b)^xi - 1)``.
+their 95 % quantile, merged into clusters that one alarm would cover, follow a generalised Pareto distribution
+(Pickands 1975); its parameters come from probability-weighted moments (Hosking and Wallis 1987), drawn
+towards an exponential tail the fewer clusters there are. The threshold for a budget of b false alarms a week
+is ``u + (sigma/xi) ((clusters/b)^xi - 1)``. The constants come from the study in ``docs/quality.md``.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-_RATE = 1 / 256
-_QUANTILE = 0.98
-_FEW_CLUSTERS = 30
-_PRIOR_SCORES = 4
-_PRIOR_CLUSTERS = 5
+_CENTER_RATE = 1 / 256
+_SPREAD_RATE = 1 / 1024
+_SPREAD_FACTOR = 2.0  # how far the spread may depart from the calibrated one
+_QUANTILE = 0.95
+_PRIOR_CENTER_SCORES = 1
+_PRIOR_SPREAD_SCORES = 16
+_PRIOR_CLUSTERS = 5  # for the mean excess: as many clusters as these weigh the prior
+_PRIOR_EXCESS = 1.5  # spreads: what normal streams have on the mean
+_PRIOR_SHAPE_CLUSTERS = 60  # a shape's sampling variance is 1.3/n: this is a prior of .15 around 0
 _SHAPE_LIMITS = (-0.5, 0.3)
 _SMALLEST = 0.05
 _LARGEST_RATIO = math.exp(40)
@@ -40,11 +45,13 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     """An asset's usual score: ``center`` follows its median, ``spread`` its median distance from it.
 
     Each quiet score moves both by a small step whose size does not depend on how far away the score lies, so
-    that no single one can move the level.
+    that no single one can move the level. However long they go on, the spread stays within a factor of two of
+    the ``usual`` one: a level that has moved must not make the asset blind, nor an idle one touchy.
     """
 
     center: float
     spread: float
+    usual: float
 
     def normalised(self, score: float) -> float:
         return (score - self.center) / self.spread
@@ -52,11 +59,13 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     def updated(self, score: float) -> Baseline:
         """The baseline after one more quiet score."""
         distance = (score - self.center) / self.spread
-        step = _RATE * self.spread
-        widening = 1 + _RATE * (1 if abs(distance) > 1 else -1)
+        step = _CENTER_RATE * self.spread
+        widening = 1 + _SPREAD_RATE * (1 if abs(distance) > 1 else -1)
+        widest = max(self.spread, _SPREAD_FACTOR * self.usual)  # a wider start may only come down
         return Baseline(
             center=self.center + step * max(-1.0, min(1.0, distance)),
-            spread=max(self.spread * widening, _SMALLEST),
+            spread=min(max(self.spread * widening, self.usual / _SPREAD_FACTOR), widest),
+            usual=self.usual,
         )
 
 
@@ -128,8 +137,7 @@ def fit_calibration(
     every = np.concatenate([run.scores for run in runs]) if runs else np.empty(0)
     if not len(every):
         raise ValueError("there are no scores to calibrate on")
-    pooled = _level(every)
-    assets = {asset: _shrunk(_level(scores), pooled, len(scores)) for asset, scores in _by_asset(runs)}
+    pooled, assets = _levels(every, _by_asset(runs))
     followed = [(run.rows, _followed(run.scores, assets.get(run.asset, pooled))) for run in runs]
     u = float(np.quantile(np.concatenate([values for _, values in followed]), _QUANTILE))
     peaks = np.array([peak for run in followed for peak in _cluster_peaks(*run, u, separation_rows)])
@@ -148,24 +156,40 @@ def fit_calibration(
     )
 
 
-def _level(scores: Scores) -> Baseline:
-    center = float(np.median(scores))
-    return Baseline(center=center, spread=max(float(np.median(np.abs(scores - center))), _SMALLEST))
+def _levels(every: Scores, by_asset: Mapping[str, Scores]) -> tuple[Baseline, dict[str, Baseline]]:
+    """Where an unknown asset begins, and the known ones.
+
+    Assets differ in their level far more than in how much they move about it: an unknown one begins as wide
+    as all scores lie, and narrows down to what is usual within an asset.
+    """
+    center = float(np.median(every))
+    within = _spread(np.concatenate([scores - np.median(scores) for scores in by_asset.values()]))
+    assets = {asset: _level(scores, center, within) for asset, scores in by_asset.items()}
+    return Baseline(center=center, spread=max(_spread(every - center), within), usual=within), assets
 
 
-def _shrunk(own: Baseline, pooled: Baseline, scores: int) -> Baseline:
-    """An asset's own level, drawn towards that of all assets the fewer scores it has."""
-    share = scores / (scores + _PRIOR_SCORES)
+def _level(scores: Scores, center: float, within: float) -> Baseline:
+    """An asset's own level, drawn towards what all assets have the fewer scores there are."""
+    own = float(np.median(scores))
+    spread = _drawn(_spread(scores - own), within, len(scores), _PRIOR_SPREAD_SCORES)
     return Baseline(
-        center=share * own.center + (1 - share) * pooled.center,
-        spread=share * own.spread + (1 - share) * pooled.spread,
+        center=_drawn(own, center, len(scores), _PRIOR_CENTER_SCORES), spread=spread, usual=spread
     )
 
 
-def _by_asset(runs: Sequence[Run]) -> list[tuple[str, Scores]]:
+def _spread(distances: Scores) -> float:
+    return max(float(np.median(np.abs(distances))), _SMALLEST)
+
+
+def _drawn(own: float, prior: float, count: float, prior_count: float) -> float:
+    """A mean of what ``count`` cases say and of a prior that weighs as much as ``prior_count``."""
+    return (count * own + prior_count * prior) / (count + prior_count)
+
+
+def _by_asset(runs: Sequence[Run]) -> dict[str, Scores]:
     """All scores of each asset."""
     assets = sorted({run.asset for run in runs})
-    return [(asset, np.concatenate([run.scores for run in runs if run.asset == asset])) for asset in assets]
+    return {asset: np.concatenate([run.scores for run in runs if run.asset == asset]) for asset in assets}
 
 
 def _followed(scores: Scores, baseline: Baseline) -> Scores:
@@ -178,31 +202,38 @@ def _followed(scores: Scores, baseline: Baseline) -> Scores:
 
 
 def _cluster_peaks(rows: NDArray[np.int64], values: Scores, u: float, separation_rows: int) -> list[float]:
-    """The highest value of each cluster; an excess nearer than the separation joins the last one."""
+    """The values over ``u`` that would be alarms of their own, highest first.
+
+    Each takes in what lies within the separation of it: one alarm would cover both.
+    """
     peaks: list[float] = []
-    last = None
-    for row, value in zip(rows.tolist(), values.tolist(), strict=True):
-        if value <= u:
-            continue
-        if last is None or row - last > separation_rows:
-            peaks.append(value)
-        else:
-            peaks[-1] = max(peaks[-1], value)
-        last = row
+    free = values > u
+    for place in np.argsort(-values, kind="stable")[: int(free.sum())].tolist():
+        if free[place]:
+            peaks.append(float(values[place]))
+            near = rows[place] - separation_rows, rows[place] + separation_rows + 1
+            free[slice(*np.searchsorted(rows, near))] = False
     return peaks
 
 
 def _tail(excesses: Scores) -> tuple[float, float]:
-    """``(sigma, xi)`` of a generalised Pareto.
+    """``(sigma, xi)`` of a generalised Pareto for the excesses ``[clusters]``.
 
-    Few excesses say little of the tail: it is then exponential, its mean drawn towards one spread.
+    Few excesses say little of the tail: the fewer, the more is its mean drawn towards what normal streams
+    have, and its shape towards the exponential, ``xi = 0``.
     """
-    if len(excesses) < _FEW_CLUSTERS:
-        return float(excesses.sum() + _PRIOR_CLUSTERS) / (len(excesses) + _PRIOR_CLUSTERS), 0.0
-    mean = max(float(excesses.mean()), _SMALLEST)
-    ordered = np.sort(excesses)
-    rank = (np.arange(1, len(ordered) + 1) - 0.35) / len(ordered)
-    weighted = float(((1 - rank) * ordered).mean())
+    count = len(excesses)
+    if not count:
+        return _PRIOR_EXCESS, 0.0
+    mean = _drawn(float(excesses.mean()), _PRIOR_EXCESS, count, _PRIOR_CLUSTERS)
+    xi = _drawn(_shape(excesses), 0.0, count, _PRIOR_SHAPE_CLUSTERS)
+    return max(mean, _SMALLEST) * (1 - xi), xi
+
+
+def _shape(excesses: Scores) -> float:
+    """From the first two probability-weighted moments."""
+    count = len(excesses)
+    rank = (np.arange(1, count + 1) - 0.35) / count
+    mean, weighted = float(excesses.mean()), float(((1 - rank) * np.sort(excesses)).mean())
     xi = 2 - mean / max(mean - 2 * weighted, 1e-9)
-    xi = min(max(xi, _SHAPE_LIMITS[0]), _SHAPE_LIMITS[1])
-    return mean * (1 - xi), xi
+    return min(max(xi, _SHAPE_LIMITS[0]), _SHAPE_LIMITS[1])
