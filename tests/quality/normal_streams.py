@@ -17,8 +17,9 @@ Floats = NDArray[np.float64]
 
 WEEK_ROWS = 7 * 24 * 60
 DAY_ROWS = 24 * 60
-TRAIN_WEEKS, TEST_WEEKS = 4, 8
-SEEDS = 4
+TEST_WEEKS = 8
+TRAIN_WEEKS = (4, 4, 4, 12)  # of the streams of a simulated family, one seed each
+WATER_STREAMS = 2  # their hydraulics take a while
 _LEAST_REAL_ROWS = 2500
 
 
@@ -44,16 +45,22 @@ class Recipe(NamedTuple):
 
 
 def recipes(data: Path | None) -> list[Recipe]:
-    """Four streams of every simulated family, and the label-free beginnings of the real series."""
-    rows = (TRAIN_WEEKS + TEST_WEEKS) * WEEK_ROWS
-    share = TRAIN_WEEKS / (TRAIN_WEEKS + TEST_WEEKS)
+    """Some streams of every simulated family, and the label-free beginnings of the real series."""
     made = [
-        Recipe(f"{make.__name__}-{seed}", make, (np.random.SeedSequence([index, seed]), rows), share)
+        _simulated(make, index, seed)
         for index, make in enumerate((cycles, regimes, heavy, bursts, plant))
-        for seed in range(SEEDS)
+        for seed in range(len(TRAIN_WEEKS))
     ]
-    made += [Recipe(f"water-{seed}", water, (seed, rows), share) for seed in range(SEEDS)]
+    made += [_simulated(water, len(made), seed) for seed in range(WATER_STREAMS)]
     return made + (list(_real(data)) if data else [])
+
+
+def _simulated(
+    make: Callable[[np.random.SeedSequence, int], Floats | Values], family: int, seed: int
+) -> Recipe:
+    weeks = TRAIN_WEEKS[seed] + TEST_WEEKS
+    arguments = np.random.SeedSequence([family, seed]), weeks * WEEK_ROWS
+    return Recipe(f"{make.__name__} {seed}", make, arguments, TRAIN_WEEKS[seed] / weeks)
 
 
 def cycles(seed: np.random.SeedSequence, rows: int) -> Floats:
@@ -97,9 +104,9 @@ def plant(seed: np.random.SeedSequence, rows: int) -> Floats:
     return shown + 0.2 * rng.normal(size=(rows, 8))
 
 
-def water(seed: int, rows: int) -> Values:
+def water(seed: np.random.SeedSequence, rows: int) -> Values:
     """One of the demo's waterworks."""
-    return WaterPlant(seed=100 + seed, assets=1).simulate(rows, 0)[0].values
+    return WaterPlant(seed=int(seed.generate_state(1)[0]), assets=1).simulate(rows, 0)[0].values
 
 
 def remembered(shocks: Floats, keep: Floats) -> Floats:
