@@ -37,20 +37,27 @@ def kept(calibrations: Sequence[Calibration], budget: float) -> float:
     return alarms / (8 * budget * len(calibrations))
 
 
-@pytest.mark.parametrize("budget", [1.0, 5.0])
-def test_the_budget_is_kept_within_a_factor_of_two(budget: float) -> None:
-    """By the stream's own rule, over all of sixteen streams; a rate that is wrong by three is noticed."""
-    week = int(ROWS_PER_WEEK / HOP)
-    calibrations = [
-        fit_calibration([run(seed, 2 * week)], rows_per_week=ROWS_PER_WEEK, separation_rows=64, hop_rows=HOP)
+@pytest.fixture(scope="module")
+def calibrations() -> list[Calibration]:
+    """Two weeks of normal scores each."""
+    hops = 2 * int(ROWS_PER_WEEK / HOP)
+    return [
+        fit_calibration([run(seed, hops)], rows_per_week=ROWS_PER_WEEK, separation_rows=64, hop_rows=HOP)
         for seed in range(16)
     ]
-    assert 0.5 < kept(calibrations, budget) < 2
-    for factor in (3.0, 1 / 3.0):
-        wrong = [
-            msgspec.structs.replace(c, clusters_per_week=c.clusters_per_week * factor) for c in calibrations
-        ]
-        assert not 0.5 < kept(wrong, budget) < 2
+
+
+@pytest.mark.parametrize("budget", [1.0, 5.0])
+def test_the_budget_is_kept(calibrations: list[Calibration], budget: float) -> None:
+    """By the stream's own rule, over all of sixteen streams."""
+    assert 2 / 3 < kept(calibrations, budget) < 3 / 2
+
+
+@pytest.mark.parametrize("factor", [2.5, 1 / 2.5])
+def test_a_threshold_for_another_budget_is_noticed(calibrations: list[Calibration], factor: float) -> None:
+    """The control: a rate of clusters that is wrong by so much leaves the bounds of the test above."""
+    wrong = [msgspec.structs.replace(c, clusters_per_week=c.clusters_per_week * factor) for c in calibrations]
+    assert not 2 / 3 < kept(wrong, 5.0) < 3 / 2
 
 
 def test_a_lasting_shift_below_the_threshold_is_followed_and_blinds_nobody() -> None:
@@ -131,4 +138,4 @@ def test_the_shape_shows_the_more_the_more_clusters_there_are(tail: float) -> No
         assert calibration.clusters == peaks / 2  # those above the 95 % quantile
         found.append(calibration.xi)
     assert found[1] == pytest.approx(tail, abs=0.05)
-    assert abs(found[0]) < 0.1
+    assert abs(found[0]) < 0.15
