@@ -30,6 +30,7 @@ from tfstream.core.calibration import Calibration, Run, fit_calibration
 from tfstream.core.reading import Series
 from tfstream.model import fitting
 from tfstream.model.config import DetectorConfig
+from tfstream.model.detector import Detector
 
 BUDGETS = (0.25, 1.0, 5.0, 20.0)  # false alarms a week
 OURS = "tfstream"
@@ -75,7 +76,7 @@ def stream_counts(recipe: Recipe) -> Found:
     return {"name": recipe.name, **counts(detector.calibration, held, hops)}
 
 
-def _fitted(values: NDArray[np.float32]) -> tuple[fitting.Detector, Sequence[Run]]:
+def _fitted(values: NDArray[np.float32]) -> tuple[Detector, Sequence[Run]]:
     """A detector, and the held-out scores that it was calibrated on: the other methods get the same."""
     series = Series("asset", np.arange(len(values)) * _INTERVAL_US, values)
     sensors = tuple(f"sensor-{i}" for i in range(values.shape[1]))

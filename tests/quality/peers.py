@@ -86,7 +86,7 @@ class _Tail:
 def _most_likely(peaks: Scores) -> tuple[float, float]:
     """``(shape, scale)``: Grimshaw's one-dimensional likelihood, by a grid of shape over scale."""
     mean, largest = float(peaks.mean()), float(peaks.max())
-    ratio = np.concatenate([_SHAPES / mean, -np.geomspace(1e-3, 0.999, 40) / largest])  # [grid]
+    ratio = np.concatenate([_SHAPES / mean, -np.linspace(0.999, 0.001, 60) / largest])  # [grid]
     shape = np.log1p(ratio[:, None] * peaks).mean(axis=1)
     scale = shape / ratio
     likelihood = -np.log(scale) - shape - 1
