@@ -10,7 +10,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tfstream.core.alarm import AlarmRule, Hop, Standing
-from tfstream.core.calibration import Baseline, Calibration
+from tfstream.core.baseline import Baseline
+from tfstream.core.calibration import Calibration
 from tfstream.core.partition import Finding, PartitionTracks, WindowReady
 from tfstream.core.reading import Reading
 from tfstream.core.state import AssetMemory, AssetState, decode_asset, encode

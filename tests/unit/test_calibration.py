@@ -10,7 +10,8 @@ import pytest
 
 from tfstream.app.offline import HopScores, raise_alarms
 from tfstream.core.alarm import AlarmRule
-from tfstream.core.calibration import Baseline, Calibration, Run, fit_calibration, judge
+from tfstream.core.baseline import Baseline
+from tfstream.core.calibration import Calibration, Run, fit_calibration, judge
 
 ROWS_PER_WEEK = 10_080.0
 HOP = 8

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tfstream.core import episode as episodes
-from tfstream.core.calibration import Baseline, Calibration, Judgement, judge
+from tfstream.core.baseline import Baseline
+from tfstream.core.calibration import Calibration, Judgement, judge
 from tfstream.core.episode import Episode, Observation, Told
 from tfstream.core.event import SensorShare, rounded
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from tfstream.core.calibration import Baseline
+from tfstream.core.baseline import Baseline
 from tfstream.core.episode import Episode
 from tfstream.core.track import TrackState
 
