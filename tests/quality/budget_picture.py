@@ -32,7 +32,7 @@ def draw(found: Mapping[str, Any], path: Path) -> None:
     _panel(left, found["budgets"], found["streams"], "streams through the detector")
     _panel(right, found["budgets"], found["sequences"], "simulated scores, the calibration alone")
     left.set_ylabel("realised a week (the lowest line: none)")
-    right.legend(loc="lower right", fontsize=8)
+    right.legend(loc="upper left", fontsize=8)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Date": None})
 
