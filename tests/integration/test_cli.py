@@ -114,9 +114,21 @@ def test_streams_are_defined_changed_and_shown(shell: Shell, database: Database)
     added = shell.run("streams", "add", topic, "--sensors", ",".join(AWKWARD), "--interval", "500ms")
     assert (added.stdout, added.stderr) == ("", f"stream {topic}: 3 sensors every 500ms\n")
     sensors = (*AWKWARD, "new")
-    options = ("--sensors", ", ".join(sensors), "--lateness", "2s", "--alarm-budget", "0.5")
+    options = (
+        "--sensors",
+        ", ".join(sensors),
+        "--lateness",
+        "2s",
+        "--alarm-budget",
+        "0.5",
+        "--min-duration",
+        "90s",
+    )
     changed = shell.run("streams", "set", topic, *options, "--layout", "long", "--max-staleness", "1m")
-    assert "alarm_budget_per_week, lateness_us, layout, max_staleness_us, sensors" in changed.stderr
+    assert (
+        "alarm_budget_per_week, lateness_us, layout, max_staleness_us, min_duration_us, sensors"
+        in changed.stderr
+    )
     with database.begin() as connection:
         stored = streams.get(connection, topic).definition
     assert (stored.sensors, stored.interval_us, stored.lateness_us) == (sensors, 500_000, 2_000_000)
@@ -124,6 +136,7 @@ def test_streams_are_defined_changed_and_shown(shell: Shell, database: Database)
     shown = shell.run("streams", "show", topic)
     assert shown.stderr == ""
     assert "interval      500ms\n" in shown.stdout
+    assert "min duration  90s over the threshold\n" in shown.stdout
     assert f"sensors       4: {', '.join(sensors)}\n" in shown.stdout
     assert shell.json("streams", "show", topic) in shell.json("streams", "list")
     listed = {line[0]: line[1:] for line in lines(shell.run("streams", "list").stdout)}

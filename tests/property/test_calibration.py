@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfstream.core.calibration import Baseline, Calibration
+from tfstream.core.baseline import Baseline
+from tfstream.core.calibration import Calibration
 
 calibrations = st.builds(
     lambda u, sigma, xi, rate: Calibration(
-        pooled=Baseline(center=0.0, spread=1.0),
+        pooled=Baseline(center=0.0, spread=1.0, usual=1.0),
         assets={},
         u=u,
         sigma=sigma,
@@ -49,7 +50,19 @@ def test_expected_alarms_invert_the_threshold(found: Calibration, budget: float)
 @settings(derandomize=True)
 @given(st.floats(-100, 100), st.floats(0.05, 10), st.floats(-1e6, 1e6))
 def test_no_single_score_moves_the_baseline_far(center: float, spread: float, score: float) -> None:
-    before = Baseline(center=center, spread=spread)
+    before = Baseline(center=center, spread=spread, usual=spread)
     after = before.updated(score)
     assert abs(after.center - center) <= spread / 256 + 1e-9
-    assert after.spread == pytest.approx(spread, rel=0.005)
+    assert after.spread == pytest.approx(spread, rel=0.002)
+
+
+@settings(derandomize=True, deadline=None)
+@given(st.floats(0.05, 10), st.floats(0.05, 10), st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20))
+def test_no_scores_move_the_spread_far_from_the_usual_one(
+    spread: float, usual: float, scores: list[float]
+) -> None:
+    baseline = Baseline(center=0.0, spread=max(spread, usual), usual=usual)
+    widest = max(baseline.spread, 2 * usual)
+    for score in scores * 200:
+        baseline = baseline.updated(score)
+        assert usual / 2 <= baseline.spread <= widest

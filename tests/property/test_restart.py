@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from tfstream.core.alarm import AlarmRule, Hop, Standing
+from tfstream.core.baseline import Baseline
+from tfstream.core.calibration import Calibration
 from tfstream.core.partition import Finding, PartitionTracks, WindowReady
 from tfstream.core.reading import Reading
-from tfstream.core.state import AssetState, decode_asset, encode
+from tfstream.core.state import AssetMemory, AssetState, decode_asset, encode
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.window import WindowShape
 
@@ -107,6 +111,47 @@ def test_restarts_change_nothing(
         assert [plain(one) for one in found] == [plain(one) for one in expected]
         assert disturbed.clock_us == undisturbed.clock_us
     assert disturbed.late == undisturbed.late
+
+
+rules = st.builds(
+    lambda min_hops: AlarmRule(
+        calibration=Calibration(
+            pooled=Baseline(center=0.0, spread=1.0, usual=1.0),
+            assets={},
+            u=2.0,
+            sigma=1.0,
+            xi=0.0,
+            clusters=40,
+            clusters_per_week=20.0,
+            weeks=2.0,
+            separation_rows=8,
+        ),
+        budget_per_week=20.0,
+        interval_us=STEP,
+        hop_rows=SHAPE.hop,
+        min_duration_us=min_hops * SHAPE.hop * STEP,
+    ),
+    st.integers(0, 4),
+)
+
+
+@settings(max_examples=250, derandomize=True, deadline=None, phases=[Phase.generate])
+@given(rules, st.lists(st.sampled_from([0.5, 0.0, -0.5, 1.9, 2.5, 3.0, 9.0]), max_size=60), st.data())
+def test_episodes_go_on_after_a_restart(rule: AlarmRule, scores: list[float], data: st.DataObject) -> None:
+    """Open ones and those that wait for their minimum duration, through the bytes of the state topic."""
+    stops = data.draw(st.sets(st.integers(0, len(scores)), max_size=4))
+    undisturbed = disturbed = Standing(rule.calibration.pooled, None)
+    for number, score in enumerate(scores):
+        hop = Hop(SHAPE.rows - 1 + number * SHAPE.hop, number, number)
+        if number in stops:
+            memory = AssetMemory(model_version=1, baseline=disturbed.baseline, episode=disturbed.episode)
+            found = msgspec.json.decode(encode(memory), type=AssetMemory)
+            disturbed = Standing(found.baseline, found.episode)
+        undisturbed, expected = rule.follow(
+            undisturbed, score, rule.judge(score, undisturbed.baseline), hop, tuple
+        )
+        disturbed, told = rule.follow(disturbed, score, rule.judge(score, disturbed.baseline), hop, tuple)
+        assert (disturbed, told) == (undisturbed, expected)
 
 
 @settings(max_examples=100, derandomize=True, deadline=None)

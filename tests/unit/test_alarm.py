@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import msgspec
 import numpy as np
 import pytest
 
@@ -9,6 +12,7 @@ from tfstream.core.alarm import AlarmRule, Hop, Standing
 from tfstream.core.calibration import Run, fit_calibration
 from tfstream.core.episode import Told
 from tfstream.core.event import EventType
+from tfstream.core.state import AssetMemory, encode
 
 SECOND = 1_000_000
 HOP = 8
@@ -24,14 +28,22 @@ def rule() -> AlarmRule:
 
 
 def follow(rule: AlarmRule, scores: list[float]) -> tuple[Standing, list[Told]]:
-    """Scores one hop apart, the first window ending with row 63."""
+    """Scores one hop apart, the first window ending with row 63; every standing survives the state topic."""
     standing = Standing(rule.calibration.initial_baseline("x"), None)
     told = []
     for number, score in enumerate(scores):
         hop = Hop(63 + HOP * number, number, number)
         standing, news = rule.follow(standing, score, rule.judge(score, standing.baseline), hop, tuple)
         told += [news] if news else []
+        standing = restarted(standing)
     return standing, told
+
+
+def restarted(standing: Standing) -> Standing:
+    """What another process finds of it."""
+    memory = AssetMemory(model_version=1, baseline=standing.baseline, episode=standing.episode)
+    found = msgspec.json.decode(encode(memory), type=AssetMemory)
+    return Standing(found.baseline, found.episode)
 
 
 def test_an_episode_from_its_first_hop_to_the_end_of_the_cooldown(rule: AlarmRule) -> None:
@@ -41,6 +53,26 @@ def test_an_episode_from_its_first_hop_to_the_end_of_the_cooldown(rule: AlarmRul
     closed = told[-1].episode
     assert closed.started_us == (63 + 1 + 9 * HOP) * SECOND  # the beginning of the hop that exceeded
     assert closed.ended_us == closed.started_us + 3 * HOP * SECOND
+
+
+def test_a_minimum_duration_is_waited_for(rule: AlarmRule) -> None:
+    patient = dataclasses.replace(rule, min_duration_us=20 * SECOND)  # three hops of eight seconds
+    quiet, told = follow(patient, [2.0] * 10 + [500.0] * 2 + [2.0] * 5)
+    assert (quiet.episode, told) == (None, [])
+    standing, told = follow(patient, [2.0] * 10 + [500.0] * 2)
+    assert standing.episode is not None
+    assert standing.episode.pending
+    standing, told = follow(patient, [2.0] * 10 + [500.0] * 3 + [2.0] * 12)
+    assert [news.event for news in told] == [EventType.OPENED, EventType.CLOSED]
+    assert told[0].episode.started_us == (63 + 1 + 9 * HOP) * SECOND
+    assert told[0].episode.last_us == told[0].episode.started_us + 3 * HOP * SECOND
+
+
+def test_after_a_pending_episode_the_baseline_goes_on_from_where_it_was(rule: AlarmRule) -> None:
+    patient = dataclasses.replace(rule, min_duration_us=20 * SECOND)
+    never, _ = follow(patient, [2.0] * 15)
+    fallen, _ = follow(patient, [2.0] * 10 + [500.0] * 2 + [2.0] * 5)
+    assert fallen == never
 
 
 def test_a_fault_never_becomes_the_new_normal(rule: AlarmRule) -> None:

@@ -10,8 +10,8 @@ from tfstream.core.episode import (
     Observation,
     Told,
     close_silence,
+    exceed,
     go_on,
-    open_episode,
     open_silence,
     update_silence,
 )
@@ -43,8 +43,10 @@ def sensors(*shares: float) -> tuple[SensorShare, ...]:
 
 def story(*scores: float) -> list[Told]:
     """The events of an episode whose first hop has the first score."""
-    told = [open_episode(seen(0, scores[0]), sensors(0.5, 0.5))]
-    episode: Episode | None = told[0].episode
+    episode: Episode | None
+    episode, opened = exceed(None, seen(0, scores[0]), sensors(0.5, 0.5), 0)
+    assert opened is not None
+    told = [opened]
     for hop, score in enumerate(scores[1:], start=1):
         assert episode is not None
         episode, news = go_on(episode, seen(hop, score), sensors(0.9, 0.1), COOLDOWN_US)
@@ -70,6 +72,18 @@ def test_it_tells_when_it_grows_by_a_fifth() -> None:
         (EventType.UPDATED, 7.3),
     ]
     assert told[1].episode.started_us == 0
+
+
+def test_it_is_pending_until_unbroken_hops_last_long_enough() -> None:
+    first, untold = exceed(None, seen(0, 9.0), sensors(0.5, 0.5), 20)
+    assert (untold, first.pending, first.last_us) == (None, True, 10)
+    second, opened = exceed(first, seen(1, 6.0), sensors(0.9, 0.1), 20)
+    assert opened == Told(EventType.OPENED, second)
+    assert (second.pending, second.started_us, second.score, second.told_score) == (False, 0, 9.0, 9.0)
+    assert (second.first_offset, second.last_offset) == (0, 1)
+    assert second.sensors[0].share == pytest.approx((9 * 0.5 + 6 * 0.9) / 15)
+    broken, untold = exceed(first, seen(2, 6.0), sensors(0.5, 0.5), 20)  # the hop between has no score
+    assert (untold, broken.started_us) == (None, 20)
 
 
 def test_blame_is_the_whole_episodes() -> None:

@@ -85,5 +85,19 @@ def test_alarms_come_from_watched_rows_only(detector: Detector) -> None:
     assert raise_alarms(rule, "x", hops, first_row=400) == [late]
 
 
+def test_an_alarm_is_told_at_the_end_of_its_minimum_duration(detector: Detector) -> None:
+    rule = AlarmRule(
+        calibration=detector.calibration,
+        budget_per_week=1.0,
+        interval_us=SECOND,
+        hop_rows=detector.hop_rows,
+        min_duration_us=16 * SECOND,
+    )
+    scores = np.full(100, detector.calibration.pooled.center)
+    scores[10], scores[50:53], scores[99] = 1e4, 1e4, 1e4
+    (alarm,) = raise_alarms(rule, "x", HopScores(np.arange(100) * 8 + 63, scores), first_row=0)
+    assert alarm == (456, 472, 480)
+
+
 def test_a_series_shorter_than_a_window_has_no_score(detector: Detector) -> None:
     assert len(score_series(detector, "x", plant(40)).scores) == 0

@@ -60,6 +60,7 @@ def test_iso_round_trip() -> None:
         {"sensors": ("a", "a")},
         {"interval_us": 0},
         {"lateness_us": -1},
+        {"min_duration_us": -1},
         {"alarm_budget_per_week": 0.0},
         {"alarm_budget_per_week": float("inf")},
         {"topic": ""},

@@ -38,6 +38,7 @@ class Judge:
             budget_per_week=definition.alarm_budget_per_week,
             interval_us=definition.interval_us,
             hop_rows=self._hop,
+            min_duration_us=definition.min_duration_us,
         )
 
     def take(self, findings: Sequence[tuple[Lane, Finding]]) -> int:
@@ -127,11 +128,11 @@ class Judge:
         return self._with_silence(lane, found.asset, memory, told)
 
     def _asset_silent(self, lane: Lane, found: AssetSilent) -> None:
-        """A silent asset's open episode ends with what was last seen of it."""
+        """A silent asset's open episode ends with what was last seen of it; a pending one was never told."""
         memory = self._memory(lane, found.asset)
-        if memory.episode is not None:
+        if memory.episode is not None and not memory.episode.pending:
             self._tell(lane, found.asset, episodes.close(memory.episode))
-            memory = msgspec.structs.replace(memory, episode=None)
+        memory = msgspec.structs.replace(memory, episode=None)
         if memory.silence is None:
             told = episodes.open_silence(found.since_us, found.offset, ())
         else:

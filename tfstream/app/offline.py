@@ -61,18 +61,22 @@ def spread(hops: HopScores, *, hop_rows: int, rows: int) -> NDArray[np.float64]:
 def raise_alarms(rule: AlarmRule, asset: str, hops: HopScores, *, first_row: int) -> list[Alarm]:
     """The episodes of an asset that is watched from row ``first_row`` on; scores before it go unseen.
 
-    An episode that is still open at the end of the series ends there.
+    An episode that is still open at the end of the series ends there; a pending one was never told.
     """
     standing = Standing(rule.calibration.initial_baseline(asset), None)
     alarms: list[Alarm] = []
+    opened_us = 0
     for end_index, score in zip(hops.end_index.tolist(), hops.scores.tolist(), strict=True):
         if end_index + 1 - rule.hop_rows < first_row:
             continue
         judgement = rule.judge(score, standing.baseline)
         standing, told = rule.follow(standing, score, judgement, Hop(end_index, end_index, end_index), tuple)
+        if told is not None and told.event is EventType.OPENED:
+            opened_us = told.episode.last_us
         if told is not None and told.event is EventType.CLOSED:
-            alarms.append(_alarm(told.episode, rule))
-    return alarms if standing.episode is None else [*alarms, _alarm(standing.episode, rule)]
+            alarms.append(_alarm(told.episode, rule, opened_us))
+    last = standing.episode
+    return alarms if last is None or last.pending else [*alarms, _alarm(last, rule, opened_us)]
 
 
 def _batches(detector: Detector, values: Values) -> Iterator[list[Window]]:
@@ -92,6 +96,6 @@ def _batches(detector: Detector, values: Values) -> Iterator[list[Window]]:
             yield found
 
 
-def _alarm(episode: Episode, rule: AlarmRule) -> Alarm:
-    first = episode.started_us // rule.interval_us
-    return Alarm(first, first + rule.hop_rows, episode.last_us // rule.interval_us)
+def _alarm(episode: Episode, rule: AlarmRule, opened_us: int) -> Alarm:
+    """An episode that was told at ``opened_us``, in rows."""
+    return Alarm(*(time // rule.interval_us for time in (episode.started_us, opened_us, episode.last_us)))

@@ -28,6 +28,9 @@ Lateness = Annotated[
 Staleness = Annotated[str | None, typer.Option(help="How long a missing cell keeps its last value.")]
 Ahead = Annotated[str | None, typer.Option(help="Readings further in the future are dead letters.")]
 Budget = Annotated[float | None, typer.Option(help="False alarms an asset may raise in a week.")]
+Duration = Annotated[
+    str | None, typer.Option(help="How long a score must stand over the threshold to be an anomaly.")
+]
 LayoutOption = Annotated[Layout | None, typer.Option(help="How sensors stand in a message.")]
 EncodingOption = Annotated[Encoding | None, typer.Option(help="How a message is written.")]
 TimeField = Annotated[str | None, typer.Option(help="The field that holds the time.")]
@@ -44,6 +47,7 @@ def add(
     max_staleness: Staleness = None,
     max_ahead: Ahead = None,
     alarm_budget: Budget = None,
+    min_duration: Duration = None,
     layout: LayoutOption = None,
     encoding: EncodingOption = None,
     time_field: TimeField = None,
@@ -58,6 +62,7 @@ def add(
         max_staleness_us=max_staleness,
         max_ahead_us=max_ahead,
         alarm_budget_per_week=alarm_budget,
+        min_duration_us=min_duration,
         layout=layout,
         encoding=encoding,
         time_field=time_field,
@@ -84,6 +89,7 @@ def set_(
     max_staleness: Staleness = None,
     max_ahead: Ahead = None,
     alarm_budget: Budget = None,
+    min_duration: Duration = None,
     layout: LayoutOption = None,
     encoding: EncodingOption = None,
     time_field: TimeField = None,
@@ -98,6 +104,7 @@ def set_(
         max_staleness_us=max_staleness,
         max_ahead_us=max_ahead,
         alarm_budget_per_week=alarm_budget,
+        min_duration_us=min_duration,
         layout=layout,
         encoding=encoding,
         time_field=time_field,
@@ -154,6 +161,8 @@ def show_definition(definition: StreamDefinition) -> None:
     out.print(f"lateness      {pretty_duration(definition.lateness_us)}")
     out.print(f"staleness     {pretty_duration(definition.staleness_rows * definition.interval_us)}")
     out.print(f"alarm budget  {definition.alarm_budget_per_week:g} per asset and week")
+    if definition.min_duration_us:
+        out.print(f"min duration  {pretty_duration(definition.min_duration_us)} over the threshold")
     out.print(f"sensors       {len(definition.sensors)}: {', '.join(definition.sensors)}", soft_wrap=True)
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tfstream.core import episode as episodes
-from tfstream.core.calibration import Baseline, Calibration, Judgement, judge
+from tfstream.core.baseline import Baseline
+from tfstream.core.calibration import Calibration, Judgement, judge
 from tfstream.core.episode import Episode, Observation, Told
 from tfstream.core.event import SensorShare, rounded
 
@@ -33,12 +34,17 @@ class Standing(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class AlarmRule:
-    """A calibration under an alarm budget, for hops of ``hop_rows`` rows of ``interval_us`` each."""
+    """A calibration under an alarm budget, for hops of ``hop_rows`` rows of ``interval_us`` each.
+
+    An episode opens once the score has stood over the threshold for ``min_duration_us`` in unbroken hops:
+    with none, at the first of them.
+    """
 
     calibration: Calibration
     budget_per_week: float
     interval_us: int
     hop_rows: int
+    min_duration_us: int = 0
 
     @property
     def cooldown_us(self) -> int:
@@ -69,13 +75,12 @@ class AlarmRule:
     def _episode(
         self, episode: Episode | None, seen: Observation, sensors: Callable[[], tuple[SensorShare, ...]]
     ) -> tuple[Episode | None, Told | None]:
-        """The asset's open episode after this hop."""
-        if episode is not None:
+        """The asset's pending or open episode after this hop."""
+        if episode is not None and not episode.pending:
             return episodes.go_on(episode, seen, sensors(), self.cooldown_us)
         if seen.score < seen.threshold:
             return None, None
-        told = episodes.open_episode(seen, sensors())
-        return told.episode, told
+        return episodes.exceed(episode, seen, sensors(), self.min_duration_us)
 
     def _observation(self, judgement: Judgement, hop: Hop) -> Observation:
         return Observation(

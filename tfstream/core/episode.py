@@ -31,7 +31,10 @@ class Observation(NamedTuple):
 
 
 class Episode(msgspec.Struct, frozen=True, kw_only=True):
-    """An open or just closed episode; a value that changes only by being replaced."""
+    """A pending, open or just closed episode; a value that changes only by being replaced.
+
+    ``sequence`` counts its events: none has been told of a pending one.
+    """
 
     kind: EventKind
     started_us: int
@@ -49,6 +52,11 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
     last_offset: int
     ended_us: int | None = None
 
+    @property
+    def pending(self) -> bool:
+        """Whether it has not stood over the threshold long enough to be told."""
+        return self.sequence == 0
+
 
 class Told(NamedTuple):
     """An event to be written, and the episode as it stands then."""
@@ -63,9 +71,23 @@ def kind_of(sensors: tuple[SensorShare, ...]) -> EventKind:
     return EventKind.INSTRUMENT if lone else EventKind.PROCESS
 
 
-def open_episode(seen: Observation, sensors: tuple[SensorShare, ...]) -> Told:
+def exceed(
+    pending: Episode | None, seen: Observation, sensors: tuple[SensorShare, ...], min_duration_us: int
+) -> tuple[Episode, Told | None]:
+    """A hop over the threshold while no episode is open: pending until unbroken hops last long enough."""
+    if pending is None or pending.last_us != seen.start_us:
+        episode = _begun(seen, sensors)
+    else:
+        episode = _grown(pending, seen, sensors)
+    if seen.end_us - episode.started_us < min_duration_us:
+        return episode, None
+    opened = msgspec.structs.replace(episode, sequence=1, told_score=episode.score)
+    return opened, Told(EventType.OPENED, opened)
+
+
+def _begun(seen: Observation, sensors: tuple[SensorShare, ...]) -> Episode:
     """The first hop over the threshold."""
-    episode = Episode(
+    return Episode(
         kind=kind_of(sensors),
         started_us=seen.start_us,
         last_us=seen.end_us,
@@ -77,11 +99,10 @@ def open_episode(seen: Observation, sensors: tuple[SensorShare, ...]) -> Told:
         extrapolated=seen.extrapolated,
         sensors=sensors,
         blamed_score=seen.score,
-        sequence=1,
+        sequence=0,
         first_offset=seen.first_offset,
         last_offset=seen.last_offset,
     )
-    return Told(EventType.OPENED, episode)
 
 
 def go_on(
@@ -92,6 +113,15 @@ def go_on(
         if seen.end_us - episode.last_us < cooldown_us:
             return episode, None
         return None, close(episode)
+    grown = _grown(episode, seen, sensors)
+    if grown.score == episode.score or grown.score < episode.told_score * _GREW_BY:
+        return grown, None
+    grown = msgspec.structs.replace(grown, sequence=episode.sequence + 1, told_score=grown.score)
+    return grown, Told(EventType.UPDATED, grown)
+
+
+def _grown(episode: Episode, seen: Observation, sensors: tuple[SensorShare, ...]) -> Episode:
+    """One more hop that keeps it: who is to blame, and its peak."""
     blamed = joined(episode.sensors, episode.blamed_score, sensors, seen.score)
     grown = msgspec.structs.replace(
         episode,
@@ -102,8 +132,8 @@ def go_on(
         last_offset=max(episode.last_offset, seen.last_offset),
     )
     if seen.score <= episode.score:
-        return grown, None
-    grown = msgspec.structs.replace(
+        return grown
+    return msgspec.structs.replace(
         grown,
         peak_us=seen.end_us,
         score=seen.score,
@@ -111,10 +141,6 @@ def go_on(
         expected_per_week=seen.expected_per_week,
         extrapolated=seen.extrapolated,
     )
-    if seen.score < episode.told_score * _GREW_BY:
-        return grown, None
-    grown = msgspec.structs.replace(grown, sequence=episode.sequence + 1, told_score=seen.score)
-    return grown, Told(EventType.UPDATED, grown)
 
 
 def close(episode: Episode) -> Told:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from tfstream.core.calibration import Baseline
+from tfstream.core.baseline import Baseline
 from tfstream.core.episode import Episode
 from tfstream.core.track import TrackState
 
@@ -18,7 +18,7 @@ class AssetMemory(msgspec.Struct, frozen=True, kw_only=True):
     baseline: Baseline
     terms: tuple[float, ...] | None = None  # the smoothed error terms of the last window
     terms_index: int = -1  # the last row of that window
-    episode: Episode | None = None
+    episode: Episode | None = None  # pending or open
     silence: Episode | None = None
 
 

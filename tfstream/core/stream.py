@@ -58,6 +58,7 @@ class StreamDefinition:
     max_staleness_us: int = 0  # 0: five intervals; how long a missing cell keeps its last value
     max_ahead_us: int = 3600 * MICROSECONDS  # further ahead of the record's own time: dead letter
     alarm_budget_per_week: float = 1.0  # false alarms an asset may raise in a week
+    min_duration_us: int = 0  # how long a score must stand over the threshold before an episode opens
 
     def __post_init__(self) -> None:
         if not self.topic:
@@ -70,7 +71,7 @@ class StreamDefinition:
             raise ConfigurationError(f"stream {self.topic} uses the field name {twice!r} twice")
         if self.interval_us <= 0:
             raise ConfigurationError(f"stream {self.topic}: the sampling interval must be above zero")
-        if min(self.lateness_us, self.max_staleness_us, self.max_ahead_us) < 0:
+        if min(self.lateness_us, self.max_staleness_us, self.max_ahead_us, self.min_duration_us) < 0:
             raise ConfigurationError(f"stream {self.topic}: a duration cannot be negative")
         if not 0 < self.alarm_budget_per_week < math.inf:
             raise ConfigurationError(f"stream {self.topic}: the alarm budget must be a number above zero")

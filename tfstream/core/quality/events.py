@@ -14,9 +14,10 @@ GRACE_ROWS = 16  # an alarm so soon after an event is still about it: scores loo
 
 
 class Alarm(NamedTuple):
-    """Rows of one episode: ``first`` of the hop that raised it, ``told`` and ``stop`` just behind.
+    """Rows of one episode: ``first`` of its first hop over the threshold, ``told`` and ``stop`` just behind.
 
-    It was told at the end of that hop, and stood until ``stop``.
+    It was told at the end of the hop that opened it, the first one unless a minimum duration is asked for,
+    and stood until ``stop``.
     """
 
     first: int
