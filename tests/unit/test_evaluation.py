@@ -62,7 +62,8 @@ def failed(*arguments: object) -> TfstreamError:
 @pytest.mark.usefixtures("quick")
 def test_json_has_both_protocols_and_every_method(tmp_path: Path) -> None:
     path = labelled_file(tmp_path)
-    result = run(path, "--train-rows", TRAIN, "--seeds", 2, "--baselines", "--json")
+    options = ("--train-rows", TRAIN, "--seeds", 2, "--baselines", "--alarm-budget", 1000, "--json")
+    result = run(path, *options)
     assert result.exit_code == 0, result.output
     document = json.loads(result.stdout)
     (file,) = document["files"]
