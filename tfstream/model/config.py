@@ -34,7 +34,7 @@ class DetectorConfig(msgspec.Struct, frozen=True, kw_only=True):
     neighbours: int = 4
     memory_rows: int = 6
     self_test_windows: int = 128
-    self_test_sharpness: float = 4.0
+    self_test_sharpness: float = 5.0
     principal: int = 16
     ridge_rows: int = 24
     ridge: float = 30.0
