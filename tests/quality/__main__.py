@@ -1,4 +1,4 @@
-"""``python -m tests.quality PART...``: measure parts of the quality study and write ``docs/quality.md`` anew."""
+"""``python -m tests.quality PART...``: measure parts of the study and write ``docs/quality.md`` anew."""
 
 from __future__ import annotations
 

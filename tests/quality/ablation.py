@@ -113,10 +113,10 @@ def _words(found: Mapping[str, Any]) -> str:
     spread = _largest(row["difference"] for row in found["rows"])
     noise = "" if spread is None else f" The largest spread of a difference's mean is {figure(spread)}."
     return (
-        f"VUS-PR. Files: {files}; seeds: {found['seeds']}. The paper's four ideas and the self-test are switched off "
-        "before the detector learns; *only*, *alone* and *without the memory* are the full detector's own fits with "
-        "the other terms' weights at 0. *Difference* is to the full detector, fit by fit with the same seed, mean of "
-        f"the suites: one that is not well beyond its own spread is noise.{noise}\n"
+        f"VUS-PR. Files: {files}; seeds: {found['seeds']}. The paper's four ideas and the self-test are\n"
+        "switched off before the detector learns; *only*, *alone* and *without the memory* are the full\n"
+        "detector's own fits with the other terms' weights at 0. *Difference* is to the full detector with\n"
+        f"the same seeds, mean of the suites: one that is not well beyond its own spread is noise.{noise}\n"
     )
 
 

@@ -17,7 +17,7 @@ _ROWS = 64  # of the windows that faults are put into; no two of them overlap
 
 
 def contaminated_run(path: str, train_rows: int | None, seed: int, share: float) -> dict[str, float]:
-    """VUS-PR of the detector that learnt from rows of which a share has faults; scored is the clean series."""
+    """VUS-PR of the detector that learnt from rows with faults in a share; scored is the clean series."""
     labelled = prepared(path, train_rows)
     faulty, touched = contaminated(labelled, share, np.random.default_rng(seed))
     detector = fitted(faulty, seed, DetectorConfig(), unheard)

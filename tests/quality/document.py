@@ -11,12 +11,13 @@ from tests.quality.parts import PARTS, Part, part
 
 _INTRO = """# Quality
 
-What the detector reaches, measured by `make quality`; this page is written by it from the JSON files in `quality/`
-and never by hand. How scores and alarms are measured: `evaluation.md`. Targets stand beside the figures, whether
-they are met or not.
+What the detector reaches, measured by `make quality`, which writes this page from the JSON files in
+`quality/`: never by hand. How scores and alarms are measured: `evaluation.md`. Targets stand beside the
+figures, met or not.
 
-`± sd` is the standard deviation over seeds. VUS-PR under *whole series* counts the rows that were learnt from, as
-TSB-AD does; *test rows* are those after them, and what a user gets.
+`±` is the standard deviation over seeds. VUS-PR under *whole series* counts the rows that were learnt from,
+too, as TSB-AD does; *test rows* are those after them, and what a user gets. Seconds under a section are those
+of its last run: what an earlier one had finished is not computed again.
 """
 
 
@@ -61,10 +62,13 @@ def _section(wrapped: Mapping[str, Any], renderer: Part) -> str:
     """A part's own words, after a line when it is not the whole of it, and before where they come from."""
     title, _, body = renderer.section(wrapped["found"]).strip().partition("\n")
     reduced = f"\n**Reduced run: {wrapped['reduced']}.**\n" if wrapped["reduced"] else ""
+    return f"{title}\n{reduced}{body}\n\n{_source(wrapped)}\n"
+
+
+def _source(wrapped: Mapping[str, Any]) -> str:
     machine, versions = wrapped["machine"], wrapped["versions"]
-    versions_told = ", ".join(f"{name} {version}" for name, version in versions.items())
-    return (
-        f"{title}\n{reduced}{body}\n\n"
-        f"<sub>`{wrapped['command']}`, {wrapped['date']}, commit {wrapped['commit']}: {wrapped['seconds']:.0f} s on "
-        f"{machine['processes']} of {machine['cores']} cores ({machine['cpu']}); {versions_told}.</sub>\n"
+    what = (
+        f"`{wrapped['command']}`, {wrapped['date']}, commit {wrapped['commit']}: {wrapped['seconds']:.0f} s"
     )
+    where = f"{machine['processes']} of {machine['cores']} cores ({machine['cpu']})"
+    return f"<sub>{what} on {where}; {', '.join(' '.join(one) for one in versions.items())}.</sub>"

@@ -1,0 +1,169 @@
+"""The quality study's frame: documents from JSON, jobs that are done once, contamination."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.quality import __main__ as study
+from tests.quality import document, parts
+from tests.quality.contamination import contaminated
+from tests.quality.jobs import Job, run
+from tests.quality.settings import Settings
+from tests.quality.simulated import names, readings, series
+from tests.quality.suites import section
+from tfstream.app.evaluation import LabelledSeries
+from tfstream.core.stream import StreamDefinition
+
+
+def figures(value: float, spread: float | None = None) -> dict[str, Any]:
+    return {name: {"mean": value, "spread": spread} for name in ("vus_pr", "vus_roc", "auc_pr", "auc_roc")}
+
+
+def average(method: str, whole: float, test: float, file: str | None = None) -> dict[str, Any]:
+    """One method on the suite msl."""
+    told = ("event_recall", "event_precision", "false_alarms_per_week", "median_delay_rows")
+    told += ("affiliation_f", "affiliation_f_by_chance", "found", "events")
+    alarms = {name: {"mean": 2.0, "spread": 0.5} for name in told}
+    return {
+        "suite": "msl",
+        "file": file,
+        "method": method,
+        "files": 1,
+        "whole_series": figures(whole, 0.012),
+        "test_rows": figures(test),
+        "alarms": {**alarms, "event_precision": {"mean": None, "spread": None}}
+        if method == "tfstream"
+        else {},
+    }
+
+
+def found(test: float) -> dict[str, Any]:
+    methods = {"tfstream": (0.5781, test), "VAR": (0.3, 0.4), "VAR normalised": (0.3, 0.45)}
+    return {
+        "seeds": 3,
+        "suites": [average(name, *of) for name, of in methods.items()],
+        "files": [average(name, *of, file="msl/a.parquet") for name, of in methods.items()],
+    }
+
+
+def wrapped(name: str, content: dict[str, Any], reduced: str | None = None) -> str:
+    return json.dumps(
+        {
+            "part": name,
+            "command": f"python -m tests.quality {name} --seeds 3",
+            "reduced": reduced,
+            "commit": "0123456789ab",
+            "date": "2026-01-05",
+            "seconds": 61.4,
+            "machine": {"cpu": "a processor", "cores": 8, "processes": 4},
+            "versions": {"tfstream": "0.1.0", "python": "3.11.1"},
+            "found": content,
+        }
+    )
+
+
+def lines(text: str, start: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith(start)]
+
+
+def test_targets_are_met_or_missed_as_the_figures_say() -> None:
+    assert lines(section(found(0.5)), "| VUS-PR, whole series, msl") == [
+        "| VUS-PR, whole series, msl | .578 | ≥ .56 | met |"
+    ]
+    for test, verdict in ((0.5, "met"), (0.44, "**missed**")):
+        (line,) = lines(section(found(test)), "| VUS-PR, test rows, msl")
+        assert (
+            line
+            == f"| VUS-PR, test rows, msl | {test:.3f} | ≥ .450, the better VAR | {verdict} |".replace(
+                "0.", "."
+            )
+        )
+    assert lines(section(found(0.45)), "| ahead") == [
+        "| ahead of the better VAR, test rows, mean of the suites | .000 | ≥ .05 | **missed** |"
+    ]
+
+
+def test_spreads_and_what_is_not_defined() -> None:
+    told = section(found(0.5))
+    assert "| msl | tfstream | .578 ± .012 | .578 ± .012 | .578 ± .012 |" in told
+    assert "| msl | tfstream | .500 | .500 | .500 |" in told
+    assert "| msl | 2.00 ± .50 | - | 2.00 ± .50 |" in told
+    assert "| msl/a.parquet | .578 ± .012 | .500 | .400 | .450 | 2.0 of 2 |" in told
+
+
+def test_the_document_has_the_parts_that_were_measured_in_their_order(tmp_path: Path) -> None:
+    folder = tmp_path / "quality"
+    folder.mkdir()
+    cases = [
+        {
+            "name": "gaps",
+            "scores": 3,
+            "windows": 4,
+            "seen": False,
+            "refusal": "",
+            "failure": "",
+            "as_wanted": False,
+        }
+    ]
+    one = {"clean": 0.5, "contaminated": 0.44}
+    suites = {"msl": {"fits": 1, "share": 0.051, "whole_series": one, "test_rows": one}}
+    contamination = {"share": 0.05, "every": {"skab": 3}, "seeds": 1, "suites": suites}
+    robustness = {"cases": cases, "contamination": contamination}
+    (folder / "robustness.json").write_text(wrapped("robustness", robustness), encoding="utf-8")
+    (folder / "suites.json").write_text(wrapped("suites", found(0.5), "at most 1"), encoding="utf-8")
+    text = document.write(folder).read_text(encoding="utf-8")
+    assert lines(text, "## ") == ["## Labelled suites", "## Robustness"]
+    assert lines(text, "**Reduced") == ["**Reduced run: at most 1.**"]
+    assert "| gaps | 3 of 4 windows scored | **no** | **missed** |" in text
+    assert "| loss, mean of the suites, test rows | .060 | ≤ .05 | **missed** |" in text
+    source = (
+        "2026-01-05, commit 0123456789ab: 61 s on 4 of 8 cores (a processor); tfstream 0.1.0, python 3.11.1."
+    )
+    assert text.count(source) == 2
+
+
+def test_a_part_that_nobody_knows() -> None:
+    with pytest.raises(KeyError):
+        parts.part("luck")
+
+
+def test_without_data_the_command_says_what_it_needs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = study.main(["suites", "--data", str(tmp_path / "no"), "--out", str(tmp_path / "quality")])
+    assert code == 2
+    assert "labelled data" in capsys.readouterr().err
+
+
+def test_a_job_is_done_once(tmp_path: Path) -> None:
+    settings = Settings(data=None, processes=1, cache=tmp_path)
+    jobs = [Job(work=names, arguments={"channels": count}) for count in (2, 1)]
+    assert run(jobs, settings, "names") == [["s0", "s1"], ["s0"]]
+    kept = tmp_path / "names" / f"{jobs[1].key}.json"
+    kept.write_text('["kept"]', encoding="utf-8")
+    assert run(jobs, settings, "names") == [["s0", "s1"], ["kept"]]
+
+
+def test_contamination_stays_among_the_training_rows() -> None:
+    values = readings(1500, 5)
+    values[100:110, 2] = np.nan
+    labelled = LabelledSeries(
+        path=Path("a.csv"),
+        definition=StreamDefinition(topic="a", sensors=names(5), interval_us=1_000_000),
+        series=series(values),
+        labels=np.zeros(1500, dtype=bool),
+        train_rows=1200,
+        window=20,
+    )
+    faulty, share = contaminated(labelled, 0.05, np.random.default_rng(0))
+    changed = (faulty.series.values != values) & ~np.isnan(values)
+    assert not changed[1200:].any()
+    assert changed.any(axis=1).mean() * 1500 == pytest.approx(share * 1200)
+    assert 0.05 <= share < 0.08
+    np.testing.assert_array_equal(np.isnan(faulty.series.values), np.isnan(values))
+    assert contaminated(labelled, 0.0, np.random.default_rng(0))[1] == 0
