@@ -47,65 +47,55 @@ def section(found: Mapping[str, Any]) -> str:
 
 _WORDS = """One thread, simulated correlated readings. *CPU seconds* are the process's own: they say what the
 clock would on a machine that has nothing else to do. Memory is the most that the process held, interpreter,
-libraries and data included. A window's operations are those of its matrix products, compared with products of
-512 x 512 float32 in the same run.
+libraries and data included. A window's operations are those of its matrix products; windows a CPU second
+times these are compared with products of 512 x 512 float32 in the same run.
 """
 
 
 def _training(rows: Sequence[Mapping[str, Any]]) -> str:
-    lines = []
-    for one in rows:
-        wanted = _TRAINING_TARGETS.get((one["rows"], one["channels"]))
-        large = (one["rows"], one["channels"]) == _LARGE
-        lines.append(
-            [
-                f"{one['rows']:,} x {one['channels']}" + (f": {one['failure']}" if one["failure"] else ""),
-                _number(one["seconds"], wanted and f"≤ {wanted:.0f}", wanted and one["seconds"] <= wanted),
-                f"{one['cpu_seconds']:.1f}",
-                f"{one['data_bytes'] / 1e6:.0f}",
-                f"{one['bytes_before'] / 1e6:.0f}",
-                _number(
-                    one["peak_bytes"] / 1e6,
-                    f"≤ {_MOST_MEMORY / 1e6:.0f}" if large else None,
-                    one["peak_bytes"] <= _MOST_MEMORY,
-                ),
-            ]
-        )
-    return table(["rows x channels", "seconds", "CPU seconds", "data, MB", "before, MB", "peak, MB"], lines)
+    columns = ["rows x channels", "seconds", "CPU seconds", "data, MB", "before, MB", "peak, MB"]
+    return table(columns, [_training_line(one) for one in rows])
+
+
+def _training_line(one: Mapping[str, Any]) -> list[str]:
+    """A fit that failed says so beside its size."""
+    size = one["rows"], one["channels"]
+    seconds, megabytes = one["seconds"], one["peak_bytes"] / 1e6
+    wanted = _TRAINING_TARGETS.get(size)
+    limit = _MOST_MEMORY / 1e6 if size == _LARGE else None
+    failure = f": {one['failure']}" if one["failure"] else ""
+    return [
+        f"{one['rows']:,} x {one['channels']}{failure}",
+        _number(seconds) if wanted is None else _judged(seconds, f"≤ {wanted:.0f}", seconds <= wanted),
+        f"{one['cpu_seconds']:.1f}",
+        f"{one['data_bytes'] / 1e6:.0f}",
+        f"{one['bytes_before'] / 1e6:.0f}",
+        _number(megabytes) if limit is None else _judged(megabytes, f"≤ {limit:,.0f}", megabytes <= limit),
+    ]
 
 
 def _scoring(rows: Sequence[Mapping[str, Any]]) -> str:
-    lines = []
-    for one in rows:
-        wanted = _RATE_TARGETS[one["channels"]]
-        rate = one["windows_per_second"]
-        lines.append(
-            [
-                f"{one['channels']}",
-                _number(rate, f"≥ {wanted:,.0f}", rate >= wanted),
-                f"{one['windows_per_cpu_second']:,.0f}",
-                f"{one['flops_per_window'] / 1e6:.1f}",
-                f"{one['gemm_flops_per_second'] / 1e9:.1f}",
-                f"{100 * one['share_of_gemm']:.0f} %",
-                _number(
-                    one["bundle_bytes"] / 1e6,
-                    f"≤ {_MOST_BUNDLE / 1e6:.0f}",
-                    one["bundle_bytes"] <= _MOST_BUNDLE,
-                ),
-            ]
-        )
-    columns = [
-        "channels",
-        "windows/s",
-        "windows/CPU s",
-        "MFLOP a window",
-        "matrix product, GFLOP/s",
-        "share of it",
+    columns = ["channels", "windows/s", "windows/CPU s", "MFLOP a window", "product, GFLOP/s", "share of it"]
+    return table([*columns, "bundle, MB"], [_scoring_line(one) for one in rows])
+
+
+def _scoring_line(one: Mapping[str, Any]) -> list[str]:
+    rate, wanted, size = one["windows_per_second"], _RATE_TARGETS[one["channels"]], one["bundle_bytes"]
+    return [
+        f"{one['channels']}",
+        _judged(rate, f"≥ {wanted:,.0f}", rate >= wanted),
+        _number(one["windows_per_cpu_second"]),
+        _number(one["flops_per_window"] / 1e6),
+        _number(one["gemm_flops_per_second"] / 1e9),
+        f"{100 * one['share_of_gemm']:.0f} %",
+        _judged(size / 1e6, f"≤ {_MOST_BUNDLE / 1e6:.0f}", size <= _MOST_BUNDLE),
     ]
-    return table([*columns, "bundle, MB"], lines)
 
 
-def _number(value: float, wanted: str | None, reached: bool | None) -> str:
-    """A figure, and its target where there is one."""
-    text = f"{value:,.0f}" if value >= 100 else figure(value, 1)
-    return text if wanted is None else f"{text} ({wanted}: {'met' if reached else '**missed**'})"
+def _judged(value: float, wanted: str, reached: bool) -> str:
+    """A figure beside its target."""
+    return f"{_number(value)} ({wanted}: {'met' if reached else '**missed**'})"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else figure(value, 1)

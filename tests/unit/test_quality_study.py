@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.quality import __main__ as study
-from tests.quality import document, parts
+from tests.quality import ablation, document, parts, speed
 from tests.quality.contamination import contaminated
 from tests.quality.jobs import Job, run
 from tests.quality.settings import Settings
@@ -19,6 +19,17 @@ from tests.quality.suites import section
 from tfstream.app.evaluation import LabelledSeries
 from tfstream.core.stream import StreamDefinition
 
+_ALARMS = (
+    "event_recall",
+    "event_precision",
+    "false_alarms_per_week",
+    "median_delay_rows",
+    "affiliation_f",
+    "affiliation_f_by_chance",
+    "found",
+    "events",
+)
+
 
 def figures(value: float, spread: float | None = None) -> dict[str, Any]:
     return {name: {"mean": value, "spread": spread} for name in ("vus_pr", "vus_roc", "auc_pr", "auc_roc")}
@@ -26,9 +37,7 @@ def figures(value: float, spread: float | None = None) -> dict[str, Any]:
 
 def average(method: str, whole: float, test: float, file: str | None = None) -> dict[str, Any]:
     """One method on the suite msl."""
-    told = ("event_recall", "event_precision", "false_alarms_per_week", "median_delay_rows")
-    told += ("affiliation_f", "affiliation_f_by_chance", "found", "events")
-    alarms = {name: {"mean": 2.0, "spread": 0.5} for name in told}
+    alarms = {name: {"mean": 2.0, "spread": 0.5} for name in _ALARMS}
     return {
         "suite": "msl",
         "file": file,
@@ -125,6 +134,40 @@ def test_the_document_has_the_parts_that_were_measured_in_their_order(tmp_path: 
         "2026-01-05, commit 0123456789ab: 61 s on 4 of 8 cores (a processor); tfstream 0.1.0, python 3.11.1."
     )
     assert text.count(source) == 2
+
+
+def test_failed_and_missed_measurements_show() -> None:
+    fit = {"seconds": 14.0, "cpu_seconds": 13.0, "data_bytes": 2e5, "bytes_before": 2e8, "peak_bytes": 3e9}
+    sizes = ((2_000, 25, None), (50_000, 30, None), (1_000_000, 127, "MemoryError: no"))
+    training = [{"rows": r, "channels": c, "failure": why, **fit} for r, c, why in sizes]
+    rate = {"windows_per_cpu_second": 2500, "flops_per_window": 1e7, "gemm_flops_per_second": 9e10}
+    scoring = [
+        {"channels": 25, "windows_per_second": 2400, "share_of_gemm": 0.2, "bundle_bytes": 4e6, **rate}
+    ]
+    told = speed.section({"training": training, "scoring": scoring})
+    assert "| 2,000 x 25 | 14.0 (≤ 15: met) | 13.0 | 0 | 200 | 3,000 |" in told
+    assert (
+        "| 1,000,000 x 127: MemoryError: no | 14.0 | 13.0 | 0 | 200 | 3,000 (≤ 2,147: **missed**) |" in told
+    )
+    assert "| 25 | 2,400 (≥ 3,000: **missed**) | 2,500 | 10.0 | 90.0 | 20 % | 4.0 (≤ 5: met) |" in told
+
+
+def test_ablation_tells_differences_with_their_signs() -> None:
+    def row(name: str, mean: float, difference: float) -> dict[str, Any]:
+        told = {"mean": {"mean": mean, "spread": 0.01}, "msl": {"mean": mean, "spread": 0.01}}
+        changed = {"mean": {"mean": difference, "spread": 0.02}}
+        protocols = ("whole_series", "test_rows")
+        return {
+            "row": name,
+            **dict.fromkeys(protocols, told),
+            "difference": dict.fromkeys(protocols, changed),
+        }
+
+    rows = [row("full", 0.6, 0.0), row("without", 0.58, -0.02), row("alone", 0.63, 0.03)]
+    told = ablation.section({"seeds": 3, "files": {"msl": 14}, "every": {"skab": 3}, "rows": rows})
+    assert told.count("| without | .580 ± .010 | -.020 ± .020 | .580 ± .010 |") == 2
+    assert told.count("| alone | .630 ± .010 | +.030 ± .020 | .630 ± .010 |") == 2
+    assert "The largest spread of a difference's mean is .020." in told
 
 
 def test_a_part_that_nobody_knows() -> None:
