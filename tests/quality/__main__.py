@@ -15,7 +15,7 @@ from tests.quality.parts import PARTS, part
 from tests.quality.provenance import wrapped
 from tests.quality.settings import CACHE, Settings, default_data
 from tfstream.cli.output import plain
-from tfstream.errors import TfstreamError
+from tfstream.errors import TfstreamError, UsageError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,10 +30,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cache=options.cache,
     )
     names = [] if options.render else options.parts or list(PARTS)
+    if unknown := set(names) - set(PARTS):
+        err.print(f"error: no such part: {', '.join(sorted(unknown))}")
+        return UsageError.exit_code
     try:
         for name in sorted(names, key=PARTS.index):
             _measure(name, settings)
-        err.print(str(document.write(settings.folder)))
+        err.print(str(document.write(settings.folder, part)))
     except TfstreamError as error:
         err.print(f"error: {error}")
         return error.exit_code
@@ -52,9 +55,8 @@ def _measure(name: str, settings: Settings) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.quality", description="The quality study.")
-    parser.add_argument(
-        "parts", nargs="*", metavar="PART", choices=PARTS, help=f"{', '.join(PARTS)}; none: all"
-    )
+    # Not choices: argparse takes a list without any for a choice that does not exist.
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; none: all")
     parser.add_argument("--seeds", type=int, default=3, help="fits of every file (%(default)s)")
     parser.add_argument("--data", type=Path, default=default_data(), help="the folder of labelled suites")
     parser.add_argument("--processes", type=int, default=Settings.processes, help="at once (%(default)s)")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.quality.parts import PARTS, Part, part
+from tests.quality.parts import PARTS, Part
 
 _INTRO = """# Quality
 
@@ -21,7 +21,7 @@ of its last run: what an earlier one had finished is not computed again.
 """
 
 
-def write(folder: Path, find: Callable[[str], Part] = part) -> Path:
+def write(folder: Path, find: Callable[[str], Part]) -> Path:
     """Render all parts that have a JSON file in ``folder`` into the document beside it."""
     document = folder.with_suffix(".md")
     sections = [

@@ -125,7 +125,7 @@ def test_the_document_has_the_parts_that_were_measured_in_their_order(tmp_path: 
     robustness = {"cases": cases, "contamination": contamination}
     (folder / "robustness.json").write_text(wrapped("robustness", robustness), encoding="utf-8")
     (folder / "suites.json").write_text(wrapped("suites", found(0.5), "at most 1"), encoding="utf-8")
-    text = document.write(folder).read_text(encoding="utf-8")
+    text = document.write(folder, parts.part).read_text(encoding="utf-8")
     assert lines(text, "## ") == ["## Labelled suites", "## Robustness"]
     assert lines(text, "**Reduced") == ["**Reduced run: at most 1.**"]
     assert "| gaps | 3 of 4 windows scored | **no** | **missed** |" in text
@@ -181,6 +181,27 @@ def test_without_data_the_command_says_what_it_needs(
     code = study.main(["suites", "--data", str(tmp_path / "no"), "--out", str(tmp_path / "quality")])
     assert code == 2
     assert "labelled data" in capsys.readouterr().err
+
+
+def test_parts_are_checked_before_anything_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    assert study.main(["suites", "luck"]) == 2
+    assert "no such part: luck" in capsys.readouterr().err
+
+
+def test_no_part_means_all_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Measured:
+        def measure(self, settings: Settings) -> dict[str, Any]:
+            return {"seeds": settings.seeds, "undefined": float("nan")}
+
+        def section(self, found: dict[str, Any]) -> str:
+            return f"## A part\n\n{found['seeds']} seeds, {found['undefined']}"
+
+    monkeypatch.setattr(study, "part", lambda name: Measured())
+    assert study.main(["--seeds", "2", "--out", str(tmp_path / "quality")]) == 0
+    assert {place.stem for place in (tmp_path / "quality").iterdir()} == set(parts.PARTS)
+    text = (tmp_path / "quality.md").read_text(encoding="utf-8")
+    assert text.count("2 seeds, None") == len(parts.PARTS)
+    assert text.count("python -m tests.quality") == len(parts.PARTS)
 
 
 def test_a_job_is_done_once(tmp_path: Path) -> None:
