@@ -53,6 +53,20 @@ test: $(STAMP) ## all tests, the fast ones first
 test-fast: $(STAMP) ## the tests that need no service
 	$(BIN)/pytest $(FAST) $(PYTEST_ARGS)
 
+# The quality study: so many fits of every file, the labelled data, and which parts (none named: all).
+SEEDS ?= 3
+DATA ?=
+PARTS ?=
+STUDY = $(BIN)/python -m tests.quality --seeds $(SEEDS) $(if $(DATA),--data $(DATA))
+
+.PHONY: quality
+quality: $(STAMP) ## docs/quality.md measured anew: SEEDS=3 DATA=folder PARTS="suites speed"; takes hours
+	$(STUDY) $(PARTS)
+
+.PHONY: ablation
+ablation: $(STAMP) ## what each idea of the detector is worth: the study's ablation alone
+	$(STUDY) ablation
+
 .PHONY: lint
 lint: $(STAMP) ## ruff: mistakes and format
 	$(BIN)/ruff check .

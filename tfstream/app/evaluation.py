@@ -138,14 +138,17 @@ def evaluate(
     :raises BadData: when the training rows are too few or empty to learn from.
     """
     found = [
-        _product(labelled, seed, options.config, _from(seed / options.seeds, options.seeds, progress))
+        product(labelled, seed, options.config, _from(seed / options.seeds, options.seeds, progress))
         for seed in range(options.seeds)
     ]
     if options.baselines:
-        for name in BASELINES:
-            seeds: Sequence[int | None] = range(options.seeds) if name in SEEDED else [None]
-            found += [_baseline(labelled, name, seed, options.config.hop_rows) for seed in seeds]
-    result = FileResult(
+        found += baselines(labelled, options.seeds, options.config.hop_rows)
+    return file_result(labelled, [run for run, _ in found]), [scores for _, scores in found]
+
+
+def file_result(labelled: LabelledSeries, runs: Sequence[Run]) -> FileResult:
+    """What is told of a file beside the runs on it."""
+    return FileResult(
         file=str(labelled.path),
         suite=labelled.path.resolve().parent.name,
         rows=len(labelled.labels),
@@ -155,17 +158,16 @@ def evaluate(
         anomalous_rows=int(labelled.labels.sum()),
         anomalous_test_rows=int(labelled.labels[labelled.train_rows :].sum()),
         window=labelled.window,
-        runs=tuple(run for run, _ in found),
+        runs=tuple(runs),
     )
-    return result, [scores for _, scores in found]
 
 
-def _product(
+def product(
     labelled: LabelledSeries, seed: int, config: DetectorConfig, report: Report
 ) -> tuple[Run, RowScores]:
     """The detector as a stream would have it: fitted, calibrated, and its alarms under the budget."""
     began = time.monotonic()
-    detector = _fitted(labelled, seed, config, report)
+    detector = fitted(labelled, seed, config, report)
     asset, _, values = labelled.series
     hops = score_series(detector, asset, values)
     if not len(hops.scores):
@@ -186,7 +188,8 @@ def _from(start: float, parts: int, progress: Progress) -> Report:
     return report
 
 
-def _fitted(labelled: LabelledSeries, seed: int, config: DetectorConfig, report: Report) -> Detector:
+def fitted(labelled: LabelledSeries, seed: int, config: DetectorConfig, report: Report) -> Detector:
+    """The detector, learnt from the training rows alone."""
     asset, times_us, values = labelled.series
     learn = slice(0, labelled.train_rows)
     definition = labelled.definition
@@ -195,6 +198,15 @@ def _fitted(labelled: LabelledSeries, seed: int, config: DetectorConfig, report:
         return fit(series, definition.sensors, definition.interval_us, config, seed, report)
     except BadData as error:
         raise BadData(f"{labelled.path}: {error}") from None
+
+
+def baselines(labelled: LabelledSeries, seeds: int, hop: int) -> list[tuple[Run, RowScores]]:
+    """Every baseline; those with something random in them once for each seed."""
+    found: list[tuple[Run, RowScores]] = []
+    for name in BASELINES:
+        drawn: Sequence[int | None] = range(seeds) if name in SEEDED else [None]
+        found += [_baseline(labelled, name, seed, hop) for seed in drawn]
+    return found
 
 
 def _baseline(labelled: LabelledSeries, name: str, seed: int | None, hop: int) -> tuple[Run, RowScores]:
@@ -216,13 +228,13 @@ def _run(
         method=found.method,
         seed=found.seed,
         seconds=seconds,
-        whole_series=_curves(found.scores, labelled, 0),
-        test_rows=_curves(found.scores, labelled, labelled.train_rows),
+        whole_series=curves(found.scores, labelled, 0),
+        test_rows=curves(found.scores, labelled, labelled.train_rows),
         alarms=alarms,
     )
 
 
-def _curves(scores: Scores, labelled: LabelledSeries, first_row: int) -> CurveQuality:
+def curves(scores: Scores, labelled: LabelledSeries, first_row: int) -> CurveQuality:
     """Of the rows from ``first_row`` on."""
     scores, labels = scores[first_row:], labelled.labels[first_row:]
     under = volume(scores, labels, labelled.window)

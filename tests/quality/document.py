@@ -1,0 +1,74 @@
+"""``docs/quality.md`` from the JSON files of the parts that have been measured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.quality.parts import PARTS, Part
+
+_INTRO = """# Quality
+
+What the detector reaches, measured by `make quality`, which writes this page from the JSON files in
+`quality/`: never by hand. How scores and alarms are measured: `evaluation.md`. Targets stand beside the
+figures, met or not.
+
+`±` is the standard deviation over seeds. VUS-PR under *whole series* counts the rows that were learnt from,
+too, as TSB-AD does; *test rows* are those after them, and what a user gets. Seconds under a section are those
+of its last run: what an earlier one had finished is not computed again.
+"""
+
+
+def write(folder: Path, find: Callable[[str], Part]) -> Path:
+    """Render all parts that have a JSON file in ``folder`` into the document beside it."""
+    document = folder.with_suffix(".md")
+    sections = [
+        _section(json.loads(place.read_text(encoding="utf-8")), find(name))
+        for name in PARTS
+        if (place := folder / f"{name}.json").exists()
+    ]
+    document.write_text("\n".join([_INTRO, *sections]), encoding="utf-8")
+    return document
+
+
+def table(columns: list[str], rows: list[list[str]]) -> str:
+    """A markdown table; all columns but the first are figures."""
+    lines = [columns, ["---", *["---:"] * (len(columns) - 1)], *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def figure(value: float | None, digits: int = 3) -> str:
+    """A number without the zero before its point, ``-`` where there is none."""
+    if value is None:
+        return "-"
+    text = f"{value:.{digits}f}"
+    return text.replace("0.", ".", 1) if abs(value) < 1 and digits else text
+
+
+def with_spread(found: Mapping[str, Any], digits: int = 3) -> str:
+    """A mean and its spread over the seeds, where there is one."""
+    mean = figure(found["mean"], digits)
+    return mean if found["spread"] is None else f"{mean} ± {figure(found['spread'], digits)}"
+
+
+def target(value: float | None, reached: bool, wanted: str) -> list[str]:
+    """The last cells of a line that has a target: figure, target, verdict."""
+    return [figure(value), wanted, "-" if value is None else "met" if reached else "**missed**"]
+
+
+def _section(wrapped: Mapping[str, Any], renderer: Part) -> str:
+    """A part's own words, after a line when it is not the whole of it, and before where they come from."""
+    title, _, body = renderer.section(wrapped["found"]).strip().partition("\n")
+    reduced = f"\n**Reduced run: {wrapped['reduced']}.**\n" if wrapped["reduced"] else ""
+    return f"{title}\n{reduced}{body}\n\n{_source(wrapped)}\n"
+
+
+def _source(wrapped: Mapping[str, Any]) -> str:
+    machine, versions = wrapped["machine"], wrapped["versions"]
+    what = (
+        f"`{wrapped['command']}`, {wrapped['date']}, commit {wrapped['commit']}: {wrapped['seconds']:.0f} s"
+    )
+    where = f"{machine['processes']} of {machine['cores']} cores ({machine['cpu']})"
+    return f"<sub>{what} on {where}; {', '.join(' '.join(one) for one in versions.items())}.</sub>"

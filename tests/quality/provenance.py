@@ -1,0 +1,73 @@
+"""Where figures come from: machine, versions, commit, command."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from tests.quality.settings import Settings
+from tfstream import __version__
+
+_CPU_INFO = Path("/proc/cpuinfo")
+
+
+def wrapped(name: str, found: dict[str, Any], settings: Settings, seconds: float) -> dict[str, Any]:
+    """A part's figures with everything that it takes to repeat them."""
+    return {
+        "part": name,
+        "command": _command(name, settings),
+        "reduced": _reduced(settings),
+        "commit": _commit(),
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "seconds": round(seconds, 1),
+        "machine": {"cpu": _cpu(), "cores": os.cpu_count(), "processes": settings.processes},
+        "versions": {
+            "tfstream": __version__,
+            "python": platform.python_version(),
+            "torch": str(torch.__version__),
+            "numpy": np.__version__,
+        },
+        "found": found,
+    }
+
+
+def _command(name: str, settings: Settings) -> str:
+    """As it is to be typed; the data's folder is each machine's own affair."""
+    files = "" if settings.files is None else f" --files {settings.files}"
+    return f"python -m tests.quality {name} --seeds {settings.seeds}{files}"
+
+
+def _reduced(settings: Settings) -> str | None:
+    if settings.files is None:
+        return None
+    return f"at most {settings.files} of the files of every suite"
+
+
+def _commit() -> str:
+    """Of the working tree, with a word when the code there is not what was committed."""
+    try:
+        commit = _git("rev-parse", "--short=12", "HEAD")
+        changed = _git("status", "--porcelain", "--", "tfstream", "tests/quality")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return f"{commit}, with changes" if changed else commit
+
+
+def _git(*arguments: str) -> str:
+    found = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)
+    return found.stdout.strip()
+
+
+def _cpu() -> str:
+    if _CPU_INFO.exists():
+        for line in _CPU_INFO.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
