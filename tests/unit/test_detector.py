@@ -292,7 +292,7 @@ def test_the_spectrum_and_back() -> None:
     batch = torch.randn(3, 64, 5)
     tokens = spectral.to_tokens(batch)
     assert tokens.shape == (3, spectral.tokens_of(64), 4 * 2 * 5)
-    torch.testing.assert_close(spectral.from_tokens(tokens, 64), batch)
+    torch.testing.assert_close(spectral.from_tokens(tokens, 64, 64), batch)
 
 
 def test_hidden_rows_do_not_leak() -> None:

@@ -33,7 +33,7 @@ class ClosedForm:
         """``[batch, rows, channels]`` → the newest hop as predicted, ``[batch, hop, channels]``."""
         hop, lags = config.hop_rows, config.ridge_rows
         visible = windows[:, :-hop]
-        inputs = (visible[:, -lags:] @ self.basis).flatten(1)  # [batch, lags * r]
+        inputs = _reduced(visible[:, -lags:], self.basis).flatten(1)  # [batch, lags * r]
         change = (inputs @ self.ridge_weights).unflatten(1, (hop, -1))
         return visible[:, -1:] + change
 
@@ -43,9 +43,7 @@ class ClosedForm:
         The weights make a hop-wise exponential mean of it the row-wise one of ``config.memory_rows``.
         """
         order, rows = config.var_order, config.hop_rows
-        reduced = windows[:, -rows - order : -1] @ self.var_basis  # [batch, order + rows - 1, v]
-        lagged = reduced.unfold(1, order, 1)  # [batch, rows, v, order]
-        predicted = lagged.transpose(2, 3).flatten(2) @ self.var_weights
+        predicted = _lagged(windows[:, -rows - order : -1], self.var_basis, order) @ self.var_weights
         error = (windows[:, -rows:] - predicted).square()
         return (error * _recency(config)[:, None]).sum(1)
 
@@ -76,7 +74,7 @@ def _fit_ridge(windows: Tensor, basis: Tensor, config: DetectorConfig) -> Tensor
     def pairs(some: Tensor) -> tuple[Tensor, Tensor]:
         visible = some[:, :-hop]
         change = some[:, -hop:] - visible[:, -1:]
-        return (visible[:, -lags:] @ basis).flatten(1), change.flatten(1)
+        return _reduced(visible[:, -lags:], basis).flatten(1), change.flatten(1)
 
     return _solve(windows, pairs, config.ridge)
 
@@ -86,11 +84,22 @@ def _fit_var(windows: Tensor, basis: Tensor, config: DetectorConfig) -> Tensor:
     order, rows = config.var_order, config.hop_rows
 
     def pairs(some: Tensor) -> tuple[Tensor, Tensor]:
-        reduced = some[:, -rows - order : -1] @ basis
-        lagged = reduced.unfold(1, order, 1).transpose(2, 3).flatten(2)  # [batch, rows, order * v]
+        lagged = _lagged(some[:, -rows - order : -1], basis, order)
         return lagged.flatten(0, 1), some[:, -rows:].flatten(0, 1)
 
     return _solve(windows, pairs, config.var_ridge)
+
+
+def _reduced(rows: Tensor, basis: Tensor) -> Tensor:
+    """``[batch, n, channels]`` in principal components ``[batch, n, r]``; as it is where there are as many."""
+    if basis.shape[0] == basis.shape[1]:
+        return rows
+    return (rows.flatten(0, 1) @ basis).unflatten(0, rows.shape[:2])
+
+
+def _lagged(rows: Tensor, basis: Tensor, order: int) -> Tensor:
+    """What each row is predicted from: ``[batch, order + n - 1, channels]`` → ``[batch, n, order * v]``."""
+    return _reduced(rows, basis).unfold(1, order, 1).transpose(2, 3).flatten(2)
 
 
 def _recency(config: DetectorConfig) -> Tensor:

@@ -15,8 +15,8 @@ from tfstream.model.config import DetectorConfig
 class Views(NamedTuple):
     """What the network makes of a batch of which the first windows are hidden; K stages.
 
-    ``time``, ``frequency [K, hidden, rows, channels]``: reconstructions of the hidden windows, each stage
-    adding to the one before. ``a``, ``b [K, batch - hidden, projection]``: representations of the others in
+    ``time``, ``frequency [K, hidden, rows, channels]``: reconstructions of the hidden windows' newest rows, each
+    stage adding to the one before. ``a``, ``b [K, batch - hidden, projection]``: representations of the others in
     time and in frequency, unit length.
     """
 
@@ -83,7 +83,9 @@ class Path(nn.Module):
             for _ in range(config.stages)
         )
 
-    def forward(self, tokens: Tensor, hidden: int, mark: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, tokens: Tensor, hidden: int, newest: int, mark: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """``[batch, tokens, token]`` → the first windows' reconstructions, the others' representations.
 
         ``[K, hidden, tokens, token]`` and ``[K, batch - hidden, p]``. ``mark [width]``
@@ -94,11 +96,11 @@ class Path(nn.Module):
             marks = torch.zeros_like(state)
             marks[:hidden, -1] = mark
             state = state + marks
-        total = torch.zeros_like(tokens[:hidden])
+        total = torch.zeros_like(tokens[:hidden, -newest:])
         reconstructions, representations = [], []
         for layer, head, project in zip(self.layers, self.heads, self.projections, strict=True):
             state = layer(state)
-            total = total + head(state[:hidden])
+            total = total + head(state[:hidden, -newest:])
             seen = state[hidden:]
             summary = torch.cat([seen.mean(1), seen[:, self._anchor]], dim=-1)  # [batch - hidden, 2 * width]
             reconstructions.append(total)
@@ -117,15 +119,19 @@ class TimeFrequencyTransformer(nn.Module):
         self.frequency = Path(config, token=8 * channels, tokens=tokens, anchor=0)
         self.mask_mark = nn.Parameter(0.02 * torch.randn(config.width))
 
-    def forward(self, windows: Tensor, hidden: int) -> Views:
-        """``windows [batch, rows, channels]``; the newest hop of the first ``hidden`` of them is masked."""
+    def forward(self, windows: Tensor, hidden: int, newest: int) -> Views:
+        """``windows [batch, rows, channels]``; the newest hop of the first ``hidden`` of them is masked.
+
+        :param newest: how many rows the reconstructions need to have, in whole hops.
+        """
         batch, rows, channels = windows.shape
-        patches = windows.reshape(batch, self.config.patches, self.config.hop_rows * channels)
-        in_time, a = self.time(patches, hidden, self.mask_mark)
-        in_frequency, b = self.frequency(spectral.to_tokens(windows), hidden)
-        frequency = spectral.from_tokens(in_frequency.flatten(0, 1), rows)
-        shape = (len(in_time), hidden, rows, channels)
-        return Views(in_time.reshape(shape), frequency.reshape(shape), a, b)
+        hop = self.config.hop_rows
+        patches = windows.reshape(batch, self.config.patches, hop * channels)
+        in_time, a = self.time(patches, hidden, newest // hop, self.mask_mark)
+        tokens = spectral.to_tokens(windows)
+        in_frequency, b = self.frequency(tokens, hidden, tokens.shape[1])
+        time = in_time.reshape(-1, hidden, newest, channels)
+        return Views(time, spectral.from_tokens(in_frequency, rows, newest), a, b)
 
 
 def hide(windows: Tensor, hop: int) -> Tensor:

@@ -94,13 +94,13 @@ def look(
     config: DetectorConfig,
 ) -> Looked:
     """``windows [batch, rows, channels]`` standardised, gaps filled; ``known [batch, channels]`` counts."""
-    both = torch.cat([hide(windows, config.hop_rows), windows])
-    views = _chosen(network(both, len(windows)), config)
     band = config.band_rows
+    both = torch.cat([hide(windows, config.hop_rows), windows])
+    views = _chosen(network(both, len(windows), band), config)
     actual = windows[:, -band:]
     predicted = linear.predict_hop(windows, config)
     seen = magnitudes(actual)
-    time, frequency = magnitudes(views.time[:, :, -band:]), magnitudes(views.frequency[:, :, -band:])
+    time, frequency = magnitudes(views.time), magnitudes(views.frequency)
     errors = [
         linear.row_errors(windows, config),
         distance(seen, magnitudes(torch.cat([actual[:, : -config.hop_rows], predicted], dim=1))),

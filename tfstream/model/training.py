@@ -69,7 +69,7 @@ def _step(
 ) -> Any:
     targets, normal, faulted = (torch.from_numpy(part) for part in batch)
     inputs = torch.cat([hide(targets, config.hop_rows), normal, faulted])
-    return loss(network(inputs, len(targets)), targets, config)
+    return loss(network(inputs, len(targets), config.window_rows), targets, config)
 
 
 def _summary(history: NDArray[np.float64]) -> dict[str, Any]:
