@@ -43,7 +43,6 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
     expected_per_week: float
     extrapolated: bool
     sensors: tuple[SensorShare, ...]
-    blamed_score: float = 0.0  # the sum of the scores that the sensors' shares are weighed by
     sequence: int
     first_offset: int
     last_offset: int
@@ -76,7 +75,6 @@ def open_episode(seen: Observation, sensors: tuple[SensorShare, ...]) -> Told:
         expected_per_week=seen.expected_per_week,
         extrapolated=seen.extrapolated,
         sensors=sensors,
-        blamed_score=seen.score,
         sequence=1,
         first_offset=seen.first_offset,
         last_offset=seen.last_offset,
@@ -92,12 +90,11 @@ def go_on(
         if seen.end_us - episode.last_us < cooldown_us:
             return episode, None
         return None, close(episode)
-    blamed = joined(episode.sensors, episode.blamed_score, sensors, seen.score)
+    blamed = joined(episode.sensors, sensors)
     grown = msgspec.structs.replace(
         episode,
         kind=kind_of(blamed),
         sensors=blamed,
-        blamed_score=episode.blamed_score + seen.score,
         last_us=seen.end_us,
         last_offset=max(episode.last_offset, seen.last_offset),
     )
