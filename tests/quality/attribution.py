@@ -1,4 +1,5 @@
-"""Is the guilty sensor named, and what is wrong with it? Faults of one sensor in real and simulated normal data.
+"""Is the guilty sensor named, and what is wrong with it? Faults of one sensor in real and simulated normal
+data.
 
 Each detector learns from the normal beginning of a series. A fault goes into one sensor where the rest of the
 series is unlabelled and raises no alarm by itself, and the stream's own code scores, alarms and tells.
@@ -7,7 +8,7 @@ series is unlabelled and raises no alarm by itself, and the stream's own code sc
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -30,6 +31,14 @@ FAULTS = 162  # a detector: nine kinds, three sizes, six of each
 _LEARNT_DAYS, _WATCHED_DAYS = 7, 2
 _SKAB_ROWS = 400
 _UNNAMED = 99
+
+_READING = (
+    "The guilty sensor's rank: first / among the first three, in per cent. *Opened* and *closed*: in the first "
+    "and the last event of the episode. *All hops*: of every fault, alarm or none, over the hops that show it; "
+    "*largest error*: there, by the sensor's part in V's errors alone. *Share*: of the guilty sensor at the end. "
+    "*Band*: how often it is the fault's own (oscillation: the one with its period; shift and drift: the level; "
+    "noise: any other)."
+)
 
 
 class _Source(NamedTuple):
@@ -150,28 +159,22 @@ def section(found: Mapping[str, Any]) -> str:
     lines = [
         "## Attribution",
         "",
-        f"{len(trials)} faults of one sensor in {found['series']} series, 8 to 128 rows long, 1 to 4 deviations "
-        f"large; {len(alarmed)} raised an alarm. The guilty sensor's rank: first / among the first three, in per "
-        "cent. *Opened* and *closed*: in the first and the last event of the episode. *All hops*: of every fault, "
-        "alarm or none, over the hops that show it; *largest error*: there, by the sensor's part in V's errors "
-        "alone. *Share*: of the guilty sensor at the end. *Band*: how often it is the fault's own (oscillation: "
-        "the one with its period; shift and drift: the level; noise: any other).",
+        f"{len(trials)} faults of one sensor in {found['series']} series, 8 to 128 rows long, 1 to 4 "
+        f"deviations large; {len(alarmed)} raised an alarm. {_READING}",
         "",
         "| | faults | alarms | opened | closed | all hops | largest error | share | band |",
         "|---|---|---|---|---|---|---|---|---|",
         _row("all", trials),
     ]
     for key in ("suite", "kind", "size"):
-        lines += [_row(name, rows) for name, rows in _grouped(trials, lambda one, key=key: str(one[key]))]
+        lines += [_row(name, rows) for name, rows in _grouped(trials, key)]
     return "\n".join(lines) + "\n"
 
 
-def _grouped(
-    trials: Iterable[dict[str, Any]], name: Callable[[dict[str, Any]], str]
-) -> list[tuple[str, list[dict[str, Any]]]]:
+def _grouped(trials: Iterable[dict[str, Any]], key: str) -> list[tuple[str, list[dict[str, Any]]]]:
     groups: dict[str, list[dict[str, Any]]] = {}
     for one in trials:
-        groups.setdefault(name(one), []).append(one)
+        groups.setdefault(str(one[key]), []).append(one)
     return list(groups.items())
 
 

@@ -80,13 +80,14 @@ NAMES = (*KINDS, OSCILLATION)
 
 def length(rng: np.random.Generator) -> int:
     """Rows of a fault: short ones are as likely as long ones, by their logarithm."""
-    return round(_SHORTEST * (_LONGEST / _SHORTEST) ** rng.random())
+    return round(float(_SHORTEST * (_LONGEST / _SHORTEST) ** rng.random()))
 
 
 def make(
     kind: str, values: NDArray[np.float64], first: int, stop: int, size: float, rng: np.random.Generator
 ) -> SingleFault | None:
-    """A visible fault of this kind in rows ``first`` to ``stop`` of ``values [rows, sensors]``, standard units.
+    """A visible fault of this kind in rows ``first`` to ``stop`` of ``values [rows, sensors]``, standard
+    units.
 
     None when no sensor that was tried would show it: what is stuck at a constant is no fault.
     """

@@ -58,14 +58,16 @@ class Watched:
     def standard(self) -> NDArray[np.float64]:
         """The values in units of each sensor's deviation, not clipped."""
         scaler, row = self.detector.scaler, self.detector.scaler.rows_of([self.asset])[0]
-        return (self.values - scaler.location[row]) / scaler.scale[row]
+        standard: NDArray[np.float64] = (self.values - scaler.location[row]) / scaler.scale[row]
+        return standard
 
     def places(self, rows: int) -> NDArray[np.int64]:
         """Where a fault of so many rows can begin with a quiet window before it and another one after it."""
         window = self.detector.window_rows
         noisy = np.concatenate([[0], np.cumsum(~self.quiet)])
-        first = np.arange(max(self.first_row, 2 * window), len(self.quiet) - rows - window)
-        return first[noisy[first + rows + window] == noisy[first - window]]
+        first: NDArray[np.int64] = np.arange(max(self.first_row, 2 * window), len(self.quiet) - rows - window)
+        calm: NDArray[np.int64] = first[noisy[first + rows + window] == noisy[first - window]]
+        return calm
 
     def ask(self, fault: SingleFault) -> Answer:
         """What the stream would tell of the fault."""
@@ -105,8 +107,8 @@ class Watched:
 
     def _joined(self, shown: list[Scored]) -> tuple[SensorShare, ...]:
         sensors: tuple[SensorShare, ...] = ()
-        for one in shown:
-            sensors = blame.joined(sensors, self.teller.sensors(one))
+        for place, one in enumerate(shown, start=1):
+            sensors = blame.joined(sensors, self.teller.sensors(one), place)
         return sensors
 
     def _largest_errors(self, shown: list[Scored]) -> tuple[str, ...]:

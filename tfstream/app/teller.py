@@ -84,7 +84,7 @@ class Teller:
         """The sensors that a score is put down to, largest share first."""
         found = self._detector.explain(scored.window, scored.asset)
         total = sum(one.evidence for one in found)
-        # the hop's evidence counts by its root, shared out among its sensors: see core/blame.py
+        # by its root, evidence is a fault's size in deviations: one large hop does not outvote all others
         return shared(self._sensor(scored, one, one.evidence / total**0.5) for one in found)
 
     def _sensor(self, scored: Scored, blamed: Explanation, evidence: float) -> SensorShare:

@@ -1,8 +1,8 @@
-"""Who is to blame for an episode: the evidence against each sensor, added up over the hops.
+"""Who is to blame for an episode: the evidence against each sensor, summed over the hops, early ones first.
 
-A hop speaks by its evidence and not by its score: the score stays high for some hops after a short fault, while
-nothing there tells any more who it was. And evidence counts by its root, which is a fault's size in deviations: by
-the time a fault is largest it has often drawn others along, and the hops that saw it begin must still be heard.
+A hop speaks by its evidence and not by its score: the score stays high for some hops after a short fault,
+while nothing there tells any more who it was. And the n-th hop of an episode counts 1/n: who began it is
+asked, and the longer it lasts, the more others are drawn along or do something of their own.
 """
 
 from __future__ import annotations
@@ -16,14 +16,16 @@ from tfstream.core.event import SensorShare, rounded
 _MOST = 5
 
 
-def joined(before: Iterable[SensorShare], sensors: Iterable[SensorShare]) -> tuple[SensorShare, ...]:
-    """Shares of an episode with one more hop, the largest first.
+def joined(
+    before: Iterable[SensorShare], sensors: Iterable[SensorShare], place: int
+) -> tuple[SensorShare, ...]:
+    """Shares of an episode with one more hop, the ``place``-th, the largest first.
 
     A sensor's values are those of the last hop that said more against it than all hops before.
     """
     known = {one.name: one for one in before}
     new = {one.name: one for one in sensors}
-    found = [_joined(known.get(name), new.get(name)) for name in known | new]
+    found = [_joined(known.get(name), new.get(name), place) for name in known | new]
     return shared(sorted(found, key=lambda one: (-one.evidence, one.name))[:_MOST])
 
 
@@ -36,10 +38,8 @@ def shared(sensors: Iterable[SensorShare]) -> tuple[SensorShare, ...]:
     return tuple(msgspec.structs.replace(one, share=rounded(one.evidence / total)) for one in found)
 
 
-def _joined(old: SensorShare | None, new: SensorShare | None) -> SensorShare:
-    if old is None or new is None:
-        found = old or new
-        assert found is not None
-        return found
-    telling = new if new.evidence > old.evidence else old
-    return msgspec.structs.replace(telling, evidence=rounded(old.evidence + new.evidence))
+def _joined(old: SensorShare | None, new: SensorShare | None, place: int) -> SensorShare:
+    telling = new if old is None or (new is not None and new.evidence > old.evidence) else old
+    assert telling is not None
+    evidence = (old.evidence if old else 0.0) + (new.evidence / place if new else 0.0)
+    return msgspec.structs.replace(telling, evidence=rounded(evidence))

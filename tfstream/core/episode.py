@@ -90,7 +90,8 @@ def go_on(
         if seen.end_us - episode.last_us < cooldown_us:
             return episode, None
         return None, close(episode)
-    blamed = joined(episode.sensors, sensors)
+    place = (seen.start_us - episode.started_us) // (seen.end_us - seen.start_us) + 1
+    blamed = joined(episode.sensors, sensors, place)
     grown = msgspec.structs.replace(
         episode,
         kind=kind_of(blamed),

@@ -1,10 +1,11 @@
 """Which sensors a strange window is put down to.
 
-A sensor gone wrong spoils V's predictions of all the sensors it helps to predict, so that large errors are not
-where the fault is. V is linear, though: how the errors would fall if one sensor's newest rows had been others
-is a small least-squares problem for each sensor, whatever those rows should have been. The sensor for which they
-fall most is the first to blame; what is left is put down to the next one, as long as a further one pays.
-(Reconstruction-based contributions: Alcala and Qin, Automatica 45(7), 2009; there for principal components.)
+A sensor gone wrong spoils V's predictions of all the sensors it helps to predict, so that large errors are
+not where the fault is. V is linear, though: how the errors would fall if one sensor's newest rows had been
+others is a small least-squares problem for each sensor, whatever those rows should have been. The sensor
+for which they fall most is the first to blame; what is left is put down to the next one, as long as a
+further one pays. (Reconstruction-based contributions: Alcala and Qin, Automatica 45(7), 2009; there for
+principal components.)
 """
 
 from __future__ import annotations
@@ -21,15 +22,16 @@ from tfstream.model.config import DetectorConfig
 from tfstream.model.threads import one_thread
 
 _MOST = 5
-_LARGEST_FAULT = 3.0  # deviations: the prior for how wrong a row may be; larger ones are only less likely
+_LARGEST_FAULT = 3.0  # deviations: how wrong a row may be; larger faults are only less likely
+_LASTING = 0.5  # correlation of a fault from row to row: a lasting shift costs less than a rattle
 _LEAST_EVIDENCE = 1e-6  # of the first sensor to blame where none pays
 
 
 class Blamed(NamedTuple):
-    """A sensor's index, the ``evidence`` against it, and by how much its newest rows are wrong: ``fault [n]``.
+    """A sensor's index, the ``evidence`` against it, and in ``fault [n]`` how wrong its newest rows are.
 
-    The evidence is twice the log of how much likelier the errors are with a fault in this sensor, beyond those
-    blamed before it, than without.
+    The evidence is twice the log of how much likelier the errors are with a fault in this sensor, beyond
+    those blamed before it, than without.
     """
 
     sensor: int
@@ -39,10 +41,11 @@ class Blamed(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Attribution:
-    """``effect [order + 1, channels, channels]``: what one unit in a channel does to the error of each, by lag.
+    """``effect [order + 1, channels, channels]``: what one unit in a channel does to each error, by lag.
 
-    Errors are in units of ``usual [channels]``, their deviation in training. ``inverse [channels, n, n]`` solves
-    for the newest ``n`` rows of a channel, ``price [channels]`` is what so many free numbers are worth.
+    Errors are in units of ``usual [channels]``, their deviation in training. ``inverse [channels, n, n]``
+    solves for the newest ``n`` rows of a channel, ``price [channels]`` is what so many free numbers are
+    worth.
     """
 
     effect: Tensor
@@ -101,8 +104,8 @@ def attribution(linear: ClosedForm, usual_errors: Tensor, config: DetectorConfig
     order, rows = config.var_order, config.band_rows
     n = rows + order
     between = torch.einsum("aik,bik->abi", effect, effect)  # of two lags, within a channel
-    gram = torch.eye(n, dtype=torch.double).expand(len(usual), n, n) / _LARGEST_FAULT**2
-    gram = gram.clone()
+    prior = _prior(n)
+    gram = torch.linalg.inv(prior).repeat(len(usual), 1, 1)
     for row in range(order, n):
         seen = torch.arange(row, row - order - 1, -1)
         gram[:, seen[:, None], seen] += between.permute(2, 0, 1)
@@ -110,8 +113,14 @@ def attribution(linear: ClosedForm, usual_errors: Tensor, config: DetectorConfig
         effect=effect,
         usual=usual,
         inverse=torch.linalg.inv(gram),
-        price=torch.logdet(gram * _LARGEST_FAULT**2),
+        price=torch.logdet(prior @ gram),
     )
+
+
+def _prior(rows: int) -> Tensor:
+    """Covariance of a fault's rows, ``[rows, rows]``: what is wrong now was wrong a row ago, too."""
+    apart = (torch.arange(rows)[:, None] - torch.arange(rows)).abs().double()
+    return _LARGEST_FAULT**2 * _LASTING**apart
 
 
 def _effect(linear: ClosedForm, config: DetectorConfig) -> Tensor:

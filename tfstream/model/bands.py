@@ -1,4 +1,4 @@
-"""What changed in one sensor, told by bands of the spectrum: its level, or swings of some range of periods."""
+"""What changed in one sensor, by bands of the spectrum: its level, or swings of some range of periods."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Band(NamedTuple):
 
 
 class BandChange(NamedTuple):
-    """A band with what it shows and what it should: means of the newest hop for the level, else amplitudes."""
+    """A band, what it shows and what it should: means of the newest hop for the level, else amplitudes."""
 
     shortest: float
     longest: float | None
@@ -54,9 +54,8 @@ def change(actual: Tensor, expected: Tensor, usual: float, hop_rows: int) -> Ban
     noise = usual**2 * _powers(torch.eye(len(fault)), every).sum(0)  # white: as much in every bin
     shown, foreseen, wrong = _powers(torch.stack([actual, expected, fault]), every)
     band = int((wrong - noise)[1:].argmax()) + 1
-    return BandChange(
-        every[band].shortest, every[band].longest, _amplitude(shown[band]), _amplitude((foreseen + noise)[band])
-    )
+    amplitudes = _amplitude(shown[band]), _amplitude(foreseen[band] + noise[band])
+    return BandChange(every[band].shortest, every[band].longest, *amplitudes)
 
 
 def step_part(fault: Tensor) -> float:

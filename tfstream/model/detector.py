@@ -30,8 +30,8 @@ from tfstream.model.threads import one_thread
 class Measurement(NamedTuple):
     """Of every window: raw ``terms [batch, 9]``, and ``usual [batch]``, what term V is expected to be there.
 
-    By sensor ``[batch, sensors]``: ``actual`` is the mean of the newest hop and ``expected`` what was predicted,
-    in the sensor's own units; NaN where masked.
+    By sensor ``[batch, sensors]``: ``actual`` is the mean of the newest hop and ``expected`` what was
+    predicted, in the sensor's own units; NaN where masked.
     """
 
     terms: Values
@@ -159,7 +159,7 @@ class Detector(ScoringModel):
         sensor, recent = blamed.sensor, slice(-self.config.band_rows, None)
         location, scale = (float(each[row, sensor]) for each in (self.scaler.location, self.scaler.scale))
         expected = (filled[recent, sensor] - blamed.fault[recent]) * scale + location
-        actual = torch.from_numpy(window[recent, sensor].astype(np.float64))  # not clipped, as scaled ones are
+        actual = torch.from_numpy(window[recent, sensor].astype(np.float64))  # unlike the scaled, not clipped
         return change(actual, expected, float(self.attribution.usual[sensor]) * scale, self.hop_rows)
 
     def describe(self) -> dict[str, Any]:
@@ -185,4 +185,3 @@ def _chunks(scaled: Values, known: NDArray[np.bool_]) -> Iterator[tuple[Values, 
     known = np.concatenate([known, np.ones((padding, known.shape[1]), np.bool_)])
     for start in range(0, len(scaled), CHUNK):
         yield scaled[start : start + CHUNK], known[start : start + CHUNK]
-
