@@ -35,8 +35,8 @@ _UNNAMED = 99
 _READING = (
     "The guilty sensor's rank: first / among the first three, in per cent. *Opened* and *closed*: in the "
     "first and the last event of the episode. *All hops*: of every fault, alarm or none, over the hops that "
-    "show it; *largest error*: there, by the sensor's part in V's errors alone. *Share*: of the guilty sensor "
-    "at the end. *Band*: how often it is the fault's own (oscillation: the one with its period; shift "
+    "show it; *largest error*: there, by the sensor's part in V's errors alone. *Share*: of the guilty "
+    "sensor at the end. *Band*: how often it is the fault's own (oscillation: the one with its period; shift "
     "and drift: the level; noise: any other)."
 )
 

@@ -26,8 +26,10 @@ from tfstream.model.detector import Detector
 class Answer(NamedTuple):
     """Sensors named for a fault, the guiltiest first, by the event that opened the episode and at its end.
 
-    Both empty without an alarm. ``hops`` are the sensors when all hops that show the fault are joined, alarm
-    or none; ``errors`` those with the largest errors of V over the same hops, for comparison.
+    Both empty without an alarm, or when it goes up only once the newest hop and the one before show nothing
+    of the fault any more: then something else raised it. ``hops`` are the sensors when all hops that show
+    the fault are joined, alarm or none; ``errors`` those with the largest errors of V over the same hops,
+    for comparison.
     """
 
     opened: tuple[SensorShare, ...]
@@ -83,6 +85,8 @@ class Watched:
         scored = score_batch(self.detector, candidates)
         shown = [one for one in scored if one.terms.end_index < fault.stop + hop]
         told = self._follow(Standing(self.standing[last].baseline, None), scored)
+        if told and told[0].episode.started_us // self.rule.interval_us >= fault.stop + hop:
+            told = []
         closed = told[-1].episode.sensors if told else ()
         opened = told[0].episode.sensors if told else ()
         return Answer(opened, closed, self._joined(shown), self._largest_errors(shown))

@@ -33,7 +33,8 @@ def plant(rows: int, seed: int = 0) -> Values:
     sources = np.concatenate([np.sin(time / 7), np.sin(time / 23 + 1), np.cos(time / 11)], axis=1)
     mixing = np.random.default_rng(99).normal(size=(3, CHANNELS))
     units, offsets = 2.0 ** np.arange(CHANNELS), 10.0 * np.arange(CHANNELS)
-    return ((sources @ mixing + 0.1 * rng.normal(size=(rows, CHANNELS))) * units + offsets).astype(np.float32)
+    values = sources @ mixing + 0.1 * rng.normal(size=(rows, CHANNELS))
+    return np.asarray(values * units + offsets, dtype=np.float32)
 
 
 @pytest.fixture(scope="module")

@@ -143,7 +143,7 @@ class Detector(ScoringModel):
     def explain(self, window: Values, asset: str) -> list[Explanation]:
         """The sensors to blame for a raw window ``[rows, sensors]``, the guiltiest first.
 
-        It takes about as long as scoring does, and few windows need it: those of open episodes.
+        It takes two or three times as long as scoring, and few windows need it: those of open episodes.
         """
         scaled = self.scaler.transform(window[None], [asset])
         known = torch.from_numpy(self.known(scaled)[0])
