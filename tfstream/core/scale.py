@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from tfstream.core.reading import Series, Values
 
 _LIMIT = 10.0
-_FLOOR = 0.05  # of the median live channel's standard deviation
+_FLOOR = 0.05  # of the median live channel's width
 _ROWS_OF_ITS_OWN = 256
 
 Array = NDArray[np.float64]
@@ -40,17 +41,14 @@ class Scaler:
         by_asset: dict[str, list[Values]] = {}
         for one in series:
             by_asset.setdefault(one.asset, []).append(one.values)
-        rows = {asset: np.concatenate(pieces) for asset, pieces in by_asset.items()}
-        pooled = np.concatenate(list(rows.values()))
-        own = tuple(sorted(asset for asset, values in rows.items() if len(values) >= _ROWS_OF_ITS_OWN))
-        location, scale = _moments(pooled)
-        live = np.isfinite(pooled).any(axis=0)
-        found = [_moments(rows[asset], fallback=(location, scale)) for asset in own]
+        own = tuple(sorted(asset for asset, pieces in by_asset.items() if _rows(pieces) >= _ROWS_OF_ITS_OWN))
+        pooled = _Moments.of([piece for pieces in by_asset.values() for piece in pieces])
+        moments = [*(_Moments.of(by_asset[asset]).completed(pooled) for asset in own), pooled]
         return cls(
             assets=own,
-            location=np.stack([*(one[0] for one in found), location]),
-            scale=np.stack([*(one[1] for one in found), scale]),
-            live=live,
+            location=np.stack([one.location for one in moments]),
+            scale=np.stack([one.scale for one in moments]),
+            live=pooled.known,
         )
 
     def rows_of(self, assets: Sequence[str]) -> NDArray[np.int64]:
@@ -75,17 +73,52 @@ class Scaler:
         return (scaled * self.scale[chosen] + self.location[chosen]).astype(np.float32)
 
 
-def _moments(values: Values, fallback: tuple[Array, Array] | None = None) -> tuple[Array, Array]:
-    """Mean and floored deviation of ``[rows, channels]``; a dead channel gets the median of the live."""
-    finite = np.where(np.isfinite(values), values, np.nan).astype(np.float64)
-    counts = np.isfinite(finite).sum(axis=0)
-    total = np.where(counts > 0, np.nansum(finite, axis=0), 0.0)
-    mean = total / np.maximum(counts, 1)
-    spread = np.sqrt(np.nansum((finite - mean) ** 2, axis=0) / np.maximum(counts, 1))
-    live = (counts > 0) & (spread > 1e-9 * np.maximum(np.abs(mean), 1e-3))
-    median = float(np.median(spread[live])) if live.any() else 1.0
-    scale = np.where(live, np.maximum(spread, _FLOOR * median), median)
-    if fallback is None:
-        return mean, scale
-    silent = counts == 0
-    return np.where(silent, fallback[0], mean), np.where(silent, fallback[1], scale)
+class _Moments(NamedTuple):
+    """Of every channel ``[channels]``: where it lies, its scale, whether it said anything, and ever moved."""
+
+    location: Array
+    scale: Array
+    known: NDArray[np.bool_]
+    moved: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, pieces: Sequence[Values]) -> _Moments:
+        """One channel at a time: a copy of all of them in double precision would not fit beside a long span."""
+        channels = range(pieces[0].shape[1])
+        columns = [_column(np.concatenate([piece[:, channel] for piece in pieces])) for channel in channels]
+        count, location, width = np.array(columns).reshape(-1, 3).T
+        moved = width > 1e-9 * np.maximum(np.abs(location), 1e-3)
+        median = float(np.median(width[moved])) if moved.any() else 1.0
+        scale = np.where(moved, np.maximum(width, _FLOOR * median), median)
+        return cls(location, scale, count > 0, moved)
+
+    def completed(self, pooled: _Moments) -> _Moments:
+        """An asset's own, and those of all assets for a sensor that said nothing or never moved here."""
+        return self._replace(
+            location=np.where(self.known, self.location, pooled.location),
+            scale=np.where(self.moved, self.scale, pooled.scale),
+        )
+
+
+def _rows(pieces: Sequence[Values]) -> int:
+    return sum(len(piece) for piece in pieces)
+
+
+def _column(values: Values) -> tuple[float, float, float]:
+    """Count, mean and width of a channel's finite values; the width of a constant is 0."""
+    known = values[np.isfinite(values)].astype(np.float64)
+    if not len(known):
+        return 0.0, 0.0, 0.0
+    return float(len(known)), float(known.mean()), _width(known)
+
+
+def _width(known: Array) -> float:
+    """The standard deviation; of a switch, which knows two or three positions, the way between the outermost.
+
+    Over its deviation, a valve that opens once a day would jump by ten units: every command would look like a
+    fault, and hide the faults of the sensors beside it.
+    """
+    low, high = known.min(), known.max()
+    between = known[(known > low) & (known < high)]
+    switch = not len(between) or bool((between == between[0]).all())
+    return float(high - low if switch else known.std())

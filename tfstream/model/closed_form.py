@@ -5,6 +5,7 @@ R predicts a whole hop from the rows before it; V predicts each row from the eig
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 from tfstream.model.config import DetectorConfig
 
 _LARGEST_INPUT = 1024
+_AT_ONCE = 512  # windows in double precision
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,18 +72,25 @@ def _var_basis(windows: Tensor, config: DetectorConfig) -> Tensor:
 
 def _fit_ridge(windows: Tensor, basis: Tensor, config: DetectorConfig) -> Tensor:
     hop, lags = config.hop_rows, config.ridge_rows
-    visible = windows[:, :-hop]
-    inputs = (visible[:, -lags:] @ basis).flatten(1)
-    change = (windows[:, -hop:] - visible[:, -1:]).flatten(1)
-    return _solve(inputs, change, config.ridge)
+
+    def pairs(some: Tensor) -> tuple[Tensor, Tensor]:
+        visible = some[:, :-hop]
+        change = some[:, -hop:] - visible[:, -1:]
+        return (visible[:, -lags:] @ basis).flatten(1), change.flatten(1)
+
+    return _solve(windows, pairs, config.ridge)
 
 
 def _fit_var(windows: Tensor, basis: Tensor, config: DetectorConfig) -> Tensor:
     """One target row for each row of the newest hop, so that every training row counts about once."""
     order, rows = config.var_order, config.hop_rows
-    reduced = windows[:, -rows - order :] @ basis
-    inputs = reduced[:, :-1].unfold(1, order, 1).transpose(2, 3).flatten(2).flatten(0, 1)
-    return _solve(inputs, windows[:, -rows:].flatten(0, 1), config.var_ridge)
+
+    def pairs(some: Tensor) -> tuple[Tensor, Tensor]:
+        reduced = some[:, -rows - order : -1] @ basis
+        lagged = reduced.unfold(1, order, 1).transpose(2, 3).flatten(2)  # [batch, rows, order * v]
+        return lagged.flatten(0, 1), some[:, -rows:].flatten(0, 1)
+
+    return _solve(windows, pairs, config.var_ridge)
 
 
 def _recency(config: DetectorConfig) -> Tensor:
@@ -92,13 +101,23 @@ def _recency(config: DetectorConfig) -> Tensor:
 
 def _principal(windows: Tensor, count: int) -> Tensor:
     """The first principal directions of the rows, ``[channels, count]``."""
-    rows = windows.flatten(0, 1).double()
-    values, vectors = torch.linalg.eigh(rows.T @ rows)
+    channels = windows.shape[2]
+    gram = torch.zeros(channels, channels, dtype=torch.double)
+    for some in windows.split(_AT_ONCE):
+        rows = some.flatten(0, 1).double()
+        gram += rows.T @ rows
+    values, vectors = torch.linalg.eigh(gram)
     return vectors[:, values.argsort(descending=True)[:count]].float().contiguous()
 
 
-def _solve(inputs: Tensor, targets: Tensor, penalty: float) -> Tensor:
-    """Ridge regression by the normal equations, in double precision."""
-    x, y = inputs.double(), targets.double()
-    gram = x.T @ x + penalty * torch.eye(x.shape[1], dtype=torch.double)
-    return torch.linalg.solve(gram, x.T @ y).float().contiguous()
+def _solve(windows: Tensor, pairs: Callable[[Tensor], tuple[Tensor, Tensor]], penalty: float) -> Tensor:
+    """Ridge regression by the normal equations, in double precision and a part of the windows at a time.
+
+    :param pairs: some windows to inputs ``[n, p]`` and targets ``[n, q]``.
+    """
+    gram = cross = torch.zeros((), dtype=torch.double)
+    for some in windows.split(_AT_ONCE):
+        x, y = (part.double() for part in pairs(some))
+        gram, cross = gram + x.T @ x, cross + x.T @ y
+    penalised = gram + penalty * torch.eye(len(gram), dtype=torch.double)
+    return torch.linalg.solve(penalised, cross).float().contiguous()

@@ -32,7 +32,7 @@ class DetectorConfig(msgspec.Struct, frozen=True, kw_only=True):
     memory_size: int = 2048
     bank_cells: int = 330_000
     neighbours: int = 4
-    memory_rows: int = 16
+    memory_rows: int = 6
     self_test_windows: int = 128
     self_test_sharpness: float = 4.0
     principal: int = 16
