@@ -50,14 +50,17 @@ class _Source(NamedTuple):
 
 
 def measure(settings: Settings) -> dict[str, Any]:
-    """Every trial of every series, as rows."""
+    """The figures of all trials, and by suite, kind and size of the fault."""
     sources = [source for seed in range(settings.seeds) for source in _sources(settings.data, seed)]
     trials: list[dict[str, Any]] = []
     with ProcessPoolExecutor(settings.processes, mp_context=get_context("spawn")) as pool:
         for done, found in enumerate(pool.map(_tried, sources), start=1):
             trials += found
             print(f"attribution: {done} of {len(sources)} series", file=sys.stderr, flush=True)
-    return {"series": len(sources), "trials": trials}
+    groups = [_figures("all", trials)]
+    for key in ("suite", "kind", "size"):
+        groups += [_figures(name, some) for name, some in _grouped(trials, key)]
+    return {"series": len(sources), "groups": groups}
 
 
 def try_faults(watched: Watched, suite: str, seed: int, count: int = FAULTS) -> list[dict[str, Any]]:
@@ -153,21 +156,18 @@ def _unheard(stage: str, done: float) -> None:
 
 
 def section(found: Mapping[str, Any]) -> str:
-    """Tables by suite, kind and size."""
-    trials = found["trials"]
-    alarmed = [one for one in trials if one["alarm"]]
+    """One table: all, then by suite, kind and size."""
+    groups = found["groups"]
     lines = [
         "## Attribution",
         "",
-        f"{len(trials)} faults of one sensor in {found['series']} series, 8 to 128 rows long, 1 to 4 "
-        f"deviations large; {len(alarmed)} raised an alarm. {_READING}",
+        f"{groups[0]['faults']} faults of one sensor in {found['series']} series, 8 to 128 rows long, 1 to 4 "
+        f"deviations large; {groups[0]['alarms']} raised an alarm. {_READING}",
         "",
         "| | faults | alarms | opened | closed | all hops | largest error | share | band |",
         "|---|---|---|---|---|---|---|---|---|",
-        _row("all", trials),
+        *(_row(group) for group in groups),
     ]
-    for key in ("suite", "kind", "size"):
-        lines += [_row(name, rows) for name, rows in _grouped(trials, key)]
     return "\n".join(lines) + "\n"
 
 
@@ -178,25 +178,46 @@ def _grouped(trials: Iterable[dict[str, Any]], key: str) -> list[tuple[str, list
     return list(groups.items())
 
 
-def _row(name: str, trials: Sequence[Mapping[str, Any]]) -> str:
+def _figures(name: str, trials: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Of the alarms; ``hops`` and ``errors`` of all trials."""
     alarmed = [one for one in trials if one["alarm"]]
-    bands = [one["band"] for one in alarmed if one["band"] is not None]
-    cells = [
-        name,
-        str(len(trials)),
-        str(len(alarmed)),
-        _ranked(alarmed, "opened"),
-        _ranked(alarmed, "closed"),
-        _ranked(trials, "hops"),
-        _ranked(trials, "errors"),
-        f"{np.mean([one['share'] for one in alarmed]):.2f}" if alarmed else "-",
-        f"{100 * np.mean(bands):.0f}" if bands else "-",
-    ]
+    return {
+        "name": name,
+        "faults": len(trials),
+        "alarms": len(alarmed),
+        "opened": _ranked(alarmed, "opened"),
+        "closed": _ranked(alarmed, "closed"),
+        "hops": _ranked(trials, "hops"),
+        "errors": _ranked(trials, "errors"),
+        "share": _mean([one["share"] for one in alarmed]),
+        "band": _mean([one["band"] for one in alarmed if one["band"] is not None]),
+    }
+
+
+def _ranked(trials: Sequence[Mapping[str, Any]], answer: str) -> list[float | None]:
+    """How often the guilty sensor comes first, and among the first three."""
+    return [_mean([one[answer] <= most for one in trials]) for most in (1, 3)]
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return float(np.mean(values)) if values else None
+
+
+def _row(group: Mapping[str, Any]) -> str:
+    ranks = (
+        " / ".join(_percent(part) for part in group[name]) for name in ("opened", "closed", "hops", "errors")
+    )
+    share = "-" if group["share"] is None else f"{group['share']:.2f}"
+    cells = (
+        group["name"],
+        str(group["faults"]),
+        str(group["alarms"]),
+        *ranks,
+        share,
+        _percent(group["band"]),
+    )
     return f"| {' | '.join(cells)} |"
 
 
-def _ranked(trials: Sequence[Mapping[str, Any]], answer: str) -> str:
-    if not trials:
-        return "-"
-    first, three = (100 * np.mean([one[answer] <= most for one in trials]) for most in (1, 3))
-    return f"{first:.1f} / {three:.1f}"
+def _percent(part: float | None) -> str:
+    return "-" if part is None else f"{100 * part:.1f}"
