@@ -83,7 +83,7 @@ class _Moments(NamedTuple):
 
     @classmethod
     def of(cls, pieces: Sequence[Values]) -> _Moments:
-        """One channel at a time: a copy of all of them in double precision would not fit beside a long span."""
+        """One channel at a time: all of them in double precision would not fit beside a long span."""
         channels = range(pieces[0].shape[1])
         columns = [_column(np.concatenate([piece[:, channel] for piece in pieces])) for channel in channels]
         count, location, width = np.array(columns).reshape(-1, 3).T
