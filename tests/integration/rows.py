@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from tfstream.core.event import (
     AnomalyEvent,
+    BandShift,
     EventKind,
     EventType,
     ModelReference,
@@ -73,7 +74,8 @@ def event(number: int = 1, **changed: Any) -> AnomalyEvent:
 
 
 def share(name: str, part: float) -> SensorShare:
-    return SensorShare(name=name, share=part, actual=1.5, expected=2.5)
+    band = BandShift(shortest_s=120.0, longest_s=240.0, actual=0.75, expected=0.25)
+    return SensorShare(name=name, share=part, actual=1.5, expected=2.5, evidence=20.0, band=band)
 
 
 def score(time_us: int, **changed: Any) -> ScoreRecord:

@@ -235,7 +235,8 @@ def test_anomalies_are_listed_and_shown(shell: Shell, database: Database) -> Non
     assert shell.json("anomalies", "show", "bbbb") == listed[0]
     shown = shell.run("anomalies", "show", "bbbb").stdout
     assert f"id                {here.anomaly_id}\n" in shown
-    assert ["T101 [bar]", "0.7", "1.5", "2.5"] in lines(shown)
+    changed = "swings of 2 min to 4 min: 0.75, expected 0.25"
+    assert ["T101 [bar]", "0.7", "1.5", "2.5", changed] in lines(shown)
 
 
 def test_failures_say_what_happened_and_end_with_their_exit_codes(

@@ -6,6 +6,7 @@ import uuid
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 
+import msgspec
 import numpy as np
 import pytest
 from sqlalchemy import text
@@ -367,7 +368,13 @@ def test_an_anomaly_comes_back_whole(database: Database, stream_id: int) -> None
     assert (found.model_version, found.model_sha256, found.extrapolated) == (9, "cd" * 32, True)
     assert found.source == {"partition": 2, "first_offset": 10, "last_offset": 90}
     assert [sensor["name"] for sensor in found.sensors] == ["flow", "level"]
-    assert found.sensors[0] == {"name": "flow", "share": 0.7, "actual": 1.5, "expected": 2.5}
+    assert found.sensors[0] == msgspec.to_builtins(rows.share("flow", 0.7))
+    assert found.sensors[0]["band"] == {
+        "shortest_s": 120.0,
+        "longest_s": 240.0,
+        "actual": 0.75,
+        "expected": 0.25,
+    }
 
 
 def test_anomalies_are_found_by_what_they_are(database: Database, stream_id: int) -> None:

@@ -61,6 +61,7 @@ def sensor(name: str) -> SensorPlot:
     return SensorPlot(
         sensor=name,
         share=0.75,
+        changed="level 2, expected <1",
         times_us=times,
         actual=actual,
         expected_times_us=times[::8],
@@ -119,6 +120,7 @@ def test_found_missed_and_false_are_told(report: DemoReport) -> None:
     assert text.count("missed") == 1
     assert "ranked 1" in text
     assert "stuck at one value, LIT<1>" in text
+    assert "level 2, expected <1" in text
     assert "once in 1.9 years" in text
     assert "SELECT 1 WHERE 1 < 2" in text
 

@@ -12,6 +12,7 @@ from tfstream.core.episode import (
     close_silence,
     exceed,
     go_on,
+    kind_of,
     open_silence,
     update_silence,
 )
@@ -37,7 +38,8 @@ def seen(hop: int, score: float) -> Observation:
 
 def sensors(*shares: float) -> tuple[SensorShare, ...]:
     return tuple(
-        SensorShare(name=f"s{i}", share=share, actual=1.0, expected=2.0) for i, share in enumerate(shares)
+        SensorShare(name=f"s{i}", share=share, actual=1.0, expected=2.0, evidence=share)
+        for i, share in enumerate(shares)
     )
 
 
@@ -81,21 +83,36 @@ def test_it_is_pending_until_unbroken_hops_last_long_enough() -> None:
     assert opened == Told(EventType.OPENED, second)
     assert (second.pending, second.started_us, second.score, second.told_score) == (False, 0, 9.0, 9.0)
     assert (second.first_offset, second.last_offset) == (0, 1)
-    assert second.sensors[0].share == pytest.approx((9 * 0.5 + 6 * 0.9) / 15)
+    assert second.sensors[0].share == pytest.approx((0.5 + 0.9 / 2) / (1 + 1 / 2), rel=1e-5)
     broken, untold = exceed(first, seen(2, 6.0), sensors(0.5, 0.5), 20)  # the hop between has no score
     assert (untold, broken.started_us) == (None, 20)
 
 
 def test_blame_is_the_whole_episodes() -> None:
-    """Weighed by the scores: no single hop decides, not even the peak."""
+    """No single hop decides, not even the peak; the first one counts most."""
     told = story(6.0, 7.0, 20.0, 1.0, 1.0, 1.0)[-1].episode
     assert [one.name for one in told.sensors] == ["s0", "s1"]
-    assert told.sensors[0].share == pytest.approx((6 * 0.5 + 27 * 0.9) / 33, rel=1e-5)
-    assert told.kind is EventKind.INSTRUMENT
-    early = joined(told.sensors, 33.0, [SensorShare(name="s9", share=1.0, actual=7.0, expected=8.0)], 30.0)
-    assert early[0].name == "s9"
-    assert early[0].actual == 7.0
-    assert sum(one.share for one in early) == pytest.approx(1, rel=1e-4)
+    counted = 1 / 2 + 1 / 3  # the second and the third hop, beside the first
+    assert told.sensors[0].share == pytest.approx((0.5 + 0.9 * counted) / (1 + counted), rel=1e-5)
+
+
+def test_a_hop_without_a_word_changes_no_share() -> None:
+    opened = sensors(0.9, 0.1)
+    silent = [SensorShare(name="s9", share=1.0, actual=7.0, expected=8.0, evidence=1e-6)]
+    late = joined(opened, silent, 2)
+    assert [one.name for one in late] == ["s0", "s1", "s9"]
+    assert late[0].share == pytest.approx(0.9, rel=1e-4)
+    assert kind_of(late) is EventKind.INSTRUMENT
+
+
+def test_a_sensors_values_are_those_of_the_hop_that_said_most() -> None:
+    weak, strong = (
+        [SensorShare(name="s0", share=1.0, actual=actual, expected=0.0, evidence=evidence)]
+        for actual, evidence in ((1.0, 2.0), (9.0, 5.0))
+    )
+    assert joined(weak, strong, 2)[0].actual == 9.0
+    assert joined(strong, weak, 2)[0].actual == 9.0
+    assert joined(strong, weak, 2)[0].evidence == 6.0
 
 
 def test_the_closing_event_knows_the_untold_peak() -> None:

@@ -39,11 +39,12 @@ class Candidate(NamedTuple):
 
 
 class Scored(NamedTuple):
-    """One window's score and its sensors: ``shares``, ``actual`` and ``expected`` are ``[sensors]``."""
+    """One window ``[rows, sensors]`` and its score; ``actual`` and ``expected`` are ``[sensors]``."""
 
     score: float
     terms: Terms
-    shares: Values
+    asset: str
+    window: Values
     actual: Values
     expected: Values
 
@@ -66,11 +67,12 @@ def score_batch(detector: Detector, batch: Sequence[Candidate]) -> list[Scored]:
         Scored(
             float(scores[i]),
             terms[i],
-            measured.share[i],
+            candidate.asset,
+            candidate.window.values,
             measured.actual[i],
             measured.expected[i],
         )
-        for i in range(len(batch))
+        for i, candidate in enumerate(batch)
     ]
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tfstream.app.scoring import Champion, Scored
+from tfstream.core.blame import shared
 from tfstream.core.calibration import Judgement
 from tfstream.core.episode import Told
 from tfstream.core.event import (
     AnomalyEvent,
+    BandShift,
     ModelReference,
     ScoreRecord,
     SensorShare,
@@ -23,7 +27,9 @@ from tfstream.core.track import Window
 from tfstream.streaming.records import Output
 from tfstream.streaming.topics import anomalies_topic, scores_topic
 
-_TOP_SENSORS = 5
+if TYPE_CHECKING:  # torch takes two seconds to import: most commands do without
+    from tfstream.model.bands import BandChange
+    from tfstream.model.detector import Explanation
 
 
 class Teller:
@@ -31,6 +37,7 @@ class Teller:
 
     def __init__(self, definition: StreamDefinition, champion: Champion) -> None:
         self._definition = definition
+        self._detector = champion.detector
         self._model = ModelReference(version=champion.version, sha256=champion.sha256)
         self._anomalies = anomalies_topic(definition.topic)
         self._scores = scores_topic(definition.topic)
@@ -74,17 +81,29 @@ class Teller:
         return Output(self._scores, asset.encode(), encode(record))
 
     def sensors(self, scored: Scored) -> tuple[SensorShare, ...]:
-        """The sensors with the largest part in a score, largest first."""
-        order = np.argsort(-np.nan_to_num(scored.shares), kind="stable")[:_TOP_SENSORS]
-        return tuple(
-            SensorShare(
-                name=self._definition.sensors[i],
-                share=rounded(float(scored.shares[i])),
-                actual=_known(float(scored.actual[i])),
-                expected=_known(float(scored.expected[i])),
-            )
-            for i in order
-            if scored.shares[i] > 0
+        """The sensors that a score is put down to, largest share first."""
+        found = self._detector.explain(scored.window, scored.asset)
+        total = sum(one.evidence for one in found)
+        # by its root, evidence is a fault's size in deviations: one large hop does not outvote all others
+        return shared(self._sensor(scored, one, one.evidence / total**0.5) for one in found)
+
+    def _sensor(self, scored: Scored, blamed: Explanation, evidence: float) -> SensorShare:
+        return SensorShare(
+            name=self._definition.sensors[blamed.sensor],
+            share=0.0,
+            actual=_known(float(scored.actual[blamed.sensor])),
+            expected=_known(float(scored.expected[blamed.sensor])),
+            evidence=rounded(evidence),
+            band=self._band(blamed.band),
+        )
+
+    def _band(self, band: BandChange) -> BandShift:
+        row_s = self._definition.interval_us / 1e6
+        return BandShift(
+            shortest_s=rounded(band.shortest * row_s),
+            longest_s=None if band.longest is None else rounded(band.longest * row_s),
+            actual=rounded(band.actual),
+            expected=rounded(band.expected),
         )
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tfstream import config
+from tfstream.app.spoken import spoken_band
 from tfstream.cli.options import AnyTopic, Json
 from tfstream.cli.output import cell, moment_us, out, plain, print_json, print_table
 from tfstream.core.event import EventKind
@@ -66,8 +67,11 @@ def show(
     for name, value in fields.items():
         out.print(f"{name:<18}{cell(value)}", soft_wrap=True)
     out.print()
-    rows = [(one["name"], one["share"], one["actual"], one["expected"]) for one in sensors]
-    print_table(("sensor", "share", "actual", "expected"), rows, empty="no sensor is named")
+    rows = [
+        (one["name"], one["share"], one["actual"], one["expected"], spoken_band(one.get("band")))
+        for one in sensors
+    ]
+    print_table(("sensor", "share", "actual", "expected", "what changed"), rows, empty="no sensor is named")
 
 
 def _shown(name: str, row: AnomalyRow) -> object:

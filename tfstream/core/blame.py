@@ -1,6 +1,8 @@
-"""Who is to blame for an episode: its hops' shares, each weighed by the hop's score.
+"""Who is to blame for an episode: the evidence against each sensor, summed over the hops, early ones first.
 
-The peak alone misleads: by then a fault has often drawn others along, or has just ended and everything jumps.
+A hop speaks by its evidence and not by its score: the score stays high for some hops after a short fault,
+while nothing there tells any more who it was. And the n-th hop of an episode counts 1/n: who began it is
+asked, and the longer it lasts, the more others are drawn along or do something of their own.
 """
 
 from __future__ import annotations
@@ -15,22 +17,29 @@ _MOST = 5
 
 
 def joined(
-    before: Iterable[SensorShare], weight: float, sensors: Iterable[SensorShare], score: float
+    before: Iterable[SensorShare], sensors: Iterable[SensorShare], place: int
 ) -> tuple[SensorShare, ...]:
-    """Shares of an episode with one more hop, the largest first.
+    """Shares of an episode with one more hop, the ``place``-th, the largest first.
 
-    :param weight: the sum of the scores behind ``before``. A sensor's values are those of the hop that blamed
-        it most.
+    A sensor's values are those of the last hop that said more against it than all hops before.
     """
     known = {one.name: one for one in before}
     new = {one.name: one for one in sensors}
-    found = [_joined(known.get(name), weight, new.get(name), score) for name in known | new]
-    return tuple(sorted(found, key=lambda one: (-one.share, one.name))[:_MOST])
+    found = [_joined(known.get(name), new.get(name), place) for name in known | new]
+    return shared(sorted(found, key=lambda one: (-one.evidence, one.name))[:_MOST])
 
 
-def _joined(old: SensorShare | None, weight: float, new: SensorShare | None, score: float) -> SensorShare:
-    shares = (old.share if old else 0.0, new.share if new else 0.0)
-    telling = new if new is not None and (old is None or new.share > old.share) else old
+def shared(sensors: Iterable[SensorShare]) -> tuple[SensorShare, ...]:
+    """With each sensor's share of all their evidence."""
+    found = tuple(sensors)
+    total = sum(one.evidence for one in found)
+    if not total:
+        return found
+    return tuple(msgspec.structs.replace(one, share=rounded(one.evidence / total)) for one in found)
+
+
+def _joined(old: SensorShare | None, new: SensorShare | None, place: int) -> SensorShare:
+    telling = new if old is None or (new is not None and new.evidence > old.evidence) else old
     assert telling is not None
-    mean = (shares[0] * weight + shares[1] * score) / (weight + score)
-    return msgspec.structs.replace(telling, share=rounded(mean))
+    evidence = (old.evidence if old else 0.0) + (new.evidence / place if new else 0.0)
+    return msgspec.structs.replace(telling, evidence=rounded(evidence))

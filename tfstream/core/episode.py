@@ -46,7 +46,6 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
     expected_per_week: float
     extrapolated: bool
     sensors: tuple[SensorShare, ...]
-    blamed_score: float = 0.0  # the sum of the scores that the sensors' shares are weighed by
     sequence: int
     first_offset: int
     last_offset: int
@@ -98,7 +97,6 @@ def _begun(seen: Observation, sensors: tuple[SensorShare, ...]) -> Episode:
         expected_per_week=seen.expected_per_week,
         extrapolated=seen.extrapolated,
         sensors=sensors,
-        blamed_score=seen.score,
         sequence=0,
         first_offset=seen.first_offset,
         last_offset=seen.last_offset,
@@ -122,12 +120,12 @@ def go_on(
 
 def _grown(episode: Episode, seen: Observation, sensors: tuple[SensorShare, ...]) -> Episode:
     """One more hop that keeps it: who is to blame, and its peak."""
-    blamed = joined(episode.sensors, episode.blamed_score, sensors, seen.score)
+    place = (seen.start_us - episode.started_us) // (seen.end_us - seen.start_us) + 1
+    blamed = joined(episode.sensors, sensors, place)
     grown = msgspec.structs.replace(
         episode,
         kind=kind_of(blamed),
         sensors=blamed,
-        blamed_score=episode.blamed_score + seen.score,
         last_us=seen.end_us,
         last_offset=max(episode.last_offset, seen.last_offset),
     )

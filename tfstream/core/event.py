@@ -30,13 +30,32 @@ class EventType(StrEnum):
     CLOSED = "closed"
 
 
+class BandShift(msgspec.Struct, frozen=True, kw_only=True):
+    """What changed most in a sensor: its level, or swings with periods from ``shortest_s`` to ``longest_s``.
+
+    ``longest_s`` is None for the level; ``actual`` and ``expected`` are then means, otherwise the
+    amplitudes of such swings, in the sensor's own units.
+    """
+
+    shortest_s: float
+    longest_s: float | None
+    actual: float
+    expected: float
+
+
 class SensorShare(msgspec.Struct, frozen=True, kw_only=True):
-    """One sensor's part in an anomaly; values in the sensor's own units, None where not known."""
+    """One sensor's part in an anomaly; values in the sensor's own units, None where not known.
+
+    ``share`` is its part of all sensors' ``evidence``: by about how many deviations the readings are wrong,
+    summed over the episode's hops, the n-th of which counts 1/n.
+    """
 
     name: str
     share: float
     actual: float | None
     expected: float | None
+    evidence: float = 0.0
+    band: BandShift | None = None
 
 
 class ModelReference(msgspec.Struct, frozen=True, kw_only=True):

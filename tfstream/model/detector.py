@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,28 +15,37 @@ from torch import Tensor
 from tfstream.core.calibration import Calibration
 from tfstream.core.reading import Values
 from tfstream.core.scale import Scaler
+from tfstream.model.attribution import Attribution, Blamed, attribution
+from tfstream.model.bands import BandChange, change
 from tfstream.model.bank import Bank
 from tfstream.model.closed_form import ClosedForm
 from tfstream.model.config import DetectorConfig
 from tfstream.model.fusion import Fusion, follow
 from tfstream.model.memory import Memory
 from tfstream.model.network import TimeFrequencyTransformer
-from tfstream.model.terms import CHUNK, SHARED_ERRORS, TERMS, Looked, all_terms, look
+from tfstream.model.terms import CHUNK, ERRORS, TERMS, all_terms, look
 from tfstream.model.threads import one_thread
 
 
 class Measurement(NamedTuple):
-    """Of every window: raw ``terms [batch, 9]``; by sensor ``[batch, sensors]`` its ``share`` in the error.
+    """Of every window: raw ``terms [batch, 9]``, and ``usual [batch]``, what term V is expected to be there.
 
-    ``usual [batch]`` is what term V is expected to be there. ``actual`` is the mean of the newest hop and
-    ``expected`` what was predicted, in the sensor's own units; NaN where masked.
+    By sensor ``[batch, sensors]``: ``actual`` is the mean of the newest hop and ``expected`` what was
+    predicted, in the sensor's own units; NaN where masked.
     """
 
     terms: Values
     usual: Values
-    share: Values
     actual: Values
     expected: Values
+
+
+class Explanation(NamedTuple):
+    """A sensor's index, the evidence against it (see ``Blamed``), and the band that changed most."""
+
+    sensor: int
+    evidence: float
+    band: BandChange
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +83,7 @@ class ScoringModel:
         return self.scaler.live
 
     def measure(self, windows: Values, assets: Sequence[str]) -> Measurement:
-        """Raw windows ``[batch, rows, sensors]``, NaN where missing, to terms and shares.
+        """Raw windows ``[batch, rows, sensors]``, NaN where missing, to terms and expectations.
 
         Windows go through in chunks of one fixed size, so that a window's numbers are the same, bit for bit,
         whatever other windows it is computed with.
@@ -88,12 +98,12 @@ class ScoringModel:
         with one_thread():
             pieces = [self._measure_chunk(*chunk) for chunk in _chunks(scaled, known)]
         joined = (np.concatenate(parts)[: len(assets)] for parts in zip(*pieces, strict=True))
-        terms, usual, share, predicted = joined
+        terms, usual, predicted = joined
         with np.errstate(invalid="ignore"):
             actual = windows[:, -self.config.hop_rows :].mean(axis=1)
         blank = np.where(known, np.float32(0), np.float32(np.nan))
         expectation = self.scaler.inverse(predicted, assets) + blank
-        return Measurement(terms, usual, share, actual + blank, expectation)
+        return Measurement(terms, usual, actual + blank, expectation)
 
     def follow(
         self, terms: Values, before: Sequence[float] | NDArray[np.float64] | None
@@ -115,9 +125,8 @@ class ScoringModel:
     def _measure_chunk(self, scaled: Values, known: NDArray[np.bool_]) -> tuple[Values, ...]:
         windows = torch.from_numpy(scaled).nan_to_num()  # torch's own memory: always aligned alike
         looked = look(windows, torch.from_numpy(known).float(), self.network, self.linear, self.config)
-        share = _shares(looked, torch.from_numpy(self.channel_scale))
         terms, usual = all_terms(looked, self.usual_errors, self.memory, self.bank, self.config)
-        return terms.numpy(), usual.numpy(), share.numpy(), looked.predicted.numpy()
+        return terms.numpy(), usual.numpy(), looked.predicted.numpy()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +134,33 @@ class Detector(ScoringModel):
     """A scoring model and what its scores are on normal data that it has not learnt from."""
 
     calibration: Calibration
+
+    @cached_property
+    def attribution(self) -> Attribution:
+        """What finds the guilty sensors; made once for a model."""
+        return attribution(self.linear, self.usual_errors[ERRORS.index("V")], self.config)
+
+    def explain(self, window: Values, asset: str) -> list[Explanation]:
+        """The sensors to blame for a raw window ``[rows, sensors]``, the guiltiest first.
+
+        It takes two or three times as long as scoring, and few windows need it: those of open episodes.
+        """
+        scaled = self.scaler.transform(window[None], [asset])
+        known = torch.from_numpy(self.known(scaled)[0])
+        filled = torch.from_numpy(scaled[0]).nan_to_num()
+        row = self.scaler.rows_of([asset])[0]
+        return [
+            Explanation(one.sensor, one.evidence, self._band(one, window, filled, row))
+            for one in self.attribution.explain(filled, known)
+        ]
+
+    def _band(self, blamed: Blamed, window: Values, filled: Tensor, row: int) -> BandChange:
+        """What changed in a sensor, in its own units; ``row`` of the scaler serves the asset."""
+        sensor, recent = blamed.sensor, slice(-self.config.band_rows, None)
+        location, scale = (float(each[row, sensor]) for each in (self.scaler.location, self.scaler.scale))
+        expected = (filled[recent, sensor] - blamed.fault[recent]) * scale + location
+        actual = torch.from_numpy(window[recent, sensor].astype(np.float64))  # unlike the scaled, not clipped
+        return change(actual, expected, float(self.attribution.usual[sensor]) * scale, self.hop_rows)
 
     def describe(self) -> dict[str, Any]:
         """What is worth keeping beside the model."""
@@ -149,11 +185,3 @@ def _chunks(scaled: Values, known: NDArray[np.bool_]) -> Iterator[tuple[Values, 
     known = np.concatenate([known, np.ones((padding, known.shape[1]), np.bool_)])
     for start in range(0, len(scaled), CHUNK):
         yield scaled[start : start + CHUNK], known[start : start + CHUNK]
-
-
-def _shares(looked: Looked, scale: Tensor) -> Tensor:
-    """Each sensor's part in the errors' excess over their usual size, ``[batch, sensors]``, summing to 1."""
-    ratios = looked.errors[list(SHARED_ERRORS)] / scale[:, None]  # [3, batch, sensors]
-    excess = (ratios - 1).clamp(min=0).sum(0)
-    excess = torch.where(excess.sum(1, keepdim=True) > 0, excess, ratios.sum(0))
-    return excess / excess.sum(1, keepdim=True).clamp(min=1e-12)

@@ -39,10 +39,14 @@ class Timeline:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SensorPlot:
-    """A blamed sensor around an episode, in its own unit; ``expected`` has its own times, NaN for unknown."""
+    """A blamed sensor around an episode, in its own unit; ``expected`` has its own times, NaN for unknown.
+
+    ``changed`` tells in words which band of it changed, and from what to what.
+    """
 
     sensor: str
     share: float
+    changed: str
     times_us: Times
     actual: Numbers
     expected_times_us: Times
@@ -271,7 +275,8 @@ def _sensor(plot: SensorPlot, bands: Iterable[Band]) -> str:
     ]
     chart = draw(frame, lines, seen, marks=marks, size="small", label=f"{plot.sensor}, actual and expected")
     share = f'<span class="quiet">{plot.share:.0%} of the blame</span>'
-    return f"<div><h4>{escape(plot.sensor)} {share}</h4>{chart}</div>"
+    changed = f'<div class="quiet">{escape(plot.changed)}</div>'
+    return f"<div><h4>{escape(plot.sensor)} {share}</h4>{changed}{chart}</div>"
 
 
 def _false_alarms(report: DemoReport) -> str:

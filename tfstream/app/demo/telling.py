@@ -13,6 +13,7 @@ from tfstream.app.demo.report import DemoReport, Episode, SensorPlot, Timeline
 from tfstream.app.demo.services import Services
 from tfstream.app.demo.show import DemoResult, raised_us
 from tfstream.app.scoring import Champion
+from tfstream.app.spoken import spoken_band
 from tfstream.app.training import aligned_pieces
 from tfstream.core.reading import Series, Values
 from tfstream.storage import readings, scores
@@ -127,6 +128,7 @@ def _plots(connection: Connection, result: DemoResult, row: AnomalyRow) -> list[
         SensorPlot(
             sensor=sensor["name"],
             share=sensor["share"],
+            changed=spoken_band(sensor.get("band")),
             times_us=series.times_us[shown],
             actual=series.values[shown, sensors.index(sensor["name"])].astype(np.float64),
             expected_times_us=times_us,
