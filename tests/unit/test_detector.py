@@ -293,7 +293,7 @@ def test_views_and_loss() -> None:
     torch.manual_seed(0)
     network = TimeFrequencyTransformer(config, 2)
     batch = torch.randn(4 + 3 + 3, 64, 2)
-    views = network(batch, 4)
+    views = network(batch, 4, 64)
     assert views.time.shape == views.frequency.shape == (3, 4, 64, 2)
     assert views.a.shape == views.b.shape == (3, 6, config.projection)
     torch.testing.assert_close(views.a.norm(dim=-1), torch.ones(3, 6))

@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from tfstream.core.reading import Series, Values
 
 _LIMIT = 10.0
-_FLOOR = 0.05  # of the median live channel's width
+_FLOOR = 0.05  # of the median moving channel's width, but at most
+_OWN_FLOOR = 0.1  # of the channel's own size: units differ, and a small one must not make its sensor blind
+_CONSTANT = 0.01  # of a constant's own size, at least, is worth one unit
+_TAILS, _FAR = (0.01, 0.99), 10.0  # beyond ten times the way between these quantiles nothing is believed
 _ROWS_OF_ITS_OWN = 256
 
 Array = NDArray[np.float64]
@@ -87,9 +90,13 @@ class _Moments(NamedTuple):
         channels = range(pieces[0].shape[1])
         columns = [_column(np.concatenate([piece[:, channel] for piece in pieces])) for channel in channels]
         count, location, width = np.array(columns).reshape(-1, 3).T
-        moved = width > 1e-9 * np.maximum(np.abs(location), 1e-3)
+        moved = width > 1e-9 * np.abs(location)
         median = float(np.median(width[moved])) if moved.any() else 1.0
-        scale = np.where(moved, np.maximum(width, _FLOOR * median), median)
+        own = np.abs(location)
+        least = np.where(
+            moved, np.minimum(_FLOOR * median, _OWN_FLOOR * own), np.maximum(median, _CONSTANT * own)
+        )
+        scale = np.maximum(width, least)
         return cls(location, scale, count > 0, moved)
 
     def completed(self, pooled: _Moments) -> _Moments:
@@ -109,7 +116,14 @@ def _column(values: Values) -> tuple[float, float, float]:
     known = values[np.isfinite(values)].astype(np.float64)
     if not len(known):
         return 0.0, 0.0, 0.0
-    return float(len(known)), float(known.mean()), _width(known)
+    believed = _believed(known)
+    return float(len(known)), float(believed.mean()), _width(believed)
+
+
+def _believed(known: Array) -> Array:
+    """Without what a broken transmitter sends: one reading of 1e30 would make its sensor blind for good."""
+    low, high = np.quantile(known, _TAILS)
+    return np.clip(known, low - _FAR * (high - low), high + _FAR * (high - low)) if high > low else known
 
 
 def _width(known: Array) -> float:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tfstream.model.memory import squared_distances, without
+from tfstream.model.memory import relative_distances, without
+from tfstream.model.precision import halved
 
 _SHARED = 0.1  # of the mean square of all channels in the scale of each
 _SMALLEST = 1e-6
@@ -31,11 +32,13 @@ class Bank:
         Both ``[batch]``; the usual error is the mean of the ``count`` nearest. ``exclude [batch, n]`` leaves
         patches out.
         """
-        distance = squared_distances((recent / self.scale).flatten(1), self.patches) / self.patches.shape[1]
+        patch = (recent / self.scale).flatten(1)
+        distance = relative_distances(patch[None], self.patches[None])[0]
         if exclude is not None:
             distance = without(distance, exclude)
         found = distance.topk(min(count, len(self.usual)), dim=1, largest=False)
-        return found.values[:, 0], self.usual[found.indices].mean(1)
+        nearest = (found.values[:, 0] + patch.square().sum(1)).clamp(min=0)
+        return nearest / patch.shape[1], self.usual[found.indices].mean(1)
 
 
 def collect(recent: Tensor, usual: Tensor, cells: int) -> tuple[Bank, Tensor]:
@@ -46,4 +49,4 @@ def collect(recent: Tensor, usual: Tensor, cells: int) -> tuple[Bank, Tensor]:
         chosen = torch.linspace(0, len(recent) - 1, most).long()
     square = recent.square().mean((0, 1))
     scale = (square + _SHARED * square.mean() + _SMALLEST).sqrt()
-    return Bank(scale=scale, patches=(recent[chosen] / scale).flatten(1), usual=usual[chosen]), chosen
+    return Bank(scale=scale, patches=halved(recent[chosen] / scale).flatten(1), usual=usual[chosen]), chosen

@@ -23,6 +23,7 @@ from tfstream.model.detector import Detector
 from tfstream.model.fusion import Fusion
 from tfstream.model.memory import Memory
 from tfstream.model.network import TimeFrequencyTransformer
+from tfstream.model.precision import packed, unpacked
 
 FORMAT = 3
 _NETWORK = "network."
@@ -62,8 +63,7 @@ def dump(detector: Detector) -> bytes:
 def load(bundle: bytes) -> Detector:
     """:raises BadData: when the bytes are damaged or of a format that this program does not know."""
     try:
-        # copies, since a matrix product may depend on its operands' alignment in the last bit
-        tensors = {name: tensor.clone() for name, tensor in load_tensors(bundle).items()}
+        tensors = {name: unpacked(tensor) for name, tensor in load_tensors(bundle).items()}
         header = msgspec.json.decode(_header_text(bundle), type=_Header)
         if header.format != FORMAT:
             raise BadData(
@@ -92,7 +92,6 @@ def _tensors(detector: Detector) -> dict[str, Tensor]:
         "fusion.median": fusion.median,
         "fusion.spread": fusion.spread,
         "fusion.weight": fusion.weight,
-        "channels.scale": detector.channel_scale,
     }
     tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
     tensors |= {f"linear.{name}": value for name, value in vars(detector.linear).items()}
@@ -100,7 +99,7 @@ def _tensors(detector: Detector) -> dict[str, Tensor]:
     tensors |= {f"bank.{name}": value for name, value in vars(detector.bank).items()}
     tensors["errors.usual"] = detector.usual_errors
     tensors |= {_NETWORK + name: value for name, value in detector.network.state_dict().items()}
-    return {name: value.contiguous().clone() for name, value in tensors.items()}
+    return {name: packed(value).contiguous().clone() for name, value in tensors.items()}
 
 
 def _detector(header: _Header, tensors: dict[str, Tensor]) -> Detector:
@@ -123,7 +122,6 @@ def _detector(header: _Header, tensors: dict[str, Tensor]) -> Detector:
         bank=Bank(**_part(tensors, "bank.")),
         usual_errors=tensors["errors.usual"],
         fusion=Fusion(*(tensors[f"fusion.{name}"].numpy() for name in Fusion._fields)),
-        channel_scale=tensors["channels.scale"].numpy(),
         calibration=header.calibration,
         history=header.history,
     )

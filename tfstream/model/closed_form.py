@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from tfstream.model.config import DetectorConfig
+from tfstream.model.precision import halved
 
 _LARGEST_INPUT = 1024
 _AT_ONCE = 512  # windows in double precision
@@ -43,8 +44,9 @@ class ClosedForm:
         The weights make a hop-wise exponential mean of it the row-wise one of ``config.memory_rows``.
         """
         order, rows = config.var_order, config.hop_rows
-        predicted = _lagged(windows[:, -rows - order : -1], self.var_basis, order) @ self.var_weights
-        error = (windows[:, -rows:] - predicted).square()
+        lagged = _lagged(windows[:, -rows - order : -1], self.var_basis, order)
+        predicted = lagged.flatten(0, 1) @ self.var_weights  # one product, not one for each window
+        error = (windows[:, -rows:] - predicted.unflatten(0, lagged.shape[:2])).square()
         return (error * _recency(config)[:, None]).sum(1)
 
 
@@ -55,7 +57,7 @@ def fit(windows: Tensor, config: DetectorConfig) -> ClosedForm:
     var_basis = _var_basis(windows, config)
     return ClosedForm(
         basis=basis,
-        ridge_weights=_fit_ridge(windows, basis, config),
+        ridge_weights=halved(_fit_ridge(windows, basis, config)),
         var_basis=var_basis,
         var_weights=_fit_var(windows, var_basis, config),
     )
@@ -91,7 +93,7 @@ def _fit_var(windows: Tensor, basis: Tensor, config: DetectorConfig) -> Tensor:
 
 
 def _reduced(rows: Tensor, basis: Tensor) -> Tensor:
-    """``[batch, n, channels]`` in principal components ``[batch, n, r]``; as it is where there are as many."""
+    """``[batch, n, channels]`` in principal components ``[batch, n, r]``, or as it is."""
     if basis.shape[0] == basis.shape[1]:
         return rows
     return (rows.flatten(0, 1) @ basis).unflatten(0, rows.shape[:2])

@@ -52,8 +52,7 @@ class Explanation(NamedTuple):
 class ScoringModel:
     """Everything that scoring a window takes; immutable.
 
-    ``usual_errors [5, sensors]`` is the size of each sensor's training errors, ``channel_scale [3, sensors]``
-    their 95 % quantile, for the shares.
+    ``usual_errors [5, sensors]`` is the size of each sensor's training errors.
     """
 
     definition_sensors: tuple[str, ...]
@@ -66,7 +65,6 @@ class ScoringModel:
     bank: Bank
     usual_errors: Tensor
     fusion: Fusion
-    channel_scale: Values
     history: dict[str, Any] = field(default_factory=dict)  # how training went
 
     @property

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from tfstream.model.precision import halved
+
 _SHRINKAGE = 0.05
+_SMALLEST = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,15 +33,17 @@ class Memory:
         Joint: to the nearest training window in both domains together. Cross: how far, in one domain, the
         window lies that is nearest in the other. ``exclude [batch, n]`` leaves training windows out.
         """
-        d_a = squared_distances(whitened(a, self.mean_a, self.whiten_a), self.a)  # [K, batch, n]
-        d_b = squared_distances(whitened(b, self.mean_b, self.whiten_b), self.b)
+        whole_a, whole_b = (
+            whitened(a, self.mean_a, self.whiten_a),
+            whitened(b, self.mean_b, self.whiten_b),
+        )
+        d_a, d_b = relative_distances(whole_a, self.a), relative_distances(whole_b, self.b)  # [K, batch, n]
         if exclude is not None:
             d_a, d_b = without(d_a, exclude), without(d_b, exclude)
+        own = whole_a.square().sum(-1) + whole_b.square().sum(-1)  # what relative distances lack
         joint = (d_a + d_b).amin(-1)
-        cross = (
-            d_a.gather(-1, d_b.argmin(-1, keepdim=True)) + d_b.gather(-1, d_a.argmin(-1, keepdim=True))
-        ) / 2
-        return joint.sqrt(), cross.squeeze(-1).sqrt()
+        cross = d_a.gather(-1, d_b.argmin(-1, keepdim=True)) + d_b.gather(-1, d_a.argmin(-1, keepdim=True))
+        return _root(joint + own), _root((cross.squeeze(-1) + own) / 2)
 
 
 def remember(a: Tensor, b: Tensor, size: int, generator: torch.Generator) -> tuple[Memory, Tensor]:
@@ -47,8 +52,8 @@ def remember(a: Tensor, b: Tensor, size: int, generator: torch.Generator) -> tup
     mean_b, whiten_b = _whitening(b)
     chosen = torch.randperm(a.shape[1], generator=generator)[:size].sort().values
     memory = Memory(
-        a=whitened(a[:, chosen], mean_a, whiten_a),
-        b=whitened(b[:, chosen], mean_b, whiten_b),
+        a=halved(whitened(a[:, chosen], mean_a, whiten_a)),
+        b=halved(whitened(b[:, chosen], mean_b, whiten_b)),
         mean_a=mean_a,
         mean_b=mean_b,
         whiten_a=whiten_a,
@@ -78,8 +83,15 @@ def without(distances: Tensor, exclude: Tensor) -> Tensor:
     return distances.masked_fill(exclude & ~exclude.all(-1, keepdim=True), torch.inf)
 
 
-def squared_distances(x: Tensor, y: Tensor) -> Tensor:
-    """Squared distances ``[..., batch, n]`` between ``[..., batch, p]`` and ``[..., n, p]``."""
-    cross = x @ y.transpose(-1, -2)
-    squares = x.square().sum(-1)[..., None] + y.square().sum(-1)[..., None, :] - 2 * cross
-    return squares.clamp(min=1e-12)
+def relative_distances(x: Tensor, remembered: Tensor) -> Tensor:
+    """Squared distances ``[K, batch, n]`` of ``x [K, batch, p]`` to ``[K, n, p]``, less the squares of ``x``.
+
+    Those are the same for all that is remembered, and adding them to each of so many numbers costs more than
+    the product itself.
+    """
+    squares = remembered.square().sum(-1)[:, None]  # [K, 1, n]
+    return torch.baddbmm(squares, x, remembered.transpose(1, 2), alpha=-2)
+
+
+def _root(squared: Tensor) -> Tensor:
+    return squared.clamp(min=_SMALLEST).sqrt()

@@ -21,7 +21,6 @@ from tfstream.model.memory import Memory, remember
 from tfstream.model.network import TimeFrequencyTransformer
 from tfstream.model.terms import (
     CHUNK,
-    SHARED_ERRORS,
     Excluded,
     Looked,
     all_terms,
@@ -33,20 +32,18 @@ from tfstream.model.terms import (
 )
 from tfstream.model.windows import Piece, WindowIndex
 
-_MOST_QUANTILE_WINDOWS = 4096
 _FAR = 1 << 40
 
 Array = NDArray[np.float64]
 
 
 class Normal(NamedTuple):
-    """``usual_errors [5, channels]``, ``channel_scale [3, channels]``: see ``ScoringModel``."""
+    """``usual_errors [5, channels]``: see ``ScoringModel``."""
 
     memory: Memory
     bank: Bank
     usual_errors: Tensor
     fusion: Fusion
-    channel_scale: Values
 
 
 class Placed(NamedTuple):
@@ -93,7 +90,7 @@ class Predictors:
         faulted = self_test.faulted(held, np.random.default_rng(seed))
         normal, faulty = (self._tried(windows, usual, memory, bank) for windows in (held, faulted))
         fusion = calibrated(_followed(terms, before, config), expected, self._weight(normal, faulty))
-        return Normal(memory, bank, usual, fusion, _channel_scale(looked.errors))
+        return Normal(memory, bank, usual, fusion)
 
     @torch.inference_mode()
     def remember_all(self, seen: Placed, usual: Tensor) -> Bank:
@@ -171,10 +168,3 @@ def _near(learnt: Placed, rows: int, in_memory: Tensor, in_bank: Tensor) -> Call
 def _close(series: Tensor, start: Tensor, chunk: slice, chosen: Tensor, rows: int) -> Tensor:
     same = series[chunk, None] == series[chosen]
     return same & ((start[chunk, None] - start[chosen]).abs() <= rows)
-
-
-def _channel_scale(errors: Tensor) -> Values:
-    """The 95 % quantile of each channel's errors V, R, F, for the shares: ``[3, channels]``."""
-    thinned = errors[list(SHARED_ERRORS), :: max(1, errors.shape[1] // _MOST_QUANTILE_WINDOWS)]
-    scale: Values = torch.quantile(thinned, 0.95, dim=1).clamp(min=1e-4).numpy()
-    return scale

@@ -33,7 +33,6 @@ from tfstream.model.spectral import distance, magnitudes
 CHUNK = 64  # windows looked at in one go: always as many, so that no number depends on its company
 TERMS = ("V", "P", "R", "T", "F", "X", "Mj", "Mx", "N")
 ERRORS = ("V", "R", "T", "F", "X")
-SHARED_ERRORS = (0, 1, 3)  # V, R and F: what the sensors' shares are taken from
 _PRIOR = {"V": 12.0, "R": 4.0, "Mj": 7.0, "Mx": 7.0}
 _SHARED = 0.1  # of the mean over the channels in the usual error of each
 _SMALLEST_ERROR = 4e-4

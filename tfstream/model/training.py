@@ -14,6 +14,7 @@ from tfstream.core.reading import Values
 from tfstream.model.config import DetectorConfig
 from tfstream.model.network import TimeFrequencyTransformer, hide
 from tfstream.model.objective import loss
+from tfstream.model.precision import halved
 from tfstream.model.windows import Piece, WindowIndex, filled, index
 
 _REPORT_EVERY = 10
@@ -49,6 +50,7 @@ def train(
             if step % _REPORT_EVERY == 0:
                 report("network", step / config.steps)
     network.eval()
+    network.load_state_dict({name: halved(value) for name, value in network.state_dict().items()})
     report("network", 1.0)
     return network.requires_grad_(False), _summary(np.array(history))
 

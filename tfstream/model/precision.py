@@ -1,0 +1,26 @@
+"""Numbers that two bytes can hold: a model's bulk is rounded to them once, before it is calibrated.
+
+A bundle then stores half as much, and a loaded detector is the trained one, bit for bit.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def halved(values: Tensor) -> Tensor:
+    """Rounded to half precision, in single."""
+    return values.half().float()
+
+
+def packed(values: Tensor) -> Tensor:
+    """In half precision where nothing is lost."""
+    if values.dtype != torch.float32 or not torch.equal(halved(values), values):
+        return values
+    return values.half()
+
+
+def unpacked(values: Tensor) -> Tensor:
+    """The inverse; always a copy, since a product may depend on its operands' alignment in the last bit."""
+    return values.float() if values.dtype == torch.float16 else values.clone()
