@@ -1,40 +1,58 @@
-"""Jobs on one labelled file: the detector with something taken away."""
+"""Jobs on one labelled file: the detector as it is, and with something taken away."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
-from tests.quality.runs import prepared, unheard, vus_pr
-from tfstream.app.evaluation import fitted
+from tests.quality.runs import built_in, prepared, unheard, vus_pr, vus_pr_of
+from tfstream.app.evaluation import fitted, judged
 from tfstream.core.reading import Values
 from tfstream.model.config import DetectorConfig
 from tfstream.model.detector import Detector, Measurement
-from tfstream.model.terms import TERMS
+from tfstream.model.terms import TERMS, prior
 
 FULL = "full"
 _CLOSED = ("V", "P", "R")
-_MEMORY = ("Mj", "Mx")
+
+Weights = NDArray[np.float64]
 
 # Learnt anew without it.
 SWITCHES: Mapping[str, str] = {
     "without the dual path": "dual_path",
-    "without cross-domain retrieval": "cross_domain",
     "without the contrastive loss": "contrastive",
     "without stage averaging": "stage_average",
-    "without the self-test": "self_test",
 }
 
-# Of the full fit, only these terms kept in the score.
-KEPT: Mapping[str, Sequence[str]] = {
-    "closed forms only (V, P, R)": _CLOSED,
-    "network only": [name for name in TERMS if name not in _CLOSED],
-    "V alone": ("V",),
-    "without the memory (Mj, Mx)": [name for name in TERMS if name not in _MEMORY],
+
+def _kept(terms: Iterable[str]) -> Callable[[Weights], Weights]:
+    """The weights of these terms, and 0 for every other one."""
+    kept = np.array([name in set(terms) for name in TERMS])
+    return lambda weight: np.where(kept, weight, 0.0)
+
+
+def _all_but(*terms: str) -> Callable[[Weights], Weights]:
+    assert set(terms) <= set(TERMS), f"{terms} are not all terms of the detector: {TERMS}"
+    return _kept(name for name in TERMS if name not in terms)
+
+
+# Of the full fit, with other weights: what these take away has no part in learning.
+REWEIGHED: Mapping[str, Callable[[Weights], Weights]] = {
+    "without cross-domain retrieval (X, Mx)": _all_but("X", "Mx"),
+    "without the memory (Mj, Mx)": _all_but("Mj", "Mx"),
+    "without consistency (N)": _all_but("N"),
+    "without the network's errors (T, F, X)": _all_but("T", "F", "X"),
+    "without the self-test": lambda weight: np.array(prior(DetectorConfig())),
+    "closed forms only (V, P, R)": _kept(_CLOSED),
+    "network only": _all_but(*_CLOSED),
+    "V alone": _kept(["V"]),
 }
 
 
@@ -51,12 +69,14 @@ class Remembering(Detector):
         return self.seen[key]
 
 
-def full_runs(path: str, train_rows: int | None, seed: int) -> dict[str, dict[str, float]]:
-    """VUS-PR of the full detector, and of its fit with fewer terms in the score."""
+def full_run(path: str, train_rows: int | None, seed: int) -> dict[str, Any]:
+    """A ``Run`` of the full detector, and VUS-PR of its fit with other weights."""
+    began = time.monotonic()
     labelled = prepared(path, train_rows)
     detector = Remembering(**vars(fitted(labelled, seed, DetectorConfig(), unheard)))
-    found = {FULL: vus_pr(detector, labelled)}
-    return found | {name: vus_pr(keeping(detector, terms), labelled) for name, terms in KEPT.items()}
+    run, _ = judged(labelled, detector, seed, began)
+    rows = {name: vus_pr(reweighed(detector, change), labelled) for name, change in REWEIGHED.items()}
+    return {"run": built_in(run), "rows": {FULL: vus_pr_of(run), **rows}}
 
 
 def switched_run(path: str, train_rows: int | None, seed: int, switch: str) -> dict[str, float]:
@@ -66,9 +86,6 @@ def switched_run(path: str, train_rows: int | None, seed: int, switch: str) -> d
     return vus_pr(fitted(labelled, seed, config, unheard), labelled)
 
 
-def keeping(detector: Remembering, terms: Sequence[str]) -> Remembering:
-    """The same fit with the weight of every other term at 0."""
-    kept = np.array([name in terms for name in TERMS])
-    assert kept.sum() == len(terms), f"{terms} are not all terms of the detector: {TERMS}"
-    weight = np.where(kept, detector.fusion.weight, 0.0)
-    return replace(detector, fusion=detector.fusion._replace(weight=weight))
+def reweighed(detector: Remembering, change: Callable[[Weights], Weights]) -> Remembering:
+    """The same fit with other weights of its terms."""
+    return replace(detector, fusion=detector.fusion._replace(weight=change(detector.fusion.weight)))

@@ -5,14 +5,11 @@
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -132,17 +129,3 @@ def _told(what: str, parts: Sequence[Future[Found]]) -> Iterator[Found]:
         found = part.result()
         print(f"budget: {what} {number} of {len(parts)}: {found['name']}", file=sys.stderr, flush=True)
         yield found
-
-
-def main() -> None:
-    """This part alone: its JSON and its picture in ``docs/quality``, its section to the screen."""
-    data = os.environ.get("TFSTREAM_TEST_DATA")
-    processes = int(os.environ.get("TFSTREAM_QUALITY_PROCESSES", "2"))
-    settings = Settings(data=Path(data) if data else None, processes=processes, folder=Path("docs/quality"))
-    found = measure(settings)
-    (settings.folder / "budget.json").write_text(json.dumps(found, indent=1) + "\n")
-    print(section(found))
-
-
-if __name__ == "__main__":
-    main()

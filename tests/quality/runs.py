@@ -16,7 +16,6 @@ from tfstream.app.evaluation import (
     curves,
     file_result,
     prepare,
-    product,
 )
 from tfstream.app.offline import score_series, spread
 from tfstream.model.config import DetectorConfig
@@ -27,11 +26,6 @@ from tfstream.model.detector import Detector
 def prepared(path: str, train_rows: int | None) -> LabelledSeries:
     """A file, read once by each process for all jobs on it."""
     return prepare(Path(path), EvaluationOptions(train_rows=train_rows))
-
-
-def detector_run(path: str, train_rows: int | None, seed: int) -> Any:
-    """A ``Run`` of the detector."""
-    return built_in(product(prepared(path, train_rows), seed, DetectorConfig(), unheard)[0])
 
 
 def baseline_runs(path: str, train_rows: int | None, seeds: int) -> Any:

@@ -10,10 +10,11 @@ from typing import Any
 
 import msgspec
 
+from tests.quality.ablated import full_run
 from tests.quality.document import figure, table, target, with_spread
 from tests.quality.files import SUITES, LabelledFile, files_of
 from tests.quality.jobs import Job, run
-from tests.quality.runs import baseline_runs, detector_run
+from tests.quality.runs import baseline_runs
 from tests.quality.settings import Settings
 from tfstream.app.evaluated import PRODUCT, FileResult, Run, by_file, by_suite
 
@@ -47,7 +48,7 @@ def measure(settings: Settings) -> dict[str, Any]:
 
 def _jobs(file: LabelledFile, seeds: int) -> list[Job]:
     """The baselines, then the detector once for each seed."""
-    fits = [Job(work=detector_run, arguments={**file.arguments, "seed": seed}) for seed in range(seeds)]
+    fits = [Job(work=full_run, arguments={**file.arguments, "seed": seed}) for seed in range(seeds)]
     return [Job(work=baseline_runs, arguments={**file.arguments, "seeds": seeds}), *fits]
 
 
@@ -55,7 +56,7 @@ def _result(found: Sequence[Any]) -> FileResult:
     """A file's jobs as one result; it is named without the folder of the data."""
     baselines, *fits = found
     result = msgspec.convert(baselines, FileResult)
-    runs = tuple(msgspec.convert(fit, Run) for fit in fits)
+    runs = tuple(msgspec.convert(fit["run"], Run) for fit in fits)
     path = Path(result.file)
     return replace(result, file=f"{result.suite}/{path.name}", runs=runs + result.runs)
 

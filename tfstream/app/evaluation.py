@@ -167,7 +167,11 @@ def product(
 ) -> tuple[Run, RowScores]:
     """The detector as a stream would have it: fitted, calibrated, and its alarms under the budget."""
     began = time.monotonic()
-    detector = fitted(labelled, seed, config, report)
+    return judged(labelled, fitted(labelled, seed, config, report), seed, began)
+
+
+def judged(labelled: LabelledSeries, detector: Detector, seed: int, began: float) -> tuple[Run, RowScores]:
+    """The figures of a detector that was fitted with ``seed``, from a moment of the monotonic clock on."""
     asset, _, values = labelled.series
     hops = score_series(detector, asset, values)
     if not len(hops.scores):

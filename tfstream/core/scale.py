@@ -123,7 +123,8 @@ def _column(values: Values) -> tuple[float, float, float]:
 def _believed(known: Array) -> Array:
     """Without what a broken transmitter sends: one reading of 1e30 would make its sensor blind for good."""
     low, high = np.quantile(known, _TAILS)
-    return np.clip(known, low - _FAR * (high - low), high + _FAR * (high - low)) if high > low else known
+    far = _FAR * (high - low)
+    return known[(known >= low - far) & (known <= high + far)] if high > low else known
 
 
 def _width(known: Array) -> float:
