@@ -24,7 +24,7 @@ from tfstream.model.windows import Piece, Split, WindowIndex, filled, gather, in
 
 _LEAST_WINDOWS = 8
 _FINE_WINDOWS = 256
-_MOST_CELLS = 64_000_000  # of windows held at once
+_MOST_CELLS = 24_000_000  # of windows held at once
 _SEPARATION_ROWS = 64
 _ROWS_AT_ONCE = 32_768
 _WINDOWS_AT_ONCE = 1024
@@ -70,6 +70,7 @@ def fit(
         **normal._asdict(),
         history={**history, "windows": len(learnt.windows)},
     )
+    del learnt  # as large as all the windows that come now
     calibration = _calibrate(model, parts.hold)
     bank = predictors.remember_all(_placed(whole(scaled), config), normal.usual_errors)
     report("calibrate", 1.0)
