@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.cimpl import NewTopic
 
-from tfstream.errors import ConfigurationError, TfstreamError
+from tfstream.errors import ConfigurationError, ServiceUnavailable, TfstreamError
 from tfstream.streaming.client import Properties, new_admin, new_consumer, unreachable
 
 _TIMEOUT_S = 15.0
+_PAUSE_S = 0.1
 _AUTO_CREATE = "allow.auto.create.topics"
 
 
@@ -103,4 +105,17 @@ def ensure_topic(
         raise TfstreamError(
             f"topic {topic} cannot be created ({error.args[0].str()}); create it with {partitions} partitions"
         ) from None
+    _await(properties, topic)
     return True
+
+
+def _await(properties: Properties, topic: str) -> None:
+    """The controller knows a new topic at once, a busy broker a moment later."""
+    deadline = time.monotonic() + _TIMEOUT_S
+    while partition_count(properties, topic) is None:
+        if time.monotonic() > deadline:
+            raise ServiceUnavailable(
+                f"topic {topic} was created, and {properties['bootstrap.servers']} still does not "
+                f"know it after {_TIMEOUT_S:.0f} s: look at the broker's log"
+            )
+        time.sleep(_PAUSE_S)
