@@ -35,6 +35,7 @@ TERMS = ("V", "P", "R", "T", "F", "X", "Mj", "Mx", "N")
 ERRORS = ("V", "R", "T", "F", "X")
 _PRIOR = {"V": 12.0, "R": 4.0, "Mj": 7.0, "Mx": 7.0}
 _SHARED = 0.1  # of the mean over the channels in the usual error of each
+_POWER = 1.5  # of the mean that a channel's usual error is
 _SMALLEST_ERROR = 4e-4
 _KNOWN_ERROR = 1.0  # an error of the usual size is expected everywhere
 
@@ -113,10 +114,12 @@ def look(
 def usual_errors(errors: Tensor) -> Tensor:
     """Training errors ``[5, n, channels]`` to the usual size of each channel's, ``[5, channels]``.
 
-    Each takes a part of the mean over the channels: a channel that hardly ever errs would drown the others.
+    A power mean: under the plain one, what is rare in normal data, like the start of a standby pump, would
+    be as strange as it is rare. Each takes a part of the mean over the channels, too: a channel that hardly
+    ever errs would drown the others.
     """
-    mean = errors.mean(1)
-    return (mean + _SHARED * mean.mean(1, keepdim=True)).clamp(min=_SMALLEST_ERROR)
+    size = errors.double().pow(_POWER).mean(1).pow(1 / _POWER).float()
+    return (size + _SHARED * size.mean(1, keepdim=True)).clamp(min=_SMALLEST_ERROR)
 
 
 def error_terms(looked: Looked, usual: Tensor) -> Tensor:
