@@ -60,6 +60,12 @@ def failed(*arguments: object) -> TfstreamError:
 
 
 @pytest.mark.usefixtures("quick")
+def test_the_table_says_when_thresholds_are_guesses(tmp_path: Path) -> None:
+    result = run(labelled_file(tmp_path), "--train-rows", TRAIN)
+    assert "1 of 1 thresholds are extrapolated" in result.stdout
+
+
+@pytest.mark.usefixtures("quick")
 def test_json_has_both_protocols_and_every_method(tmp_path: Path) -> None:
     path = labelled_file(tmp_path)
     options = ("--train-rows", TRAIN, "--seeds", 2, "--baselines", "--alarm-budget", 1000, "--json")

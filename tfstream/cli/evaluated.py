@@ -72,6 +72,18 @@ def _show(results: Sequence[FileResult], options: EvaluationOptions) -> None:
     _show_alarms(
         f"alarms on the test rows, for a budget of {budget} false alarms a week; delays in rows", suites
     )
+    _show_extrapolated(results)
+
+
+def _show_extrapolated(results: Sequence[FileResult]) -> None:
+    """How many thresholds are guesses: an alarm figure means little where most are."""
+    thresholds = [run.alarms.extrapolated for one in results for run in one.runs if run.alarms is not None]
+    if any(thresholds):
+        out.print(
+            f"{sum(thresholds)} of {len(thresholds)} thresholds are extrapolated: the training rows are too "
+            "few to show so small a budget",
+            soft_wrap=True,
+        )
 
 
 def _show_files(files: Sequence[Average]) -> None:
