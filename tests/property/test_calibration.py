@@ -41,8 +41,9 @@ def test_a_larger_budget_never_raises_the_threshold(found: Calibration, one: flo
 def test_expected_alarms_invert_the_threshold(found: Calibration, budget: float) -> None:
     threshold = found.threshold(budget)
     expected = found.expected_per_week(threshold)
-    if budget >= found.clusters_per_week:
-        assert threshold == found.u
+    assert threshold > found.u
+    if budget >= found.clusters_per_week or threshold < found.u + 0.011:
+        assert threshold == pytest.approx(found.u + 0.01, abs=0.001)
     elif found.xi > -1e-3:  # with a bounded tail, thresholds near its end differ by less than a float shows
         assert expected == pytest.approx(budget, rel=1e-4)
 

@@ -51,7 +51,7 @@ def story(*scores: float) -> list[Told]:
     told = [opened]
     for hop, score in enumerate(scores[1:], start=1):
         assert episode is not None
-        episode, news = go_on(episode, seen(hop, score), sensors(0.9, 0.1), COOLDOWN_US)
+        episode, news = go_on(episode, seen(hop, score), lambda: sensors(0.9, 0.1), COOLDOWN_US)
         told += [news] if news else []
     return told
 

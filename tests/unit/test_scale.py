@@ -45,15 +45,34 @@ def test_four_values_are_no_switch() -> None:
     assert scale_of(noise(0), steps)[1] == pytest.approx(steps.std(), rel=1e-6)
 
 
-def test_one_reading_of_a_broken_transmitter_makes_no_sensor_blind() -> None:
-    broken = noise(1)
+def valve(rows: int) -> np.ndarray:
+    """Shut, and open in so many rows."""
+    position = np.zeros(ROWS)
+    position[np.linspace(100, 900, rows).astype(int)] = 100.0
+    return position
+
+
+@pytest.mark.parametrize(
+    ("clean", "width"), [(noise(1), 1.0), (valve(5), 100.0), (valve(1), 100.0), (np.full(ROWS, 5.0), 1.0)]
+)
+def test_one_reading_of_a_broken_transmitter_makes_no_sensor_blind(clean: np.ndarray, width: float) -> None:
+    broken = clean.copy()
     broken[[10, 500]] = 1e30, -1e30
     found = scaler(channels(noise(0), broken))
-    assert found.scale[-1, 1] == pytest.approx(1, rel=0.3)
-    assert abs(found.location[-1, 1]) < 0.5
+    assert found.scale[-1, 1] == pytest.approx(width, rel=0.05)
+    assert found.location[-1, 1] == pytest.approx(clean.mean(), rel=0.01, abs=0.1)
 
 
-@pytest.mark.parametrize("unit", [1e-30, 1e-3, 1e3, 1e20])
+def test_what_comes_back_is_believed_however_far_from_the_usual_noise() -> None:
+    measured = valve(7) + 0.01 * noise(1)
+    assert scale_of(noise(0), measured)[1] == pytest.approx(measured.std(), rel=1e-3)
+
+
+def test_rounding_errors_are_no_movement() -> None:
+    assert scale_of(noise(0), 1e-12 * noise(1))[1] == pytest.approx(scale_of(noise(0))[0])
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e-3, 1e3, 1e20])
 def test_a_sensor_is_as_well_seen_in_any_unit(unit: float) -> None:
     """A tenth of its own size is worth a deviation at least, whatever the sensors beside it."""
     assert scale_of(noise(0), unit * noise(1, mean=10, deviation=2))[1] <= unit * 2.2

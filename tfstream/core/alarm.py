@@ -77,7 +77,7 @@ class AlarmRule:
     ) -> tuple[Episode | None, Told | None]:
         """The asset's pending or open episode after this hop."""
         if episode is not None and not episode.pending:
-            return episodes.go_on(episode, seen, sensors(), self.cooldown_us)
+            return episodes.go_on(episode, seen, sensors, self.cooldown_us)
         if seen.score < seen.threshold:
             return None, None
         return episodes.exceed(episode, seen, sensors(), self.min_duration_us)

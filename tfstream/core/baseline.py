@@ -37,8 +37,9 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
         """The baseline after one more quiet score."""
         distance = (score - self.center) / self.spread
         step = _CENTER_RATE * self.spread
-        widening = 1 + _SPREAD_RATE * (1 if abs(distance) > 1 else -1)
-        widest = max(self.spread, _SPREAD_FACTOR * self.usual)  # a wider start may only come down
+        widest = max(self.spread, _SPREAD_FACTOR * self.usual)  # a wider start may only come down, and soon
+        rate = _CENTER_RATE if self.spread > _SPREAD_FACTOR * self.usual else _SPREAD_RATE
+        widening = 1 + rate * (1 if abs(distance) > 1 else -1)
         return Baseline(
             center=self.center + step * max(-1.0, min(1.0, distance)),
             spread=min(max(self.spread * widening, self.usual / _SPREAD_FACTOR), widest),

@@ -26,12 +26,12 @@ def joined(
     known = {one.name: one for one in before}
     new = {one.name: one for one in sensors}
     found = [_joined(known.get(name), new.get(name), place) for name in known | new]
-    return shared(sorted(found, key=lambda one: (-one.evidence, one.name))[:_MOST])
+    return shared(found)[:_MOST]
 
 
 def shared(sensors: Iterable[SensorShare]) -> tuple[SensorShare, ...]:
-    """With each sensor's share of all their evidence."""
-    found = tuple(sensors)
+    """With each sensor's share of all their evidence, the largest first."""
+    found = tuple(sorted(sensors, key=lambda one: (-one.evidence, one.name)))
     total = sum(one.evidence for one in found)
     if not total:
         return found

@@ -21,6 +21,7 @@ from tfstream.core.baseline import Baseline, Scores, followed, levels
 from tfstream.core.tail import cluster_peaks, fit_tail
 
 _QUANTILE = 0.95
+_LEAST_EXCESS = 0.01  # spreads
 _LARGEST_RATIO = math.exp(40)
 
 
@@ -62,13 +63,14 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
         return self.assets.get(asset, self.pooled)
 
     def threshold(self, budget_per_week: float) -> float:
-        """What normal data exceed ``budget_per_week`` times a week; never below ``u``."""
+        """What normal data exceed ``budget_per_week`` times a week; a little more than ``u`` at least.
+
+        An idle machine's scores are all the same: they are ``u``, and must not be alarms.
+        """
         ratio = min(self.clusters_per_week / budget_per_week, _LARGEST_RATIO)
-        if ratio <= 1:
-            return self.u
-        if abs(self.xi) < 1e-6:
-            return self.u + self.sigma * math.log(ratio)
-        return self.u + self.sigma / self.xi * math.expm1(self.xi * math.log(ratio))
+        rarity = math.log(max(ratio, 1.0))
+        excess = rarity if abs(self.xi) < 1e-6 else math.expm1(self.xi * rarity) / self.xi
+        return self.u + max(self.sigma * excess, _LEAST_EXCESS)
 
     def expected_per_week(self, value: float) -> float:
         """The inverse of :meth:`threshold`: how often a week normal data exceed a normalised score."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
@@ -104,14 +105,17 @@ def _begun(seen: Observation, sensors: tuple[SensorShare, ...]) -> Episode:
 
 
 def go_on(
-    episode: Episode, seen: Observation, sensors: tuple[SensorShare, ...], cooldown_us: int
+    episode: Episode, seen: Observation, sensors: Callable[[], tuple[SensorShare, ...]], cooldown_us: int
 ) -> tuple[Episode | None, Told | None]:
-    """One more hop of an open episode: the episode as it goes on, None once closed, and what to tell."""
+    """One more hop of an open episode: the episode as it goes on, None once closed, and what to tell.
+
+    ``sensors`` is asked only of a hop that keeps it open: finding the guilty ones takes a while.
+    """
     if seen.score < seen.hold:
         if seen.end_us - episode.last_us < cooldown_us:
             return episode, None
         return None, close(episode)
-    grown = _grown(episode, seen, sensors)
+    grown = _grown(episode, seen, sensors())
     if grown.score == episode.score or grown.score < episode.told_score * _GREW_BY:
         return grown, None
     grown = msgspec.structs.replace(grown, sequence=episode.sequence + 1, told_score=grown.score)

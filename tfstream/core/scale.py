@@ -15,7 +15,11 @@ _LIMIT = 10.0
 _FLOOR = 0.05  # of the median moving channel's width, but at most
 _OWN_FLOOR = 0.1  # of the channel's own size: units differ, and a small one must not make its sensor blind
 _CONSTANT = 0.01  # of a constant's own size, at least, is worth one unit
-_TAILS, _FAR = (0.01, 0.99), 10.0  # beyond ten times the way between these quantiles nothing is believed
+_ROUNDING = 1e-9  # of a channel's own size, or of the median width: less is no movement
+_TAILS = (0.01, 0.99)  # quantiles; what lies farther out than
+_FAR = 10.0  # times the way between them is not believed, if it is
+_RARE = 0.002  # of the rows: what comes back is real
+_ABSURD = 1e6  # times the way, or the channel's own size, is never believed
 _ROWS_OF_ITS_OWN = 256
 
 Array = NDArray[np.float64]
@@ -89,14 +93,15 @@ class _Moments(NamedTuple):
         """One channel at a time: all of them in double precision would not fit beside a long span."""
         channels = range(pieces[0].shape[1])
         columns = [_column(np.concatenate([piece[:, channel] for piece in pieces])) for channel in channels]
-        count, location, width = np.array(columns).reshape(-1, 3).T
-        moved = width > 1e-9 * np.abs(location)
-        median = float(np.median(width[moved])) if moved.any() else 1.0
-        own = np.abs(location)
-        least = np.where(
-            moved, np.minimum(_FLOOR * median, _OWN_FLOOR * own), np.maximum(median, _CONSTANT * own)
+        count, location, width, size = np.array(columns).reshape(-1, 4).T
+        moved = width > _ROUNDING * size
+        moved &= width > _ROUNDING * _median(width[moved])
+        median = _median(width[moved])
+        narrow, constant = (
+            np.minimum(_FLOOR * median, _OWN_FLOOR * size),
+            np.maximum(median, _CONSTANT * size),
         )
-        scale = np.maximum(width, least)
+        scale = np.where(moved, np.maximum(width, narrow), constant)
         return cls(location, scale, count > 0, moved)
 
     def completed(self, pooled: _Moments) -> _Moments:
@@ -107,24 +112,32 @@ class _Moments(NamedTuple):
         )
 
 
+def _median(widths: Array) -> float:
+    return float(np.median(widths)) if len(widths) else 1.0
+
+
 def _rows(pieces: Sequence[Values]) -> int:
     return sum(len(piece) for piece in pieces)
 
 
-def _column(values: Values) -> tuple[float, float, float]:
-    """Count, mean and width of a channel's finite values; the width of a constant is 0."""
+def _column(values: Values) -> tuple[float, float, float, float]:
+    """Count, mean, width and largest size of a channel's finite values; the width of a constant is 0."""
     known = values[np.isfinite(values)].astype(np.float64)
     if not len(known):
-        return 0.0, 0.0, 0.0
+        return 0.0, 0.0, 0.0, 0.0
     believed = _believed(known)
-    return float(len(known)), float(believed.mean()), _width(believed)
+    return float(len(known)), float(believed.mean()), _width(believed), float(np.abs(believed).max())
 
 
 def _believed(known: Array) -> Array:
     """Without what a broken transmitter sends: one reading of 1e30 would make its sensor blind for good."""
-    low, high = np.quantile(known, _TAILS)
-    far = _FAR * (high - low)
-    return known[(known >= low - far) & (known <= high + far)] if high > low else known
+    low, middle, high = np.quantile(known, (_TAILS[0], 0.5, _TAILS[1]))
+    way, distance = high - low, np.abs(known - middle)
+    far = distance > _FAR * way
+    if not way or far.mean() > _RARE:
+        far[:] = False
+    believed: Array = known[~far & (distance <= _ABSURD * max(way, abs(middle), 1.0))]
+    return believed
 
 
 def _width(known: Array) -> float:

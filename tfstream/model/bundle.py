@@ -29,10 +29,15 @@ FORMAT = 3
 _NETWORK = "network."
 
 
-class _Header(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that is no tensor."""
+class _Format(msgspec.Struct, frozen=True, kw_only=True):
+    """What every header has, whatever else its format is."""
 
     format: int
+
+
+class _Header(_Format, frozen=True, kw_only=True):
+    """Everything that is no tensor."""
+
     sensors: tuple[str, ...]
     interval_us: int
     config: DetectorConfig
@@ -64,12 +69,11 @@ def load(bundle: bytes) -> Detector:
     """:raises BadData: when the bytes are damaged or of a format that this program does not know."""
     try:
         tensors = {name: unpacked(tensor) for name, tensor in load_tensors(bundle).items()}
-        header = msgspec.json.decode(_header_text(bundle), type=_Header)
-        if header.format != FORMAT:
-            raise BadData(
-                f"the model bundle has format {header.format}; this program reads {FORMAT}: train anew"
-            )
-        return _detector(header, tensors)
+        text = _header_text(bundle)
+        found = msgspec.json.decode(text, type=_Format).format
+        if found != FORMAT:
+            raise BadData(f"the model bundle has format {found}; this program reads {FORMAT}: train anew")
+        return _detector(msgspec.json.decode(text, type=_Header), tensors)
     except (SafetensorError, msgspec.DecodeError, KeyError, ValueError, RuntimeError) as error:
         raise BadData(
             f"the model bundle is damaged ({type(error).__name__}: {error}); train a new one"

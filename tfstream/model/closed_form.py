@@ -15,6 +15,7 @@ from tfstream.model.config import DetectorConfig
 from tfstream.model.precision import halved
 
 _LARGEST_INPUT = 1024
+_LARGEST_FILL = 10.0  # as the scaler clips
 _AT_ONCE = 512  # windows in double precision
 
 
@@ -29,6 +30,21 @@ class ClosedForm:
     ridge_weights: Tensor
     var_basis: Tensor
     var_weights: Tensor
+
+    def complete(self, windows: Tensor, config: DetectorConfig) -> Tensor:
+        """``[batch, rows, channels]`` with what V expects where a value is missing, row after row.
+
+        The mean would be a fault of its own: a silent sensor would make its neighbours' predictions wrong.
+        """
+        missing = windows.isnan()
+        filled = windows.nan_to_num()
+        if not missing.any():
+            return filled
+        for row in range(config.var_order, windows.shape[1]):
+            lagged = _lagged(filled[:, row - config.var_order : row], self.var_basis, config.var_order)
+            expected = (lagged.flatten(0, 1) @ self.var_weights).clamp(-_LARGEST_FILL, _LARGEST_FILL)
+            filled[:, row] = torch.where(missing[:, row], expected, filled[:, row])
+        return filled
 
     def predict_hop(self, windows: Tensor, config: DetectorConfig) -> Tensor:
         """``[batch, rows, channels]`` → the newest hop as predicted, ``[batch, hop, channels]``."""

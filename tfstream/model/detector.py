@@ -98,7 +98,7 @@ class ScoringModel:
         joined = (np.concatenate(parts)[: len(assets)] for parts in zip(*pieces, strict=True))
         terms, usual, predicted = joined
         with np.errstate(invalid="ignore"):
-            actual = windows[:, -self.config.hop_rows :].mean(axis=1)
+            actual = windows[:, -self.config.hop_rows :].mean(axis=1, dtype=np.float64).astype(np.float32)
         blank = np.where(known, np.float32(0), np.float32(np.nan))
         expectation = self.scaler.inverse(predicted, assets) + blank
         return Measurement(terms, usual, actual + blank, expectation)
@@ -121,7 +121,7 @@ class ScoringModel:
 
     @torch.inference_mode()
     def _measure_chunk(self, scaled: Values, known: NDArray[np.bool_]) -> tuple[Values, ...]:
-        windows = torch.from_numpy(scaled).nan_to_num()  # torch's own memory: always aligned alike
+        windows = self.linear.complete(torch.from_numpy(scaled), self.config)
         looked = look(windows, torch.from_numpy(known).float(), self.network, self.linear, self.config)
         terms, usual = all_terms(looked, self.usual_errors, self.memory, self.bank, self.config)
         return terms.numpy(), usual.numpy(), looked.predicted.numpy()
@@ -141,11 +141,11 @@ class Detector(ScoringModel):
     def explain(self, window: Values, asset: str) -> list[Explanation]:
         """The sensors to blame for a raw window ``[rows, sensors]``, the guiltiest first.
 
-        It takes two or three times as long as scoring, and few windows need it: those of open episodes.
+        It takes four or five times as long as scoring, and few windows need it: those of open episodes.
         """
         scaled = self.scaler.transform(window[None], [asset])
         known = torch.from_numpy(self.known(scaled)[0])
-        filled = torch.from_numpy(scaled[0]).nan_to_num()
+        filled = self.linear.complete(torch.from_numpy(scaled), self.config)[0]
         row = self.scaler.rows_of([asset])[0]
         return [
             Explanation(one.sensor, one.evidence, self._band(one, window, filled, row))

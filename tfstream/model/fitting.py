@@ -16,7 +16,7 @@ from tfstream.errors import BadData
 from tfstream.model import closed_form
 from tfstream.model.config import DetectorConfig
 from tfstream.model.detector import Detector, ScoringModel
-from tfstream.model.normal import Placed, Predictors
+from tfstream.model.normal import Placed, Predictors, predecessors
 from tfstream.model.terms import CHUNK
 from tfstream.model.threads import one_thread
 from tfstream.model.training import Report, train
@@ -139,13 +139,14 @@ def _calibrate(model: ScoringModel, held: Sequence[Piece]) -> Calibration:
 
 def _run(model: ScoringModel, piece: Piece) -> Run:
     places = index([piece], model.window_rows, model.hop_rows)
+    before = predecessors(places, model.hop_rows)
     followed: list[NDArray[np.float64]] = []
     usual: list[Values] = []
     for at in range(0, len(places.start), _WINDOWS_AT_ONCE):
         some = WindowIndex(*(part[at : at + _WINDOWS_AT_ONCE] for part in places))
         measured = model.measure(gather([piece], some, model.window_rows), [piece.asset] * len(some.start))
-        for terms in measured.terms:
-            followed.append(model.follow(terms, followed[-1] if followed else None))
+        for terms, earlier in zip(measured.terms, before[at : at + _WINDOWS_AT_ONCE].tolist(), strict=True):
+            followed.append(model.follow(terms, followed[earlier] if earlier >= 0 else None))
         usual.append(measured.usual)
     if not followed:
         return Run(piece.asset, places.start, np.empty(0))

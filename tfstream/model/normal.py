@@ -137,11 +137,10 @@ class Predictors:
 
 
 def predecessors(places: WindowIndex, hop: int) -> NDArray[np.int64]:
-    """``[n]``: for every window the last one of its piece that ended a hop earlier or more, -1 for none."""
+    """``[n]``: for every window the one of its piece that ended a hop earlier, -1 for none."""
     key = places.piece * _FAR + places.start  # ascending
-    found = np.searchsorted(key, key - hop, side="right") - 1
-    same = places.piece[np.maximum(found, 0)] == places.piece
-    return np.where((found >= 0) & same, found, -1)
+    found = np.searchsorted(key, key - hop)
+    return np.where(key[found] == key - hop, found, -1)
 
 
 def _followed(terms: Array, before: NDArray[np.int64], config: DetectorConfig) -> Array:

@@ -47,6 +47,7 @@ def distance(one: Tensor, other: Tensor) -> Tensor:
 
 
 @cache
+@torch.inference_mode(False)
 def _transform(rows: int) -> Tensor:
     """Rows to real and imaginary parts, ``[bins, 2, rows]``; bins that fill up a token are zero."""
     spectrum = torch.fft.rfft(torch.eye(rows, dtype=torch.double), dim=0, norm="ortho")
@@ -56,6 +57,7 @@ def _transform(rows: int) -> Tensor:
 
 
 @cache
+@torch.inference_mode(False)
 def _inverse(rows: int) -> Tensor:
     """Real and imaginary parts to rows, ``[rows, bins, 2]``."""
     bins = rows // 2 + 1
