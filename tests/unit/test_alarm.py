@@ -91,3 +91,22 @@ def test_sensors_are_asked_for_only_when_there_is_something_to_tell(rule: AlarmR
 
     baseline = rule.calibration.initial_baseline("x")
     rule.follow(Standing(baseline, None), 2.0, rule.judge(2.0, baseline), Hop(63, 0, 0), forbidden)
+
+
+def test_an_episode_goes_on_below_the_threshold_and_above_the_hold(rule: AlarmRule) -> None:
+    """Hysteresis: a score that falls halfway back ends nothing, however long it stays there."""
+    baseline, calibration = rule.calibration.initial_baseline("x"), rule.calibration
+    between = (calibration.u + 3 * calibration.threshold(1.0)) / 4
+    level = baseline.center + between * baseline.spread
+    _, told = follow(rule, [2.0] * 10 + [500.0] + [level] * 30)
+    assert [news.event for news in told] == [EventType.OPENED]
+
+
+def test_who_is_guilty_is_asked_only_of_hops_that_keep_it_open(rule: AlarmRule) -> None:
+    asked = []
+    standing = Standing(rule.calibration.initial_baseline("x"), None)
+    for number, score in enumerate([2.0, 500.0, *[2.0] * 12]):
+        hop = Hop(63 + HOP * number, number, number)
+        judgement = rule.judge(score, standing.baseline)
+        standing, _ = rule.follow(standing, score, judgement, hop, lambda: asked.append(1) or ())
+    assert len(asked) == 1

@@ -148,3 +148,10 @@ def test_records_without_a_band_are_read_still() -> None:
     found = msgspec.json.decode(old, type=SensorShare)
     assert found.band is None
     assert msgspec.json.decode(msgspec.json.encode(found), type=SensorShare) == found
+
+
+def test_a_quiet_window_is_no_evidence_against_anybody(detector: Detector) -> None:
+    """Freedom has its price: that a fault of 24 free rows explains noise somewhat better says nothing."""
+    values = plant(900, seed=5)
+    quiet = [detector.explain(values[end - 64 : end], "x")[0].evidence for end in range(100, 900, 16)]
+    assert np.median(quiet) < 0.01

@@ -140,3 +140,25 @@ def test_the_shape_shows_the_more_the_more_clusters_there_are(tail: float) -> No
         found.append(calibration.xi)
     assert found[1] == pytest.approx(tail, abs=0.05)
     assert abs(found[0]) < 0.15
+
+
+def test_the_same_score_for_ever_is_no_alarm() -> None:
+    """An idle machine: its level is the 95 % quantile, too, and no cluster stands behind it."""
+    found = fit_calibration(
+        [Run("x", np.arange(170) * 8, np.full(170, 3.7))], rows_per_week=1008, separation_rows=64, hop_rows=8
+    )
+    assert not judge(3.7, found.initial_baseline("x"), found, 1.0).exceeds
+
+
+def test_the_spread_never_leaves_its_bounds() -> None:
+    baseline = Baseline(center=0.0, spread=1.0, usual=1.0)
+    for _ in range(5000):
+        baseline = baseline.updated(baseline.center + 3 * baseline.spread)
+    assert baseline.spread == pytest.approx(2.0)
+
+
+def test_an_unknown_assets_wide_start_is_soon_over() -> None:
+    baseline = Baseline(center=0.0, spread=20.0, usual=1.0)
+    for hop in range(700):
+        baseline = baseline.updated(1.0 if hop % 2 else -1.0)
+    assert baseline.spread < 2.1

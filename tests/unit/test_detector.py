@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -321,3 +324,51 @@ def test_scaling_and_back() -> None:
     strange = scaler.transform(np.array([[[np.nan, np.inf, 1e30, 0, 0, 0]]], dtype=np.float32), ["low"])
     assert np.isnan(strange[0, 0, :2]).all()
     assert strange[0, 0, 2] == 10
+
+
+@pytest.mark.parametrize("silent", range(CHANNELS))
+def test_a_silent_sensor_is_no_fault_of_its_neighbours(silent: int) -> None:
+    """What is missing is what V expects there: the mean in its place would be a fault of its own."""
+    rng = np.random.default_rng(0)
+    level = np.cumsum(0.1 * rng.normal(size=(3000, 2)), axis=0) @ np.random.default_rng(9).normal(size=(2, 6))
+    values = (level + 0.05 * rng.normal(size=(3000, CHANNELS)) + 10).astype(np.float32)
+    linear = closed_form.fit(torch.from_numpy(windows(_standard(values))), QUICK)
+    whole = torch.from_numpy(windows(_standard(values))[-100:])
+    holed = whole.clone()
+    holed[:, -40:, silent] = torch.nan
+    others = [channel for channel in range(CHANNELS) if channel != silent]
+
+    def errors(of: torch.Tensor) -> torch.Tensor:
+        return linear.row_errors(of, QUICK)[:, others].mean()
+
+    usual = errors(whole)
+    assert errors(linear.complete(holed, QUICK)) < 1.3 * usual
+    assert errors(holed.nan_to_num()) > 2 * usual  # the control
+    torch.testing.assert_close(linear.complete(whole, QUICK), whole)
+
+
+def _standard(values: Values) -> Values:
+    return np.asarray((values - values.mean(0)) / values.std(0), dtype=np.float32)
+
+
+def test_a_process_may_score_before_it_trains(detector: Detector, tmp_path: Path) -> None:
+    """Fresh matrices made while scoring must serve training, too: in a process of its own."""
+    place = tmp_path / "model"
+    place.write_bytes(bundle.dump(detector))
+    program = (
+        "import sys, pathlib, numpy as np\n"
+        "from tests.unit.test_detector import fitted, plant, windows\n"
+        "from tfstream.model import bundle\n"
+        "from tfstream.model.config import DetectorConfig\n"
+        "bundle.load(pathlib.Path(sys.argv[1]).read_bytes()).measure(windows(plant(200)), ['x'] * 18)\n"
+        "fitted(plant(400), DetectorConfig(steps=2))\n"
+    )
+    subprocess.run([sys.executable, "-c", program, str(place)], check=True, timeout=120)
+
+
+def test_a_bundle_of_another_format_says_so(detector: Detector) -> None:
+    whole = bundle.dump(detector)
+    other = whole.replace(b'\\"format\\":%d' % bundle.FORMAT, b'\\"format\\":1', 1)
+    assert other != whole
+    with pytest.raises(BadData, match=f"has format 1; this program reads {bundle.FORMAT}: train anew"):
+        bundle.load(other)
