@@ -16,10 +16,11 @@ _FLOOR = 0.05  # of the median moving channel's width, but at most
 _OWN_FLOOR = 0.1  # of the channel's own size: units differ, and a small one must not make its sensor blind
 _CONSTANT = 0.01  # of a constant's own size, at least, is worth one unit
 _ROUNDING = 1e-9  # of a channel's own size, or of the median width: less is no movement
-_TAILS = (0.01, 0.99)  # quantiles; what lies farther out than
-_FAR = 10.0  # times the way between them is not believed, if it is
+_QUANTILES = (0.01, 0.05, 0.5, 0.95, 0.99)
+_FAR = 10.0  # times the way between the outermost of them is not believed, if it is
 _RARE = 0.002  # of the rows: what comes back is real
-_ABSURD = 1e6  # times the way, or the channel's own size, is never believed
+_INCREDIBLE = 1e3  # units
+_ABSURD = 1e6  # times the way between the inner ones, or the channel's own size, is never believed
 _ROWS_OF_ITS_OWN = 256
 
 Array = NDArray[np.float64]
@@ -73,6 +74,13 @@ class Scaler:
         result = scaled.astype(np.float32)
         result[~np.isfinite(values)] = np.nan
         return result
+
+    def credible(self, values: Values, asset: str) -> NDArray[np.bool_]:
+        """Which of ``[rows, channels]`` can have been measured: within a thousand units of the usual."""
+        row = self.rows_of([asset])[0]
+        with np.errstate(invalid="ignore", over="ignore"):
+            far = np.abs(values - self.location[row]) > _INCREDIBLE * self.scale[row]
+        return ~far
 
     def inverse(self, scaled: Values, assets: Sequence[str]) -> Values:
         """``[batch, channels]`` back in the sensors' own units."""
@@ -131,12 +139,13 @@ def _column(values: Values) -> tuple[float, float, float, float]:
 
 def _believed(known: Array) -> Array:
     """Without what a broken transmitter sends: one reading of 1e30 would make its sensor blind for good."""
-    low, middle, high = np.quantile(known, (_TAILS[0], 0.5, _TAILS[1]))
+    low, inner_low, middle, inner_high, high = np.quantile(known, _QUANTILES)
     way, distance = high - low, np.abs(known - middle)
     far = distance > _FAR * way
     if not way or far.mean() > _RARE:
         far[:] = False
-    believed: Array = known[~far & (distance <= _ABSURD * max(way, abs(middle), 1.0))]
+    absurd = distance > _ABSURD * max(inner_high - inner_low, abs(middle), 1.0)
+    believed: Array = known[~far & ~absurd]
     return believed
 
 

@@ -23,6 +23,7 @@ Baseline = Callable[[Values, int, int], Scores]  # values, training rows, seed
 
 _ORDER, _PENALTY = 8, 100.0
 _ERROR_FLOOR, _ERROR_LIMIT = 4e-4, 100.0
+_FLOOR, _STILL, _CLIP = 0.05, 1e-9, 10.0
 _TRAILING = 16
 _SPECTRUM_ROWS, _SPECTRUM_MEAN = 64, 3
 _CENTRES, _MOST_WINDOWS = 20, 4096
@@ -31,12 +32,17 @@ _CHUNK = 4096
 
 def ridge_var(values: Values, train_rows: int, seed: int) -> Scores:
     """Squared one-step errors of a ridge vector autoregression, in standard units, over 16 rows."""
-    return _filled(_trailing(_one_step_errors(values, train_rows).mean(axis=1)), len(values))
+    return _mean_error(_standardised(values, train_rows), train_rows)
+
+
+def ridge_var_scaled(values: Values, train_rows: int, seed: int) -> Scores:
+    """The same in the units of the detector's own scaler: what those alone are worth."""
+    return _mean_error(_scaled(values, train_rows), train_rows)
 
 
 def ridge_var_normalised(values: Values, train_rows: int, seed: int) -> Scores:
-    """The same over each channel's own training error: term V of the detector, row by row."""
-    errors = _one_step_errors(values, train_rows)
+    """The same in standard units, over each channel's own training error."""
+    errors = _one_step_errors(_standardised(values, train_rows), train_rows)
     usual = np.maximum(errors[: train_rows - _ORDER].mean(axis=0), _ERROR_FLOOR)
     return _filled(_trailing(np.minimum(errors / usual, _ERROR_LIMIT).mean(axis=1)), len(values))
 
@@ -87,6 +93,7 @@ BASELINES: Mapping[str, Baseline] = MappingProxyType(
     {
         "VAR": ridge_var,
         "VAR normalised": ridge_var_normalised,
+        "VAR in our units": ridge_var_scaled,
         "window energy": window_energy,
         "spectral residual": spectral_residual,
         "k-means windows": kmeans_windows,
@@ -97,14 +104,32 @@ SEEDED = frozenset({"k-means windows", "isolation forest"})  # the others have n
 
 
 def _standardised(values: Values, train_rows: int) -> NDArray[np.float64]:
-    """By the training rows, as the detector's own input; what is missing becomes the mean."""
+    """By the training rows' mean and deviation, clipped at ±10; what is missing becomes the mean.
+
+    A constant has the deviation of the median channel, and none has less than a twentieth of that.
+    """
+    learn = np.where(np.isfinite(values[:train_rows]), values[:train_rows], np.nan).astype(np.float64)
+    known = np.isfinite(learn).sum(axis=0)
+    mean = np.nansum(learn, axis=0) / np.maximum(known, 1)
+    deviation = np.sqrt(np.nansum(np.square(learn - mean), axis=0) / np.maximum(known, 1))
+    moving = deviation > _STILL * np.maximum(np.abs(mean), 1.0)
+    median = float(np.median(deviation[moving])) if moving.any() else 1.0
+    unit = np.where(moving, np.maximum(deviation, _FLOOR * median), median)
+    return np.nan_to_num(np.clip((values - mean) / unit, -_CLIP, _CLIP))
+
+
+def _scaled(values: Values, train_rows: int) -> NDArray[np.float64]:
+    """As the detector sees them; what is missing becomes the mean."""
     scaler = Scaler.fit([Series("", np.arange(train_rows), values[:train_rows])])
     return np.nan_to_num(scaler.transform(values[None], [""])[0]).astype(np.float64)
 
 
-def _one_step_errors(values: Values, train_rows: int) -> NDArray[np.float64]:
+def _mean_error(rows: NDArray[np.float64], train_rows: int) -> Scores:
+    return _filled(_trailing(_one_step_errors(rows, train_rows).mean(axis=1)), len(rows))
+
+
+def _one_step_errors(rows: NDArray[np.float64], train_rows: int) -> NDArray[np.float64]:
     """``[rows - 8, channels]``: squared errors of each row as predicted from the eight before it."""
-    rows = _standardised(values, train_rows)
     lags = sliding_window_view(rows[:-1], _ORDER, axis=0).reshape(len(rows) - _ORDER, -1)
     targets = rows[_ORDER:]
     learn = slice(0, train_rows - _ORDER)

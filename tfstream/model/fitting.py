@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -49,6 +49,7 @@ def fit(
         raise BadData("no sensor has a single value in the readings to learn from")
     parts = _split(series, config)
     scaler = Scaler.fit([Series(piece.asset, _NO_TIMES, piece.values) for piece in parts.learn])
+    series = [_credible(one, scaler) for one in series]
     scaled = [_standardised(one, scaler) for one in series]
     learn, hold = split(scaled, config.window_rows)
     report("closed form", 0.0)
@@ -71,7 +72,7 @@ def fit(
         history={**history, "windows": len(learnt.windows)},
     )
     del learnt  # as large as all the windows that come now
-    calibration = _calibrate(model, parts.hold)
+    calibration = _calibrate(model, split(series, config.window_rows).hold)
     bank = predictors.remember_all(_placed(whole(scaled), config), normal.usual_errors)
     report("calibrate", 1.0)
     return Detector(**{**vars(model), "bank": bank}, calibration=calibration)
@@ -89,13 +90,28 @@ def _split(series: Sequence[Series], config: DetectorConfig) -> Split:
     return parts
 
 
+def _credible(one: Series, scaler: Scaler) -> Series:
+    """The series without what a broken transmitter sent: it must not pass for an error that is usual here."""
+    values = one.values
+    for rows in _parts(values):
+        credible = scaler.credible(one.values[rows], one.asset)
+        if not credible.all():
+            values = values.copy() if values is one.values else values
+            values[rows][~credible] = np.nan
+    return one._replace(values=values)
+
+
 def _standardised(one: Series, scaler: Scaler) -> Series:
     """The series in standard units, NaN where missing; in parts, since scaling takes double precision."""
     values = np.empty_like(one.values)
-    for at in range(0, len(values), _ROWS_AT_ONCE):
-        rows = slice(at, at + _ROWS_AT_ONCE)
+    for rows in _parts(values):
         values[rows] = scaler.transform(one.values[None, rows], [one.asset])[0]
     return one._replace(values=values)
+
+
+def _parts(values: Values) -> Iterator[slice]:
+    for at in range(0, len(values), _ROWS_AT_ONCE):
+        yield slice(at, at + _ROWS_AT_ONCE)
 
 
 def _hop_windows(pieces: Sequence[Piece], config: DetectorConfig) -> WindowIndex:
