@@ -11,7 +11,7 @@ import pytest
 from tfstream.core.alarm import AlarmRule, Hop, Standing
 from tfstream.core.calibration import Run, fit_calibration
 from tfstream.core.episode import Told
-from tfstream.core.event import EventType
+from tfstream.core.event import EventType, SensorShare
 from tfstream.core.state import AssetMemory, encode
 
 SECOND = 1_000_000
@@ -103,10 +103,15 @@ def test_an_episode_goes_on_below_the_threshold_and_above_the_hold(rule: AlarmRu
 
 
 def test_who_is_guilty_is_asked_only_of_hops_that_keep_it_open(rule: AlarmRule) -> None:
-    asked = []
+    asked: list[int] = []
+
+    def sensors() -> tuple[SensorShare, ...]:
+        asked.append(1)
+        return ()
+
     standing = Standing(rule.calibration.initial_baseline("x"), None)
     for number, score in enumerate([2.0, 500.0, *[2.0] * 12]):
         hop = Hop(63 + HOP * number, number, number)
         judgement = rule.judge(score, standing.baseline)
-        standing, _ = rule.follow(standing, score, judgement, hop, lambda: asked.append(1) or ())
+        standing, _ = rule.follow(standing, score, judgement, hop, sensors)
     assert len(asked) == 1

@@ -80,7 +80,7 @@ class Scaler:
         row = self.rows_of([asset])[0]
         with np.errstate(invalid="ignore", over="ignore"):
             far = np.abs(values - self.location[row]) > _INCREDIBLE * self.scale[row]
-        return ~far
+        return np.asarray(~far, dtype=np.bool_)
 
     def inverse(self, scaled: Values, assets: Sequence[str]) -> Values:
         """``[batch, channels]`` back in the sensors' own units."""
