@@ -34,7 +34,8 @@ SWITCHES: Mapping[str, str] = {
 
 def _kept(terms: Iterable[str]) -> Callable[[Weights], Weights]:
     """The weights of these terms, and 0 for every other one."""
-    kept = np.array([name in set(terms) for name in TERMS])
+    names = set(terms)
+    kept = np.array([name in names for name in TERMS])
     return lambda weight: np.where(kept, weight, 0.0)
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.quality import __main__ as study
 from tests.quality import ablation, document, parts, speed
+from tests.quality.ablated import REWEIGHED
 from tests.quality.contamination import contaminated
 from tests.quality.jobs import Job, run
 from tests.quality.settings import Settings
@@ -18,6 +19,7 @@ from tests.quality.simulated import names, readings, series
 from tests.quality.suites import section
 from tfstream.app.evaluation import LabelledSeries
 from tfstream.core.stream import StreamDefinition
+from tfstream.model.terms import TERMS
 
 _ALARMS = (
     "event_recall",
@@ -231,3 +233,18 @@ def test_contamination_stays_among_the_training_rows() -> None:
     assert 0.05 <= share < 0.08
     np.testing.assert_array_equal(np.isnan(faulty.series.values), np.isnan(values))
     assert contaminated(labelled, 0.0, np.random.default_rng(0))[1] == 0
+
+
+@pytest.mark.parametrize("row", REWEIGHED)
+def test_a_row_of_the_ablation_keeps_what_it_says(row: str) -> None:
+    left = {name for name, weight in zip(TERMS, REWEIGHED[row](np.ones(len(TERMS))), strict=True) if weight}
+    kept = {"closed forms only (V, P, R)": {"V", "P", "R"}, "V alone": {"V"}}
+    taken = {
+        "without cross-domain retrieval (X, Mx)": {"X", "Mx"},
+        "without the memory (Mj, Mx)": {"Mj", "Mx"},
+        "without consistency (N)": {"N"},
+        "without the network's errors (T, F, X)": {"T", "F", "X"},
+        "without the self-test": set[str](),
+        "network only": {"V", "P", "R"},
+    }
+    assert left == (kept[row] if row in kept else set(TERMS) - taken[row])
