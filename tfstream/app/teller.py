@@ -92,7 +92,7 @@ class Teller:
             name=self._definition.sensors[blamed.sensor],
             share=0.0,
             actual=_known(float(scored.actual[blamed.sensor])),
-            expected=_known(float(scored.expected[blamed.sensor])),
+            expected=_known(blamed.expected),
             evidence=rounded(evidence),
             band=self._band(blamed.band),
         )

@@ -41,10 +41,15 @@ class Measurement(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """A sensor's index, the evidence against it (see ``Blamed``), and the band that changed most."""
+    """A sensor's index, the evidence against it (see ``Blamed``), and the band that changed most.
+
+    ``expected`` is what the newest hop's mean should have been, in the sensor's own units: the rows less the
+    fault. A prediction from the rows before would have learnt a lasting fault from its own first rows.
+    """
 
     sensor: int
     evidence: float
+    expected: float
     band: BandChange
 
 
@@ -148,17 +153,17 @@ class Detector(ScoringModel):
         filled = self.linear.complete(torch.from_numpy(scaled), self.config)[0]
         row = self.scaler.rows_of([asset])[0]
         return [
-            Explanation(one.sensor, one.evidence, self._band(one, window, filled, row))
-            for one in self.attribution.explain(filled, known)
+            self._explanation(one, window, filled, row) for one in self.attribution.explain(filled, known)
         ]
 
-    def _band(self, blamed: Blamed, window: Values, filled: Tensor, row: int) -> BandChange:
+    def _explanation(self, blamed: Blamed, window: Values, filled: Tensor, row: int) -> Explanation:
         """What changed in a sensor, in its own units; ``row`` of the scaler serves the asset."""
         sensor, recent = blamed.sensor, slice(-self.config.band_rows, None)
         location, scale = (float(each[row, sensor]) for each in (self.scaler.location, self.scaler.scale))
         expected = (filled[recent, sensor] - blamed.fault[recent]) * scale + location
         actual = torch.from_numpy(window[recent, sensor].astype(np.float64))  # unlike the scaled, not clipped
-        return change(actual, expected, float(self.attribution.usual[sensor]) * scale, self.hop_rows)
+        band = change(actual, expected, float(self.attribution.usual[sensor]) * scale, self.hop_rows)
+        return Explanation(sensor, blamed.evidence, float(expected[-self.hop_rows :].mean()), band)
 
     def describe(self) -> dict[str, Any]:
         """What is worth keeping beside the model."""
