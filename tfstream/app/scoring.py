@@ -39,14 +39,13 @@ class Candidate(NamedTuple):
 
 
 class Scored(NamedTuple):
-    """One window ``[rows, sensors]`` and its score; ``actual`` and ``expected`` are ``[sensors]``."""
+    """One window ``[rows, sensors]`` and its score; ``actual [sensors]`` are the newest hop's means."""
 
     score: float
     terms: Terms
     asset: str
     window: Values
     actual: Values
-    expected: Values
 
 
 def scoreable(window: Values, detector: Detector) -> bool:
@@ -70,7 +69,6 @@ def score_batch(detector: Detector, batch: Sequence[Candidate]) -> list[Scored]:
             candidate.asset,
             candidate.window.values,
             measured.actual[i],
-            measured.expected[i],
         )
         for i, candidate in enumerate(batch)
     ]
