@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tests.quality import single_faults
+from tests.quality.document import table
+from tests.quality.jobs import workers
+from tests.quality.runs import unheard
 from tests.quality.settings import Settings
 from tests.quality.watched import Answer, Watched, watch
 from tfstream.app.demo.plant import MINUTE_US, WaterPlant
@@ -53,7 +54,7 @@ def measure(settings: Settings) -> dict[str, Any]:
     """The figures of all trials, and by suite, kind and size of the fault."""
     sources = [source for seed in range(settings.seeds) for source in _sources(settings.data, seed)]
     trials: list[dict[str, Any]] = []
-    with ProcessPoolExecutor(settings.processes, mp_context=get_context("spawn")) as pool:
+    with workers(settings.processes) as pool:
         for done, found in enumerate(pool.map(_tried, sources), start=1):
             trials += found
             print(f"attribution: {done} of {len(sources)} series", file=sys.stderr, flush=True)
@@ -136,7 +137,7 @@ def _watched_file(path: Path, seed: int) -> Watched:
     definition, learnt = labelled.definition, slice(0, labelled.train_rows)
     asset, times_us, values = labelled.series
     series = [Series(asset, times_us[learnt], values[learnt])]
-    detector = fit(series, definition.sensors, definition.interval_us, DetectorConfig(), seed, _unheard)
+    detector = fit(series, definition.sensors, definition.interval_us, DetectorConfig(), seed, unheard)
     return watch(detector, definition, asset, values, ~labelled.labels, labelled.train_rows)
 
 
@@ -145,30 +146,21 @@ def _watched_plant(seed: int) -> Watched:
     learnt = _LEARNT_DAYS * 1440
     series = plant.simulate(learnt + _WATCHED_DAYS * 1440, 0)
     first = [Series(one.asset, one.times_us[:learnt], one.values[:learnt]) for one in series]
-    detector = fit(first, plant.sensors, MINUTE_US, DetectorConfig(), seed, _unheard)
+    detector = fit(first, plant.sensors, MINUTE_US, DetectorConfig(), seed, unheard)
     definition = StreamDefinition(topic="plant", sensors=plant.sensors, interval_us=MINUTE_US)
     values = series[0].values[learnt - 1440 :]
     return watch(detector, definition, series[0].asset, values, np.ones(len(values), np.bool_), 1440)
 
 
-def _unheard(stage: str, done: float) -> None:
-    """Nobody waits for a single fit."""
-
-
 def section(found: Mapping[str, Any]) -> str:
     """One table: all, then by suite, kind and size."""
     groups = found["groups"]
-    lines = [
-        "## Attribution",
-        "",
+    words = (
         f"{groups[0]['faults']} faults of one sensor in {found['series']} series, 8 to 128 rows long, 1 to 4 "
-        f"deviations large; {groups[0]['alarms']} raised an alarm. {_READING}",
-        "",
-        "| | faults | alarms | opened | closed | all hops | largest error | share | band |",
-        "|---|---|---|---|---|---|---|---|---|",
-        *(_row(group) for group in groups),
-    ]
-    return "\n".join(lines) + "\n"
+        f"deviations large; {groups[0]['alarms']} raised an alarm. {_READING}"
+    )
+    columns = ["", "faults", "alarms", "opened", "closed", "all hops", "largest error", "share", "band"]
+    return "\n".join(["## Attribution\n", words + "\n", table(columns, [_row(group) for group in groups])])
 
 
 def _grouped(trials: Iterable[dict[str, Any]], key: str) -> list[tuple[str, list[dict[str, Any]]]]:
@@ -203,20 +195,19 @@ def _mean(values: Sequence[float]) -> float | None:
     return float(np.mean(values)) if values else None
 
 
-def _row(group: Mapping[str, Any]) -> str:
+def _row(group: Mapping[str, Any]) -> list[str]:
     ranks = (
         " / ".join(_percent(part) for part in group[name]) for name in ("opened", "closed", "hops", "errors")
     )
     share = "-" if group["share"] is None else f"{group['share']:.2f}"
-    cells = (
+    return [
         group["name"],
         str(group["faults"]),
         str(group["alarms"]),
         *ranks,
         share,
         _percent(group["band"]),
-    )
-    return f"| {' | '.join(cells)} |"
+    ]
 
 
 def _percent(part: float | None) -> str:

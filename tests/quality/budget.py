@@ -1,25 +1,22 @@
-"""The alarm budget: false alarms asked for and realised, on streams without any anomaly.
-
-``python -m tests.quality.budget`` runs this part alone.
-"""
+"""Part ``budget``: false alarms asked for and realised, on streams without any anomaly."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from functools import partial
-from multiprocessing import get_context
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from tests.quality import budget_table, score_sequences
+from tests.quality.jobs import workers
 from tests.quality.normal_streams import WEEK_ROWS, Recipe, recipes
 from tests.quality.peers import PEERS
+from tests.quality.runs import unheard
 from tests.quality.settings import Settings
 from tfstream.app.offline import HopScores, raise_alarms, score_series
 from tfstream.core.alarm import AlarmRule
@@ -42,13 +39,13 @@ Found = dict[str, Any]
 def measure(settings: Settings) -> Found:
     """Every stream through the detector, every simulated sequence of scores through the calibration alone."""
     every = recipes(settings.data)
-    with ProcessPoolExecutor(settings.processes, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
+    with workers(settings.processes) as pool:
         streams = [pool.submit(stream_counts, recipe) for recipe in every]
         sequences = [pool.submit(sequence_counts, *case) for case in score_sequences.cases()]
         found = {
             "budgets": BUDGETS,
-            "streams": _gathered("streams", streams),
-            "sequences": _gathered("sequences", sequences),
+            "streams": list(_told("streams", streams)),
+            "sequences": list(_told("sequences", sequences)),
         }
     if not settings.data:
         print("no labelled data: simulated streams only", file=sys.stderr)
@@ -78,7 +75,7 @@ def _fitted(values: NDArray[np.float32]) -> tuple[Detector, Sequence[Run]]:
     series = Series("asset", np.arange(len(values)) * _INTERVAL_US, values)
     sensors = tuple(f"sensor-{i}" for i in range(values.shape[1]))
     with patch.object(fitting, "fit_calibration", wraps=fit_calibration) as calibrate:
-        detector = fitting.fit([series], sensors, _INTERVAL_US, DetectorConfig(), 0, lambda stage, done: None)
+        detector = fitting.fit([series], sensors, _INTERVAL_US, DetectorConfig(), 0, unheard)
     return detector, calibrate.call_args.args[0]
 
 
@@ -118,10 +115,6 @@ def _others(name: str, initial: Scores, hops: HopScores, budget: float) -> int:
     """Excesses nearer than our cooldown are one alarm, as ours are."""
     over = hops.end_index[PEERS[name](initial, hops.scores, budget / _PER_WEEK)]
     return int((np.diff(over, prepend=-WEEK_ROWS) > _SEPARATION_ROWS).sum())
-
-
-def _gathered(what: str, parts: Sequence[Future[Found]]) -> list[Found]:
-    return list(_told(what, parts))
 
 
 def _told(what: str, parts: Sequence[Future[Found]]) -> Iterator[Found]:

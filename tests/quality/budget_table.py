@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from tests.quality.document import table
+
 _BOUNDS = 0.95
 
 _READING = """
@@ -29,17 +31,17 @@ def render(found: Found) -> str:
         "Simulated scores, the calibration alone": sequences,
     }
     parts = [
-        "## False alarms: asked and realised",
+        "## False alarms: asked and realised\n",
         f"{len(streams)} streams without an anomaly, a row a minute: alarms on what follows the rows that\n"
         f"were learnt from. {len(sequences)} simulated sequences of scores, through the calibration alone.\n"
-        f"{_READING}",
-        "![asked and realised](quality/budget.svg)",
+        f"{_READING}\n",
+        "![asked and realised](quality/budget.svg)\n",
     ]
     for title, cases in groups.items():
         for extrapolated in (False, True):
             name = "extrapolated" if extrapolated else "shown by the calibration data"
-            parts += [f"### {title}, {name}", _methods(found["budgets"], cases, extrapolated)]
-    return "\n\n".join([*parts, "### Each stream", _each(found["budgets"], streams)]) + "\n"
+            parts += [f"### {title}, {name}\n", _methods(found["budgets"], cases, extrapolated)]
+    return "\n".join([*parts, "### Each stream\n", _each(found["budgets"], streams)])
 
 
 def ratios(cases: Iterable[Found], method: str, place: int, budget: float) -> list[float]:
@@ -68,19 +70,19 @@ def _methods(budgets: Sequence[float], cases: Sequence[Found], extrapolated: boo
         if chosen:
             rows += [_row(chosen, method, place, budget) for method in chosen[0]["alarms"]]
     if not rows:
-        return "None."
-    head = ("asked a week", "method", "streams", "median ratio", "all alarms", "within bounds", "within two")
-    return _table(head, rows)
+        return "None.\n"
+    head = ["asked a week", "method", "streams", "median ratio", "all alarms", "within bounds", "within two"]
+    return table(head, rows)
 
 
-def _row(cases: Sequence[Found], method: str, place: int, budget: float) -> tuple[str, ...]:
+def _row(cases: Sequence[Found], method: str, place: int, budget: float) -> list[str]:
     found = ratios(cases, method, place, budget)
     asked = [budget * case["weeks"] for case in cases]
     counts = [case["alarms"][method][place] for case in cases]
     bounds = [poisson_bounds(mean) for mean in asked]
     within = np.mean([low <= count <= high for count, (low, high) in zip(counts, bounds, strict=True)])
     two = np.mean([0.5 <= ratio <= 2 for ratio in found])
-    return (
+    return [
         f"{budget:g}",
         method,
         str(len(cases)),
@@ -88,7 +90,7 @@ def _row(cases: Sequence[Found], method: str, place: int, budget: float) -> tupl
         f"{sum(counts) / sum(asked):.2f}",
         f"{within:.0%}",
         f"{two:.0%}",
-    )
+    ]
 
 
 def _each(budgets: Sequence[float], streams: Sequence[Found]) -> str:
@@ -102,11 +104,6 @@ def _each(budgets: Sequence[float], streams: Sequence[Found]) -> str:
             low, high = poisson_bounds(budget * stream["weeks"])
             cells.append(f"{count} ({low}-{high}){' *' if beyond else ''}")
         weeks = f"{stream['calibration_weeks']:.2f} + {stream['weeks']:.2f}"
-        rows.append((stream["name"], weeks, str(stream["clusters"]), *cells))
-    note = "\n\nAlarms, and in brackets the Poisson bounds; weeks of calibration + test; * extrapolated."
-    return _table(head, rows) + note
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        rows.append([stream["name"], weeks, str(stream["clusters"]), *cells])
+    note = "\nAlarms, and in brackets the Poisson bounds; weeks of calibration + test; * extrapolated.\n"
+    return table(head, rows) + note

@@ -63,14 +63,21 @@ def run(jobs: Sequence[Job], settings: Settings, title: str) -> list[Any]:
 
 def apart(work: Callable[..., Any], **arguments: Any) -> Any:
     """``work`` in a fresh process of its own: time and memory are its alone. Never kept."""
-    with _one_thread(), ProcessPoolExecutor(1, get_context("spawn")) as pool:
+    with workers(1) as pool:
         return pool.submit(work, **arguments).result()
+
+
+@contextmanager
+def workers(count: int) -> Iterator[ProcessPoolExecutor]:
+    """Fresh processes that compute on one thread each."""
+    with _one_thread(), ProcessPoolExecutor(count, get_context("spawn")) as pool:
+        yield pool
 
 
 def _compute(jobs: Sequence[tuple[Job, Path]], processes: int, advance: Callable[[], None]) -> None:
     if not jobs:
         return
-    with _one_thread(), ProcessPoolExecutor(min(processes, len(jobs)), get_context("spawn")) as pool:
+    with workers(min(processes, len(jobs))) as pool:
         waiting = {pool.submit(job.work, **job.arguments): place for job, place in jobs}
         try:
             for done in as_completed(waiting):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -51,31 +52,42 @@ def fit(
     scaler = Scaler.fit([Series(piece.asset, _NO_TIMES, piece.values) for piece in parts.learn])
     series = [_credible(one, scaler) for one in series]
     scaled = [_standardised(one, scaler) for one in series]
-    learn, hold = split(scaled, config.window_rows)
-    report("closed form", 0.0)
-    learnt = _placed(learn, config)
-    linear = closed_form.fit(learnt.windows, config)
-    report("closed form", 1.0)
-    network, history = train(learn, config, seed, report)
-    report("calibrate", 0.0)
-    predictors = Predictors(linear, network, torch.from_numpy(scaler.live), config)
-    normal = predictors.learn(learnt, _held_windows(hold, config, seed), seed)
-    report("calibrate", 0.5)
-    model = ScoringModel(
-        definition_sensors=sensors,
-        interval_us=interval_us,
-        config=config,
-        scaler=scaler,
-        linear=linear,
-        network=network,
-        **normal._asdict(),
-        history={**history, "windows": len(learnt.windows)},
-    )
-    del learnt  # as large as all the windows that come now
+    definition = _Definition(sensors, interval_us, config, scaler)
+    model, predictors = _learn(split(scaled, config.window_rows), definition, seed, report)
     calibration = _calibrate(model, split(series, config.window_rows).hold)
-    bank = predictors.remember_all(_placed(whole(scaled), config), normal.usual_errors)
+    bank = predictors.remember_all(_placed(whole(scaled), config), model.usual_errors)
     report("calibrate", 1.0)
     return Detector(**{**vars(model), "bank": bank}, calibration=calibration)
+
+
+class _Definition(NamedTuple):
+    """What a model is of, beside what it learns."""
+
+    definition_sensors: tuple[str, ...]
+    interval_us: int
+    config: DetectorConfig
+    scaler: Scaler
+
+
+def _learn(
+    scaled: Split, definition: _Definition, seed: int, report: Report
+) -> tuple[ScoringModel, Predictors]:
+    """A model whose threshold is still to come; its windows, as large as all that follow, end here."""
+    config = definition.config
+    report("closed form", 0.0)
+    learnt = _placed(scaled.learn, config)
+    linear = closed_form.fit(learnt.windows, config)
+    report("closed form", 1.0)
+    network, history = train(scaled.learn, config, seed, report)
+    report("calibrate", 0.0)
+    predictors = Predictors(linear, network, torch.from_numpy(definition.scaler.live), config)
+    normal = predictors.learn(learnt, _held_windows(scaled.hold, config, seed), seed)
+    report("calibrate", 0.5)
+    history = {**history, "windows": len(learnt.windows)}
+    model = ScoringModel(
+        **definition._asdict(), linear=linear, network=network, **normal._asdict(), history=history
+    )
+    return model, predictors
 
 
 def _split(series: Sequence[Series], config: DetectorConfig) -> Split:
