@@ -34,7 +34,7 @@ def copy_log(source: str, target: str, topic: str) -> int:
         }
     )
     copied = 0
-    for message in _log(source, topic):
+    for message in read_log(source, topic):
         _, time_ms = message.timestamp()
         producer.produce(topic, message.value(), message.key(), message.partition() or 0, timestamp=time_ms)
         producer.poll(0)
@@ -52,7 +52,7 @@ def undisturbed(stage: Stage, topic: str) -> None:
         assert process.returncode == 0, f"the undisturbed pass failed: {said}"
 
 
-def _log(bootstrap: str, topic: str) -> Sequence[Message]:
+def read_log(bootstrap: str, topic: str) -> Sequence[Message]:
     """The whole topic, each partition in its order."""
     consumer: Consumer = records.new_reader(bootstrap, "read_committed")
     waiting = set(range(PARTITIONS))

@@ -22,7 +22,7 @@ from tfstream.embedded.postgres import EmbeddedPostgres
 
 MODEL = "model"  # the stream that is trained once and copied
 DISTURBED, LEFT_ALONE = "disturbed", "left_alone"  # the databases
-LATENESS = "2s"
+LATENESS_ROWS = 2  # of one second each
 _LEARNT_ROWS = 900
 
 
@@ -31,6 +31,7 @@ class Stage:
 
     def __init__(self, kafka_home: Path, folder: Path) -> None:
         self.folder = folder
+        self.kafka_version = _version(kafka_home)
         self.broker = ApacheKafka(kafka_home, folder / "kafka")
         self.quiet_broker = ApacheKafka(kafka_home, folder / "quiet-kafka")
         self.postgres = EmbeddedPostgres(folder / "postgres")
@@ -82,13 +83,18 @@ class Stage:
         self.commands.run("db", "upgrade")
         normal = write_plant(self.folder / "normal.csv", rows=_LEARNT_ROWS)
         self.commands.run("load", normal, "--topic", MODEL)
-        self.commands.run("streams", "set", MODEL, "--lateness", LATENESS)
+        self.commands.run("streams", "set", MODEL, "--lateness", f"{LATENESS_ROWS}s")
         self.commands.run("train", "--topic", MODEL)
         self._execute(f"CREATE DATABASE {LEFT_ALONE} TEMPLATE {DISTURBED}")
 
     def _execute(self, statement: str) -> None:
         with psycopg.connect(self.postgres.url, autocommit=True) as connection:
             connection.execute(statement.encode())
+
+
+def _version(kafka_home: Path) -> str:
+    jar = next(iter(sorted((kafka_home / "libs").glob("kafka_2*.jar"))))
+    return jar.stem.rpartition("-")[2]
 
 
 def _settings() -> dict[str, str]:
