@@ -69,7 +69,10 @@ class Feed:
         for record in self._source.poll(most=most, timeout_s=timeout_s):
             if record.partition not in self._unplaced:
                 self._held.setdefault(record.partition, []).append(record)
-        if not (self._held or self._unplaced) or time.monotonic() < self._retry_at:
+        if time.monotonic() < self._retry_at:
+            return 0
+        if not (self._held or self._unplaced):
+            self._read_on()  # what waited for the database may have been revoked meanwhile
             return 0
         try:
             if self._unplaced:
@@ -125,6 +128,11 @@ class Feed:
     def _database_is_back(self) -> None:
         if self._retry_at:
             _log.info("the database is back; %s goes on", self._topic)
+        self._read_on()
+
+    def _read_on(self) -> None:
+        """Fetch again; should the database still be down, the next batch will find out."""
+        if self._retry_at:
             self._retry_at, self._retry_s = 0.0, _FIRST_RETRY_S
             self._source.resume()
 
