@@ -15,10 +15,11 @@ from tests.chaos.cast import Actor, Cast
 from tests.chaos.feed import Feeder
 from tests.chaos.plan import BROKER, COMMIT_STEPS, POSTGRES, SCORERS, Fault
 from tests.chaos.stage import Stage
-from tests.chaos.waiting import TooLate, wait_for
+from tests.chaos.waiting import wait_for
 
 DRAIN_S = 30.0  # within which a process must have ended well after SIGTERM
 _READY_S = 120.0
+_FENCED = 1  # the exit code of a process whose transactional id another one has
 _ORDER_S = 180.0
 
 
@@ -91,12 +92,13 @@ def _terminate(fault: Fault, scenery: Scenery) -> Outcome:
 def _same_slot(fault: Fault, scenery: Scenery) -> Outcome:
     """A second process with the transactional id of the first: the broker fences one of them off."""
     older = scenery.cast[fault.target]
-    before = older.ended
+    scenery.cast.await_ready([older.name], _READY_S)
+    before = older.exits[_FENCED]
     twin = scenery.cast.add(scenery.new_scorer(f"twin-of-{older.name}", older.name))
     try:
-        wait_for(lambda: twin.ended > 0 or older.ended > before, "one of them to end", _READY_S)
-    except TooLate as late:
-        return Outcome(broken=[str(late)])
+        wait_for(
+            lambda: bool(twin.exits[_FENCED]) or older.exits[_FENCED] > before, "one to be fenced", _READY_S
+        )
     finally:
         scenery.cast.dismiss(twin, signal.SIGKILL)
     return Outcome(said="one was fenced off")

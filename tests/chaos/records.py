@@ -83,16 +83,12 @@ def read_all(bootstrap: str, topics: Sequence[str]) -> list[Held]:
         consumer.close()
 
 
-def await_no_open_transaction(bootstrap: str, topics: Sequence[str], timeout_s: float) -> None:
-    """Until a read_committed reader sees every partition to its very end."""
+def all_ended(bootstrap: str, topics: Sequence[str]) -> bool:
+    """Whether no transaction is open: a read_committed reader sees every partition to its very end."""
     committed, any_ = new_reader(bootstrap, "read_committed"), new_reader(bootstrap, "read_uncommitted")
     try:
         places = _places(committed, topics)
-        wait_for(
-            lambda: all(_end(committed, place) == _end(any_, place) for place in places),
-            "all transactions to end",
-            timeout_s,
-        )
+        return all(_end(committed, place) == _end(any_, place) for place in places)
     finally:
         committed.close()
         any_.close()

@@ -16,9 +16,10 @@ from tests.chaos.entry import CARELESS
 from tests.chaos.faults import Outcome, Scenery, carry_out
 from tests.chaos.feed import Feeder
 from tests.chaos.plan import FEEDS, SCORERS, Fault
-from tests.chaos.records import OUTPUTS, Held, Reader
+from tests.chaos.records import OUTPUTS, Reader
 from tests.chaos.stage import Stage
 from tests.chaos.verdict import Verdict, settle, verdict
+from tests.chaos.waiting import TooLate
 from tfstream.streaming.topics import ensure_output_topics
 
 Say = Callable[[str], None]
@@ -71,9 +72,9 @@ def perform(
                 told.faults_s = time.monotonic() - began
             told.records_sent = feeder.sent
             say("the faults are over; waiting until all is dealt with")
-            final = settle(stage, topic, cast)
+            final, late = settle(stage, topic, cast)
             told.exits = cast.exits
-            told.broken += _defects(cast)
+            told.broken += late + _defects(cast)
         reference.copy_log(bootstrap, stage.quiet_bootstrap, topic)
         say("scoring the same log once more, undisturbed")
         reference.undisturbed(stage, topic)
@@ -142,8 +143,15 @@ def _lane(
             free = held.pop_all()
         with free:
             began = time.monotonic()
-            outcome = carry_out(fault, scenery)
+            outcome = _carried_out(fault, scenery)
         _note(told, fault, outcome, time.monotonic() - began, say)
+
+
+def _carried_out(fault: Fault, scenery: Scenery) -> Outcome:
+    try:
+        return carry_out(fault, scenery)
+    except TooLate as late:
+        return Outcome(broken=[f"{fault.kind} {fault.target}: {late}"])
 
 
 def _note(told: Told, fault: Fault, outcome: Outcome, seconds: float, say: Say) -> None:
@@ -169,6 +177,3 @@ def _defects(cast: Cast) -> list[str]:
         if code not in allowed
     ]
     return found
-
-
-__all__ = ["Held", "Settings", "Told", "perform"]

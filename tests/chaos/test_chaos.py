@@ -49,7 +49,7 @@ def test_no_fault_changes_what_readers_and_sql_hold(stage: Stage) -> None:
 
 
 def test_without_the_rewind_offset_the_check_fails(stage: Stage) -> None:
-    """The control. Nothing is written twice even then: its windows are cut off, its transactions are whole."""
+    """The control. Nothing is written twice even then: windows are cut off, transactions are whole."""
     told = control(stage, SEED, say)
     assert not told.verdict.passed
     for holder, topic in (("concurrent reader", "scores"), ("final reader", "scores"), ("SQL", "score")):

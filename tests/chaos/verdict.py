@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import psycopg
@@ -12,7 +13,7 @@ from tests.chaos.compare import Difference
 from tests.chaos.plan import FEEDS, SCORERS
 from tests.chaos.records import OUTPUTS, Held, Reader
 from tests.chaos.stage import DISTURBED, LEFT_ALONE, Stage
-from tests.chaos.waiting import wait_for
+from tests.chaos.waiting import in_time
 
 _SETTLE_S = 240.0  # a hung commit may take 90 s to be noticed, and its process must start again
 _LAST_S = 60.0
@@ -26,29 +27,38 @@ class Verdict:
     reader_errors: list[str] = field(default_factory=list)
 
     @property
+    def differs(self) -> bool:
+        return any(one.any for held in self.differences.values() for one in held.values())
+
+    @property
     def passed(self) -> bool:
-        every = [one for held in self.differences.values() for one in held.values()]
-        return bool(every) and not self.reader_errors and not any(one.any for one in every)
+        return bool(self.differences) and not self.reader_errors and not self.differs
 
 
-def settle(stage: Stage, topic: str, cast: Cast) -> list[Held]:
-    """Until scorers, sink and recorder have dealt with the whole log and ended; what is then in Kafka."""
+def settle(stage: Stage, topic: str, cast: Cast) -> tuple[list[Held], list[str]]:
+    """Until scorers, sink and recorder have dealt with the whole log and ended.
+
+    Returns what is then in Kafka, and what did not come about in time.
+    """
     bootstrap = stage.broker.bootstrap
-    wait_for(lambda: _scored(bootstrap, topic), "the scorers to reach the end of the log", _SETTLE_S)
-    for name in SCORERS:
-        cast[name].end()
+    late = in_time(lambda: _scored(bootstrap, topic), "the scorers to reach the end of the log", _SETTLE_S)
+    late += _ended(cast, SCORERS)
     outputs = [f"{topic}.{output}" for output in OUTPUTS]
-    records.await_no_open_transaction(bootstrap, outputs, _LAST_S)
+    late += in_time(lambda: records.all_ended(bootstrap, outputs), "all transactions to end", _LAST_S)
     final = records.read_all(bootstrap, outputs)
-    wait_for(lambda: _stored(stage, topic, final), "sink and recorder to reach the end", _SETTLE_S)
-    for name in FEEDS:
-        cast[name].end()
-    return final
+    late += in_time(lambda: _stored(stage, topic, final), "sink and recorder to reach the end", _SETTLE_S)
+    return final, late + _ended(cast, FEEDS)
+
+
+def _ended(cast: Cast, names: Sequence[str]) -> list[str]:
+    """SIGTERM at the end: with nothing done to them any more, all end well."""
+    codes = {name: cast[name].end() for name in names}
+    return [f"{name} ended with {code} at the end" for name, code in codes.items() if code != 0]
 
 
 def verdict(stage: Stage, topic: str, reader: Reader, final: list[Held]) -> Verdict:
     outputs = [f"{topic}.{output}" for output in OUTPUTS]
-    wait_for(lambda: len(reader.held) >= len(final), "the reader to have read everything", _LAST_S)
+    late = in_time(lambda: len(reader.held) >= len(final), "the reader to have read everything", _LAST_S)
     expected = compare.topics(records.read_all(stage.quiet_bootstrap, outputs))
     expected_rows = compare.tables(stage.url(LEFT_ALONE), topic)
     found_rows = compare.tables(stage.url(DISTURBED), topic)
@@ -64,7 +74,7 @@ def verdict(stage: Stage, topic: str, reader: Reader, final: list[Held]) -> Verd
                 for table, rows in expected_rows.items()
             },
         },
-        reader_errors=list(reader.errors),
+        reader_errors=[*reader.errors, *late],
     )
 
 

@@ -19,3 +19,12 @@ def wait_for(happened: Callable[[], bool], what: str, timeout_s: float) -> None:
         if time.monotonic() > deadline:
             raise TooLate(f"waited for {what} for {timeout_s:g} s in vain")
         time.sleep(_TICK_S)
+
+
+def in_time(happened: Callable[[], bool], what: str, timeout_s: float) -> list[str]:
+    """The same, with a broken promise in words instead of an error."""
+    try:
+        wait_for(happened, what, timeout_s)
+    except TooLate as late:
+        return [str(late)]
+    return []
