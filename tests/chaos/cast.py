@@ -151,10 +151,12 @@ class Cast:
         self.actors[actor.name] = actor
         return actor
 
-    def dismiss(self, actor: Actor, number: signal.Signals = signal.SIGTERM) -> None:
-        """An actor that was there for a while only."""
-        actor.end(number)
+    def dismiss(self, actor: Actor, number: signal.Signals = signal.SIGTERM) -> bool:
+        """An actor that was there for a while only; False when it did not go by itself."""
+        was_running = actor.running
+        code = actor.end(number)
         self._gone.append(self.actors.pop(actor.name))
+        return code is not None or not was_running
 
     @contextmanager
     def down(self, names: Sequence[str]) -> Iterator[None]:

@@ -106,6 +106,7 @@ def _same_slot(fault: Fault, scenery: Scenery) -> Outcome:
 
 def _storm(fault: Fault, scenery: Scenery) -> Outcome:
     """Scorers that join and leave again, well and badly, one after another."""
+    outcome = Outcome(said=f"{2 * fault.number} came and went")
     for number in range(fault.number):
         guests = [
             scenery.cast.add(scenery.new_scorer(f"storm-{number}-{guest}", f"storm-{guest}"))
@@ -113,8 +114,9 @@ def _storm(fault: Fault, scenery: Scenery) -> Outcome:
         ]
         _await_some(guests, scenery)
         for guest, ending in zip(guests, (signal.SIGKILL, signal.SIGTERM), strict=True):
-            scenery.cast.dismiss(guest, ending)
-    return Outcome(said=f"{2 * fault.number} came and went")
+            if not scenery.cast.dismiss(guest, ending):
+                outcome.broken.append(f"{guest.name} did not end within {DRAIN_S:.0f} s")
+    return outcome
 
 
 def _await_some(guests: list[Actor], scenery: Scenery) -> None:

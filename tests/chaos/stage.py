@@ -98,5 +98,10 @@ def _version(kafka_home: Path) -> str:
 
 
 def _settings() -> dict[str, str]:
-    """A session's end must come soon; one thread a process, as there are many processes."""
-    return {"TFSTREAM_KAFKA_SESSION_TIMEOUT_MS": "6000", "OMP_NUM_THREADS": "1"}
+    """A session's end must come soon, poison must stop nothing; one thread a process, as there are many."""
+    return {
+        "TFSTREAM_KAFKA_SESSION_TIMEOUT_MS": "6000",
+        "TFSTREAM_DEAD_LETTER_RUN": "off",
+        "TFSTREAM_DEAD_LETTER_SHARE": "off",
+        "OMP_NUM_THREADS": "1",
+    }
