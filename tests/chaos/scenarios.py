@@ -130,8 +130,8 @@ def _score(stage: Stage, topic: str) -> None:
 def _delete_what_is_scored(stage: Stage, topic: str) -> None:
     stands = records.committed(stage.broker.bootstrap, topic, f"tfstream.score.{topic}")
     places = [TopicPartition(topic, number, found.offset) for number, found in stands.items()]
-    asked = new_admin({"bootstrap.servers": stage.broker.bootstrap}).delete_records(places)
-    for answer in asked.values():
+    admin = new_admin({"bootstrap.servers": stage.broker.bootstrap})
+    for answer in admin.delete_records(places).values():
         answer.result(30.0)
 
 

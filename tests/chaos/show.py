@@ -79,6 +79,8 @@ def perform(
         say("scoring the same log once more, undisturbed")
         reference.undisturbed(stage, topic)
         told.verdict = verdict(stage, topic, reader, final)
+    for words in [*told.broken, *told.verdict.reader_errors, *told.verdict.words]:
+        say(words)
     return told
 
 

@@ -31,6 +31,16 @@ class Verdict:
         return any(one.any for held in self.differences.values() for one in held.values())
 
     @property
+    def words(self) -> list[str]:
+        """What differs, one line each, with examples."""
+        return [
+            f"{holder}, {name}: {one}"
+            for holder, held in self.differences.items()
+            for name, one in held.items()
+            if one.any
+        ]
+
+    @property
     def passed(self) -> bool:
         return bool(self.differences) and not self.reader_errors and not self.differs
 
