@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -22,21 +23,46 @@ from tfstream.cli.main import main
 from tfstream.core.partition import PartitionTracks
 from tfstream.core.track import TrackState
 from tfstream.streaming import transaction
-from tfstream.streaming.client import Properties, new_transactional_producer
+from tfstream.streaming.client import new_transactional_producer
 
 CARELESS = "TFSTREAM_CHAOS_CARELESS"
 _FLUSH_S = 5.0
 _INTO_COMMIT_S = 0.004
 
 
+class Orders:
+    """Where to die, and after how many commits more; all producers of the process obey the same."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._step = ""
+        self._left = 0
+
+    def begin(self) -> None:
+        """Another commit."""
+        if self._file.exists():
+            self._step, _, number = self._file.read_text(encoding="utf-8").rpartition(" ")
+            self._left = int(number)
+            self._file.unlink()
+        self._left -= 1
+
+    def die_at(self, step: str, *, before: Callable[[], object] = lambda: None, after_s: float = 0.0) -> None:
+        """If this is the step: do what comes before, and die, at once or in a moment."""
+        if self._step != step or self._left > 0:
+            return
+        before()
+        if after_s:
+            threading.Timer(after_s, _die).start()
+        else:
+            _die()
+
+
 class DoomedProducer:
     """A transactional producer that kills its process where the orders say; otherwise it is the real one."""
 
-    def __init__(self, producer: Producer, orders: Path) -> None:
+    def __init__(self, producer: Producer, orders: Orders) -> None:
         self._producer = producer
         self._orders = orders
-        self._step = ""
-        self._left = 0  # commits to live for
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._producer, name)
@@ -45,42 +71,27 @@ class DoomedProducer:
         return len(self._producer)
 
     def begin_transaction(self, *arguments: Any) -> None:
-        self._take_orders()
-        self._left -= 1
-        self._die_at("before begin")
+        self._orders.begin()
+        self._orders.die_at("before begin")
         self._producer.begin_transaction(*arguments)
 
     def produce(self, *arguments: Any, **more: Any) -> None:
         self._producer.produce(*arguments, **more)
-        if self._is_due("among outputs"):
-            self._producer.flush(_FLUSH_S)
-            _die()
+        self._orders.die_at("among outputs", before=self._flush)
 
     def send_offsets_to_transaction(self, *arguments: Any) -> None:
-        if self._is_due("after outputs"):
-            self._producer.flush(_FLUSH_S)
-            _die()
+        self._orders.die_at("after outputs", before=self._flush)
         self._producer.send_offsets_to_transaction(*arguments)
 
     def commit_transaction(self, *arguments: Any) -> None:
-        self._die_at("after offsets")
-        if self._is_due("during commit"):
-            threading.Timer(_INTO_COMMIT_S, _die).start()
+        self._orders.die_at("after offsets")
+        self._orders.die_at("during commit", after_s=_INTO_COMMIT_S)
         self._producer.commit_transaction(*arguments)
-        self._die_at("after commit")
+        self._orders.die_at("after commit")
 
-    def _take_orders(self) -> None:
-        if self._orders.exists():
-            step, _, number = self._orders.read_text(encoding="utf-8").rpartition(" ")
-            self._orders.unlink()
-            self._step, self._left = step, int(number)
-
-    def _is_due(self, step: str) -> bool:
-        return self._step == step and self._left <= 0
-
-    def _die_at(self, step: str) -> None:
-        if self._is_due(step):
-            _die()
+    def _flush(self) -> None:
+        """What was produced is on the broker, not only in this process."""
+        self._producer.flush(_FLUSH_S)
 
 
 def _die() -> NoReturn:
@@ -88,9 +99,9 @@ def _die() -> NoReturn:
     raise AssertionError("a process outlives no SIGKILL")
 
 
-def _obey(orders: Path) -> None:
-    def doomed(properties: Properties, transactional_id: str) -> Any:
-        return DoomedProducer(new_transactional_producer(properties, transactional_id), orders)
+def _obey(orders: Orders) -> None:
+    def doomed(*arguments: Any, **more: Any) -> Any:
+        return DoomedProducer(new_transactional_producer(*arguments, **more), orders)
 
     setattr(transaction, new_transactional_producer.__name__, doomed)
 
@@ -108,7 +119,7 @@ def _be_careless() -> None:
 
 
 if __name__ == "__main__":
-    _obey(Path(sys.argv[1]))
+    _obey(Orders(Path(sys.argv[1])))
     if os.environ.get(CARELESS):
         _be_careless()
     sys.argv[1:2] = []
