@@ -9,7 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -110,6 +110,9 @@ class Actor:
         try:
             code: int | None = process.wait(within_s)
         except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGUSR1)  # where it hangs, for its log
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(1.0)
             process.kill()
             process.wait()
             code = None

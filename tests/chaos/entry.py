@@ -9,6 +9,7 @@ its windows hold: the variant that the check must find out.
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import sys
@@ -119,6 +120,7 @@ def _be_careless() -> None:
 
 
 if __name__ == "__main__":
+    faulthandler.register(signal.SIGUSR1)  # says in the log where a process hangs
     _obey(Orders(Path(sys.argv[1])))
     if os.environ.get(CARELESS):
         _be_careless()

@@ -30,7 +30,7 @@ class Row:
 
     asset: str
     second: int
-    values: dict[str, float | None]
+    values: dict[str, float | str | None]
 
 
 @dataclass(slots=True)

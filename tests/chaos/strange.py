@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -86,8 +85,9 @@ def _malformed(found: Round, struck: Scene) -> None:
 
 def _giant(found: Round, struck: Scene) -> None:
     """Once no reading, once one with a field that nobody asked for."""
-    body = {"ts": found.second, "asset": struck.asset, "note": "x" * _GIANT, struck.sensor: 0.25}
-    found.junk += [b"{" + b"x" * _GIANT, json.dumps(body).encode()]
+    found.junk.append(b"{" + b"x" * _GIANT)
+    for row in _own(found, struck):
+        row.values["note"] = "x" * _GIANT
 
 
 def _deep(found: Round, struck: Scene) -> None:
