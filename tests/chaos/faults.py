@@ -19,6 +19,7 @@ from tests.chaos.waiting import wait_for
 
 DRAIN_S = 30.0  # within which a process must have ended well after SIGTERM
 _READY_S = 120.0
+_METADATA = ("{not ours", "")  # corrupt and absent, by turns
 _FENCED = 1  # the exit code of a process whose transactional id another one has
 _ORDER_S = 180.0
 
@@ -61,7 +62,7 @@ def _kill(fault: Fault, scenery: Scenery) -> Outcome:
     step = fault.kind.removeprefix("kill ")
     before = actor.ended
     if step not in COMMIT_STEPS:
-        actor.send(signal.SIGKILL)
+        wait_for(lambda: actor.send(signal.SIGKILL), f"{actor.name} to run", _READY_S)
         return Outcome()
     actor.order(step, fault.number)
     wait_for(lambda: actor.ended > before, f"{actor.name} to die {step}", _ORDER_S)
@@ -71,7 +72,7 @@ def _kill(fault: Fault, scenery: Scenery) -> Outcome:
 def _stop_and_resume(fault: Fault, scenery: Scenery) -> Outcome:
     """Stopped past its session and its transaction's timeout, then resumed as if nothing had been."""
     actor = scenery.cast[fault.target]
-    actor.send(signal.SIGSTOP)
+    wait_for(lambda: actor.send(signal.SIGSTOP), f"{actor.name} to run", _READY_S)
     scenery.over.wait(fault.hold_s)
     actor.send(signal.SIGCONT)
     return Outcome(said=f"for {fault.hold_s:.1f} s")
@@ -130,17 +131,16 @@ def _await_some(guests: list[Actor], scenery: Scenery) -> None:
 
 def _metadata(fault: Fault, scenery: Scenery) -> Outcome:
     """The group's offsets as they are, with other metadata, written while no scorer runs."""
-    metadata = "{not ours" if fault.kind.endswith("corrupt") else ""
     bootstrap, group = scenery.stage.broker.bootstrap, f"tfstream.score.{scenery.topic}"
     with scenery.cast.down(SCORERS):
         changed = [
-            TopicPartition(scenery.topic, partition, found.offset, metadata)
+            TopicPartition(scenery.topic, partition, found.offset, _METADATA[partition % len(_METADATA)])
             for partition, found in records.committed(bootstrap, scenery.topic, group).items()
             if found.offset >= 0
         ]
         records.rewrite(bootstrap, group, changed)
         held = records.committed(bootstrap, scenery.topic, group)
-        assert all((held[one.partition].metadata or "") == metadata for one in changed)
+        assert all((held[one.partition].metadata or "") == one.metadata for one in changed)
     return Outcome(said=f"of {len(changed)} partitions")
 
 

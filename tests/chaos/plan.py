@@ -78,8 +78,7 @@ def _of_scorers(rng: random.Random) -> Iterator[Fault]:
     yield _on(rng, SCORERS, "terminate", also=(BROKER,))
     yield _on(rng, SCORERS, "same slot twice", also=(BROKER, POSTGRES))
     yield Fault(kind="rebalance storm", touches=("storm", BROKER, POSTGRES), pause_s=_pause(rng), number=2)
-    for kind in ("metadata corrupt", "metadata absent"):
-        yield Fault(kind=kind, touches=(*SCORERS, "storm", BROKER), pause_s=_pause(rng))
+    yield Fault(kind="metadata corrupt or absent", touches=(*SCORERS, "storm", BROKER), pause_s=_pause(rng))
 
 
 def _of_feeds(rng: random.Random) -> Iterator[Fault]:

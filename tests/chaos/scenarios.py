@@ -26,6 +26,7 @@ from tfstream.streaming.client import new_admin
 from tfstream.streaming.topics import ensure_output_topics
 
 _WINDOW_ROWS, _STALE_ROWS = 64, 5
+_TWO = SCORERS[:2]
 Identity = tuple[str, str]
 
 
@@ -86,17 +87,17 @@ def model_swap(stage: Stage, seed: int, say: Say) -> Finding:
     stage.define(topic)
     reference.make_source(stage.broker.bootstrap, topic)
     ensure_output_topics({"bootstrap.servers": stage.broker.bootstrap}, topic)
-    settings = Settings(topic=topic, seed=seed)
+    settings = Settings(topic=topic, seed=seed, scorers=_TWO)
     with company(stage, settings) as cast:
         with Feeder(stage.broker.bootstrap, topic, seed, rounds_per_s=20.0):
-            cast.await_ready(SCORERS)
+            cast.await_ready(_TWO)
             _await_version(stage, topic, 1)
-            cast[SCORERS[0]].send(signal.SIGKILL)
+            cast[_TWO[0]].send(signal.SIGKILL)
             stage.commands.run("models", "promote", "2", "--topic", topic)
-            cast[SCORERS[1]].send(signal.SIGKILL)
+            cast[_TWO[1]].send(signal.SIGKILL)
             _await_version(stage, topic, 2)
-            cast[SCORERS[2]].send(signal.SIGKILL)
-            cast.await_ready(SCORERS)
+            cast[_TWO[0]].send(signal.SIGKILL)
+            cast.await_ready(_TWO)
         final, late = settle(stage, topic, cast)
     held = [one for one in final if not one.topic.endswith(".dead-letters")]
     expected = replayed(stage, topic, _versions(held))

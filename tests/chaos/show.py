@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tests.chaos import reference
 from tests.chaos.cast import Actor, Cast
@@ -23,7 +23,7 @@ from tests.chaos.waiting import TooLate
 from tfstream.streaming.topics import ensure_output_topics
 
 Say = Callable[[str], None]
-AT_ONCE = 2  # faults that may overlap, where they touch different things
+AT_ONCE = 3  # faults that may overlap, where they touch different things
 COMMIT_INTERVAL = "200ms"
 
 
@@ -35,6 +35,8 @@ class Settings:
     seed: int = 1
     rounds_per_s: float = 10.0
     careless: bool = False
+    scorers: tuple[str, ...] = SCORERS
+    haste: float = 1.0  # by which the plan's pauses are divided
 
 
 @dataclass(kw_only=True)
@@ -65,10 +67,11 @@ def perform(
     with Reader(bootstrap, output_topics(topic)) as reader:
         with company(stage, settings) as cast:
             with Feeder(bootstrap, topic, settings.seed, rounds_per_s=settings.rounds_per_s) as feeder:
-                cast.await_ready([*SCORERS, *FEEDS])
+                cast.await_ready([*settings.scorers, *FEEDS])
                 began = time.monotonic()
                 scenery = Scenery(topic, stage, cast, feeder, _new_scorer(stage, settings), threading.Event())
-                _do_all(faults, scenery, told, say, until)
+                hurried = (replace(fault, pause_s=fault.pause_s / settings.haste) for fault in faults)
+                _do_all(hurried, scenery, told, say, until)
                 told.faults_s = time.monotonic() - began
             told.records_sent = feeder.sent
             say("the faults are over; waiting until all is dealt with")
@@ -90,12 +93,12 @@ def output_topics(topic: str) -> list[str]:
 
 @contextmanager
 def company(stage: Stage, settings: Settings) -> Iterator[Cast]:
-    """Three scorers, one of them with a sink of its own, a sink alone, a recorder."""
+    """The scorers, one of them with a sink of its own, a sink alone, a recorder."""
     new_scorer = _new_scorer(stage, settings)
     folder = stage.folder / settings.topic
     folder.mkdir(parents=True, exist_ok=True)
     with Cast() as cast:
-        for name in SCORERS:
+        for name in settings.scorers:
             cast.add(new_scorer(name, name))
         for role, command in zip(FEEDS, ("record", "sink"), strict=True):
             cast.add(Actor(role, [command, "--topic", settings.topic], stage.environment, folder))
