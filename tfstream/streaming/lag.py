@@ -6,7 +6,8 @@ import uuid
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from tfstream.streaming.client import Properties, new_consumer, unreachable
+from tfstream.streaming.client import Properties, new_consumer
+from tfstream.streaming.refusal import explained
 from tfstream.streaming.topics import partition_count
 
 _TIMEOUT_S = 10.0
@@ -22,7 +23,7 @@ def topic_ends(properties: Properties, topic: str) -> dict[int, int]:
     try:
         return _ends(consumer, topic, count)
     except KafkaException as error:
-        raise unreachable(properties, error) from None
+        raise explained(properties, error, f"DESCRIBE on topic {topic}") from None
     finally:
         consumer.close()
 
@@ -41,7 +42,7 @@ def group_lag(properties: Properties, topic: str, group: str) -> int | None:
         }
         ends = _ends(consumer, topic, count)
     except KafkaException as error:
-        raise unreachable(properties, error) from None
+        raise explained(properties, error, f"DESCRIBE on topic {topic} and on group {group}") from None
     finally:
         consumer.close()
     if all(offset < 0 for offset in committed.values()):

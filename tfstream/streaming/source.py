@@ -10,9 +10,10 @@ from typing import Protocol, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from tfstream.errors import ServiceUnavailable, TfstreamError
+from tfstream.errors import TfstreamError
 from tfstream.streaming.client import Properties, new_consumer
 from tfstream.streaming.records import Position, Record
+from tfstream.streaming.refusal import right_missing, said, unreachable
 
 _log = logging.getLogger("tfstream.kafka")
 _TIMESTAMP_NONE = 0
@@ -44,6 +45,7 @@ class Source:
         self.owned: set[int] = set()
         self._assignee = assignee
         self._properties = properties
+        self._rights = f"READ on topic {topic} and on group {group}"
         self._consumer = new_consumer(properties, group)
         self._paused = False
 
@@ -88,7 +90,7 @@ class Source:
     def committed(self, partitions: Sequence[int]) -> dict[int, Position | None]:
         """The group's committed positions; None for a partition that has none."""
         wanted = [TopicPartition(self.topic, partition) for partition in partitions]
-        found = _retried(lambda: self._consumer.committed(wanted, timeout=_TIMEOUT_S), self._properties)
+        found = self._retried(lambda: self._consumer.committed(wanted, timeout=_TIMEOUT_S))
         return {
             entry.partition: Position(entry.partition, entry.offset, entry.metadata or "")
             if entry.offset >= 0
@@ -99,9 +101,7 @@ class Source:
     def bounds(self, partition: int) -> tuple[int, int]:
         """The partition's first offset that is still stored, and its end."""
         entry = TopicPartition(self.topic, partition)
-        low, high = _retried(
-            lambda: self._consumer.get_watermark_offsets(entry, timeout=_TIMEOUT_S), self._properties
-        )
+        low, high = self._retried(lambda: self._consumer.get_watermark_offsets(entry, timeout=_TIMEOUT_S))
         return low, high
 
     def seek(self, offsets: dict[int, int]) -> None:
@@ -118,6 +118,21 @@ class Source:
     def resume(self) -> None:
         self._paused = False
         self._consumer.resume([TopicPartition(self.topic, partition) for partition in self.owned])
+
+    def _retried(self, call: Callable[[], Result]) -> Result:
+        """A request that the broker may not answer at once, as while it finishes a transaction."""
+        deadline = time.monotonic() + _TIMEOUT_S
+        while True:
+            try:
+                return call()
+            except KafkaException as error:
+                denied = right_missing(self._properties, error.args[0], self._rights)
+                if denied is not None:
+                    raise denied from None
+                if time.monotonic() > deadline:
+                    raise unreachable(self._properties, error) from None
+                _log.debug("asking again: %s", said(self._properties, error.args[0]))
+                time.sleep(0.2)
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         numbers = sorted(entry.partition for entry in partitions)
@@ -158,29 +173,13 @@ class Source:
             return
         if error.code() == KafkaError._PARTITION_EOF:
             self.at_end[_partition(message)] = message.offset() or 0
-        elif error.fatal():
-            raise TfstreamError(f"consuming {self.topic} failed for good: {error.str()}")
-        elif error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED):
-            raise TfstreamError(
-                f"reading {self.topic} is not allowed: {error.str()}; grant READ on topic and group"
-            )
-        else:
-            _log.warning("consuming %s: %s", self.topic, error.str())
-
-
-def _retried(call: Callable[[], Result], properties: Properties) -> Result:
-    """A request that the broker may not answer at once, as while it finishes a transaction."""
-    deadline = time.monotonic() + _TIMEOUT_S
-    while True:
-        try:
-            return call()
-        except KafkaException as error:
-            if time.monotonic() > deadline:
-                raise ServiceUnavailable(
-                    f"Kafka at {properties.get('bootstrap.servers')} does not answer: {error.args[0].str()}"
-                ) from None
-            _log.debug("asking again: %s", error)
-            time.sleep(0.2)
+            return
+        if error.fatal():
+            raise TfstreamError(f"consuming {self.topic} failed for good: {said(self._properties, error)}")
+        denied = right_missing(self._properties, error, self._rights)
+        if denied is not None:
+            raise denied
+        _log.warning("consuming %s: %s", self.topic, said(self._properties, error))
 
 
 def _numbers(partitions: Sequence[TopicPartition]) -> list[int]:
