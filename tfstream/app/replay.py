@@ -14,6 +14,7 @@ from tfstream.core.reading import Reading
 from tfstream.core.stream import StreamDefinition, TimeUnit
 from tfstream.errors import TfstreamError
 from tfstream.streaming.client import Properties, new_producer
+from tfstream.streaming.refusal import right_missing
 from tfstream.streaming.topics import ensure_topic
 
 _REPORT_EVERY = 200
@@ -77,6 +78,7 @@ class _Sender:
     """A producer that remembers the first failure and counts what arrived."""
 
     def __init__(self, properties: Properties, topic: str) -> None:
+        self._properties = properties
         self._producer: Producer = new_producer(properties)
         self._topic = topic
         self._delivered = 0
@@ -97,7 +99,10 @@ class _Sender:
     def poll(self, timeout_s: float) -> None:
         self._producer.poll(timeout_s)
         if self._failure is not None:
-            raise TfstreamError(f"a message to {self._topic} was not delivered: {self._failure.str()}")
+            denied = right_missing(self._properties, self._failure, f"WRITE on topic {self._topic}")
+            raise denied or TfstreamError(
+                f"a message to {self._topic} was not delivered: {self._failure.str()}"
+            )
 
     def finish(self) -> int:
         waiting = self._producer.flush(_FLUSH_S)

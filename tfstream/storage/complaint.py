@@ -31,7 +31,8 @@ def translated(place: str, error: Exception, cause: BaseException | None) -> Exc
         return BadData(f"{place} refuses a value: {detail}")
     if isinstance(cause, errors.InsufficientPrivilege):
         return AccessDenied(
-            f"{place}: {detail}; grant the role tfstream_write, or the narrower one of docs/security.md, to this user"
+            f"{place}: {detail}; grant the role tfstream_write, or the narrower one of docs/security.md, "
+            f"to this user"
         )
     if isinstance(cause, errors.OutOfMemory | errors.ConfigurationLimitExceeded):
         return ConfigurationError(

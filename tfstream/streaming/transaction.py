@@ -21,11 +21,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from tfstream.errors import ServiceUnavailable, TfstreamError
 from tfstream.streaming.client import Properties, new_transactional_producer
 from tfstream.streaming.records import Output, Position
+from tfstream.streaming.refusal import right_missing
 
 _log = logging.getLogger("tfstream.kafka")
 _CALL_TIMEOUT_S = 20.0
@@ -53,7 +54,8 @@ class TransactionalWriter:
         try:
             self._retry(lambda: self._producer.init_transactions(_CALL_TIMEOUT_S))
         except KafkaException as error:
-            raise ServiceUnavailable(
+            denied = right_missing(self._properties, error.args[0], self._right(error.args[0]))
+            raise denied or ServiceUnavailable(
                 f"Kafka at {self._properties.get('bootstrap.servers')} does not grant transactions: "
                 f"{error.args[0].str()}"
             ) from None
@@ -108,8 +110,19 @@ class TransactionalWriter:
                     raise
                 _log.debug("%s: trying again: %s", self._id, error.args[0].str())
 
+    def _right(self, error: KafkaError) -> str:
+        """What must be granted when the broker forbids a part of a transaction."""
+        if error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+            return "READ on the group of the scorers"
+        if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+            return "READ on the source, WRITE on .anomalies, .scores, .state and .dead-letters beside it"
+        return f"WRITE on transactional id {self._id}"
+
     def _give_up(self, error: KafkaException) -> None:
         reason = error.args[0]
+        denied = right_missing(self._properties, reason, self._right(reason))
+        if denied is not None:
+            raise denied from None
         if reason.fatal():
             raise TfstreamError(
                 f"another process took over the transactional id {self._id}, or the broker refused it for "
