@@ -29,7 +29,7 @@ from confluent_kafka.admin import (
 from tfstream import config
 from tfstream.errors import TfstreamError
 from tfstream.streaming import topics
-from tfstream.streaming.client import new_admin
+from tfstream.streaming.client import Properties, new_admin
 
 COMMANDS = ("inspect", "replay", "record", "score", "sink", "check")
 _TIMEOUT_S = 15.0
@@ -124,9 +124,9 @@ def as_command(right: Right, principal: str) -> str:
     return shlex.join(words + (["--resource-pattern-type", "prefixed"] if right.prefixed else []))
 
 
-def change(wanted: Sequence[Right], principal: str, *, remove: bool = False) -> None:
-    """Put the rights on the access list of the configured cluster, or take them off."""
-    admin = new_admin(config.load().require_kafka())
+def change(properties: Properties, wanted: Sequence[Right], principal: str, *, remove: bool = False) -> None:
+    """Put the rights on the access list of a cluster, or take them off."""
+    admin = new_admin(properties)
     lines = [_line(right, principal) for right in wanted]
     if remove:
         changes = [*admin.delete_acls([AclBindingFilter(*line) for line in lines]).values()]
@@ -163,7 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\n".join(as_command(right, asked.principal) for right in wanted))
         return 0
     try:
-        change(wanted, asked.principal, remove=asked.remove)
+        change(config.load().require_kafka(), wanted, asked.principal, remove=asked.remove)
     except KafkaException as error:
         print(f"error: the access list was not changed: {error.args[0].str()}", file=sys.stderr)
         return 1
