@@ -38,7 +38,7 @@ def redacted(properties: Properties, text: str) -> str:
 
 
 class Redaction(logging.Filter):
-    """Keeps secrets out of librdkafka's own lines; lost connections, told as errors, are for --verbose."""
+    """Keeps secrets out of librdkafka's own lines; what it tells as errors, too, is for --verbose."""
 
     def __init__(self, properties: Properties) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class Redaction(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = redacted(self._properties, record.getMessage()), None
-        if record.msg.startswith("FAIL"):
+        if record.msg.startswith(("FAIL", "FATAL")):
             record.levelno, record.levelname = logging.DEBUG, "DEBUG"
             return logging.getLogger().isEnabledFor(logging.DEBUG)
         return True
@@ -75,6 +75,13 @@ def right_missing(properties: Properties, error: KafkaError, right: str) -> Acce
     return AccessDenied(
         f"Kafka at {servers} does not allow it ({said(properties, error)}); grant {right} to this user"
     )
+
+
+def may_not_read(properties: Properties, error: KafkaError, topic: str) -> AccessDenied | None:
+    """For a reader that is in no group: librdkafka asks for its group's coordinator all the same."""
+    if error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+        return None
+    return right_missing(properties, error, f"READ on topic {topic}")
 
 
 def explained(properties: Properties, error: KafkaException, right: str) -> TfstreamError:

@@ -10,7 +10,7 @@ from confluent_kafka import OFFSET_BEGINNING, KafkaError, TopicPartition
 
 from tfstream.errors import ServiceUnavailable
 from tfstream.streaming.client import Properties, new_consumer
-from tfstream.streaming.refusal import right_missing
+from tfstream.streaming.refusal import may_not_read
 
 _TIMEOUT_S = 60.0
 
@@ -43,7 +43,7 @@ def read_tables(properties: Properties, topic: str, partitions: Sequence[int]) -
                 if error is not None:
                     if error.code() == KafkaError._PARTITION_EOF:
                         waiting.discard(partition)
-                    denied = right_missing(properties, error, f"READ on topic {topic}")
+                    denied = may_not_read(properties, error, topic)
                     if denied is not None:
                         raise denied
                     continue
