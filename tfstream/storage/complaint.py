@@ -22,6 +22,10 @@ _SEVERAL = "Multiple connection attempts failed"
 _URL = "TFSTREAM_DATABASE_URL"
 
 
+class OutOfLocks(ConfigurationError):
+    """A transaction touches more partitions than the server has locks for: do less at a time."""
+
+
 def translated(place: str, error: Exception, cause: BaseException | None) -> Exception:
     """The error to raise for one of the driver's, or of SQLAlchemy's around it; ``place`` has no secret."""
     detail = _detail(cause)
@@ -35,7 +39,7 @@ def translated(place: str, error: Exception, cause: BaseException | None) -> Exc
             f"to this user"
         )
     if isinstance(cause, errors.OutOfMemory | errors.ConfigurationLimitExceeded):
-        return ConfigurationError(
+        return OutOfLocks(
             f"{place}: {detail}; raise max_locks_per_transaction of the server, or write less at a time"
         )
     if _OPTION.search(detail):
