@@ -6,14 +6,10 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
-from tests.conftest import Broker
-from tfstream.app import loading
 from tfstream.app.files import SensorTable
-from tfstream.app.recorder import Recorder
-from tfstream.app.replay import replay
 from tfstream.core.stream import StreamDefinition
 from tfstream.errors import ConfigurationError
-from tfstream.storage import readings, streams
+from tfstream.storage import readings
 from tfstream.storage.database import Database
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]

@@ -9,18 +9,22 @@ import uuid
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient, ClusterMetadata
 
 from tfstream.errors import ConfigurationError
 from tfstream.streaming.refusal import Properties as Properties
 from tfstream.streaming.refusal import Redaction, login_refused, redacted
 from tfstream.streaming.refusal import unreachable as unreachable
+from tfstream.streaming.repeats import Repeats
 
-_log = logging.getLogger("tfstream.kafka")
+_librdkafka = logging.getLogger("tfstream.kafka.client")
+_repeats = Repeats()
+_librdkafka.addFilter(_repeats)
 _TRANSACTION_TIMEOUT_MS = 15_000
-
 _ASK_AGAIN_S = 0.5
+
+DeliveryReport = Callable[[KafkaError | None, Message], None]
 _Client = TypeVar("_Client")
 
 
@@ -49,19 +53,20 @@ class _Errors:
         refused = login_refused(self._properties, error)
         if refused is not None:
             if str(refused) != str(self.refused):
-                _log.log(self._level, "%s; trying again", refused)
+                _librdkafka.log(self._level, "%s; trying again", refused)
             self.refused = refused
         elif error.code() == KafkaError._ALL_BROKERS_DOWN:
-            _log.log(self._level, "no Kafka broker can be reached; trying again")
+            _librdkafka.log(self._level, "no Kafka broker can be reached; trying again")
         else:
-            _log.debug("librdkafka: %s", redacted(self._properties, error.str()))
+            _librdkafka.debug("librdkafka: %s", redacted(self._properties, error.str()))
 
 
 def _logger(properties: Properties) -> logging.Logger:
     """One for each client: what must not be said is in the client's own settings."""
-    logger = logging.Logger("tfstream.kafka")
-    logger.parent = _log
+    logger = logging.Logger("tfstream.kafka.client")
+    logger.parent = _librdkafka
     logger.addFilter(Redaction(properties))
+    logger.addFilter(_repeats)
     return logger
 
 
@@ -80,8 +85,13 @@ def new_consumer(properties: Properties, group: str, **overrides: Any) -> Consum
     return _made(Consumer, {**_base(properties), **own, **overrides})
 
 
-def new_transactional_producer(properties: Properties, transactional_id: str) -> Producer:
+def new_transactional_producer(
+    properties: Properties, transactional_id: str, on_delivery_failed: DeliveryReport
+) -> Producer:
+    """A producer for transactions; only what could not be delivered is reported."""
     own = {
+        "on_delivery": on_delivery_failed,
+        "delivery.report.only.error": True,
         "transactional.id": transactional_id,
         "transaction.timeout.ms": _TRANSACTION_TIMEOUT_MS,
         "retry.backoff.ms": 10,  # a transaction begun at once after the last waits for one backoff
