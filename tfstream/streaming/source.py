@@ -11,9 +11,10 @@ from typing import Protocol, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from tfstream.errors import ServiceUnavailable, TfstreamError
+from tfstream.errors import TfstreamError
 from tfstream.streaming.client import Properties, new_consumer
 from tfstream.streaming.records import Position, Record
+from tfstream.streaming.refusal import right_missing, said, unreachable
 
 _log = logging.getLogger("tfstream.kafka")
 _TIMESTAMP_NONE = 0
@@ -47,6 +48,7 @@ class Source:
         self._held: set[int] = set()  # owned, and nothing is read from them yet
         self._assignee = assignee
         self._properties = properties
+        self._rights = f"READ on topic {topic} and on group {group}"
         self._consumer = new_consumer(properties, group)
         self._paused = False
 
@@ -94,7 +96,7 @@ class Source:
         :raises ServiceUnavailable: when the broker does not answer.
         """
         wanted = self._entries(partitions)
-        found = _retried(lambda: self._consumer.committed(wanted, timeout=_TIMEOUT_S), self._properties)
+        found = self._retried(lambda: self._consumer.committed(wanted, timeout=_TIMEOUT_S))
         return {
             entry.partition: Position(entry.partition, entry.offset, entry.metadata or "")
             if entry.offset >= 0
@@ -108,9 +110,7 @@ class Source:
         :raises ServiceUnavailable: when the broker does not answer.
         """
         entry = TopicPartition(self.topic, partition)
-        low, high = _retried(
-            lambda: self._consumer.get_watermark_offsets(entry, timeout=_TIMEOUT_S), self._properties
-        )
+        low, high = self._retried(lambda: self._consumer.get_watermark_offsets(entry, timeout=_TIMEOUT_S))
         return low, high
 
     def hold(self, partitions: Sequence[int]) -> None:
@@ -126,7 +126,7 @@ class Source:
         """
         for partition, offset in offsets.items():
             entry = TopicPartition(self.topic, partition, offset)
-            _retried(partial(self._consumer.seek, entry), self._properties)
+            self._retried(partial(self._consumer.seek, entry))
         self._forget_ends(offsets)
         self._held.difference_update(offsets)
         if not self._paused:
@@ -143,6 +143,21 @@ class Source:
 
     def _entries(self, partitions: Iterable[int]) -> list[TopicPartition]:
         return [TopicPartition(self.topic, partition) for partition in partitions]
+
+    def _retried(self, call: Callable[[], Result]) -> Result:
+        """A request that the broker may not answer at once, as while it finishes a transaction."""
+        deadline = time.monotonic() + _TIMEOUT_S
+        while True:
+            try:
+                return call()
+            except KafkaException as error:
+                denied = right_missing(self._properties, error.args[0], self._rights)
+                if denied is not None:
+                    raise denied from None
+                if time.monotonic() > deadline:
+                    raise unreachable(self._properties, error) from None
+                _log.debug("asking again: %s", said(self._properties, error.args[0]))
+                time.sleep(0.2)
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         numbers = _numbers(partitions)
@@ -183,29 +198,13 @@ class Source:
         if error.code() == KafkaError._PARTITION_EOF:
             if _partition(message) not in self._held:
                 self.at_end[_partition(message)] = message.offset() or 0
-        elif error.fatal():
-            raise TfstreamError(f"consuming {self.topic} failed for good: {error.str()}")
-        elif error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED):
-            raise TfstreamError(
-                f"reading {self.topic} is not allowed: {error.str()}; grant READ on topic and group"
-            )
-        else:
-            _log.warning("consuming %s: %s", self.topic, error.str())
-
-
-def _retried(call: Callable[[], Result], properties: Properties) -> Result:
-    """A request that the broker may not answer at once, as while it finishes a transaction."""
-    deadline = time.monotonic() + _TIMEOUT_S
-    while True:
-        try:
-            return call()
-        except KafkaException as error:
-            if time.monotonic() > deadline:
-                raise ServiceUnavailable(
-                    f"Kafka at {properties.get('bootstrap.servers')} does not answer: {error.args[0].str()}"
-                ) from None
-            _log.debug("asking again: %s", error)
-            time.sleep(0.2)
+            return
+        if error.fatal():
+            raise TfstreamError(f"consuming {self.topic} failed for good: {said(self._properties, error)}")
+        denied = right_missing(self._properties, error, self._rights)
+        if denied is not None:
+            raise denied
+        _log.warning("consuming %s: %s", self.topic, said(self._properties, error))
 
 
 def _numbers(partitions: Sequence[TopicPartition]) -> list[int]:
