@@ -8,7 +8,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FrameType
 
 from tfstream.app import champion as champions
@@ -17,6 +17,7 @@ from tfstream.app.recorder import Recorder
 from tfstream.app.scorer import Progress, Scorer, ScorerOptions
 from tfstream.app.sink import Sink, in_background
 from tfstream.config import Settings
+from tfstream.core.dead_letter_limit import DeadLetterLimit
 from tfstream.storage import migrate, streams
 from tfstream.storage.database import Database
 from tfstream.storage.streams import StreamRecord
@@ -40,6 +41,7 @@ class ScoreRequest:
     until_end: bool = False
     write_scores: bool = True
     with_sink: bool = True
+    dead_letter_limit: DeadLetterLimit = field(default_factory=DeadLetterLimit)
 
 
 def open_database(settings: Settings) -> Database:
@@ -88,6 +90,7 @@ def score(settings: Settings, request: ScoreRequest, stop: Stop) -> Progress:
         start=request.start,
         until_end=request.until_end,
         write_scores=request.write_scores,
+        dead_letter_limit=request.dead_letter_limit,
     )
     successor = champions.Successor(database, stream)
     scorer = Scorer(properties, stream.definition, champion, options, successor)

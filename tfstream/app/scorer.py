@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -17,6 +17,7 @@ from tfstream.app.judge import Judge
 from tfstream.app.lane import Lane
 from tfstream.app.scoring import Champion
 from tfstream.core.codec import Codec
+from tfstream.core.dead_letter_limit import DeadLetterLimit
 from tfstream.core.partition import Finding
 from tfstream.core.state import (
     HEAD_KEY,
@@ -28,7 +29,7 @@ from tfstream.core.state import (
 )
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.window import WindowShape
-from tfstream.errors import ServiceUnavailable
+from tfstream.errors import BadData, ServiceUnavailable
 from tfstream.streaming.client import Properties
 from tfstream.streaming.records import Position, Record
 from tfstream.streaming.source import Source
@@ -52,6 +53,7 @@ class ScorerOptions:
     start: str = "earliest"
     until_end: bool = False
     write_scores: bool = True
+    dead_letter_limit: DeadLetterLimit = field(default_factory=DeadLetterLimit)
 
 
 @dataclass(slots=True)
@@ -98,6 +100,7 @@ class Scorer:
         with self._source as source:
             while not stop():
                 self.step(source.poll(most=_BATCH, timeout_s=_POLL_S))
+                self._end_at_the_limit()
                 if time.monotonic() >= due:
                     self.commit()
                     self._take_newer_champion()
@@ -114,6 +117,15 @@ class Scorer:
             findings.extend((lane, found) for found in lane.read(record, self._codec))
         self.progress.records += len(records)
         self.progress.windows += self._judge.take(findings)
+
+    def _end_at_the_limit(self) -> None:
+        """What came before the limit is committed, what is beyond it waits for somebody to look.
+
+        :raises BadData: when a partition is at its dead-letter limit.
+        """
+        stopped = next((lane.stopped for lane in self._lanes.values() if lane.stopped), None)
+        if stopped is not None and self.commit():
+            raise BadData(stopped)
 
     def commit(self) -> bool:
         """Everything since the last commit, or nothing: False after an abort, when all lanes are restored."""
@@ -167,7 +179,9 @@ class Scorer:
     def _restored(self, partition: int, position: Position | None, table: Table) -> int:
         detector = self._judge.champion.detector
         shape = WindowShape(detector.window_rows, detector.hop_rows)
-        lane = self._lanes[partition] = Lane(partition, self._definition, shape)
+        lane = self._lanes[partition] = Lane(
+            partition, self._definition, shape, self._options.dead_letter_limit
+        )
         low, high = self._source.bounds(partition)
         if position is None:
             return lane.begin(low if self._options.start == "earliest" else high, table)
@@ -180,7 +194,7 @@ class Scorer:
                 "partition %d: the sampling interval was changed; going on with fresh windows", partition
             )
             return lane.begin(max(position.offset, low), table)
-        start = lane.restore(_asset_states(table), head.clock_us, position.offset)
+        start = lane.restore(_asset_states(table), head.clock_us, position.offset, head.dead_letters)
         if start < low:
             _log.warning(
                 "partition %d: retention removed offsets %d to %d that open windows need; they fill up again",

@@ -18,7 +18,7 @@ _TICK_S = 0.2
 def run_workers(commands: Sequence[Sequence[str]], stop: Callable[[], bool]) -> None:
     """Run ``python -m tfstream`` once for each list of arguments until all have ended or ``stop`` says so.
 
-    :raises TfstreamError: when a worker fails; the others are then told to finish, too.
+    :raises TfstreamError: with a worker's exit code when it fails; the others are then told to finish, too.
     """
     # in sessions of their own: a terminal's Ctrl-C must reach them once, through us, or they do not drain
     workers = [
@@ -29,15 +29,19 @@ def run_workers(commands: Sequence[Sequence[str]], stop: Callable[[], bool]) -> 
         while any(worker.poll() is None for worker in workers):
             failed = next((worker for worker in workers if worker.poll() not in (None, 0)), None)
             if failed is not None:
-                raise TfstreamError(
-                    f"worker {workers.index(failed)} ended with exit code {failed.returncode}; "
-                    f"its last lines say why"
-                )
+                raise _failure(workers.index(failed), failed.returncode)
             if stop():
                 return
             time.sleep(_TICK_S)
     finally:
         _end(workers)
+
+
+def _failure(number: int, exit_code: int) -> TfstreamError:
+    """The command ends as its worker did: a supervisor tells bad data from a broker that is away."""
+    error = TfstreamError(f"worker {number} ended with exit code {exit_code}; its last lines say why")
+    error.exit_code = exit_code if exit_code > 0 else TfstreamError.exit_code
+    return error
 
 
 def _end(workers: Sequence[subprocess.Popen[bytes]]) -> None:

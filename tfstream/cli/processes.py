@@ -11,6 +11,7 @@ from tfstream import config, wiring
 from tfstream.app.workers import run_workers
 from tfstream.cli.options import Topic, UntilEnd
 from tfstream.cli.output import duration_us, err
+from tfstream.core.dead_letter_limit import DeadLetterLimit
 from tfstream.errors import UsageError
 
 
@@ -45,6 +46,20 @@ def score(
     until_end: UntilEnd = False,
     scores: Annotated[bool, typer.Option(help="Write every score, not only anomalies.")] = True,
     with_sink: Annotated[bool, typer.Option("--sink/--no-sink", help="Fill Postgres from here too.")] = True,
+    dead_letter_run: Annotated[
+        str,
+        typer.Option(
+            envvar="TFSTREAM_DEAD_LETTER_RUN",
+            help="Stop when more messages in a row than this cannot be read; 'off' diverts them all.",
+        ),
+    ] = "1000",
+    dead_letter_share: Annotated[
+        str,
+        typer.Option(
+            envvar="TFSTREAM_DEAD_LETTER_SHARE",
+            help="Stop when a larger part of the latest messages than this cannot be read; or 'off'.",
+        ),
+    ] = "0.6",
 ) -> None:
     """Score a topic: anomalies to Kafka, and from there to Postgres."""
     if start not in ("earliest", "latest"):
@@ -58,6 +73,7 @@ def score(
         until_end=until_end,
         write_scores=scores,
         with_sink=with_sink,
+        dead_letter_limit=_dead_letter_limit(dead_letter_run, dead_letter_share),
     )
     with wiring.until_signalled() as stop:
         if workers > 1:
@@ -68,6 +84,22 @@ def score(
         f"{progress.records} messages, {progress.windows} windows scored, {progress.commits} commits, "
         f"{progress.dead_letters} dead letters"
     )
+
+
+def _dead_letter_limit(run: str, share: str) -> DeadLetterLimit:
+    """:raises UsageError: when one is neither a number in its range nor 'off'."""
+    try:
+        limit = DeadLetterLimit(
+            run=0 if run == "off" else int(run), share=0.0 if share == "off" else float(share)
+        )
+    except ValueError:
+        limit = DeadLetterLimit(run=-1)
+    if limit.run < 0 or not 0 <= limit.share < 1:
+        raise UsageError(
+            f"--dead-letter-run is a number of messages and --dead-letter-share a part of 1, or each of them "
+            f"'off'; not {run!r} and {share!r}"
+        )
+    return limit
 
 
 def _worker_arguments(request: wiring.ScoreRequest, number: int) -> list[str]:
@@ -81,6 +113,8 @@ def _worker_arguments(request: wiring.ScoreRequest, number: int) -> list[str]:
     ]
     arguments += ["--commit-interval", f"{request.commit_interval_s:g}s", "--start", request.start]
     arguments += ["--group", request.group] if request.group else []
+    limit = request.dead_letter_limit
+    arguments += ["--dead-letter-run", str(limit.run), "--dead-letter-share", repr(limit.share)]
     arguments += ["--until-end"] if request.until_end else []
     arguments += [] if request.write_scores else ["--no-scores"]
     return arguments + ([] if request.with_sink else ["--no-sink"])

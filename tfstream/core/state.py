@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from tfstream.core.baseline import Baseline
+from tfstream.core.dead_letter_limit import DeadLetterTally
 from tfstream.core.episode import Episode
 from tfstream.core.track import TrackState
 
@@ -44,6 +45,7 @@ class PartitionHead(msgspec.Struct, frozen=True, kw_only=True):
     clock_us: int
     model_version: int
     interval_us: int = 0
+    dead_letters: DeadLetterTally = msgspec.field(default_factory=DeadLetterTally)
 
 
 class RewindMetadata(msgspec.Struct, frozen=True, kw_only=True):
