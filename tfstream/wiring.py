@@ -13,9 +13,12 @@ from types import FrameType
 
 from tfstream.app import champion as champions
 from tfstream.app.background import Stop, beside
+from tfstream.app.metrics import Board
+from tfstream.app.not_scoring import NotScoring
 from tfstream.app.recorder import Recorder
 from tfstream.app.scorer import Progress, Scorer, ScorerOptions
 from tfstream.app.sink import Sink, in_background
+from tfstream.app.watch import Watch
 from tfstream.config import Settings
 from tfstream.core.dead_letter_limit import DeadLetterLimit
 from tfstream.storage import migrate, streams
@@ -61,26 +64,30 @@ def find_stream(database: Database, topic: str) -> StreamRecord:
         return streams.get(connection, topic)
 
 
-def record(settings: Settings, topic: str, stop: Stop, *, until_end: bool = False) -> Recorder:
+def record(
+    settings: Settings, topic: str, stop: Stop, *, until_end: bool = False, board: Board | None = None
+) -> Recorder:
     """Record a topic until told to stop; returns the recorder with its counts."""
     properties = settings.require_kafka()
     database = open_database(settings)
     stream = find_stream(database, topic)
     describe_cluster(properties)
     require_topic(properties, topic)
-    recorder = Recorder(properties, database, stream)
+    recorder = Recorder(properties, database, stream, board)
     recorder.run(stop, until_end=until_end)
     return recorder
 
 
-def score(settings: Settings, request: ScoreRequest, stop: Stop) -> Progress:
+def score(settings: Settings, request: ScoreRequest, stop: Stop, board: Board | None = None) -> Progress:
     """Score a topic, with the sink beside it in a thread, until told to stop."""
+    board = board or Board()
+    not_scoring = NotScoring(request.topic, board)
     properties = settings.require_kafka()
     database = open_database(settings)
     stream = find_stream(database, request.topic)
     describe_cluster(properties)
     ensure_output_topics(properties, request.topic)
-    champion = champions.wait(database, stream, stop, patient=not request.until_end)
+    champion = champions.wait(database, stream, stop, patient=not request.until_end, not_scoring=not_scoring)
     if champion is None:
         return Progress()
     options = ScorerOptions(
@@ -93,23 +100,27 @@ def score(settings: Settings, request: ScoreRequest, stop: Stop) -> Progress:
         dead_letter_limit=request.dead_letter_limit,
     )
     successor = champions.Successor(database, stream)
-    scorer = Scorer(properties, stream.definition, champion, options, successor)
+    watch = Watch(stream.definition, board, not_scoring)
+    scorer = Scorer(properties, stream.definition, champion, options, successor, watch)
     _log.info("scoring %s with model version %d", request.topic, champion.version)
     if not request.with_sink:
         scorer.run(stop)
         return scorer.progress
-    with beside(in_background(Sink(properties, database, stream), drain=request.until_end)) as sink:
+    filled = Sink(properties, database, stream, board)
+    with beside(in_background(filled, drain=request.until_end)) as sink:
         scorer.run(lambda: stop() or sink.failed)
     return scorer.progress
 
 
-def sink(settings: Settings, topic: str, stop: Stop, *, until_end: bool = False) -> None:
+def sink(
+    settings: Settings, topic: str, stop: Stop, *, until_end: bool = False, board: Board | None = None
+) -> None:
     """The sink alone, for scorers that run without one."""
     properties = settings.require_kafka()
     database = open_database(settings)
     stream = find_stream(database, topic)
     ensure_output_topics(properties, topic)
-    Sink(properties, database, stream).run(stop, until_end=lambda: until_end)
+    Sink(properties, database, stream, board).run(stop, until_end=lambda: until_end)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import math
 import pytest
 
 from tfstream.core.dead_letter_limit import HALF_LIFE, MIN_SEEN, DeadLetterLimit, DeadLetterTally, share_of
+from tfstream.core.state import decode_head
 
 
 def tallied(pattern: str, limit: DeadLetterLimit) -> tuple[DeadLetterTally, int | None]:
@@ -60,3 +61,8 @@ def test_the_share_is_that_of_a_steady_stream() -> None:
 def test_a_limit_that_was_off_begins_afresh() -> None:
     tally, _ = tallied("x" * 3000, DeadLetterLimit(run=0, share=0.0))
     assert (tally.run, tally.seen, tally.weight) == (0, 0, 0.0)
+
+
+def test_a_head_of_an_older_version_is_anybody_s() -> None:
+    head = decode_head(b'{"version":1,"offset":7,"clock_us":5,"model_version":1,"interval_us":10}')
+    assert (head.group, head.dead_letters) == ("", DeadLetterTally())

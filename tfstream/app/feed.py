@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection
 
+from tfstream.app import metrics
+from tfstream.app.metrics import Board, Sample
 from tfstream.errors import ServiceUnavailable
 from tfstream.storage import progress
 from tfstream.storage.database import Database
@@ -22,6 +24,7 @@ from tfstream.streaming.source import Source
 
 _log = logging.getLogger("tfstream.feed")
 _FIRST_RETRY_S, _LAST_RETRY_S = 0.5, 30.0
+_PUBLISH_S = 1.0
 
 Write = Callable[[Connection, Sequence[Record]], None]
 
@@ -34,9 +37,19 @@ class Feed:
     """
 
     def __init__(
-        self, properties: Properties, database: Database, topic: str, consumer: str, write: Write
+        self,
+        properties: Properties,
+        database: Database,
+        topic: str,
+        consumer: str,
+        write: Write,
+        board: Board | None = None,
     ) -> None:
         self.written = 0
+        self._board = board or Board()
+        self._publish_at = 0.0
+        self._commits = 0
+        self._committed_at = 0.0
         self._database = database
         self._topic = topic
         self._consumer = consumer
@@ -66,6 +79,13 @@ class Feed:
 
     def step(self, *, most: int = 5000, timeout_s: float = 0.05) -> int:
         """Read a batch and write it; returns the number of records that reached the database."""
+        written = self._read_and_write(most, timeout_s)
+        if time.monotonic() >= self._publish_at:
+            self._publish_at = time.monotonic() + _PUBLISH_S
+            self._board.publish(f"{self._consumer} {self._topic}", self._samples())
+        return written
+
+    def _read_and_write(self, most: int, timeout_s: float) -> int:
         for record in self._source.poll(most=most, timeout_s=timeout_s):
             if record.partition not in self._unplaced:
                 self._held.setdefault(record.partition, []).append(record)
@@ -120,7 +140,25 @@ class Feed:
         self._expected.update(moved)
         self._held.clear()
         self.written += len(records)
+        self._commits += 1
+        self._committed_at = time.time()
         return len(records)
+
+    def _samples(self) -> list[Sample]:
+        own = (self._consumer, self._topic)
+        samples = [
+            Sample(metrics.MESSAGES, own, self.written),
+            Sample(metrics.COMMITS, own, self._commits),
+            Sample(metrics.LAST_ROUND, own, time.time()),
+            Sample(metrics.PARTITIONS, own, len(self._source.owned)),
+            Sample(metrics.WAITING, own, float(self._retry_at > 0)),
+        ]
+        if self._committed_at:
+            samples.append(Sample(metrics.LAST_COMMIT, own, self._committed_at))
+        for partition, following in self._expected.items():
+            behind = self._source.behind(partition, following or 0)
+            samples.append(Sample(metrics.LAG, (*own, str(partition)), behind))
+        return samples
 
     def _database_is_back(self) -> None:
         if self._retry_at:

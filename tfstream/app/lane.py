@@ -20,7 +20,12 @@ class Lane:
     """Everything held for one partition; dropping the object drops all of it."""
 
     def __init__(
-        self, partition: int, definition: StreamDefinition, shape: WindowShape, limit: DeadLetterLimit
+        self,
+        partition: int,
+        definition: StreamDefinition,
+        shape: WindowShape,
+        limit: DeadLetterLimit,
+        group: str = "",
     ) -> None:
         self.partition = partition
         self.tracks = PartitionTracks(definition, shape)
@@ -29,9 +34,11 @@ class Lane:
         self.position = 0  # the next offset to read
         self.committed = 0
         self.dead_letters = 0
+        self.events = 0
         self.tally = DeadLetterTally()
         self.stopped: str | None = None  # why this partition goes no further
         self._limit = limit
+        self._group = group
         self._topic = definition.topic
         self._state_topic = state_topic(definition.topic)
         self._interval_us = definition.interval_us
@@ -39,6 +46,7 @@ class Lane:
         self._discarded: set[bytes] = set()  # state that is nobody's any more
         self._fresh = False  # whether this lane has begun without a state and not committed since
         self._restored: dict[str, AssetState] | None = None
+        self._rewound = False
 
     def restore(
         self, states: dict[str, AssetState], clock_us: int, committed: int, tally: DeadLetterTally
@@ -49,7 +57,9 @@ class Lane:
         self.memories = {asset: state.memory for asset, state in states.items() if state.memory is not None}
         self._restored = states
         tracks = {asset: state.track for asset, state in states.items()}
-        return self.tracks.resume(tracks, clock_us, committed)
+        start = self.tracks.resume(tracks, clock_us, committed)
+        self._rewound = start < committed
+        return start
 
     def begin(self, offset: int, discarded: Iterable[bytes]) -> int:
         """Start at an offset with nothing; the next commit writes the start down and removes old state.
@@ -111,6 +121,11 @@ class Lane:
         silent = {asset for asset, state in states.items() if state.silent}
         self.tracks.went_live({asset: state.track for asset, state in states.items()}, silent)
 
+    @property
+    def restoring(self) -> bool:
+        """Whether the windows are still being rebuilt, or nothing has come since they were."""
+        return self._restored is not None and self._rewound
+
     def remember(self, asset: str, memory: AssetMemory) -> None:
         self.memories[asset] = memory
         self._touched.add(asset)
@@ -128,6 +143,7 @@ class Lane:
             clock_us=self.tracks.clock_us,
             model_version=model_version,
             interval_us=self._interval_us,
+            group=self._group,
             dead_letters=self.tally,
         )
         states = [self._state_output(key, None) for key in sorted(self._discarded)]
@@ -140,7 +156,7 @@ class Lane:
     def was_committed(self) -> None:
         self.committed = self.position
         self.outputs = []
-        self.dead_letters = 0
+        self.dead_letters = self.events = 0
         self._touched.clear()
         self._discarded.clear()
         self._fresh = False

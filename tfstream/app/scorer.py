@@ -16,6 +16,7 @@ import msgspec
 from tfstream.app.judge import Judge
 from tfstream.app.lane import Lane
 from tfstream.app.scoring import Champion
+from tfstream.app.watch import Watch
 from tfstream.core.codec import Codec
 from tfstream.core.dead_letter_limit import DeadLetterLimit
 from tfstream.core.partition import Finding
@@ -29,7 +30,7 @@ from tfstream.core.state import (
 )
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.window import WindowShape
-from tfstream.errors import BadData, ServiceUnavailable
+from tfstream.errors import BadData, ConfigurationError, ServiceUnavailable
 from tfstream.streaming.client import Properties
 from tfstream.streaming.records import Position, Record
 from tfstream.streaming.source import Source
@@ -64,6 +65,8 @@ class Progress:
     windows: int = 0
     commits: int = 0
     dead_letters: int = 0
+    events: int = 0
+    aborted: int = 0  # commits
 
 
 class Scorer:
@@ -76,6 +79,7 @@ class Scorer:
         champion: Champion,
         options: ScorerOptions,
         newer_champion: Callable[[int], Champion | None],
+        watch: Watch | None = None,
     ) -> None:
         self.progress = Progress()
         self._properties = properties
@@ -85,6 +89,7 @@ class Scorer:
         self._codec = Codec(definition)
         self._judge = Judge(definition, champion, write_scores=options.write_scores)
         self._lanes: dict[int, Lane] = {}
+        self._watch = watch or Watch.silent(definition)
         self._writer = TransactionalWriter(properties, options.transactional_id)
         self._source = Source(properties, definition.topic, options.group, self)
 
@@ -100,6 +105,7 @@ class Scorer:
         with self._source as source:
             while not stop():
                 self.step(source.poll(most=_BATCH, timeout_s=_POLL_S))
+                self._watch.look(self.progress, source, self._lanes, self._judge)
                 self._end_at_the_limit()
                 if time.monotonic() >= due:
                     self.commit()
@@ -125,6 +131,7 @@ class Scorer:
         """
         stopped = next((lane.stopped for lane in self._lanes.values() if lane.stopped), None)
         if stopped is not None and self.commit():
+            self._watch.ends_at_the_limit(stopped)
             raise BadData(stopped)
 
     def commit(self) -> bool:
@@ -139,10 +146,12 @@ class Scorer:
             self._writer.commit(outputs, self._definition.topic, positions, self._source.group_metadata())
         except Aborted as aborted:
             _log.warning("a commit was rolled back (%s); reading again from the last one", aborted)
+            self.progress.aborted += 1
             self._source.seek(self.assigned(sorted(self._lanes)))
             return False
         for lane in lanes:
             self.progress.dead_letters += lane.dead_letters
+            self.progress.events += lane.events
             lane.was_committed()
         self.progress.commits += 1
         return True
@@ -180,12 +189,14 @@ class Scorer:
         detector = self._judge.champion.detector
         shape = WindowShape(detector.window_rows, detector.hop_rows)
         lane = self._lanes[partition] = Lane(
-            partition, self._definition, shape, self._options.dead_letter_limit
+            partition, self._definition, shape, self._options.dead_letter_limit, self._options.group
         )
         low, high = self._source.bounds(partition)
+        head = _head(table)
+        if head is not None:
+            self._check_owner(partition, head.group)
         if position is None:
             return lane.begin(low if self._options.start == "earliest" else high, table)
-        head = _head(table)
         if head is None or head.offset != position.offset:
             self._check_reset(position, head)
             return lane.begin(max(position.offset, low), table)
@@ -203,6 +214,19 @@ class Scorer:
                 low - 1,
             )
         return max(start, low)
+
+    def _check_owner(self, partition: int, owner: str) -> None:
+        """A topic's outputs and state are one group's: a second one would write everything again.
+
+        :raises ConfigurationError: when the state is another group's.
+        """
+        if owner not in ("", self._options.group):
+            topic = self._definition.topic
+            raise ConfigurationError(
+                f"partition {partition} of {topic} is scored by the group {owner}, and {self._options.group} "
+                f"would write the same topics again; start with `--group {owner}`, or to begin anew under "
+                f"another name, stop its scorers and delete {state_topic(topic)}"
+            )
 
     def _check_reset(self, position: Position, head: PartitionHead | None) -> None:
         """Fresh windows are for a group that somebody has reset, never for a state that cannot be read yet.

@@ -8,17 +8,27 @@ from typing import Annotated
 import typer
 
 from tfstream import config, wiring
+from tfstream.app.metrics import Board
 from tfstream.app.workers import run_workers
-from tfstream.cli.options import Topic, UntilEnd
+from tfstream.cli.options import Group, MetricsAddress, MetricsPort, Topic, UntilEnd
 from tfstream.cli.output import duration_us, err
 from tfstream.core.dead_letter_limit import DeadLetterLimit
 from tfstream.errors import UsageError
+from tfstream.telemetry import metrics_server
+
+_LOOPBACK = "127.0.0.1"
 
 
-def record(topic: Topic, until_end: UntilEnd = False) -> None:
+def record(
+    topic: Topic,
+    until_end: UntilEnd = False,
+    metrics_port: MetricsPort = 0,
+    metrics_address: MetricsAddress = _LOOPBACK,
+) -> None:
     """Store a topic's readings in Postgres, for training and for looking back."""
-    with wiring.until_signalled() as stop:
-        recorder = wiring.record(config.load(), topic, stop, until_end=until_end)
+    board = Board()
+    with wiring.until_signalled() as stop, metrics_server(board.read, metrics_port, metrics_address):
+        recorder = wiring.record(config.load(), topic, stop, until_end=until_end, board=board)
     err.print(f"{recorder.recorded} messages recorded, {recorder.unreadable} unreadable")
 
 
@@ -33,7 +43,7 @@ def score(
             envvar="TFSTREAM_SLOT", help="This process's stable name among its peers; else the host's."
         ),
     ] = None,
-    group: Annotated[str | None, typer.Option(envvar="TFSTREAM_GROUP", help="The consumer group.")] = None,
+    group: Group = None,
     commit_interval: Annotated[
         str, typer.Option(envvar="TFSTREAM_COMMIT_INTERVAL", help="Time between two commits.")
     ] = "1s",
@@ -60,6 +70,8 @@ def score(
             help="Stop when a larger part of the latest messages than this cannot be read; or 'off'.",
         ),
     ] = "0.6",
+    metrics_port: MetricsPort = 0,
+    metrics_address: MetricsAddress = _LOOPBACK,
 ) -> None:
     """Score a topic: anomalies to Kafka, and from there to Postgres."""
     if start not in ("earliest", "latest"):
@@ -77,9 +89,14 @@ def score(
     )
     with wiring.until_signalled() as stop:
         if workers > 1:
-            run_workers([_worker_arguments(request, number) for number in range(workers)], stop)
+            more = [_metrics_arguments(metrics_port, metrics_address, number) for number in range(workers)]
+            run_workers(
+                [_worker_arguments(request, number) + more[number] for number in range(workers)], stop
+            )
             return
-        progress = wiring.score(config.load(), request, stop)
+        board = Board()
+        with metrics_server(board.read, metrics_port, metrics_address):
+            progress = wiring.score(config.load(), request, stop, board)
     err.print(
         f"{progress.records} messages, {progress.windows} windows scored, {progress.commits} commits, "
         f"{progress.dead_letters} dead letters"
@@ -120,7 +137,18 @@ def _worker_arguments(request: wiring.ScoreRequest, number: int) -> list[str]:
     return arguments + ([] if request.with_sink else ["--no-sink"])
 
 
-def sink(topic: Topic, until_end: UntilEnd = False) -> None:
+def _metrics_arguments(port: int, address: str, number: int) -> list[str]:
+    """A port for each worker; 0 is said, too, or the environment would give all of them one port."""
+    return ["--metrics-port", str(port + number if port else 0), "--metrics-address", address]
+
+
+def sink(
+    topic: Topic,
+    until_end: UntilEnd = False,
+    metrics_port: MetricsPort = 0,
+    metrics_address: MetricsAddress = _LOOPBACK,
+) -> None:
     """Fill Postgres from the anomaly and score topics, for scorers that run with --no-sink."""
-    with wiring.until_signalled() as stop:
-        wiring.sink(config.load(), topic, stop, until_end=until_end)
+    board = Board()
+    with wiring.until_signalled() as stop, metrics_server(board.read, metrics_port, metrics_address):
+        wiring.sink(config.load(), topic, stop, until_end=until_end, board=board)

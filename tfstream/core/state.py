@@ -37,7 +37,8 @@ class PartitionHead(msgspec.Struct, frozen=True, kw_only=True):
 
     ``offset`` is the next source offset to read live. It is written in the same transaction as the consumer
     group's offset: a reader that finds them unequal has not yet seen the whole state, or the group was reset.
-    Rows are counted in units of ``interval_us``: under another interval the state says nothing.
+    Rows are counted in units of ``interval_us``: under another interval the state says nothing. ``group`` is
+    the consumer group that the state belongs to; heads of older versions name none and are anybody's.
     """
 
     version: int = 1
@@ -45,6 +46,7 @@ class PartitionHead(msgspec.Struct, frozen=True, kw_only=True):
     clock_us: int
     model_version: int
     interval_us: int = 0
+    group: str = ""
     dead_letters: DeadLetterTally = msgspec.field(default_factory=DeadLetterTally)
 
 

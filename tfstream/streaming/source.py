@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Protocol, TypeVar
 
+import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from tfstream.errors import ServiceUnavailable, TfstreamError
@@ -17,7 +18,21 @@ from tfstream.streaming.records import Position, Record
 _log = logging.getLogger("tfstream.kafka")
 _TIMESTAMP_NONE = 0
 _TIMEOUT_S = 30.0
+_STATISTICS_MS = 5000
 Result = TypeVar("Result")
+
+
+class _Broker(msgspec.Struct):
+    state: str
+
+
+class _Statistics(msgspec.Struct):
+    """What we read of librdkafka's statistics."""
+
+    brokers: dict[str, _Broker] = {}
+
+
+_statistics = msgspec.json.Decoder(_Statistics)
 
 
 class Assignee(Protocol):
@@ -44,7 +59,9 @@ class Source:
         self.owned: set[int] = set()
         self._assignee = assignee
         self._properties = properties
-        self._consumer = new_consumer(properties, group)
+        self.connected = True  # whether any broker is, as librdkafka last said
+        statistics = {"statistics.interval.ms": _STATISTICS_MS, "stats_cb": self._on_statistics}
+        self._consumer = new_consumer(properties, group, **statistics)
         self._paused = False
 
     def __enter__(self) -> Source:
@@ -104,6 +121,14 @@ class Source:
         )
         return low, high
 
+    def behind(self, partition: int, position: int) -> int:
+        """Messages between a position and the end that the last fetch has shown; asks nobody."""
+        if partition in self.at_end:
+            return 0
+        entry = TopicPartition(self.topic, partition)
+        _, high = self._consumer.get_watermark_offsets(entry, cached=True)
+        return max(0, high - position)
+
     def seek(self, offsets: dict[int, int]) -> None:
         """Read owned partitions again from the given offsets."""
         for partition, offset in offsets.items():
@@ -147,6 +172,10 @@ class Source:
         self.owned.difference_update(numbers)
         self._forget_ends(numbers)
         self._assignee.revoked(numbers)
+
+    def _on_statistics(self, text: str) -> None:
+        brokers = _statistics.decode(text).brokers.values()
+        self.connected = any(broker.state == "UP" for broker in brokers)
 
     def _forget_ends(self, partitions: Sequence[int]) -> None:
         for partition in partitions:
