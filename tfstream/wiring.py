@@ -13,6 +13,7 @@ from types import FrameType
 
 from tfstream.app import champion as champions
 from tfstream.app.background import Stop, beside
+from tfstream.app.drain import deadline_after_signal
 from tfstream.app.metrics import Board
 from tfstream.app.not_scoring import NotScoring
 from tfstream.app.recorder import Recorder
@@ -38,6 +39,7 @@ class ScoreRequest:
     slot: str | None = (
         None  # names the process for Kafka: the same after a restart, another for every process
     )
+    static: bool = False
     group: str | None = None
     commit_interval_s: float = 1.0
     start: str = "earliest"
@@ -90,9 +92,11 @@ def score(settings: Settings, request: ScoreRequest, stop: Stop, board: Board | 
     champion = champions.wait(database, stream, stop, patient=not request.until_end, not_scoring=not_scoring)
     if champion is None:
         return Progress()
+    slot = request.slot or socket.gethostname()
     options = ScorerOptions(
         group=request.group or f"tfstream.score.{request.topic}",
-        transactional_id=f"tfstream.{request.topic}.{request.slot or socket.gethostname()}",
+        transactional_id=f"tfstream.{request.topic}.{slot}",
+        instance=slot if request.static else None,
         commit_interval_s=request.commit_interval_s,
         start=request.start,
         until_end=request.until_end,
@@ -124,8 +128,16 @@ def sink(
 
 
 @contextmanager
-def until_signalled() -> Iterator[Stop]:
-    """A ``stop`` that turns true at the first Ctrl-C or SIGTERM; a second one ends the process at once."""
+def until_signalled(drain_s: float | None = None) -> Iterator[Stop]:
+    """A ``stop`` that turns true at the first Ctrl-C or SIGTERM; a second one ends the process at once.
+
+    With ``drain_s`` the process ends so long after the first one, whatever the block is still waiting for.
+    """
+    with deadline_after_signal(drain_s):
+        yield from _until_signalled()
+
+
+def _until_signalled() -> Iterator[Stop]:
     asked = threading.Event()
 
     def ask(number: int, frame: FrameType | None) -> None:

@@ -50,6 +50,7 @@ class ScorerOptions:
 
     group: str
     transactional_id: str
+    instance: str | None = None  # the name of a static member
     commit_interval_s: float = 1.0
     start: str = "earliest"
     until_end: bool = False
@@ -91,7 +92,7 @@ class Scorer:
         self._lanes: dict[int, Lane] = {}
         self._watch = watch or Watch.silent(definition)
         self._writer = TransactionalWriter(properties, options.transactional_id)
-        self._source = Source(properties, definition.topic, options.group, self)
+        self._source = Source(properties, definition.topic, options.group, self, options.instance)
 
     @property
     def listening(self) -> bool:

@@ -15,6 +15,13 @@ Group = Annotated[
     typer.Option(envvar="TFSTREAM_GROUP", help="The scorers' consumer group, if not the usual one."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, for programs.")]
+DrainTimeout = Annotated[
+    str,
+    typer.Option(
+        envvar="TFSTREAM_DRAIN_TIMEOUT",
+        help="Time to finish in after SIGTERM: the last commit, leaving the group, the sink.",
+    ),
+]
 MetricsPort = Annotated[
     int,
     typer.Option(

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 
 from tfstream import config, wiring
+from tfstream.app.background import Stop
 from tfstream.app.metrics import Board
 from tfstream.app.workers import run_workers
-from tfstream.cli.options import Group, MetricsAddress, MetricsPort, Topic, UntilEnd
+from tfstream.cli.options import DrainTimeout, Group, MetricsAddress, MetricsPort, Topic, UntilEnd
 from tfstream.cli.output import duration_us, err
 from tfstream.core.dead_letter_limit import DeadLetterLimit
 from tfstream.errors import UsageError
 from tfstream.telemetry import metrics_server
 
 _LOOPBACK = "127.0.0.1"
+_DRAIN = "30s"
 
 
 def record(
@@ -24,10 +28,11 @@ def record(
     until_end: UntilEnd = False,
     metrics_port: MetricsPort = 0,
     metrics_address: MetricsAddress = _LOOPBACK,
+    drain_timeout: DrainTimeout = _DRAIN,
 ) -> None:
     """Store a topic's readings in Postgres, for training and for looking back."""
     board = Board()
-    with wiring.until_signalled() as stop, metrics_server(board.read, metrics_port, metrics_address):
+    with _running(board, metrics_port, metrics_address, drain_timeout) as stop:
         recorder = wiring.record(config.load(), topic, stop, until_end=until_end, board=board)
     err.print(f"{recorder.recorded} messages recorded, {recorder.unreadable} unreadable")
 
@@ -37,6 +42,14 @@ def score(
     workers: Annotated[
         int, typer.Option(envvar="TFSTREAM_WORKERS", help="Processes to score with.", min=1)
     ] = 1,
+    static: Annotated[
+        bool,
+        typer.Option(
+            "--static/--dynamic",
+            envvar="TFSTREAM_STATIC",
+            help="Keep this slot's partitions for it while it restarts, as long as the session timeout.",
+        ),
+    ] = False,
     slot: Annotated[
         str | None,
         typer.Option(
@@ -72,6 +85,7 @@ def score(
     ] = "0.6",
     metrics_port: MetricsPort = 0,
     metrics_address: MetricsAddress = _LOOPBACK,
+    drain_timeout: DrainTimeout = _DRAIN,
 ) -> None:
     """Score a topic: anomalies to Kafka, and from there to Postgres."""
     if start not in ("earliest", "latest"):
@@ -79,6 +93,7 @@ def score(
     request = wiring.ScoreRequest(
         topic=topic,
         slot=slot,
+        static=static,
         group=group,
         commit_interval_s=duration_us(commit_interval) / 1e6,
         start=start,
@@ -87,20 +102,40 @@ def score(
         with_sink=with_sink,
         dead_letter_limit=_dead_letter_limit(dead_letter_run, dead_letter_share),
     )
-    with wiring.until_signalled() as stop:
-        if workers > 1:
-            more = [_metrics_arguments(metrics_port, metrics_address, number) for number in range(workers)]
-            run_workers(
-                [_worker_arguments(request, number) + more[number] for number in range(workers)], stop
-            )
-            return
-        board = Board()
-        with metrics_server(board.read, metrics_port, metrics_address):
-            progress = wiring.score(config.load(), request, stop, board)
+    if workers > 1:
+        _run_workers(request, workers, metrics_port, metrics_address, drain_timeout)
+        return
+    board = Board()
+    with _running(board, metrics_port, metrics_address, drain_timeout) as stop:
+        progress = wiring.score(config.load(), request, stop, board)
     err.print(
         f"{progress.records} messages, {progress.windows} windows scored, {progress.commits} commits, "
         f"{progress.dead_letters} dead letters"
     )
+
+
+@contextmanager
+def _running(board: Board, port: int, address: str, drain_timeout: str) -> Iterator[Stop]:
+    """A long-running command: until a signal, drained within its time, seen by Prometheus if it may be."""
+    drain_s = duration_us(drain_timeout) / 1e6
+    with wiring.until_signalled(drain_s) as stop, metrics_server(board.read, port, address):
+        yield stop
+
+
+def _run_workers(
+    request: wiring.ScoreRequest, workers: int, port: int, address: str, drain_timeout: str
+) -> None:
+    drain_s = duration_us(drain_timeout) / 1e6
+    commands = [
+        [
+            *_worker_arguments(request, number),
+            *_metrics_arguments(port, address, number),
+            *("--drain-timeout", drain_timeout),
+        ]
+        for number in range(workers)
+    ]
+    with wiring.until_signalled() as stop:
+        run_workers(commands, stop, drain_s=drain_s)
 
 
 def _dead_letter_limit(run: str, share: str) -> DeadLetterLimit:
@@ -132,6 +167,7 @@ def _worker_arguments(request: wiring.ScoreRequest, number: int) -> list[str]:
     arguments += ["--group", request.group] if request.group else []
     limit = request.dead_letter_limit
     arguments += ["--dead-letter-run", str(limit.run), "--dead-letter-share", repr(limit.share)]
+    arguments += ["--static"] if request.static else ["--dynamic"]
     arguments += ["--until-end"] if request.until_end else []
     arguments += [] if request.write_scores else ["--no-scores"]
     return arguments + ([] if request.with_sink else ["--no-sink"])
@@ -147,8 +183,9 @@ def sink(
     until_end: UntilEnd = False,
     metrics_port: MetricsPort = 0,
     metrics_address: MetricsAddress = _LOOPBACK,
+    drain_timeout: DrainTimeout = _DRAIN,
 ) -> None:
     """Fill Postgres from the anomaly and score topics, for scorers that run with --no-sink."""
     board = Board()
-    with wiring.until_signalled() as stop, metrics_server(board.read, metrics_port, metrics_address):
+    with _running(board, metrics_port, metrics_address, drain_timeout) as stop:
         wiring.sink(config.load(), topic, stop, until_end=until_end, board=board)

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -53,15 +53,21 @@ class Source:
     a crash.
     """
 
-    def __init__(self, properties: Properties, topic: str, group: str, assignee: Assignee) -> None:
+    def __init__(
+        self, properties: Properties, topic: str, group: str, assignee: Assignee, instance: str | None = None
+    ) -> None:
+        """``instance`` makes it a static member: back within the session timeout, nothing was rebalanced."""
         self.topic = topic
         self.at_end: dict[int, int] = {}  # partitions read up to their end, and where that was
         self.owned: set[int] = set()
         self._assignee = assignee
         self._properties = properties
         self.connected = True  # whether any broker is, as librdkafka last said
-        statistics = {"statistics.interval.ms": _STATISTICS_MS, "stats_cb": self._on_statistics}
-        self._consumer = new_consumer(properties, group, **statistics)
+        self._instance = instance
+        own: dict[str, Any] = {"statistics.interval.ms": _STATISTICS_MS, "stats_cb": self._on_statistics}
+        if instance is not None:
+            own["group.instance.id"] = instance
+        self._consumer = new_consumer(properties, group, **own)
         self._paused = False
 
     def __enter__(self) -> Source:
@@ -157,6 +163,7 @@ class Source:
             _log.info("%s: assigned partitions %s", self.topic, numbers)
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        _log.info("%s: revoked partitions %s", self.topic, _numbers(partitions))
         self._drop(partitions)
         consumer.incremental_unassign(partitions)
 
@@ -187,6 +194,11 @@ class Source:
             return
         if error.code() == KafkaError._PARTITION_EOF:
             self.at_end[_partition(message)] = message.offset() or 0
+        elif self._instance is not None and _is_fenced(error):
+            raise TfstreamError(
+                f"another process took over the static member {self._instance} of {self.topic}'s group; this "
+                f"one ends, nothing uncommitted was written; give each process a --slot of its own"
+            )
         elif error.fatal():
             raise TfstreamError(f"consuming {self.topic} failed for good: {error.str()}")
         elif error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED):
@@ -210,6 +222,13 @@ def _retried(call: Callable[[], Result], properties: Properties) -> Result:
                 ) from None
             _log.debug("asking again: %s", error)
             time.sleep(0.2)
+
+
+def _is_fenced(error: KafkaError) -> bool:
+    """librdkafka wraps it into a fatal error that has kept only the words."""
+    return error.code() == KafkaError.FENCED_INSTANCE_ID or (
+        error.fatal() and "group.instance.id" in error.str()
+    )
 
 
 def _numbers(partitions: Sequence[TopicPartition]) -> list[int]:
