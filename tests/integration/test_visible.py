@@ -153,7 +153,7 @@ def test_a_broker_that_is_away_is_named(kafka: Broker, plant: Plant, trained: st
         finally:
             kafka.server.start()
         wait_until(lambda: reason(port) is None, "it is back", scorer)
-        assert "no Kafka broker can be reached" in said_at_its_end(scorer)
+        assert "not scoring: Kafka cannot be reached" in said_at_its_end(scorer)
 
 
 def test_dead_letters_are_counted_and_the_last_one_told(plant: Plant, trained: str) -> None:

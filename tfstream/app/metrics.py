@@ -45,7 +45,11 @@ NOT_SCORING = Metric(
     "1 for the reason why nothing is scored, 0 for all others",
     ("process", "topic", "reason"),
 )
-WAITING = Metric("tfstream_waiting_for_database", "gauge", "1 while the database cannot be reached")
+WAITING = Metric(
+    "tfstream_waiting_for_service",
+    "gauge",
+    "1 while a service that is away keeps record or sink from storing",
+)
 
 METRICS = (
     MESSAGES,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _EVERY_S = 1.0
 _IDLE_S = 60.0
+_AWAY = "Kafka cannot be reached or does not answer; it goes on by itself when Kafka does"
 _IDLE_ROWS = 5  # a slow stream is idle after so many intervals without a message
 
 
@@ -41,8 +42,13 @@ class Watch:
         board = Board()
         return cls(definition, board, NotScoring(definition.topic, board))
 
-    def look(self, progress: Progress, source: Source, lanes: Mapping[int, Lane], judge: Judge) -> None:
-        """Called between two batches; does nothing but once a second."""
+    def look(
+        self, progress: Progress, source: Source, lanes: Mapping[int, Lane], judge: Judge, *, away: bool
+    ) -> None:
+        """Called between two batches; does nothing but once a second.
+
+        ``away``: a commit or a restore could not be done and will be tried again.
+        """
         now = time.monotonic()
         if now < self._look_at:
             return
@@ -52,7 +58,10 @@ class Watch:
         if progress.commits != self._commits:
             self._committed_at, self._commits = time.time(), progress.commits
         scored, self._windows = progress.windows > self._windows, progress.windows
-        self._say_why(None if scored else self._why(source, lanes, judge, now))
+        if away or not source.connected:
+            self._not_scoring.because(Reason.BROKER, _AWAY)
+        else:
+            self._say_why(None if scored else self._why(source, lanes, judge, now))
         self._board.publish("score", self._samples(progress, source, lanes, judge))
 
     def ends_at_the_limit(self, stopped: str) -> None:
@@ -69,8 +78,6 @@ class Watch:
         self, source: Source, lanes: Mapping[int, Lane], judge: Judge, now: float
     ) -> tuple[Reason, str] | None:
         """The reason, seen from what there is: None while windows are full and readings come."""
-        if not source.connected:
-            return Reason.BROKER, "no Kafka broker can be reached; it goes on by itself when one is back"
         if not source.owned:
             return (
                 Reason.NO_PARTITIONS,

@@ -6,27 +6,37 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient
 
 from tfstream.errors import ConfigurationError, ServiceUnavailable
+from tfstream.streaming.repeats import Repeats
 
 _log = logging.getLogger("tfstream.kafka")
+_librdkafka = logging.getLogger("tfstream.kafka.client")
+_librdkafka.addFilter(Repeats())
 _TRANSACTION_TIMEOUT_MS = 15_000
 
 Properties = Mapping[str, str]
+DeliveryReport = Callable[[KafkaError | None, Message], None]
 _Client = TypeVar("_Client")
 
 
 def _base(properties: Properties) -> dict[str, Any]:
-    return {"client.id": "tfstream", "log_level": 3, **properties, "error_cb": _on_error, "logger": _log}
+    return {
+        "client.id": "tfstream",
+        "log_level": 3,
+        **properties,
+        "error_cb": _on_error,
+        "logger": _librdkafka,
+    }
 
 
 def _on_error(error: KafkaError) -> None:
     if error.code() == KafkaError._ALL_BROKERS_DOWN:
-        _log.warning("no Kafka broker can be reached; trying again")
+        _librdkafka.warning("no Kafka broker can be reached; trying again")
     else:
-        _log.debug("librdkafka: %s", error.str())
+        _librdkafka.debug("librdkafka: %s", error.str())
 
 
 def new_consumer(properties: Properties, group: str, **overrides: Any) -> Consumer:
@@ -44,8 +54,13 @@ def new_consumer(properties: Properties, group: str, **overrides: Any) -> Consum
     return _made(Consumer, {**_base(properties), **own, **overrides})
 
 
-def new_transactional_producer(properties: Properties, transactional_id: str) -> Producer:
+def new_transactional_producer(
+    properties: Properties, transactional_id: str, on_delivery_failed: DeliveryReport
+) -> Producer:
+    """A producer for transactions; only what could not be delivered is reported."""
     own = {
+        "on_delivery": on_delivery_failed,
+        "delivery.report.only.error": True,
         "transactional.id": transactional_id,
         "transaction.timeout.ms": _TRANSACTION_TIMEOUT_MS,
         "retry.backoff.ms": 10,  # a transaction begun at once after the last waits for one backoff

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
@@ -17,7 +18,7 @@ from tfstream.streaming.records import Position, Record
 
 _log = logging.getLogger("tfstream.kafka")
 _TIMESTAMP_NONE = 0
-_TIMEOUT_S = 30.0
+_TIMEOUT_S = 5.0  # of one request: who asks must go on polling meanwhile
 _STATISTICS_MS = 5000
 Result = TypeVar("Result")
 
@@ -36,10 +37,10 @@ _statistics = msgspec.json.Decoder(_Statistics)
 
 
 class Assignee(Protocol):
-    """Who works on the partitions. Both calls come from inside :meth:`Source.poll`."""
+    """Who works on the partitions. Both calls come from inside :meth:`Source.poll` and must be quick."""
 
-    def assigned(self, partitions: Sequence[int]) -> dict[int, int]:
-        """New partitions: the offset to start each one from."""
+    def assigned(self, partitions: Sequence[int]) -> None:
+        """New partitions; nothing comes from them until :meth:`Source.place` says where to read from."""
 
     def revoked(self, partitions: Sequence[int]) -> None:
         """Partitions that are gone: drop what is held for them. The next owner reads from the last commit."""
@@ -50,7 +51,8 @@ class Source:
 
     Nothing is committed here. A revoked partition's uncommitted work is dropped, never committed from within
     the rebalance: its next owner does it again from the last commit, which is the one path that also serves
-    a crash.
+    a crash. A new partition is held until it is placed: finding its place asks other servers, which may be
+    away, and a rebalance must not wait for them.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Source:
         self.topic = topic
         self.at_end: dict[int, int] = {}  # partitions read up to their end, and where that was
         self.owned: set[int] = set()
+        self._held: set[int] = set()  # owned, and nothing is read from them yet
         self._assignee = assignee
         self._properties = properties
         self.connected = True  # whether any broker is, as librdkafka last said
@@ -90,14 +93,14 @@ class Source:
                 continue
             partition = _partition(message)
             self.at_end.pop(partition, None)
-            if partition in self.owned:
+            if partition in self.owned and partition not in self._held:
                 records.append(as_record(message))
         return records
 
     @property
     def exhausted(self) -> bool:
         """Whether every partition of a (non-empty) assignment has been read to its present end."""
-        return bool(self.owned) and self.owned <= self.at_end.keys()
+        return bool(self.owned) and not self._held and self.owned <= self.at_end.keys()
 
     def caught_up(self) -> bool:
         """Whether every partition has been read to the end that the broker names now, markers included."""
@@ -109,8 +112,11 @@ class Source:
         return self._consumer.consumer_group_metadata()
 
     def committed(self, partitions: Sequence[int]) -> dict[int, Position | None]:
-        """The group's committed positions; None for a partition that has none."""
-        wanted = [TopicPartition(self.topic, partition) for partition in partitions]
+        """The group's committed positions; None for a partition that has none.
+
+        :raises ServiceUnavailable: when the broker does not answer.
+        """
+        wanted = self._entries(partitions)
         found = _retried(lambda: self._consumer.committed(wanted, timeout=_TIMEOUT_S), self._properties)
         return {
             entry.partition: Position(entry.partition, entry.offset, entry.metadata or "")
@@ -120,7 +126,10 @@ class Source:
         }
 
     def bounds(self, partition: int) -> tuple[int, int]:
-        """The partition's first offset that is still stored, and its end."""
+        """The partition's first offset that is still stored, and its end.
+
+        :raises ServiceUnavailable: when the broker does not answer.
+        """
         entry = TopicPartition(self.topic, partition)
         low, high = _retried(
             lambda: self._consumer.get_watermark_offsets(entry, timeout=_TIMEOUT_S), self._properties
@@ -135,32 +144,46 @@ class Source:
         _, high = self._consumer.get_watermark_offsets(entry, cached=True)
         return max(0, high - position)
 
-    def seek(self, offsets: dict[int, int]) -> None:
-        """Read owned partitions again from the given offsets."""
+    def hold(self, partitions: Sequence[int]) -> None:
+        """Read nothing from owned partitions until they are placed again."""
+        self._held.update(partitions)
+        self._forget_ends(partitions)
+        self._consumer.pause(self._entries(partitions))
+
+    def place(self, offsets: dict[int, int]) -> None:
+        """Read held partitions from the given offsets on.
+
+        :raises ServiceUnavailable: when the client is not ready for it; place them again.
+        """
         for partition, offset in offsets.items():
-            self._consumer.seek(TopicPartition(self.topic, partition, offset))
-            self.at_end.pop(partition, None)
+            entry = TopicPartition(self.topic, partition, offset)
+            _retried(partial(self._consumer.seek, entry), self._properties)
+        self._forget_ends(offsets)
+        self._held.difference_update(offsets)
+        if not self._paused:
+            self._consumer.resume(self._entries(offsets))
 
     def pause(self) -> None:
         """Fetch nothing, yet stay in the group: an output is down."""
         self._paused = True
-        self._consumer.pause([TopicPartition(self.topic, partition) for partition in self.owned])
+        self._consumer.pause(self._entries(self.owned))
 
     def resume(self) -> None:
         self._paused = False
-        self._consumer.resume([TopicPartition(self.topic, partition) for partition in self.owned])
+        self._consumer.resume(self._entries(self.owned - self._held))
+
+    def _entries(self, partitions: Iterable[int]) -> list[TopicPartition]:
+        return [TopicPartition(self.topic, partition) for partition in partitions]
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        numbers = sorted(entry.partition for entry in partitions)
-        starts = self._assignee.assigned(numbers) if numbers else {}
+        numbers = _numbers(partitions)
+        consumer.incremental_assign([TopicPartition(self.topic, number, 0) for number in numbers])
+        if not numbers:
+            return
         self.owned.update(numbers)
-        self._forget_ends(numbers)
-        entries = [TopicPartition(self.topic, partition, offset) for partition, offset in starts.items()]
-        consumer.incremental_assign(entries)
-        if self._paused and entries:
-            consumer.pause(entries)
-        if numbers:
-            _log.info("%s: assigned partitions %s", self.topic, numbers)
+        self.hold(numbers)
+        self._assignee.assigned(numbers)
+        _log.info("%s: assigned partitions %s", self.topic, numbers)
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         _log.info("%s: revoked partitions %s", self.topic, _numbers(partitions))
@@ -177,6 +200,7 @@ class Source:
     def _drop(self, partitions: list[TopicPartition]) -> None:
         numbers = _numbers(partitions)
         self.owned.difference_update(numbers)
+        self._held.difference_update(numbers)
         self._forget_ends(numbers)
         self._assignee.revoked(numbers)
 
@@ -184,7 +208,7 @@ class Source:
         brokers = _statistics.decode(text).brokers.values()
         self.connected = any(broker.state == "UP" for broker in brokers)
 
-    def _forget_ends(self, partitions: Sequence[int]) -> None:
+    def _forget_ends(self, partitions: Iterable[int]) -> None:
         for partition in partitions:
             self.at_end.pop(partition, None)
 
@@ -193,13 +217,14 @@ class Source:
         if error is None:
             return
         if error.code() == KafkaError._PARTITION_EOF:
-            self.at_end[_partition(message)] = message.offset() or 0
-        elif self._instance is not None and _is_fenced(error):
+            if _partition(message) not in self._held:
+                self.at_end[_partition(message)] = message.offset() or 0
+        elif _is_fenced(error):
             raise TfstreamError(
                 f"another process took over the static member {self._instance} of {self.topic}'s group; this "
                 f"one ends, nothing uncommitted was written; give each process a --slot of its own"
             )
-        elif error.fatal():
+        elif _is_fatal(error):
             raise TfstreamError(f"consuming {self.topic} failed for good: {error.str()}")
         elif error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED):
             raise TfstreamError(
@@ -224,10 +249,15 @@ def _retried(call: Callable[[], Result], properties: Properties) -> Result:
             time.sleep(0.2)
 
 
+def _is_fatal(error: KafkaError) -> bool:
+    """Whether the consumer is done for; an error that comes as a message says so by its code alone."""
+    return bool(error.fatal()) or error.code() == KafkaError._FATAL
+
+
 def _is_fenced(error: KafkaError) -> bool:
-    """librdkafka wraps it into a fatal error that has kept only the words."""
+    """Whether a newer static member has this one's name: a fatal error has kept only the words of its cause."""
     return error.code() == KafkaError.FENCED_INSTANCE_ID or (
-        error.fatal() and "group.instance.id" in error.str()
+        _is_fatal(error) and "group.instance.id" in error.str()
     )
 
 
