@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.commands import Tfstream
 from tests.integration.plants import Plant, write_plant
 from tests.integration.stream_copy import copy_stream
 from tests.integration.topic_reader import Message, read_committed
@@ -92,5 +93,7 @@ def test_without_limits_all_of_it_is_diverted(plant: Plant, trained: str, deploy
 
 
 def test_a_worker_s_exit_code_is_the_command_s(plant: Plant, trained: str, deployed: Path) -> None:
+    """However it was asked for two workers: they must not take the environment for their own orders."""
     plant.tfstream.run("replay", deployed, "--topic", trained, "--asset", "deployed")
-    plant.tfstream.run("score", "--topic", trained, "--until-end", "--workers", "2", exit_code=5)
+    two = Tfstream(plant.tfstream.database_url, plant.tfstream.bootstrap, TFSTREAM_WORKERS="2")
+    two.run("score", "--topic", trained, "--until-end", exit_code=5)

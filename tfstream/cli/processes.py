@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
@@ -12,7 +11,7 @@ import typer
 from tfstream import config, wiring
 from tfstream.app.background import Stop
 from tfstream.app.metrics import Board
-from tfstream.app.workers import run_workers
+from tfstream.cli import worker_commands
 from tfstream.cli.options import DrainTimeout, Group, MetricsAddress, MetricsPort, Topic, UntilEnd
 from tfstream.cli.output import duration_us, err
 from tfstream.core.dead_letter_limit import DeadLetterLimit
@@ -103,7 +102,7 @@ def score(
         dead_letter_limit=_dead_letter_limit(dead_letter_run, dead_letter_share),
     )
     if workers > 1:
-        _run_workers(request, workers, metrics_port, metrics_address, drain_timeout)
+        worker_commands.run(request, workers, metrics_port, metrics_address, drain_timeout)
         return
     board = Board()
     with _running(board, metrics_port, metrics_address, drain_timeout) as stop:
@@ -122,22 +121,6 @@ def _running(board: Board, port: int, address: str, drain_timeout: str) -> Itera
         yield stop
 
 
-def _run_workers(
-    request: wiring.ScoreRequest, workers: int, port: int, address: str, drain_timeout: str
-) -> None:
-    drain_s = duration_us(drain_timeout) / 1e6
-    commands = [
-        [
-            *_worker_arguments(request, number),
-            *_metrics_arguments(port, address, number),
-            *("--drain-timeout", drain_timeout),
-        ]
-        for number in range(workers)
-    ]
-    with wiring.until_signalled() as stop:
-        run_workers(commands, stop, drain_s=drain_s)
-
-
 def _dead_letter_limit(run: str, share: str) -> DeadLetterLimit:
     """:raises UsageError: when one is neither a number in its range nor 'off'."""
     try:
@@ -152,30 +135,6 @@ def _dead_letter_limit(run: str, share: str) -> DeadLetterLimit:
             f"'off'; not {run!r} and {share!r}"
         )
     return limit
-
-
-def _worker_arguments(request: wiring.ScoreRequest, number: int) -> list[str]:
-    """The command line of one worker: the same request under a slot of its own."""
-    arguments = [
-        "score",
-        "--topic",
-        request.topic,
-        "--slot",
-        f"{request.slot or socket.gethostname()}-{number}",
-    ]
-    arguments += ["--commit-interval", f"{request.commit_interval_s:g}s", "--start", request.start]
-    arguments += ["--group", request.group] if request.group else []
-    limit = request.dead_letter_limit
-    arguments += ["--dead-letter-run", str(limit.run), "--dead-letter-share", repr(limit.share)]
-    arguments += ["--static"] if request.static else ["--dynamic"]
-    arguments += ["--until-end"] if request.until_end else []
-    arguments += [] if request.write_scores else ["--no-scores"]
-    return arguments + ([] if request.with_sink else ["--no-sink"])
-
-
-def _metrics_arguments(port: int, address: str, number: int) -> list[str]:
-    """A port for each worker; 0 is said, too, or the environment would give all of them one port."""
-    return ["--metrics-port", str(port + number if port else 0), "--metrics-address", address]
 
 
 def sink(

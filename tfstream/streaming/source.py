@@ -255,7 +255,7 @@ def _is_fatal(error: KafkaError) -> bool:
 
 
 def _is_fenced(error: KafkaError) -> bool:
-    """Whether a newer static member has this one's name: a fatal error has kept only the words of its cause."""
+    """Whether a newer static member has this one's name; a fatal error has kept only its cause's words."""
     return error.code() == KafkaError.FENCED_INSTANCE_ID or (
         _is_fatal(error) and "group.instance.id" in error.str()
     )
