@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from tfstream.app import metrics
@@ -26,14 +26,21 @@ _IDLE_ROWS = 5  # a slow stream is idle after so many intervals without a messag
 class Watch:
     """Looks at a running scorer and publishes what it sees."""
 
-    def __init__(self, definition: StreamDefinition, board: Board, not_scoring: NotScoring) -> None:
+    def __init__(
+        self,
+        definition: StreamDefinition,
+        board: Board,
+        not_scoring: NotScoring,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
         self._topic = definition.topic
         self._board = board
         self._not_scoring = not_scoring
         self._idle_s = max(_IDLE_S, _IDLE_ROWS * definition.interval_us / 1e6)
         self._look_at = 0.0
         self._windows = self._records = self._commits = 0
-        self._heard = time.monotonic()
+        self._heard = clock()
         self._committed_at = 0.0
 
     @classmethod
@@ -49,7 +56,7 @@ class Watch:
 
         ``away``: a commit or a restore could not be done and will be tried again.
         """
-        now = time.monotonic()
+        now = self._clock()
         if now < self._look_at:
             return
         self._look_at = now + _EVERY_S
