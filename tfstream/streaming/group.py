@@ -27,6 +27,7 @@ def describe_group(properties: Properties, group: str) -> Group:
     found = retried(
         lambda: admin.describe_consumer_groups([group], request_timeout=_CALL_S)[group].result(_CALL_S),
         properties,
+        f"DESCRIBE on group {group}",
         _TIMEOUT_S,
     )
     assigned = [

@@ -6,9 +6,10 @@ import time
 import uuid
 from typing import NamedTuple
 
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from tfstream.streaming.client import Properties, new_consumer
+from tfstream.streaming.refusal import may_not_read
 from tfstream.streaming.retry import retried
 from tfstream.streaming.topics import dead_letters_topic, partition_count
 
@@ -35,6 +36,7 @@ def recent_letters(properties: Properties, topic: str, since_ms: int) -> Letters
     """The dead letters of a sensor topic since a moment (milliseconds since 1970).
 
     :raises ServiceUnavailable: when the broker does not answer.
+    :raises ConfigurationError: when the topic may not be read.
     """
     name = dead_letters_topic(topic)
     count = partition_count(properties, name) or 0
@@ -49,23 +51,27 @@ def recent_letters(properties: Properties, topic: str, since_ms: int) -> Letters
 
 def _read(consumer: Consumer, properties: Properties, name: str, count: int, since_ms: int) -> Letters:
     places = [TopicPartition(name, partition, since_ms) for partition in range(count)]
-    first = retried(lambda: consumer.offsets_for_times(places, timeout=_TIMEOUT_S), properties, _TIMEOUT_S)
+    right = f"DESCRIBE on topic {name}"
+    first = retried(
+        lambda: consumer.offsets_for_times(places, timeout=_TIMEOUT_S), properties, right, _TIMEOUT_S
+    )
     at_most, tails = 0, []
     for place in first:
         entry = TopicPartition(name, place.partition)
         low, high = retried(
             lambda entry=entry: consumer.get_watermark_offsets(entry, timeout=_TIMEOUT_S),  # type: ignore[misc]
             properties,
+            right,
             _TIMEOUT_S,
         )
         start = place.offset if place.offset >= 0 else high  # negative: nothing as young as that
         at_most += high - max(start, low)
         if high > low:
             tails.append(TopicPartition(name, place.partition, max(low, high - _TAIL)))
-    return Letters(at_most, _newest(consumer, tails))
+    return Letters(at_most, _newest(consumer, properties, tails))
 
 
-def _newest(consumer: Consumer, tails: list[TopicPartition]) -> LastLetter | None:
+def _newest(consumer: Consumer, properties: Properties, tails: list[TopicPartition]) -> LastLetter | None:
     """The newest message of the partitions' last few offsets; in time, or what was seen until then."""
     consumer.assign(tails)
     waiting = {entry.partition for entry in tails}
@@ -73,11 +79,20 @@ def _newest(consumer: Consumer, tails: list[TopicPartition]) -> LastLetter | Non
     deadline = time.monotonic() + _TIMEOUT_S
     while waiting and time.monotonic() < deadline:
         for message in consumer.consume(100, timeout=0.1):
-            if message.error() is not None:
-                waiting.discard(message.partition() or 0)
+            error = message.error()
+            if error is not None:
+                _check_readable(properties, error, tails[0].topic)
+                if error.code() == KafkaError._PARTITION_EOF:
+                    waiting.discard(message.partition() or 0)
             elif newest is None or message.timestamp()[1] >= newest.timestamp()[1]:
                 newest = message
     return None if newest is None else _told(newest)
+
+
+def _check_readable(properties: Properties, error: KafkaError, name: str) -> None:
+    denied = may_not_read(properties, error, name)
+    if denied is not None:
+        raise denied
 
 
 def _told(message: Message) -> LastLetter:

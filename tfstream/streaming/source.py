@@ -12,9 +12,10 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from tfstream.errors import ServiceUnavailable, TfstreamError
+from tfstream.errors import TfstreamError
 from tfstream.streaming.client import Properties, new_consumer
 from tfstream.streaming.records import Position, Record
+from tfstream.streaming.refusal import right_missing, said, unreachable
 
 _log = logging.getLogger("tfstream.kafka")
 _TIMESTAMP_NONE = 0
@@ -65,6 +66,7 @@ class Source:
         self._held: set[int] = set()  # owned, and nothing is read from them yet
         self._assignee = assignee
         self._properties = properties
+        self._rights = f"READ on topic {topic} and on group {group}"
         self.connected = True  # whether any broker is, as librdkafka last said
         self._instance = instance
         own: dict[str, Any] = {"statistics.interval.ms": _STATISTICS_MS, "stats_cb": self._on_statistics}
@@ -117,7 +119,7 @@ class Source:
         :raises ServiceUnavailable: when the broker does not answer.
         """
         wanted = self._entries(partitions)
-        found = _retried(lambda: self._consumer.committed(wanted, timeout=_TIMEOUT_S), self._properties)
+        found = self._retried(lambda: self._consumer.committed(wanted, timeout=_TIMEOUT_S))
         return {
             entry.partition: Position(entry.partition, entry.offset, entry.metadata or "")
             if entry.offset >= 0
@@ -131,9 +133,7 @@ class Source:
         :raises ServiceUnavailable: when the broker does not answer.
         """
         entry = TopicPartition(self.topic, partition)
-        low, high = _retried(
-            lambda: self._consumer.get_watermark_offsets(entry, timeout=_TIMEOUT_S), self._properties
-        )
+        low, high = self._retried(lambda: self._consumer.get_watermark_offsets(entry, timeout=_TIMEOUT_S))
         return low, high
 
     def behind(self, partition: int, position: int) -> int:
@@ -157,7 +157,7 @@ class Source:
         """
         for partition, offset in offsets.items():
             entry = TopicPartition(self.topic, partition, offset)
-            _retried(partial(self._consumer.seek, entry), self._properties)
+            self._retried(partial(self._consumer.seek, entry))
         self._forget_ends(offsets)
         self._held.difference_update(offsets)
         if not self._paused:
@@ -174,6 +174,21 @@ class Source:
 
     def _entries(self, partitions: Iterable[int]) -> list[TopicPartition]:
         return [TopicPartition(self.topic, partition) for partition in partitions]
+
+    def _retried(self, call: Callable[[], Result]) -> Result:
+        """A request that the broker may not answer at once, as while it finishes a transaction."""
+        deadline = time.monotonic() + _TIMEOUT_S
+        while True:
+            try:
+                return call()
+            except KafkaException as error:
+                denied = right_missing(self._properties, error.args[0], self._rights)
+                if denied is not None:
+                    raise denied from None
+                if time.monotonic() > deadline:
+                    raise unreachable(self._properties, error) from None
+                _log.debug("asking again: %s", said(self._properties, error.args[0]))
+                time.sleep(0.2)
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         numbers = _numbers(partitions)
@@ -219,34 +234,18 @@ class Source:
         if error.code() == KafkaError._PARTITION_EOF:
             if _partition(message) not in self._held:
                 self.at_end[_partition(message)] = message.offset() or 0
-        elif _is_fenced(error):
+            return
+        if _is_fenced(error):
             raise TfstreamError(
                 f"another process took over the static member {self._instance} of {self.topic}'s group; this "
                 f"one ends, nothing uncommitted was written; give each process a --slot of its own"
             )
-        elif _is_fatal(error):
-            raise TfstreamError(f"consuming {self.topic} failed for good: {error.str()}")
-        elif error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED):
-            raise TfstreamError(
-                f"reading {self.topic} is not allowed: {error.str()}; grant READ on topic and group"
-            )
-        else:
-            _log.warning("consuming %s: %s", self.topic, error.str())
-
-
-def _retried(call: Callable[[], Result], properties: Properties) -> Result:
-    """A request that the broker may not answer at once, as while it finishes a transaction."""
-    deadline = time.monotonic() + _TIMEOUT_S
-    while True:
-        try:
-            return call()
-        except KafkaException as error:
-            if time.monotonic() > deadline:
-                raise ServiceUnavailable(
-                    f"Kafka at {properties.get('bootstrap.servers')} does not answer: {error.args[0].str()}"
-                ) from None
-            _log.debug("asking again: %s", error)
-            time.sleep(0.2)
+        if _is_fatal(error):
+            raise TfstreamError(f"consuming {self.topic} failed for good: {said(self._properties, error)}")
+        denied = right_missing(self._properties, error, self._rights)
+        if denied is not None:
+            raise denied
+        _log.warning("consuming %s: %s", self.topic, said(self._properties, error))
 
 
 def _is_fatal(error: KafkaError) -> bool:
