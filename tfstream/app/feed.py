@@ -87,7 +87,10 @@ class Feed:
     def _read_and_write(self, most: int, timeout_s: float) -> int:
         for record in self._source.poll(most=most, timeout_s=timeout_s):
             self._held.setdefault(record.partition, []).append(record)
-        if not (self._held or self._unplaced) or not self._patience.due:
+        if not self._patience.due:
+            return 0
+        if not (self._held or self._unplaced):
+            self._go_on()  # what waited for the database may have been revoked meanwhile
             return 0
         try:
             if self._unplaced:
