@@ -7,18 +7,34 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from types import TracebackType
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
+import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from tfstream.errors import ServiceUnavailable, TfstreamError
+from tfstream.errors import TfstreamError
 from tfstream.streaming.client import Properties, new_consumer
 from tfstream.streaming.records import Position, Record
+from tfstream.streaming.refusal import right_missing, said, unreachable
 
 _log = logging.getLogger("tfstream.kafka")
 _TIMESTAMP_NONE = 0
 _TIMEOUT_S = 5.0  # of one request: who asks must go on polling meanwhile
+_STATISTICS_MS = 5000
 Result = TypeVar("Result")
+
+
+class _Broker(msgspec.Struct):
+    state: str
+
+
+class _Statistics(msgspec.Struct):
+    """What we read of librdkafka's statistics."""
+
+    brokers: dict[str, _Broker] = {}
+
+
+_statistics = msgspec.json.Decoder(_Statistics)
 
 
 class Assignee(Protocol):
@@ -40,14 +56,23 @@ class Source:
     away, and a rebalance must not wait for them.
     """
 
-    def __init__(self, properties: Properties, topic: str, group: str, assignee: Assignee) -> None:
+    def __init__(
+        self, properties: Properties, topic: str, group: str, assignee: Assignee, instance: str | None = None
+    ) -> None:
+        """``instance`` makes it a static member: back within the session timeout, nothing was rebalanced."""
         self.topic = topic
         self.at_end: dict[int, int] = {}  # partitions read up to their end, and where that was
         self.owned: set[int] = set()
         self._held: set[int] = set()  # owned, and nothing is read from them yet
         self._assignee = assignee
         self._properties = properties
-        self._consumer = new_consumer(properties, group)
+        self._rights = f"READ on topic {topic} and on group {group}"
+        self.connected = True  # whether any broker is, as librdkafka last said
+        self._instance = instance
+        own: dict[str, Any] = {"statistics.interval.ms": _STATISTICS_MS, "stats_cb": self._on_statistics}
+        if instance is not None:
+            own["group.instance.id"] = instance
+        self._consumer = new_consumer(properties, group, **own)
         self._paused = False
 
     def __enter__(self) -> Source:
@@ -94,7 +119,7 @@ class Source:
         :raises ServiceUnavailable: when the broker does not answer.
         """
         wanted = self._entries(partitions)
-        found = _retried(lambda: self._consumer.committed(wanted, timeout=_TIMEOUT_S), self._properties)
+        found = self._retried(lambda: self._consumer.committed(wanted, timeout=_TIMEOUT_S))
         return {
             entry.partition: Position(entry.partition, entry.offset, entry.metadata or "")
             if entry.offset >= 0
@@ -108,10 +133,16 @@ class Source:
         :raises ServiceUnavailable: when the broker does not answer.
         """
         entry = TopicPartition(self.topic, partition)
-        low, high = _retried(
-            lambda: self._consumer.get_watermark_offsets(entry, timeout=_TIMEOUT_S), self._properties
-        )
+        low, high = self._retried(lambda: self._consumer.get_watermark_offsets(entry, timeout=_TIMEOUT_S))
         return low, high
+
+    def behind(self, partition: int, position: int) -> int:
+        """Messages between a position and the end that the last fetch has shown; asks nobody."""
+        if partition in self.at_end:
+            return 0
+        entry = TopicPartition(self.topic, partition)
+        _, high = self._consumer.get_watermark_offsets(entry, cached=True)
+        return max(0, high - position)
 
     def hold(self, partitions: Sequence[int]) -> None:
         """Read nothing from owned partitions until they are placed again."""
@@ -126,7 +157,7 @@ class Source:
         """
         for partition, offset in offsets.items():
             entry = TopicPartition(self.topic, partition, offset)
-            _retried(partial(self._consumer.seek, entry), self._properties)
+            self._retried(partial(self._consumer.seek, entry))
         self._forget_ends(offsets)
         self._held.difference_update(offsets)
         if not self._paused:
@@ -144,6 +175,21 @@ class Source:
     def _entries(self, partitions: Iterable[int]) -> list[TopicPartition]:
         return [TopicPartition(self.topic, partition) for partition in partitions]
 
+    def _retried(self, call: Callable[[], Result]) -> Result:
+        """A request that the broker may not answer at once, as while it finishes a transaction."""
+        deadline = time.monotonic() + _TIMEOUT_S
+        while True:
+            try:
+                return call()
+            except KafkaException as error:
+                denied = right_missing(self._properties, error.args[0], self._rights)
+                if denied is not None:
+                    raise denied from None
+                if time.monotonic() > deadline:
+                    raise unreachable(self._properties, error) from None
+                _log.debug("asking again: %s", said(self._properties, error.args[0]))
+                time.sleep(0.2)
+
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         numbers = _numbers(partitions)
         consumer.incremental_assign([TopicPartition(self.topic, number, 0) for number in numbers])
@@ -155,6 +201,7 @@ class Source:
         _log.info("%s: assigned partitions %s", self.topic, numbers)
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        _log.info("%s: revoked partitions %s", self.topic, _numbers(partitions))
         self._drop(partitions)
         consumer.incremental_unassign(partitions)
 
@@ -172,6 +219,10 @@ class Source:
         self._forget_ends(numbers)
         self._assignee.revoked(numbers)
 
+    def _on_statistics(self, text: str) -> None:
+        brokers = _statistics.decode(text).brokers.values()
+        self.connected = any(broker.state == "UP" for broker in brokers)
+
     def _forget_ends(self, partitions: Iterable[int]) -> None:
         for partition in partitions:
             self.at_end.pop(partition, None)
@@ -183,29 +234,30 @@ class Source:
         if error.code() == KafkaError._PARTITION_EOF:
             if _partition(message) not in self._held:
                 self.at_end[_partition(message)] = message.offset() or 0
-        elif error.fatal():
-            raise TfstreamError(f"consuming {self.topic} failed for good: {error.str()}")
-        elif error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED):
+            return
+        if _is_fenced(error):
             raise TfstreamError(
-                f"reading {self.topic} is not allowed: {error.str()}; grant READ on topic and group"
+                f"another process took over the static member {self._instance} of {self.topic}'s group; this "
+                f"one ends, nothing uncommitted was written; give each process a --slot of its own"
             )
-        else:
-            _log.warning("consuming %s: %s", self.topic, error.str())
+        if _is_fatal(error):
+            raise TfstreamError(f"consuming {self.topic} failed for good: {said(self._properties, error)}")
+        denied = right_missing(self._properties, error, self._rights)
+        if denied is not None:
+            raise denied
+        _log.warning("consuming %s: %s", self.topic, said(self._properties, error))
 
 
-def _retried(call: Callable[[], Result], properties: Properties) -> Result:
-    """A request that the broker may not answer at once, as while it finishes a transaction."""
-    deadline = time.monotonic() + _TIMEOUT_S
-    while True:
-        try:
-            return call()
-        except KafkaException as error:
-            if time.monotonic() > deadline:
-                raise ServiceUnavailable(
-                    f"Kafka at {properties.get('bootstrap.servers')} does not answer: {error.args[0].str()}"
-                ) from None
-            _log.debug("asking again: %s", error)
-            time.sleep(0.2)
+def _is_fatal(error: KafkaError) -> bool:
+    """Whether the consumer is done for; an error that comes as a message says so by its code alone."""
+    return bool(error.fatal()) or error.code() == KafkaError._FATAL
+
+
+def _is_fenced(error: KafkaError) -> bool:
+    """Whether a newer static member has this one's name; a fatal error has kept only its cause's words."""
+    return error.code() == KafkaError.FENCED_INSTANCE_ID or (
+        _is_fatal(error) and "group.instance.id" in error.str()
+    )
 
 
 def _numbers(partitions: Sequence[TopicPartition]) -> list[int]:

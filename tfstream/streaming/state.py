@@ -10,6 +10,7 @@ from confluent_kafka import OFFSET_BEGINNING, KafkaError, TopicPartition
 
 from tfstream.errors import ServiceUnavailable
 from tfstream.streaming.client import Properties, new_consumer
+from tfstream.streaming.refusal import may_not_read
 
 _TIMEOUT_S = 15.0  # without anything new
 
@@ -42,6 +43,9 @@ def read_tables(properties: Properties, topic: str, partitions: Sequence[int]) -
                 if error is not None:
                     if error.code() == KafkaError._PARTITION_EOF:
                         waiting.discard(partition)
+                    denied = may_not_read(properties, error, topic)
+                    if denied is not None:
+                        raise denied
                     continue
                 deadline = time.monotonic() + _TIMEOUT_S
                 _apply(tables[partition], message.key(), message.value())

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-import uuid
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.cimpl import NewTopic
 
 from tfstream.errors import ConfigurationError, ServiceUnavailable, TfstreamError
-from tfstream.streaming.client import Properties, new_admin, new_consumer, unreachable
+from tfstream.streaming.client import Properties, metadata, new_admin
+from tfstream.streaming.refusal import right_missing
 
 _TIMEOUT_S = 15.0
 _PAUSE_S = 0.1
@@ -35,16 +35,15 @@ def dead_letters_topic(topic: str) -> str:
 def partition_count(properties: Properties, topic: str) -> int | None:
     """How many partitions a topic has; None when it does not exist.
 
-    Asked by a consumer: many brokers make a topic that any other client asks for.
+    :raises AccessDenied: when this user may not know.
     """
-    consumer = new_consumer(properties, f"tfstream.topics.{uuid.uuid4()}", **{_AUTO_CREATE: False})
-    try:
-        found = consumer.list_topics(topic, timeout=_TIMEOUT_S).topics[topic]
-    except KafkaException as error:
-        raise unreachable(properties, error) from None
-    finally:
-        consumer.close()
-    return None if found.error is not None else len(found.partitions)
+    found = metadata(properties, topic, timeout_s=_TIMEOUT_S).topics[topic]
+    if found.error is None:
+        return len(found.partitions)
+    denied = right_missing(properties, found.error, f"DESCRIBE on topic {topic}")
+    if denied is not None:
+        raise denied
+    return None
 
 
 def require_topic(properties: Properties, topic: str) -> int:
@@ -102,6 +101,11 @@ def ensure_topic(
     except KafkaException as error:
         if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
             return False
+        denied = right_missing(
+            properties, error.args[0], f"CREATE on topic {topic}, or create it with {partitions} partitions,"
+        )
+        if denied is not None:
+            raise denied from None
         raise TfstreamError(
             f"topic {topic} cannot be created ({error.args[0].str()}); create it with {partitions} partitions"
         ) from None

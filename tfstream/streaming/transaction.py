@@ -32,6 +32,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer, Topic
 from tfstream.errors import TfstreamError
 from tfstream.streaming.client import Properties, new_transactional_producer, unreachable
 from tfstream.streaming.records import Output, Position
+from tfstream.streaming.refusal import right_missing
 
 _log = logging.getLogger("tfstream.kafka")
 _CALL_TIMEOUT_S = 15.0
@@ -148,10 +149,7 @@ class TransactionalWriter:
     def _check_fatal(self, reason: KafkaError) -> None:
         if not reason.fatal():
             return
-        if reason.code() == KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
-            raise TfstreamError(
-                f"the transactional id {self._id} may not be used; grant WRITE and DESCRIBE on it"
-            )
+        self._check_rights(reason)
         raise TfstreamError(
             f"another process took over the transactional id {self._id}, or this one was away for longer "
             f"than a transaction may last ({reason.str()}); it ends, nothing uncommitted was written"
@@ -161,17 +159,29 @@ class TransactionalWriter:
         """What is refused every time would be read, scored and refused again for ever."""
         refused, self._refused = self._refused, None
         if refused is not None:
-            raise TfstreamError(
+            denied = right_missing(self._properties, refused, f"WRITE on topic {self._refused_topic}")
+            raise denied or TfstreamError(
                 f"topic {self._refused_topic} refuses what is written to it ({refused.str()}); "
                 f"nothing was committed: mend the topic's settings or rights and start again"
             )
-        if reason.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
-            raise TfstreamError(f"committing is not allowed ({reason.str()}); grant READ on the group")
+        self._check_rights(reason)
         if self._rolled_back >= _MOST_ROLLED_BACK:
             raise TfstreamError(
                 f"{self._rolled_back} commits in a row were rolled back, the last one because of: "
                 f"{reason.str()}; this process ends, look at the broker's log"
             )
+
+    def _check_rights(self, reason: KafkaError) -> None:
+        """:raises AccessDenied: when the broker forbids a part of a transaction; names what to grant."""
+        right = {
+            KafkaError.GROUP_AUTHORIZATION_FAILED: "READ on the group of the scorers",
+            KafkaError.TOPIC_AUTHORIZATION_FAILED: (
+                "READ on the source, WRITE on .anomalies, .scores, .state and .dead-letters beside it"
+            ),
+        }.get(reason.code(), f"WRITE on transactional id {self._id}")
+        denied = right_missing(self._properties, reason, right)
+        if denied is not None:
+            raise denied
 
     def _on_delivery_failed(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:
