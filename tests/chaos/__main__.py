@@ -39,12 +39,12 @@ def _run(options: argparse.Namespace, folder: Path) -> int:
         )
     began = time.monotonic()
     with Stage(home, folder) as stage:
+        where = provenance(stage)  # of the code as it is now, whatever is written meanwhile
         until = time.monotonic() + 60 * options.minutes
         told = perform(stage, plan(options.seed), Settings(seed=options.seed), _say, until)
         _say("the control: careless scorers")
         careless = control(stage, options.seed, _say)
         findings = [scenario(stage, options.seed, _say) for scenario in SCENARIOS]
-        where = provenance(stage)
     command = f"make chaos MINUTES={options.minutes:g} SEED={options.seed}"
     document = report.as_json(
         told, careless, findings, where, command=command, seconds=time.monotonic() - began

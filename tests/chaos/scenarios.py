@@ -89,7 +89,7 @@ def model_swap(stage: Stage, seed: int, say: Say) -> Finding:
     ensure_output_topics({"bootstrap.servers": stage.broker.bootstrap}, topic)
     settings = Settings(topic=topic, seed=seed, scorers=_TWO)
     with company(stage, settings) as cast:
-        with Feeder(stage.broker.bootstrap, topic, seed, rounds_per_s=20.0):
+        with Feeder(stage.broker.bootstrap, topic, seed, rounds_per_s=30.0):
             cast.await_ready(_TWO)
             _await_version(stage, topic, 1)
             cast[_TWO[0]].send(signal.SIGKILL)
@@ -97,7 +97,6 @@ def model_swap(stage: Stage, seed: int, say: Say) -> Finding:
             cast[_TWO[1]].send(signal.SIGKILL)
             _await_version(stage, topic, 2)
             cast[_TWO[0]].send(signal.SIGKILL)
-            cast.await_ready(_TWO)
         final, late = settle(stage, topic, cast)
     held = [one for one in final if not one.topic.endswith(".dead-letters")]
     expected = replayed(stage, topic, _versions(held))
