@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -15,6 +16,7 @@ from tests.chaos.waiting import wait_for
 
 OUTPUTS = ("anomalies", "scores", "dead-letters")
 _TIMEOUT_S = 30.0
+Answer = TypeVar("Answer")
 _LONG = 4096  # bytes from which a value is kept as its hash only
 
 
@@ -108,7 +110,8 @@ def committed(bootstrap: str, topic: str, group: str) -> dict[int, TopicPartitio
     consumer = new_reader(bootstrap, "read_committed", group)
     try:
         wanted = [TopicPartition(topic, place.partition) for place in _places(consumer, [topic])]
-        return {found.partition: found for found in consumer.committed(wanted, timeout=_TIMEOUT_S)}
+        held = _answer(lambda: consumer.committed(wanted, timeout=_TIMEOUT_S))
+        return {found.partition: found for found in held}
     finally:
         consumer.close()
 
@@ -146,15 +149,30 @@ def new_reader(bootstrap: str, isolation: str, group: str | None = None) -> Cons
 
 
 def _places(consumer: Consumer, topics: Sequence[str]) -> list[TopicPartition]:
-    return [
-        TopicPartition(topic, partition, OFFSET_BEGINNING)
-        for topic in topics
-        for partition in sorted(consumer.list_topics(topic, timeout=_TIMEOUT_S).topics[topic].partitions)
-    ]
+    return [place for topic in topics for place in _places_of(consumer, topic)]
+
+
+def _places_of(consumer: Consumer, topic: str) -> list[TopicPartition]:
+    partitions = _answer(lambda: consumer.list_topics(topic, timeout=_TIMEOUT_S).topics[topic].partitions)
+    return [TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in sorted(partitions)]
 
 
 def _end(consumer: Consumer, place: TopicPartition) -> int:
-    return consumer.get_watermark_offsets(place, timeout=_TIMEOUT_S)[1]
+    _, end = _answer(lambda: consumer.get_watermark_offsets(place, timeout=_TIMEOUT_S))
+    return end
+
+
+def _answer(ask: Callable[[], Answer]) -> Answer:
+    """A broker that has just come back may not know its own groups and partitions yet."""
+    answers: list[Answer] = []
+
+    def answered() -> bool:
+        with suppress(KafkaException):
+            answers.append(ask())
+        return bool(answers)
+
+    wait_for(answered, "the broker to answer", _TIMEOUT_S)
+    return answers[0]
 
 
 def _held(message: Message) -> Held:
