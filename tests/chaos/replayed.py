@@ -11,6 +11,7 @@ from tfstream.app import champion as champions
 from tfstream.app.judge import Judge
 from tfstream.app.lane import Lane
 from tfstream.core.codec import Codec
+from tfstream.core.dead_letter_limit import DeadLetterLimit
 from tfstream.core.event import iso
 from tfstream.core.partition import WindowReady
 from tfstream.core.window import WindowShape
@@ -18,6 +19,8 @@ from tfstream.storage import models, streams
 from tfstream.storage.database import Database
 from tfstream.storage.streams import StreamRecord
 from tfstream.streaming.source import as_record
+
+NO_LIMIT = DeadLetterLimit(run=0, share=0.0)
 
 
 def replayed(
@@ -53,7 +56,7 @@ def _written(
     judge_of: dict[str, Judge] = {}
     for message in read_log(stage.broker.bootstrap, definition.topic):
         record = as_record(message)
-        lane = lanes.setdefault(record.partition, Lane(record.partition, definition, shape))
+        lane = lanes.setdefault(record.partition, Lane(record.partition, definition, shape, NO_LIMIT))
         for found in lane.read(record, codec):
             if isinstance(found, WindowReady):
                 ts = iso((found.window.end_index + 1) * definition.interval_us)
