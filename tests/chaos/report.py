@@ -18,11 +18,11 @@ What `make chaos` found, which writes this page from `reliability/chaos.json`: n
 
 Three scorers, a sink and a recorder work on a topic of 9 assets in 6 partitions, on an Apache Kafka and a
 PostgreSQL of their own, while a feeder goes on producing readings. Faults are done to them in an order that
-the seed decides, two at a time where they touch different things; a supervisor starts again what has ended.
-Then the same log is scored once more, by one scorer on a second broker and a second database that nothing
-is done to. What three readers hold is compared with that undisturbed pass, byte for byte: a read_committed
-reader that read all the while, one that read at the end, and SQL. Records are compared as multisets, and
-within each asset by their order.
+the seed decides, three at a time where they touch different things; a supervisor starts again what has
+ended. Then the same log is scored once more, by one scorer on a second broker and a second database that
+nothing is done to. What three readers hold is compared with that undisturbed pass, byte for byte: a
+read_committed reader that read all the while, one that read at the end, and SQL. Records are compared as
+multisets, and within each asset by their order.
 """
 _CONTROL = """
 The same check, on scorers that read on from the committed offset without reading again what their windows

@@ -118,7 +118,7 @@ def _new_scorer(stage: Stage, settings: Settings) -> Callable[[str, str], Actor]
 
 
 def _do_all(faults: Iterable[Fault], scenery: Scenery, told: Told, say: Say, until: float) -> None:
-    """In the order of the plan, two at a time where they do not touch the same."""
+    """In the order of the plan, three at a time where they do not touch the same."""
     locks: dict[str, threading.Lock] = {}
     work = iter(faults)
     turn = threading.Lock()
