@@ -20,7 +20,7 @@ from tfstream.storage.database import Database
 from tfstream.storage.streams import StreamRecord
 from tfstream.streaming.source import as_record
 
-_NO_LIMIT = DeadLetterLimit(run=0, share=0.0)
+NO_LIMIT = DeadLetterLimit(run=0, share=0.0)
 
 
 def replayed(
@@ -56,7 +56,7 @@ def _written(
     judge_of: dict[str, Judge] = {}
     for message in read_log(stage.broker.bootstrap, definition.topic):
         record = as_record(message)
-        lane = lanes.setdefault(record.partition, Lane(record.partition, definition, shape, _NO_LIMIT))
+        lane = lanes.setdefault(record.partition, Lane(record.partition, definition, shape, NO_LIMIT))
         for found in lane.read(record, codec):
             if isinstance(found, WindowReady):
                 ts = iso((found.window.end_index + 1) * definition.interval_us)
