@@ -17,6 +17,7 @@ from tfstream.storage import progress
 from tfstream.storage.database import Database
 from tfstream.storage.progress import OffsetConflict
 from tfstream.streaming.client import Properties
+from tfstream.streaming.identity import TopicIdentity
 from tfstream.streaming.records import Record
 from tfstream.streaming.source import Source
 
@@ -44,6 +45,8 @@ class Feed:
         self._held: dict[int, list[Record]] = {}  # read, not yet written
         self._unplaced: set[int] = set()  # assigned, and the database has not yet said where to start
         self._patience = Patience(_log)
+        self._identity = TopicIdentity(properties, topic)
+        self._made_anew = False  # whether the topic is another one since the partitions were placed
         self._source = Source(properties, topic, f"tfstream.{consumer}.{topic}", self)
 
     def __enter__(self) -> Feed:
@@ -68,6 +71,9 @@ class Feed:
             self._held.setdefault(record.partition, []).append(record)
         if not (self._held or self._unplaced) or not self._patience.due:
             return 0
+        if self._held and self._identity.changed():
+            self._made_anew = True
+            self._drop_all()
         try:
             if self._unplaced:
                 self._place()
@@ -95,10 +101,21 @@ class Feed:
         """Start where the database says, or at the beginning."""
         with self._database.begin() as connection:
             stored = progress.positions(connection, self._consumer, self._topic)
-        starts = {p: max(stored.get(p, 0), self._source.bounds(p)[0]) for p in sorted(self._unplaced)}
+        starts = {p: self._start_of(p, stored.get(p, 0)) for p in sorted(self._unplaced)}
+        self._identity.ask()
         self._source.place(starts)
         self._expected.update({partition: stored.get(partition) for partition in starts})
         self._unplaced.clear()
+        self._made_anew = False
+
+    def _start_of(self, partition: int, stored: int) -> int:
+        low, high = self._source.bounds(partition)
+        if stored > high or self._made_anew:
+            _log.warning(
+                "partition %d: topic %s was made anew; beginning at offset %d", partition, self._topic, low
+            )
+            return low
+        return max(stored, low)
 
     def _drop_all(self) -> None:
         partitions = sorted(self._expected)

@@ -26,6 +26,7 @@ class Lane:
         self.position = 0  # the next offset to read
         self.committed = 0
         self.dead_letters = 0
+        self.topic_id = ""  # the broker's own for the source: a topic that is made anew has another
         self._topic = definition.topic
         self._state_topic = state_topic(definition.topic)
         self._interval_us = definition.interval_us
@@ -100,6 +101,7 @@ class Lane:
             clock_us=self.tracks.clock_us,
             model_version=model_version,
             interval_us=self._interval_us,
+            topic_id=self.topic_id,
         )
         states = [self._state_output(key, None) for key in sorted(self._discarded)]
         states += [

@@ -26,6 +26,7 @@ from tfstream.core.stream import StreamDefinition
 from tfstream.core.window import WindowShape
 from tfstream.errors import TfstreamError
 from tfstream.streaming.client import Properties
+from tfstream.streaming.identity import TopicIdentity
 from tfstream.streaming.records import Position
 from tfstream.streaming.source import Source
 from tfstream.streaming.state import Table, read_tables
@@ -58,6 +59,7 @@ class Restorer:
         self._definition = definition
         self._source = source
         self._begin_at = begin_at
+        self._identity = TopicIdentity(properties, definition.topic)
         self._behind_since: dict[int, float] = {}
 
     def restore(self, partitions: Sequence[int], shape: WindowShape) -> dict[int, Restored]:
@@ -66,6 +68,7 @@ class Restorer:
         :raises ServiceUnavailable: when the broker does not answer.
         :raises StateBehind: when a state has not come for a long time.
         """
+        self._identity.ask()
         committed = self._source.committed(partitions)
         tables = read_tables(self._properties, state_topic(self._definition.topic), partitions)
         return {
@@ -73,6 +76,10 @@ class Restorer:
             for partition in partitions
             if not self._is_behind(partition, committed[partition], _head(tables[partition]))
         }
+
+    def made_anew(self) -> bool:
+        """Whether the topic was deleted and made anew since the partitions were restored."""
+        return self._identity.changed()
 
     def _is_behind(self, partition: int, position: Position | None, head: PartitionHead | None) -> bool:
         """Whether the offset is our own commit and its state has not come yet.
@@ -99,10 +106,13 @@ class Restorer:
         self, partition: int, shape: WindowShape, position: Position | None, table: Table
     ) -> Restored:
         lane = Lane(partition, self._definition, shape)
+        lane.topic_id = self._identity.known
         low, high = self._source.bounds(partition)
         if position is None:
             return Restored(lane, lane.begin(low if self._begin_at == "earliest" else high, table))
         head = _head(table)
+        if position.offset > high or self._is_another_topic(head):
+            return Restored(lane, lane.begin(self._after_a_loss(partition, head, low, high), table))
         refused = self._reason_to_begin_anew(position, head)
         if head is None or refused is not None:
             _log.warning("partition %d: %s; going on with fresh windows", partition, refused)
@@ -116,6 +126,23 @@ class Restorer:
                 low - 1,
             )
         return Restored(lane, max(start, low))
+
+    def _is_another_topic(self, head: PartitionHead | None) -> bool:
+        """Whether the state is of a topic of the same name that was deleted since."""
+        return head is not None and "" != head.topic_id != self._identity.known != ""
+
+    def _after_a_loss(self, partition: int, head: PartitionHead | None, low: int, high: int) -> int:
+        """Where to begin in a topic that was made anew, or in one whose newest messages were lost."""
+        made_anew = head is None or head.topic_id == "" or self._is_another_topic(head)
+        start, what = (low, "was made anew") if made_anew else (high, "has lost its newest messages")
+        _log.warning(
+            "partition %d: topic %s %s; beginning at offset %d with fresh windows",
+            partition,
+            self._definition.topic,
+            what,
+            start,
+        )
+        return start
 
     def _reason_to_begin_anew(self, position: Position, head: PartitionHead | None) -> str | None:
         if head is None or head.offset != position.offset:

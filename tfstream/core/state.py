@@ -36,7 +36,8 @@ class PartitionHead(msgspec.Struct, frozen=True, kw_only=True):
 
     ``offset`` is the next source offset to read live. It is written in the same transaction as the consumer
     group's offset: a reader that finds them unequal has not yet seen the whole state, or the group was reset.
-    Rows are counted in units of ``interval_us``: under another interval the state says nothing.
+    Rows are counted in units of ``interval_us``: under another interval the state says nothing. ``topic_id``
+    is the broker's: a topic that was deleted and made anew has another, and its offsets mean other messages.
     """
 
     version: int = 1
@@ -44,6 +45,7 @@ class PartitionHead(msgspec.Struct, frozen=True, kw_only=True):
     clock_us: int
     model_version: int
     interval_us: int = 0
+    topic_id: str = ""
 
 
 class RewindMetadata(msgspec.Struct, frozen=True, kw_only=True):

@@ -49,7 +49,9 @@ class Source:
         self._assignee = assignee
         self._properties = properties
         self._rights = f"READ on topic {topic} and on group {group}"
-        self._consumer = new_consumer(properties, group)
+        self._lost: set[int] = set()  # whose next offset is not in the topic any more
+        # no quiet jump to the beginning: what is missing is said, and the windows must know
+        self._consumer = new_consumer(properties, group, **{"auto.offset.reset": "error"})
         self._paused = False
 
     def __enter__(self) -> Source:
@@ -74,7 +76,20 @@ class Source:
             self.at_end.pop(partition, None)
             if partition in self.owned and partition not in self._held:
                 records.append(as_record(message))
-        return records
+        return self._without_lost(records) if self._lost else records
+
+    def _without_lost(self, records: list[Record]) -> list[Record]:
+        """Who works on them places them anew, as after a rebalance; what was read counts for nothing."""
+        lost, self._lost = sorted(self._lost & self.owned), set()
+        _log.warning(
+            "%s: the place in partitions %s is gone: retention removed it, or the topic was made anew",
+            self.topic,
+            lost,
+        )
+        self.hold(lost)
+        self._assignee.revoked(lost)
+        self._assignee.assigned(lost)
+        return [record for record in records if record.partition not in lost]
 
     @property
     def exhausted(self) -> bool:
@@ -198,6 +213,9 @@ class Source:
         if error.code() == KafkaError._PARTITION_EOF:
             if _partition(message) not in self._held:
                 self.at_end[_partition(message)] = message.offset() or 0
+            return
+        if error.code() == KafkaError._AUTO_OFFSET_RESET:
+            self._lost.update({_partition(message)} - self._held)
             return
         if error.fatal():
             raise TfstreamError(f"consuming {self.topic} failed for good: {said(self._properties, error)}")
