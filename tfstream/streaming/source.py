@@ -86,8 +86,11 @@ class Source:
             self.topic,
             lost,
         )
-        self.hold(lost)
         self._assignee.revoked(lost)
+        # librdkafka has stopped fetching them for good: a seek alone is refused
+        self._consumer.incremental_unassign(self._entries(lost))
+        self._consumer.incremental_assign([TopicPartition(self.topic, number, 0) for number in lost])
+        self.hold(lost)
         self._assignee.assigned(lost)
         return [record for record in records if record.partition not in lost]
 
