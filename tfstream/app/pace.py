@@ -9,10 +9,10 @@ class Pace:
     A slow detector then delays neither the commits nor the polls that keep the group membership.
     """
 
-    _MOST = 2000
+    _FIRST, _MOST = 128, 2000
 
     def __init__(self, commit_interval_s: float) -> None:
-        self.most = self._MOST
+        self.most = self._FIRST
         self._target_s = min(max(commit_interval_s / 2, 0.05), 5.0)
 
     def took(self, records: int, seconds: float) -> None:

@@ -42,6 +42,8 @@ def translated(place: str, error: Exception, cause: BaseException | None) -> Exc
         return OutOfLocks(
             f"{place}: {detail}; raise max_locks_per_transaction of the server, or write less at a time"
         )
+    if isinstance(cause, errors.ReadOnlySqlTransaction):  # a standby, or a service that is nearly full
+        return ServiceUnavailable(f"PostgreSQL at {place} takes no writes ({detail}); is its disk full?")
     if _OPTION.search(detail):
         return ConfigurationError(f"an option in {_URL} is wrong: {detail}")
     gone = isinstance(error, DBAPIError) and error.connection_invalidated
