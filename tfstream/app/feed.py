@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from tfstream.app.patience import Patience
 from tfstream.errors import ServiceUnavailable
 from tfstream.storage import progress
+from tfstream.storage.complaint import OutOfLocks
 from tfstream.storage.database import Database
 from tfstream.storage.progress import OffsetConflict
 from tfstream.streaming.client import Properties
@@ -22,6 +23,7 @@ from tfstream.streaming.records import Record
 from tfstream.streaming.source import Source
 
 _log = logging.getLogger("tfstream.feed")
+_MOST = 1 << 30  # as many as have come, unless they touch more day partitions than the server has locks for
 
 Write = Callable[[Connection, Sequence[Record]], None]
 
@@ -44,6 +46,7 @@ class Feed:
         self._expected: dict[int, int | None] = {}  # what the database holds for each owned partition
         self._held: dict[int, list[Record]] = {}  # read, not yet written
         self._unplaced: set[int] = set()  # assigned, and the database has not yet said where to start
+        self._most = _MOST  # records in one transaction
         self._patience = Patience(_log)
         self._identity = TopicIdentity(properties, topic)
         self._made_anew = False  # whether the topic is another one since the partitions were placed
@@ -124,17 +127,30 @@ class Feed:
         self._unplaced.update(partitions)
 
     def _flush(self) -> int:
+        """Write what is held, or as much of it as the database has locks for; returns how much that was."""
         records = [record for partition in sorted(self._held) for record in self._held[partition]]
-        moved = {partition: held[-1].offset + 1 for partition, held in self._held.items()}
+        while True:
+            try:
+                self._write_some(records[: self._most])
+                return min(len(records), self._most)
+            except OutOfLocks:
+                if self._most == 1:
+                    raise
+                self._most = max(1, min(self._most, len(records)) // 4)
+
+    def _write_some(self, records: Sequence[Record]) -> None:
+        moved = {record.partition: record.offset + 1 for record in records}
         with self._database.begin() as connection:
             self._write(connection, records)
             for partition, following in moved.items():
                 expected = self._expected[partition]
                 progress.advance(connection, self._consumer, self._topic, partition, expected, following)
         self._expected.update(moved)
-        self._held.clear()
+        for partition, following in moved.items():
+            rest = [record for record in self._held.pop(partition) if record.offset >= following]
+            if rest:
+                self._held[partition] = rest
         self.written += len(records)
-        return len(records)
 
     def _go_on(self) -> None:
         if self._patience.waiting:
