@@ -7,10 +7,13 @@ they own a partition, one fails its transaction and starts again from what the d
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection
 
+from tfstream.app import metrics
+from tfstream.app.metrics import Board, Sample
 from tfstream.app.patience import Patience
 from tfstream.errors import ServiceUnavailable
 from tfstream.storage import progress
@@ -24,6 +27,7 @@ from tfstream.streaming.source import Source
 
 _log = logging.getLogger("tfstream.feed")
 _MOST = 1 << 30  # as many as have come, unless they touch more day partitions than the server has locks for
+_PUBLISH_S = 1.0
 
 Write = Callable[[Connection, Sequence[Record]], None]
 
@@ -36,9 +40,19 @@ class Feed:
     """
 
     def __init__(
-        self, properties: Properties, database: Database, topic: str, consumer: str, write: Write
+        self,
+        properties: Properties,
+        database: Database,
+        topic: str,
+        consumer: str,
+        write: Write,
+        board: Board | None = None,
     ) -> None:
         self.written = 0
+        self._board = board or Board()
+        self._publish_at = 0.0
+        self._commits = 0
+        self._committed_at = 0.0
         self._database = database
         self._topic = topic
         self._consumer = consumer
@@ -70,9 +84,19 @@ class Feed:
 
     def step(self, *, most: int = 5000, timeout_s: float = 0.05) -> int:
         """Read a batch and write it; returns the number of records that reached the database."""
+        written = self._read_and_write(most, timeout_s)
+        if time.monotonic() >= self._publish_at:
+            self._publish_at = time.monotonic() + _PUBLISH_S
+            self._board.publish(f"{self._consumer} {self._topic}", self._samples())
+        return written
+
+    def _read_and_write(self, most: int, timeout_s: float) -> int:
         for record in self._source.poll(most=most, timeout_s=timeout_s):
             self._held.setdefault(record.partition, []).append(record)
-        if not (self._held or self._unplaced) or not self._patience.due:
+        if not self._patience.due:
+            return 0
+        if not (self._held or self._unplaced):
+            self._go_on()  # what waited for the database may have been revoked meanwhile
             return 0
         if self._held and self._identity.changed():
             self._made_anew = True
@@ -151,6 +175,24 @@ class Feed:
             if rest:
                 self._held[partition] = rest
         self.written += len(records)
+        self._commits += 1
+        self._committed_at = time.time()
+
+    def _samples(self) -> list[Sample]:
+        own = (self._consumer, self._topic)
+        samples = [
+            Sample(metrics.MESSAGES, own, self.written),
+            Sample(metrics.COMMITS, own, self._commits),
+            Sample(metrics.LAST_ROUND, own, time.time()),
+            Sample(metrics.PARTITIONS, own, len(self._source.owned)),
+            Sample(metrics.WAITING, own, float(self._patience.waiting)),
+        ]
+        if self._committed_at:
+            samples.append(Sample(metrics.LAST_COMMIT, own, self._committed_at))
+        for partition, following in self._expected.items():
+            behind = self._source.behind(partition, following or 0)
+            samples.append(Sample(metrics.LAG, (*own, str(partition)), behind))
+        return samples
 
     def _go_on(self) -> None:
         if self._patience.waiting:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from tfstream.app.lane import Lane
+from tfstream.core.dead_letter_limit import DeadLetterLimit
 from tfstream.core.state import (
     HEAD_KEY,
     AssetState,
@@ -24,7 +25,7 @@ from tfstream.core.state import (
 )
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.window import WindowShape
-from tfstream.errors import TfstreamError
+from tfstream.errors import ConfigurationError, TfstreamError
 from tfstream.streaming.client import Properties
 from tfstream.streaming.identity import TopicIdentity
 from tfstream.streaming.records import Position
@@ -53,19 +54,29 @@ class Restorer:
     """Makes the lanes of partitions that are to be read. ``begin_at`` is for a group without commits."""
 
     def __init__(
-        self, properties: Properties, definition: StreamDefinition, source: Source, *, begin_at: str
+        self,
+        properties: Properties,
+        definition: StreamDefinition,
+        source: Source,
+        *,
+        begin_at: str,
+        group: str,
+        limit: DeadLetterLimit,
     ) -> None:
         self._properties = properties
         self._definition = definition
         self._source = source
         self._begin_at = begin_at
         self._identity = TopicIdentity(properties, definition.topic)
+        self._group = group
+        self._limit = limit
         self._behind_since: dict[int, float] = {}
 
     def restore(self, partitions: Sequence[int], shape: WindowShape) -> dict[int, Restored]:
         """Those of the partitions whose state is there; that of the last commit may take a moment to come.
 
         :raises ServiceUnavailable: when the broker does not answer.
+        :raises ConfigurationError: when the state is another group's.
         :raises StateBehind: when a state has not come for a long time.
         """
         self._identity.ask()
@@ -105,19 +116,21 @@ class Restorer:
     def _restored(
         self, partition: int, shape: WindowShape, position: Position | None, table: Table
     ) -> Restored:
-        lane = Lane(partition, self._definition, shape)
+        lane = Lane(partition, self._definition, shape, self._limit, self._group)
         lane.topic_id = self._identity.known
         low, high = self._source.bounds(partition)
+        head = _head(table)
+        if head is not None:
+            self._check_owner(partition, head.group)
         if position is None:
             return Restored(lane, lane.begin(low if self._begin_at == "earliest" else high, table))
-        head = _head(table)
         if position.offset > high or self._is_another_topic(head):
             return Restored(lane, lane.begin(self._after_a_loss(partition, head, low, high), table))
         refused = self._reason_to_begin_anew(position, head)
         if head is None or refused is not None:
             _log.warning("partition %d: %s; going on with fresh windows", partition, refused)
             return Restored(lane, lane.begin(max(position.offset, low), table))
-        start = lane.restore(_asset_states(table), head.clock_us, position.offset)
+        start = lane.restore(_asset_states(table), head.clock_us, position.offset, head.dead_letters)
         if start < low:
             _log.warning(
                 "partition %d: retention removed offsets %d to %d that open windows need; they fill up again",
@@ -143,6 +156,19 @@ class Restorer:
             start,
         )
         return start
+
+    def _check_owner(self, partition: int, owner: str) -> None:
+        """A topic's outputs and state are one group's: a second one would write everything again.
+
+        :raises ConfigurationError: when the state is another group's.
+        """
+        if owner not in ("", self._group):
+            topic = self._definition.topic
+            raise ConfigurationError(
+                f"partition {partition} of {topic} is scored by the group {owner}, and {self._group} would "
+                f"write the same topics again; start with `--group {owner}`, or to begin anew under another "
+                f"name, stop its scorers and delete {state_topic(topic)}"
+            )
 
     def _reason_to_begin_anew(self, position: Position, head: PartitionHead | None) -> str | None:
         if head is None or head.offset != position.offset:

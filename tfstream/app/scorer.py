@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tfstream.app.judge import Judge
 from tfstream.app.lane import Lane
@@ -18,11 +18,13 @@ from tfstream.app.pace import Pace
 from tfstream.app.patience import Patience
 from tfstream.app.restoring import Restorer
 from tfstream.app.scoring import Champion
+from tfstream.app.watch import Watch
 from tfstream.core.codec import Codec
+from tfstream.core.dead_letter_limit import DeadLetterLimit
 from tfstream.core.partition import Finding
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.window import WindowShape
-from tfstream.errors import ServiceUnavailable
+from tfstream.errors import BadData, ServiceUnavailable
 from tfstream.streaming.client import Properties
 from tfstream.streaming.records import Record
 from tfstream.streaming.source import Source
@@ -40,10 +42,12 @@ class ScorerOptions:
 
     group: str
     transactional_id: str
+    instance: str | None = None  # the name of a static member
     commit_interval_s: float = 1.0
     start: str = "earliest"
     until_end: bool = False
     write_scores: bool = True
+    dead_letter_limit: DeadLetterLimit = field(default_factory=DeadLetterLimit)
 
 
 @dataclass(slots=True)
@@ -54,6 +58,8 @@ class Progress:
     windows: int = 0
     commits: int = 0
     dead_letters: int = 0
+    events: int = 0
+    aborted: int = 0  # commits
 
 
 class Scorer:
@@ -66,6 +72,7 @@ class Scorer:
         champion: Champion,
         options: ScorerOptions,
         newer_champion: Callable[[int], Champion | None],
+        watch: Watch | None = None,
     ) -> None:
         self.progress = Progress()
         self._properties = properties
@@ -75,13 +82,21 @@ class Scorer:
         self._codec = Codec(definition)
         self._judge = Judge(definition, champion, write_scores=options.write_scores)
         self._lanes: dict[int, Lane] = {}
+        self._watch = watch or Watch.silent(definition)
         self._unplaced: set[int] = set()  # assigned partitions without a lane
         self._states = 0  # partitions that the state topic is known to have
         self._patience = Patience(_log, last_s=_LAST_RETRY_S)
         self._pace = Pace(options.commit_interval_s)
         self._writer = TransactionalWriter(properties, options.transactional_id)
-        self._source = Source(properties, definition.topic, options.group, self)
-        self._restorer = Restorer(properties, definition, self._source, begin_at=options.start)
+        self._source = Source(properties, definition.topic, options.group, self, options.instance)
+        self._restorer = Restorer(
+            properties,
+            definition,
+            self._source,
+            begin_at=options.start,
+            group=options.group,
+            limit=options.dead_letter_limit,
+        )
 
     @property
     def listening(self) -> bool:
@@ -98,6 +113,8 @@ class Scorer:
             while not stop():
                 self._recover()
                 self.step(source.poll(most=self._pace.most, timeout_s=_POLL_S))
+                self._watch.look(self.progress, source, self._lanes, self._judge, away=self._patience.waiting)
+                self._end_at_the_limit()
                 if time.monotonic() >= due:
                     self.commit()
                     self._take_newer_champion()
@@ -117,6 +134,16 @@ class Scorer:
         self.progress.windows += self._judge.take(findings)
         self._pace.took(len(records), time.monotonic() - began)
 
+    def _end_at_the_limit(self) -> None:
+        """What came before the limit is committed, what is beyond it waits for somebody to look.
+
+        :raises BadData: when a partition is at its dead-letter limit.
+        """
+        stopped = next((lane.stopped for lane in self._lanes.values() if lane.stopped), None)
+        if stopped is not None and self.commit():
+            self._watch.ends_at_the_limit(stopped)
+            raise BadData(stopped)
+
     def commit(self) -> bool:
         """Everything since the last commit, or nothing: False when that is to be read again."""
         if self._lanes and self._restorer.made_anew():
@@ -131,11 +158,13 @@ class Scorer:
         try:
             self._writer.commit(outputs, self._definition.topic, positions, self._source.group_metadata())
         except Aborted as aborted:
+            self.progress.aborted += 1
             _log.warning("a commit failed (%s); reading again from the last one", aborted)
             self._drop_all()
             return False
         for lane in lanes:
             self.progress.dead_letters += lane.dead_letters
+            self.progress.events += lane.events
             lane.was_committed()
         self.progress.commits += 1
         return True

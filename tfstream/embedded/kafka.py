@@ -110,6 +110,12 @@ class ApacheKafka:
         self._server.start(self._answers, timeout_s=60.0, environment=own_environment())
         return self.bootstrap
 
+    @property
+    def pid(self) -> int:
+        """Of the running broker."""
+        assert self._server is not None
+        return self._server.pid
+
     def stop(self) -> None:
         if self._server is not None:
             self._server.stop()

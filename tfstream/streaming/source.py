@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from types import TracebackType
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
+import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from tfstream.errors import TfstreamError
@@ -19,7 +20,21 @@ from tfstream.streaming.refusal import right_missing, said, unreachable
 _log = logging.getLogger("tfstream.kafka")
 _TIMESTAMP_NONE = 0
 _TIMEOUT_S = 5.0  # of one request: who asks must go on polling meanwhile
+_STATISTICS_MS = 5000
 Result = TypeVar("Result")
+
+
+class _Broker(msgspec.Struct):
+    state: str
+
+
+class _Statistics(msgspec.Struct):
+    """What we read of librdkafka's statistics."""
+
+    brokers: dict[str, _Broker] = {}
+
+
+_statistics = msgspec.json.Decoder(_Statistics)
 
 
 class Assignee(Protocol):
@@ -41,7 +56,10 @@ class Source:
     away, and a rebalance must not wait for them.
     """
 
-    def __init__(self, properties: Properties, topic: str, group: str, assignee: Assignee) -> None:
+    def __init__(
+        self, properties: Properties, topic: str, group: str, assignee: Assignee, instance: str | None = None
+    ) -> None:
+        """``instance`` makes it a static member: back within the session timeout, nothing was rebalanced."""
         self.topic = topic
         self.at_end: dict[int, int] = {}  # partitions read up to their end, and where that was
         self.owned: set[int] = set()
@@ -50,8 +68,16 @@ class Source:
         self._properties = properties
         self._rights = f"READ on topic {topic} and on group {group}"
         self._lost: set[int] = set()  # whose next offset is not in the topic any more
-        # no quiet jump to the beginning: what is missing is said, and the windows must know
-        self._consumer = new_consumer(properties, group, **{"auto.offset.reset": "error"})
+        self.connected = True  # whether any broker is, as librdkafka last said
+        self._instance = instance
+        own: dict[str, Any] = {
+            "auto.offset.reset": "error",  # no quiet jump to the beginning: the windows must know
+            "statistics.interval.ms": _STATISTICS_MS,
+            "stats_cb": self._on_statistics,
+        }
+        if instance is not None:
+            own["group.instance.id"] = instance
+        self._consumer = new_consumer(properties, group, **own)
         self._paused = False
 
     def __enter__(self) -> Source:
@@ -131,6 +157,14 @@ class Source:
         low, high = self._retried(lambda: self._consumer.get_watermark_offsets(entry, timeout=_TIMEOUT_S))
         return low, high
 
+    def behind(self, partition: int, position: int) -> int:
+        """Messages between a position and the end that the last fetch has shown; asks nobody."""
+        if partition in self.at_end:
+            return 0
+        entry = TopicPartition(self.topic, partition)
+        _, high = self._consumer.get_watermark_offsets(entry, cached=True)
+        return max(0, high - position)
+
     def hold(self, partitions: Sequence[int]) -> None:
         """Read nothing from owned partitions until they are placed again."""
         self._held.update(partitions)
@@ -188,6 +222,7 @@ class Source:
         _log.info("%s: assigned partitions %s", self.topic, numbers)
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        _log.info("%s: revoked partitions %s", self.topic, _numbers(partitions))
         self._drop(partitions)
         consumer.incremental_unassign(partitions)
 
@@ -205,6 +240,10 @@ class Source:
         self._forget_ends(numbers)
         self._assignee.revoked(numbers)
 
+    def _on_statistics(self, text: str) -> None:
+        brokers = _statistics.decode(text).brokers.values()
+        self.connected = any(broker.state == "UP" for broker in brokers)
+
     def _forget_ends(self, partitions: Iterable[int]) -> None:
         for partition in partitions:
             self.at_end.pop(partition, None)
@@ -220,12 +259,29 @@ class Source:
         if error.code() == KafkaError._AUTO_OFFSET_RESET:
             self._lost.update({_partition(message)} - self._held)
             return
-        if error.fatal():
+        if _is_fenced(error):
+            raise TfstreamError(
+                f"another process took over the static member {self._instance} of {self.topic}'s group; this "
+                f"one ends, nothing uncommitted was written; give each process a --slot of its own"
+            )
+        if _is_fatal(error):
             raise TfstreamError(f"consuming {self.topic} failed for good: {said(self._properties, error)}")
         denied = right_missing(self._properties, error, self._rights)
         if denied is not None:
             raise denied
         _log.warning("consuming %s: %s", self.topic, said(self._properties, error))
+
+
+def _is_fatal(error: KafkaError) -> bool:
+    """Whether the consumer is done for; an error that comes as a message says so by its code alone."""
+    return bool(error.fatal()) or error.code() == KafkaError._FATAL
+
+
+def _is_fenced(error: KafkaError) -> bool:
+    """Whether a newer static member has this one's name; a fatal error has kept only its cause's words."""
+    return error.code() == KafkaError.FENCED_INSTANCE_ID or (
+        _is_fatal(error) and "group.instance.id" in error.str()
+    )
 
 
 def _numbers(partitions: Sequence[TopicPartition]) -> list[int]:
