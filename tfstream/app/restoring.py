@@ -122,10 +122,11 @@ class Restorer:
         head = _head(table)
         if head is not None:
             self._check_owner(partition, head.group)
+        lost = position is not None and position.offset > high
+        if lost or self._is_another_topic(head):  # the broker forgets the offsets of a topic that is deleted
+            return Restored(lane, lane.begin(self._after_a_loss(partition, head, low, high), table))
         if position is None:
             return Restored(lane, lane.begin(low if self._begin_at == "earliest" else high, table))
-        if position.offset > high or self._is_another_topic(head):
-            return Restored(lane, lane.begin(self._after_a_loss(partition, head, low, high), table))
         refused = self._reason_to_begin_anew(position, head)
         if head is None or refused is not None:
             _log.warning("partition %d: %s; going on with fresh windows", partition, refused)
