@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
+from tests.conftest import Broker
+from tfstream.app import loading
 from tfstream.app.files import SensorTable
+from tfstream.app.recorder import Recorder
+from tfstream.app.replay import replay
 from tfstream.core.stream import StreamDefinition
 from tfstream.errors import ConfigurationError
-from tfstream.storage import readings
+from tfstream.storage import partitions, readings, streams
 from tfstream.storage.database import Database
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
@@ -31,9 +35,15 @@ def daily(topic: str) -> tuple[SensorTable, StreamDefinition]:
 
 
 def stored(database: Database) -> int:
-    """Counted partition by partition: reading them all at once needs all their locks, too."""
+    """Counted a hundred partitions at a time: all of them at once take all of their locks, too."""
     with database.begin() as connection:
-        return int(connection.execute(text("SELECT sum(n_live) FROM (SELECT 1 AS n_live) s")).scalar_one())
+        names = partitions.list_all(connection, "reading")
+    found = 0
+    for start in range(0, len(names), 100):
+        counts = " UNION ALL ".join(f"SELECT count(*) n FROM {name}" for name in names[start : start + 100])
+        with database.begin() as connection:
+            found += int(connection.execute(text(f"SELECT sum(n) FROM ({counts}) part")).scalar_one())
+    return found
 
 
 def test_one_transaction_cannot_do_it_and_says_what_would_help(database: Database) -> None:
@@ -43,3 +53,21 @@ def test_one_transaction_cannot_do_it_and_says_what_would_help(database: Databas
         database.begin() as connection,
     ):
         readings.make_room(connection, table.times_us)
+
+
+def test_a_file_is_loaded_so_many_days_at_a_time(database: Database) -> None:
+    table, _ = daily("daily")
+    assert loading.load(database, table, "daily").rows == DAYS
+    assert stored(database) == DAYS
+
+
+@pytest.mark.kafka
+def test_the_recorder_takes_on_less_at_a_time(kafka: Broker, database: Database, topic: str) -> None:
+    table, definition = daily(topic)
+    with database.begin() as connection:
+        stream = streams.add(connection, definition)
+    replay(kafka.properties, table, definition)
+    recorder = Recorder(kafka.properties, database, stream)
+    recorder.run(lambda: False, until_end=True)
+    assert recorder.recorded == DAYS
+    assert stored(database) == DAYS

@@ -17,13 +17,16 @@ from tfstream.app.metrics import Board, Sample
 from tfstream.app.patience import Patience
 from tfstream.errors import ServiceUnavailable
 from tfstream.storage import progress
+from tfstream.storage.complaint import OutOfLocks
 from tfstream.storage.database import Database
 from tfstream.storage.progress import OffsetConflict
 from tfstream.streaming.client import Properties
+from tfstream.streaming.identity import TopicIdentity
 from tfstream.streaming.records import Record
 from tfstream.streaming.source import Source
 
 _log = logging.getLogger("tfstream.feed")
+_MOST = 1 << 30  # as many as have come, unless they touch more day partitions than the server has locks for
 _PUBLISH_S = 1.0
 
 Write = Callable[[Connection, Sequence[Record]], None]
@@ -57,7 +60,10 @@ class Feed:
         self._expected: dict[int, int | None] = {}  # what the database holds for each owned partition
         self._held: dict[int, list[Record]] = {}  # read, not yet written
         self._unplaced: set[int] = set()  # assigned, and the database has not yet said where to start
+        self._most = _MOST  # records in one transaction
         self._patience = Patience(_log)
+        self._identity = TopicIdentity(properties, topic)
+        self._made_anew = False  # whether the topic is another one since the partitions were placed
         self._source = Source(properties, topic, f"tfstream.{consumer}.{topic}", self)
 
     def __enter__(self) -> Feed:
@@ -92,6 +98,9 @@ class Feed:
         if not (self._held or self._unplaced):
             self._go_on()  # what waited for the database may have been revoked meanwhile
             return 0
+        if self._held and self._identity.changed():
+            self._made_anew = True
+            self._drop_all()
         try:
             if self._unplaced:
                 self._place()
@@ -119,10 +128,21 @@ class Feed:
         """Start where the database says, or at the beginning."""
         with self._database.begin() as connection:
             stored = progress.positions(connection, self._consumer, self._topic)
-        starts = {p: max(stored.get(p, 0), self._source.bounds(p)[0]) for p in sorted(self._unplaced)}
+        starts = {p: self._start_of(p, stored.get(p, 0)) for p in sorted(self._unplaced)}
+        self._identity.ask()
         self._source.place(starts)
         self._expected.update({partition: stored.get(partition) for partition in starts})
         self._unplaced.clear()
+        self._made_anew = False
+
+    def _start_of(self, partition: int, stored: int) -> int:
+        low, high = self._source.bounds(partition)
+        if stored > high or self._made_anew:
+            _log.warning(
+                "partition %d: topic %s was made anew; beginning at offset %d", partition, self._topic, low
+            )
+            return low
+        return max(stored, low)
 
     def _drop_all(self) -> None:
         partitions = sorted(self._expected)
@@ -131,19 +151,32 @@ class Feed:
         self._unplaced.update(partitions)
 
     def _flush(self) -> int:
+        """Write what is held, or as much of it as the database has locks for; returns how much that was."""
         records = [record for partition in sorted(self._held) for record in self._held[partition]]
-        moved = {partition: held[-1].offset + 1 for partition, held in self._held.items()}
+        while True:
+            try:
+                self._write_some(records[: self._most])
+                return min(len(records), self._most)
+            except OutOfLocks:
+                if self._most == 1:
+                    raise
+                self._most = max(1, min(self._most, len(records)) // 4)
+
+    def _write_some(self, records: Sequence[Record]) -> None:
+        moved = {record.partition: record.offset + 1 for record in records}
         with self._database.begin() as connection:
             self._write(connection, records)
             for partition, following in moved.items():
                 expected = self._expected[partition]
                 progress.advance(connection, self._consumer, self._topic, partition, expected, following)
         self._expected.update(moved)
-        self._held.clear()
+        for partition, following in moved.items():
+            rest = [record for record in self._held.pop(partition) if record.offset >= following]
+            if rest:
+                self._held[partition] = rest
         self.written += len(records)
         self._commits += 1
         self._committed_at = time.time()
-        return len(records)
 
     def _samples(self) -> list[Sample]:
         own = (self._consumer, self._topic)

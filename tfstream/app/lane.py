@@ -34,6 +34,7 @@ class Lane:
         self.position = 0  # the next offset to read
         self.committed = 0
         self.dead_letters = 0
+        self.topic_id = ""  # the broker's own for the source: a topic that is made anew has another
         self.events = 0
         self.tally = DeadLetterTally()
         self.stopped: str | None = None  # why this partition goes no further
@@ -143,6 +144,7 @@ class Lane:
             clock_us=self.tracks.clock_us,
             model_version=model_version,
             interval_us=self._interval_us,
+            topic_id=self.topic_id,
             group=self._group,
             dead_letters=self.tally,
         )

@@ -27,6 +27,7 @@ from tfstream.core.stream import StreamDefinition
 from tfstream.core.window import WindowShape
 from tfstream.errors import ConfigurationError, TfstreamError
 from tfstream.streaming.client import Properties
+from tfstream.streaming.identity import TopicIdentity
 from tfstream.streaming.records import Position
 from tfstream.streaming.source import Source
 from tfstream.streaming.state import Table, read_tables
@@ -66,6 +67,7 @@ class Restorer:
         self._definition = definition
         self._source = source
         self._begin_at = begin_at
+        self._identity = TopicIdentity(properties, definition.topic)
         self._group = group
         self._limit = limit
         self._behind_since: dict[int, float] = {}
@@ -77,6 +79,7 @@ class Restorer:
         :raises ConfigurationError: when the state is another group's.
         :raises StateBehind: when a state has not come for a long time.
         """
+        self._identity.ask()
         committed = self._source.committed(partitions)
         tables = read_tables(self._properties, state_topic(self._definition.topic), partitions)
         return {
@@ -84,6 +87,10 @@ class Restorer:
             for partition in partitions
             if not self._is_behind(partition, committed[partition], _head(tables[partition]))
         }
+
+    def made_anew(self) -> bool:
+        """Whether the topic was deleted and made anew since the partitions were restored."""
+        return self._identity.changed()
 
     def _is_behind(self, partition: int, position: Position | None, head: PartitionHead | None) -> bool:
         """Whether the offset is our own commit and its state has not come yet.
@@ -110,10 +117,14 @@ class Restorer:
         self, partition: int, shape: WindowShape, position: Position | None, table: Table
     ) -> Restored:
         lane = Lane(partition, self._definition, shape, self._limit, self._group)
+        lane.topic_id = self._identity.known
         low, high = self._source.bounds(partition)
         head = _head(table)
         if head is not None:
             self._check_owner(partition, head.group)
+        lost = position is not None and position.offset > high
+        if lost or self._is_another_topic(head):  # the broker forgets the offsets of a topic that is deleted
+            return Restored(lane, lane.begin(self._after_a_loss(partition, head, low, high), table))
         if position is None:
             return Restored(lane, lane.begin(low if self._begin_at == "earliest" else high, table))
         refused = self._reason_to_begin_anew(position, head)
@@ -129,6 +140,23 @@ class Restorer:
                 low - 1,
             )
         return Restored(lane, max(start, low))
+
+    def _is_another_topic(self, head: PartitionHead | None) -> bool:
+        """Whether the state is of a topic of the same name that was deleted since."""
+        return head is not None and "" != head.topic_id != self._identity.known != ""
+
+    def _after_a_loss(self, partition: int, head: PartitionHead | None, low: int, high: int) -> int:
+        """Where to begin in a topic that was made anew, or in one whose newest messages were lost."""
+        made_anew = head is None or head.topic_id == "" or self._is_another_topic(head)
+        start, what = (low, "was made anew") if made_anew else (high, "has lost its newest messages")
+        _log.warning(
+            "partition %d: topic %s %s; beginning at offset %d with fresh windows",
+            partition,
+            self._definition.topic,
+            what,
+            start,
+        )
+        return start
 
     def _check_owner(self, partition: int, owner: str) -> None:
         """A topic's outputs and state are one group's: a second one would write everything again.

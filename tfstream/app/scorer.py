@@ -28,6 +28,7 @@ from tfstream.errors import BadData, ServiceUnavailable
 from tfstream.streaming.client import Properties
 from tfstream.streaming.records import Record
 from tfstream.streaming.source import Source
+from tfstream.streaming.topics import ensure_partitions, require_topic, state_topic
 from tfstream.streaming.transaction import Aborted, TransactionalWriter
 
 _log = logging.getLogger("tfstream.score")
@@ -83,6 +84,7 @@ class Scorer:
         self._lanes: dict[int, Lane] = {}
         self._watch = watch or Watch.silent(definition)
         self._unplaced: set[int] = set()  # assigned partitions without a lane
+        self._states = 0  # partitions that the state topic is known to have
         self._patience = Patience(_log, last_s=_LAST_RETRY_S)
         self._pace = Pace(options.commit_interval_s)
         self._writer = TransactionalWriter(properties, options.transactional_id)
@@ -144,6 +146,9 @@ class Scorer:
 
     def commit(self) -> bool:
         """Everything since the last commit, or nothing: False when that is to be read again."""
+        if self._lanes and self._restorer.made_anew():
+            self._drop_all()
+            return False
         lanes = [lane for lane in self._lanes.values() if lane.changed]
         if not lanes:
             return True
@@ -195,6 +200,10 @@ class Scorer:
     def _place(self) -> None:
         detector = self._judge.champion.detector
         shape = WindowShape(detector.window_rows, detector.hop_rows)
+        if max(self._unplaced) >= self._states:
+            self._states = require_topic(self._properties, self._definition.topic)
+            ensure_partitions(self._properties, state_topic(self._definition.topic), self._states)
+            self._writer.look_again(state_topic(self._definition.topic))
         found = self._restorer.restore(sorted(self._unplaced), shape)  # those that can be, now
         self._source.place({partition: restored.start for partition, restored in found.items()})
         for partition, restored in found.items():

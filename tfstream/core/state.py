@@ -37,8 +37,10 @@ class PartitionHead(msgspec.Struct, frozen=True, kw_only=True):
 
     ``offset`` is the next source offset to read live. It is written in the same transaction as the consumer
     group's offset: a reader that finds them unequal has not yet seen the whole state, or the group was reset.
-    Rows are counted in units of ``interval_us``: under another interval the state says nothing. ``group`` is
-    the consumer group that the state belongs to; heads of older versions name none and are anybody's.
+    Rows are counted in units of ``interval_us``: under another interval the state says nothing. ``topic_id``
+    is the broker's: a topic that was deleted and made anew has another, and its offsets mean other messages.
+    ``group`` is the consumer group that the state belongs to; heads of older versions name none and are
+    anybody's.
     """
 
     version: int = 1
@@ -46,6 +48,7 @@ class PartitionHead(msgspec.Struct, frozen=True, kw_only=True):
     clock_us: int
     model_version: int
     interval_us: int = 0
+    topic_id: str = ""
     group: str = ""
     dead_letters: DeadLetterTally = msgspec.field(default_factory=DeadLetterTally)
 

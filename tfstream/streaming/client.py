@@ -32,6 +32,7 @@ def _base(properties: Properties) -> dict[str, Any]:
     return {
         "client.id": "tfstream",
         "log_level": 3,
+        "topic.metadata.refresh.interval.ms": 30_000,  # until new partitions are noticed
         **properties,
         "error_cb": _Errors(properties),
         "logger": _logger(properties),

@@ -67,9 +67,14 @@ class Source:
         self._assignee = assignee
         self._properties = properties
         self._rights = f"READ on topic {topic} and on group {group}"
+        self._lost: set[int] = set()  # whose next offset is not in the topic any more
         self.connected = True  # whether any broker is, as librdkafka last said
         self._instance = instance
-        own: dict[str, Any] = {"statistics.interval.ms": _STATISTICS_MS, "stats_cb": self._on_statistics}
+        own: dict[str, Any] = {
+            "auto.offset.reset": "error",  # no quiet jump to the beginning: the windows must know
+            "statistics.interval.ms": _STATISTICS_MS,
+            "stats_cb": self._on_statistics,
+        }
         if instance is not None:
             own["group.instance.id"] = instance
         self._consumer = new_consumer(properties, group, **own)
@@ -97,7 +102,23 @@ class Source:
             self.at_end.pop(partition, None)
             if partition in self.owned and partition not in self._held:
                 records.append(as_record(message))
-        return records
+        return self._without_lost(records) if self._lost else records
+
+    def _without_lost(self, records: list[Record]) -> list[Record]:
+        """Who works on them places them anew, as after a rebalance; what was read counts for nothing."""
+        lost, self._lost = sorted(self._lost & self.owned), set()
+        _log.warning(
+            "%s: the place in partitions %s is gone: retention removed it, or the topic was made anew",
+            self.topic,
+            lost,
+        )
+        self._assignee.revoked(lost)
+        # librdkafka has stopped fetching them for good: a seek alone is refused
+        self._consumer.incremental_unassign(self._entries(lost))
+        self._consumer.incremental_assign([TopicPartition(self.topic, number, 0) for number in lost])
+        self.hold(lost)
+        self._assignee.assigned(lost)
+        return [record for record in records if record.partition not in lost]
 
     @property
     def exhausted(self) -> bool:
@@ -234,6 +255,9 @@ class Source:
         if error.code() == KafkaError._PARTITION_EOF:
             if _partition(message) not in self._held:
                 self.at_end[_partition(message)] = message.offset() or 0
+            return
+        if error.code() == KafkaError._AUTO_OFFSET_RESET:
+            self._lost.update({_partition(message)} - self._held)
             return
         if _is_fenced(error):
             raise TfstreamError(

@@ -105,6 +105,16 @@ class TransactionalWriter:
             self._roll_back(producer, error.args[0])
         self._rolled_back = 0
 
+    def look_again(self, topic: str) -> None:
+        """A topic has more partitions than the producer may know of.
+
+        :raises ServiceUnavailable: when no broker tells.
+        """
+        try:
+            self._granted().list_topics(topic, timeout=_START_TIMEOUT_S)
+        except KafkaException as error:
+            raise unreachable(self._properties, error) from None
+
     def _granted(self) -> Producer:
         assert self._producer is not None, "commit before start"
         return self._producer
