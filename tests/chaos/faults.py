@@ -132,7 +132,7 @@ def _await_some(guests: list[Actor], scenery: Scenery) -> None:
 def _metadata(fault: Fault, scenery: Scenery) -> Outcome:
     """The group's offsets as they are, with other metadata, written while no scorer runs."""
     bootstrap, group = scenery.stage.broker.bootstrap, f"tfstream.score.{scenery.topic}"
-    with scenery.cast.down(SCORERS):
+    with scenery.cast.down(SCORERS) as killed:
         changed = [
             TopicPartition(scenery.topic, partition, found.offset, _METADATA[partition % len(_METADATA)])
             for partition, found in records.committed(bootstrap, scenery.topic, group).items()
@@ -141,7 +141,8 @@ def _metadata(fault: Fault, scenery: Scenery) -> Outcome:
         records.rewrite(bootstrap, group, changed)
         held = records.committed(bootstrap, scenery.topic, group)
         assert all((held[one.partition].metadata or "") == one.metadata for one in changed)
-    return Outcome(said=f"of {len(changed)} partitions")
+    hung = f"; {', '.join(killed)} had to be killed" if killed else ""
+    return Outcome(said=f"of {len(changed)} partitions{hung}")
 
 
 def _broker(fault: Fault, scenery: Scenery) -> Outcome:
