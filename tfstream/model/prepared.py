@@ -67,7 +67,7 @@ class _PreparedLayer:
 
     def __call__(self, state: Tensor) -> Tensor:
         """``[batch, tokens, width]`` to the same."""
-        split = self._query_key_value(_normed(self._layer.before_attention, state))
+        split = self._query_key_value.raw(_normed(self._layer.before_attention, state))
         state = state + self._attended(attend(split, self._layer.heads))
         inner = self._first.raw(_normed(self._layer.before_feed_forward, state))
         return state + self._second(functional.gelu(inner))
@@ -96,7 +96,7 @@ class _PreparedPath:
             state = layer(state)
             said = head.raw(_normed(norm, state[:batch, -newest:]))
             rows = said.reshape(batch, self._spectra.shape[1], -1)  # [batch, rows or bins, channels]
-            spectrum = torch.matmul(self._spectra, rows).float()
+            spectrum = spectral.each(self._spectra, rows).float()
             rebuilt.append(rebuilt[-1] + spectrum if rebuilt else spectrum)  # a stage adds to the one before
             representations.append(self._represented(state[batch:], project))
         return torch.stack(rebuilt).unflatten(2, (-1, 2)), torch.stack(representations)
@@ -122,8 +122,9 @@ class PreparedNetwork:
         self._in_frequency = _product(path.embed, dtype)
         repeated = network.time.embed.weight.detach().unflatten(1, (self._hop, -1)).sum(1)  # [width, channels]
         self._repeated = _Product(repeated.to(dtype), self._in_time.bias)
-        self._transform = spectral.transform(config.window_rows)  # [bins * 2, rows]
-        self._removed = _Product(self._hidden_part(path).to(dtype), None)
+        transform = spectral.transform(config.window_rows)  # [bins * 2, rows]
+        self._transform = transform.to(dtype)
+        self._removed = _Product(_hidden_part(path, transform[:, -self._hop :]).to(dtype), None)
         newest_spectra = spectral.spectra(newest)
         self._time = _PreparedPath(network.time, newest_spectra, dtype)
         back = spectral.inverse(config.window_rows)[-newest:]
@@ -148,16 +149,18 @@ class PreparedNetwork:
     def _frequency_tokens(self, windows: Tensor) -> Tensor:
         """``[2 * batch, tokens, width]``: hidden, whole."""
         batch, position = len(windows), self._positions[1]
-        spectrum = torch.matmul(self._transform.to(self._dtype), windows.to(self._dtype))
+        spectrum = spectral.each(self._transform, windows.to(self._dtype))
         whole = self._in_frequency(spectrum.reshape(batch, len(position), -1)).add_(position)
         removed = windows[:, -self._hop :] - windows[:, -self._hop - 1, None]  # [batch, hop, channels]
         hidden = whole - self._removed(removed.flatten(1)).view_as(whole)
         return torch.cat([hidden, whole])
 
-    def _hidden_part(self, path: Path) -> Tensor:
-        """The newest hop's rows straight to what they are worth in each token: transformed and embedded."""
-        tokens = len(path.position)
-        weight = path.embed.weight.detach()
-        by_row = self._transform[:, -self._hop :].unflatten(0, (tokens, -1))  # [tokens, 8 parts, hop]
-        by_channel = weight.unflatten(1, (by_row.shape[1], -1))  # [width, 8 parts, channels]
-        return torch.einsum("tpr,wpc->twrc", by_row, by_channel).flatten(2).flatten(0, 1).contiguous()
+
+def _hidden_part(path: Path, transform: Tensor) -> Tensor:
+    """The newest hop's rows straight to what they are worth in each token, ``[tokens * width, hop * channels]``.
+
+    Transformed by ``transform [bins * 2, hop]`` and embedded.
+    """
+    by_row = transform.unflatten(0, (len(path.position), -1))  # [tokens, 8 parts, hop]
+    by_channel = path.embed.weight.detach().unflatten(1, (by_row.shape[1], -1))  # [width, 8 parts, channels]
+    return torch.einsum("tpr,wpc->twrc", by_row, by_channel).flatten(2).flatten(0, 1).contiguous()

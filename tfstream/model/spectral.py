@@ -35,9 +35,13 @@ def from_tokens(tokens: Tensor, rows: int, newest: int) -> Tensor:
 
 
 def magnitudes(rows: Tensor) -> Tensor:
-    """``[..., rows, channels]`` → ``[..., bins, channels]``; not for gradients."""
-    parts = torch.matmul(spectra(rows.shape[-2]), rows)
-    return sizes(parts.unflatten(-2, (-1, 2)))
+    """``[batch, rows, channels]`` → ``[batch, bins, channels]``; not for gradients."""
+    return sizes(each(spectra(rows.shape[-2]), rows).unflatten(-2, (-1, 2)))
+
+
+def each(matrix: Tensor, windows: Tensor) -> Tensor:
+    """``matrix [m, rows]`` times each of ``windows [batch, rows, channels]``; ``matmul`` would copy them."""
+    return torch.bmm(matrix.expand(len(windows), -1, -1), windows)
 
 
 def distance(one: Tensor, other: Tensor) -> Tensor:
