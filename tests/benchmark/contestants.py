@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,6 +15,7 @@ from tfstream.core.codec import Codec
 from tfstream.streaming.client import new_consumer
 
 _BATCH = 2000
+_MOST_S = 120.0
 
 
 def fetch_and_decode(bootstrap: str, topic: str, rows: int, warm: int) -> dict[str, Any]:
@@ -21,7 +23,10 @@ def fetch_and_decode(bootstrap: str, topic: str, rows: int, warm: int) -> dict[s
     consumer = new_consumer({"bootstrap.servers": bootstrap}, f"ceiling.{uuid4()}")
     consumer.assign([TopicPartition(topic, 0, 0)])
     codec, clock, done = Codec(definition(topic)), Clock(warm), 0
+    give_up_at = time.monotonic() + _MOST_S
     while done < rows:
+        if time.monotonic() > give_up_at:
+            raise AssertionError(f"the topic gave {done} of {rows} rows in {_MOST_S:.0f} s")
         for message in consumer.consume(_BATCH, timeout=0.05):
             if message.error() is None:
                 codec.decode(message.value(), message.key(), message.timestamp()[1])

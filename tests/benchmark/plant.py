@@ -72,8 +72,8 @@ def _bodies() -> list[bytes]:
 
 
 def make_topic(bootstrap: str, topic: str, partitions: int) -> None:
-    """A topic of so many partitions."""
-    ensure_topic({"bootstrap.servers": bootstrap}, topic, partitions, {})
+    """A topic of so many partitions; it keeps its records, however old they say they are."""
+    ensure_topic({"bootstrap.servers": bootstrap}, topic, partitions, {"retention.ms": "-1"})
 
 
 def fill(bootstrap: str, topic: str, messages: Iterator[Message]) -> int:
