@@ -67,6 +67,14 @@ quality: $(STAMP) ## docs/quality.md measured anew: SEEDS=3 DATA=folder PARTS="s
 ablation: $(STAMP) ## what each idea of the detector is worth: the study's ablation alone
 	$(STUDY) ablation
 
+# The chaos suite's long form: so many minutes of faults, in an order that the seed decides.
+MINUTES ?= 30
+SEED ?= 1
+
+.PHONY: chaos
+chaos: $(STAMP) ## docs/reliability.md measured anew: MINUTES=30 SEED=1; needs Apache Kafka
+	$(BIN)/python -m tests.chaos --minutes $(MINUTES) --seed $(SEED)
+
 .PHONY: lint
 lint: $(STAMP) ## ruff: mistakes and format
 	$(BIN)/ruff check .

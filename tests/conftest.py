@@ -81,6 +81,12 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     if given:
         yield Broker(given)
         return
+    with ApacheKafka(kafka_home(), tmp_path_factory.mktemp("kafka")) as server:
+        yield Broker(server.bootstrap, server)
+
+
+def kafka_home() -> Path:
+    """The jars to start a broker from; without them the test is skipped, or fails where they are a must."""
     home = apache.available()
     if home is None:
         if os.environ.get("TFSTREAM_REQUIRE_KAFKA"):
@@ -88,8 +94,7 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
                 "TFSTREAM_REQUIRE_KAFKA is set and there is no Apache Kafka: set KAFKA_HOME, install Java 17"
             )
         pytest.skip("needs Apache Kafka")
-    with ApacheKafka(home, tmp_path_factory.mktemp("kafka")) as server:
-        yield Broker(server.bootstrap, server)
+    return home
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,10 @@ class ConfigurationError(TfstreamError):
     exit_code = 3
 
 
+class AccessDenied(ConfigurationError):
+    """Kafka or PostgreSQL refuses the login, or a right is missing."""
+
+
 class ServiceUnavailable(TfstreamError):
     """Kafka or PostgreSQL cannot be reached."""
 

@@ -8,15 +8,20 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FrameType
 
 from tfstream.app import champion as champions
 from tfstream.app.background import Stop, beside
+from tfstream.app.drain import deadline_after_signal
+from tfstream.app.metrics import Board
+from tfstream.app.not_scoring import NotScoring
 from tfstream.app.recorder import Recorder
 from tfstream.app.scorer import Progress, Scorer, ScorerOptions
 from tfstream.app.sink import Sink, in_background
+from tfstream.app.watch import Watch
 from tfstream.config import Settings
+from tfstream.core.dead_letter_limit import DeadLetterLimit
 from tfstream.storage import migrate, streams
 from tfstream.storage.database import Database
 from tfstream.storage.streams import StreamRecord
@@ -34,12 +39,14 @@ class ScoreRequest:
     slot: str | None = (
         None  # names the process for Kafka: the same after a restart, another for every process
     )
+    static: bool = False
     group: str | None = None
     commit_interval_s: float = 1.0
     start: str = "earliest"
     until_end: bool = False
     write_scores: bool = True
     with_sink: bool = True
+    dead_letter_limit: DeadLetterLimit = field(default_factory=DeadLetterLimit)
 
 
 def open_database(settings: Settings) -> Database:
@@ -59,59 +66,78 @@ def find_stream(database: Database, topic: str) -> StreamRecord:
         return streams.get(connection, topic)
 
 
-def record(settings: Settings, topic: str, stop: Stop, *, until_end: bool = False) -> Recorder:
+def record(
+    settings: Settings, topic: str, stop: Stop, *, until_end: bool = False, board: Board | None = None
+) -> Recorder:
     """Record a topic until told to stop; returns the recorder with its counts."""
     properties = settings.require_kafka()
     database = open_database(settings)
     stream = find_stream(database, topic)
     describe_cluster(properties)
     require_topic(properties, topic)
-    recorder = Recorder(properties, database, stream)
+    recorder = Recorder(properties, database, stream, board)
     recorder.run(stop, until_end=until_end)
     return recorder
 
 
-def score(settings: Settings, request: ScoreRequest, stop: Stop) -> Progress:
+def score(settings: Settings, request: ScoreRequest, stop: Stop, board: Board | None = None) -> Progress:
     """Score a topic, with the sink beside it in a thread, until told to stop."""
+    board = board or Board()
+    not_scoring = NotScoring(request.topic, board)
     properties = settings.require_kafka()
     database = open_database(settings)
     stream = find_stream(database, request.topic)
     describe_cluster(properties)
     ensure_output_topics(properties, request.topic)
-    champion = champions.wait(database, stream, stop, patient=not request.until_end)
+    champion = champions.wait(database, stream, stop, patient=not request.until_end, not_scoring=not_scoring)
     if champion is None:
         return Progress()
+    slot = request.slot or socket.gethostname()
     options = ScorerOptions(
         group=request.group or f"tfstream.score.{request.topic}",
-        transactional_id=f"tfstream.{request.topic}.{request.slot or socket.gethostname()}",
+        transactional_id=f"tfstream.{request.topic}.{slot}",
+        instance=slot if request.static else None,
         commit_interval_s=request.commit_interval_s,
         start=request.start,
         until_end=request.until_end,
         write_scores=request.write_scores,
+        dead_letter_limit=request.dead_letter_limit,
     )
     successor = champions.Successor(database, stream)
-    scorer = Scorer(properties, stream.definition, champion, options, successor)
+    watch = Watch(stream.definition, board, not_scoring)
+    scorer = Scorer(properties, stream.definition, champion, options, successor, watch)
     _log.info("scoring %s with model version %d", request.topic, champion.version)
     if not request.with_sink:
         scorer.run(stop)
         return scorer.progress
-    with beside(in_background(Sink(properties, database, stream), drain=request.until_end)) as sink:
+    filled = Sink(properties, database, stream, board)
+    with beside(in_background(filled, drain=request.until_end)) as sink:
         scorer.run(lambda: stop() or sink.failed)
     return scorer.progress
 
 
-def sink(settings: Settings, topic: str, stop: Stop, *, until_end: bool = False) -> None:
+def sink(
+    settings: Settings, topic: str, stop: Stop, *, until_end: bool = False, board: Board | None = None
+) -> None:
     """The sink alone, for scorers that run without one."""
     properties = settings.require_kafka()
     database = open_database(settings)
     stream = find_stream(database, topic)
     ensure_output_topics(properties, topic)
-    Sink(properties, database, stream).run(stop, until_end=lambda: until_end)
+    Sink(properties, database, stream, board).run(stop, until_end=lambda: until_end)
 
 
 @contextmanager
-def until_signalled() -> Iterator[Stop]:
-    """A ``stop`` that turns true at the first Ctrl-C or SIGTERM; a second one ends the process at once."""
+def until_signalled(drain_s: float | None = None) -> Iterator[Stop]:
+    """A ``stop`` that turns true at the first Ctrl-C or SIGTERM; a second one ends the process at once.
+
+    With ``drain_s`` the process ends so long after the first one, whatever the block is still waiting for.
+    """
+    with deadline_after_signal(drain_s):
+        yield from _until_signalled()
+
+
+def _until_signalled() -> Iterator[Stop]:
     asked = threading.Event()
 
     def ask(number: int, frame: FrameType | None) -> None:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conftest import Broker, temporary_database
+from tests.conftest import Broker, kafka_home, temporary_database
 from tests.integration.commands import Tfstream
 from tests.integration.plants import Plant, write_plant
+from tests.integration.secured import SecuredKafka, SecuredPostgres, secured_kafka, secured_postgres
 from tests.integration.stream_copy import copy_stream
 
 
@@ -37,3 +38,17 @@ def trained(plant: Plant, template_stream: str, topic: str) -> str:
     copy_stream(plant.tfstream.database_url, template_stream, topic)
     plant.tfstream.run("replay", plant.faulty, "--topic", topic)
     return topic
+
+
+@pytest.fixture(scope="session")
+def guarded_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
+    """A broker with TLS, logins and an access list."""
+    with secured_kafka(kafka_home(), tmp_path_factory.mktemp("guarded")) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def guarded_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredPostgres]:
+    """A PostgreSQL with TLS and passwords."""
+    with secured_postgres(tmp_path_factory.mktemp("guarded-postgres")) as found:
+        yield found

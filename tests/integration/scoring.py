@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from tests.integration.commands import Tfstream
 from tfstream.app import champion as champions
@@ -19,10 +19,11 @@ def score(
     *,
     commit_interval_s: float = 0.1,
     start: str = "earliest",
+    kafka: Mapping[str, str] | None = None,
 ) -> Progress:
     """Score until ``stop`` says so, by default to the topic's end."""
     database = Database(tfstream.database_url)
-    properties = {"bootstrap.servers": tfstream.bootstrap, "session.timeout.ms": "6000"}
+    properties = {"bootstrap.servers": tfstream.bootstrap, "session.timeout.ms": "6000", **(kafka or {})}
     with database.begin() as connection:
         stream = streams.get(connection, topic)
     ensure_output_topics(properties, topic)

@@ -20,5 +20,10 @@ CROSS JOIN (SELECT id FROM stream WHERE topic = %(copy)s) AS copy
 def copy_stream(url: str, topic: str, copy: str) -> None:
     """The same definition under another name, and the same models, byte for byte."""
     with psycopg.connect(url) as connection:
-        for statement in (_STREAM, _MODEL):
-            connection.execute(statement, {"topic": topic, "copy": copy})
+        connection.execute(_STREAM, {"topic": topic, "copy": copy})
+    copy_models(url, topic, copy)
+
+
+def copy_models(url: str, topic: str, copy: str) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute(_MODEL, {"topic": topic, "copy": copy})

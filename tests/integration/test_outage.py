@@ -1,7 +1,8 @@
-"""PostgreSQL goes away and comes back: scoring goes on, and SQL catches up to the row."""
+"""A service goes away and comes back: nothing lost, nothing twice, nobody has to be started again."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import psycopg
@@ -9,18 +10,23 @@ import pytest
 
 from tests.conftest import Broker
 from tests.integration.commands import Tfstream, wait_until
-from tests.integration.plants import write_plant
+from tests.integration.plants import Plant, write_plant
+from tests.integration.stream_copy import copy_stream
 from tests.integration.topic_reader import read_committed
 from tfstream.app.background import Background, beside
 from tfstream.app.files import read_table
 from tfstream.app.recorder import Recorder
 from tfstream.app.replay import replay
 from tfstream.core.stream import StreamDefinition
+from tfstream.embedded import kafka as apache
+from tfstream.embedded.kafka import ApacheKafka
 from tfstream.embedded.postgres import EmbeddedPostgres
 from tfstream.storage import migrate, streams
 from tfstream.storage.database import Database
 
-WINDOWS, LATER_WINDOWS = 68, 30  # of 600 and of 300 rows, 64 to a window, one every 8
+OUTAGE_S = 17.0  # longer than a transaction may last
+# of 600, 300 and 900 rows, 64 to a window, one every 8
+WINDOWS, LATER_WINDOWS, FLOW_WINDOWS = 68, 30, 105
 
 pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.slow]
 
@@ -80,6 +86,36 @@ def test_partitions_that_come_during_an_outage_wait_for_it(
             wait_until(lambda: recorder.recorded == 100 or work.failed, "it has caught up")
         assert recorder.recorded == 100
         database.close()
+
+
+def test_a_scorer_outlives_a_crash_of_the_broker(
+    plant: Plant, template_stream: str, topic: str, tmp_path: Path
+) -> None:
+    """Killed in the middle of the flow, with a transaction open more often than not, and started again."""
+    home = apache.available()
+    if home is None:
+        pytest.skip("needs an Apache Kafka of its own")
+    copy_stream(plant.tfstream.database_url, template_stream, topic)
+    definition = definition_of(plant.tfstream.database_url, topic)
+    file = write_plant(tmp_path / "flow.csv", rows=900, start="2026-01-07T00:00:00Z")
+    with ApacheKafka(home, tmp_path / "kafka") as server:
+        broker = Broker(server.bootstrap, server)
+        tfstream = Tfstream(plant.tfstream.database_url, server.bootstrap)
+        replay(broker.properties, read_table(file, asset="before"), definition)
+        with tfstream.running("score", "--topic", topic, "--commit-interval", "1s", "--no-sink") as scorer:
+            wait_until(lambda: on_topic(broker, topic) == FLOW_WINDOWS, "the first scores", scorer)
+            flowing = read_table(file, asset="flowing")
+            flow = Background("flow", lambda stop: replay(broker.properties, flowing, definition, speed=60))
+            with beside(flow):
+                wait_until(lambda: on_topic(broker, topic) > FLOW_WINDOWS + 20, "scores of the flow", scorer)
+                server.kill()
+                time.sleep(OUTAGE_S)
+                server.start()
+                wait_until(
+                    lambda: on_topic(broker, topic) == 2 * FLOW_WINDOWS, "all scores", scorer, timeout_s=180.0
+                )
+        scored = [(one.key, one.body["ts"]) for one in read_committed(server.bootstrap, f"{topic}.scores")]
+    assert len(set(scored)) == 2 * FLOW_WINDOWS
 
 
 def definition_of(url: str, topic: str) -> StreamDefinition:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]
+from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from tests.integration.plants import Plant, write_plant
 from tests.integration.scoring import score
@@ -104,3 +104,17 @@ def test_only_what_is_meant_to_be_made_is_made(plant: Plant, trained: str, tmp_p
     assert config_of(plant, f"{trained}.state", "cleanup.policy") == "compact"
     assert ensure_topic(bootstrap, f"{trained}.five", 5)
     assert partition_count(bootstrap, f"{trained}.five") == 5
+
+
+def test_a_second_group_is_refused(plant: Plant, trained: str) -> None:
+    """It would write all of the outputs again and take over the state."""
+    tfstream = plant.tfstream
+    tfstream.run("score", "--topic", trained, "--until-end")
+    before = scores_of(plant, trained)
+    refused = tfstream.run("score", "--topic", trained, "--until-end", "--group", "second", exit_code=3)
+    assert f"is scored by the group tfstream.score.{trained}, and second would write" in refused.stderr
+    assert f"delete {trained}.state" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert scores_of(plant, trained) == before
+    done = tfstream.run("score", "--topic", trained, "--until-end", "--group", f"tfstream.score.{trained}")
+    assert "0 windows scored" in done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
@@ -24,9 +25,9 @@ class Message(NamedTuple):
         return found
 
 
-def read_committed(bootstrap: str, topic: str) -> list[Message]:
+def read_committed(bootstrap: str, topic: str, properties: Mapping[str, str] | None = None) -> list[Message]:
     """Everything in a topic, partition by partition; nothing for a topic that does not exist."""
-    consumer = _consumer(bootstrap, f"test.{uuid.uuid4()}")
+    consumer = _consumer(bootstrap, f"test.{uuid.uuid4()}", properties)
     try:
         partitions = sorted(consumer.list_topics(topic, timeout=10.0).topics[topic].partitions)
         consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions])
@@ -46,9 +47,10 @@ def committed_offsets(bootstrap: str, topic: str, group: str) -> dict[int, int]:
         consumer.close()
 
 
-def _consumer(bootstrap: str, group: str) -> Consumer:
+def _consumer(bootstrap: str, group: str, properties: Mapping[str, str] | None = None) -> Consumer:
     return Consumer(
         {
+            **(properties or {}),
             "bootstrap.servers": bootstrap,
             "group.id": group,
             "enable.auto.commit": False,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import msgspec
 import numpy as np
 import pytest
 
-from tfstream.core.codec import Codec
+from tfstream.core.codec import MAX_BYTES, Codec
 from tfstream.core.guess import guess
 from tfstream.core.reading import InvalidReading
 from tfstream.core.stream import Encoding, Layout, StreamDefinition, TimeUnit
@@ -94,3 +96,23 @@ def test_guessing_the_long_layout() -> None:
     assert found is not None
     assert (found.layout, found.sensors) == (Layout.LONG, ("s1", "s2"))
     assert guess([b"hello", b""]) is None
+
+
+def test_a_message_above_the_limit_is_not_even_parsed() -> None:
+    head = b'{"ts": 1767614400, "asset": "x", "a": 1, "note": "'
+    fits = head + b"." * (MAX_BYTES - len(head) - 2) + b'"}'
+    assert codec().decode(fits, None, None).values[0] == 1
+    with pytest.raises(InvalidReading, match=f"has {MAX_BYTES + 1} bytes; at most {MAX_BYTES} are read"):
+        codec().decode(fits + b" ", None, None)
+
+
+@pytest.mark.parametrize("encoding", Encoding)
+@pytest.mark.parametrize("lenient", [b"", b", NaN"])
+def test_a_message_that_is_nested_without_end_is_refused(encoding: Encoding, lenient: bytes) -> None:
+    levels = sys.getrecursionlimit()
+    if encoding is Encoding.JSON:
+        deep = b'{"ts": 1767614400, "asset": "x", "note": ' + b"[" * levels + b"1" + b"]" * levels + lenient
+    else:
+        deep = b"\x81\xa4note" + b"\x91" * levels + b"\x01"
+    with pytest.raises(InvalidReading, match="nested deeper than a thousand levels"):
+        codec(encoding=encoding).decode(deep, None, None)

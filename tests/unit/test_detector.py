@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -235,6 +236,15 @@ def test_a_bundle_gives_the_same_scores(detector: Detector) -> None:
 def test_a_damaged_bundle_is_refused(detector: Detector, damage: object) -> None:
     with pytest.raises(BadData, match="damaged"):
         bundle.load(damage(bundle.dump(detector)))  # type: ignore[operator]
+
+
+def test_a_pickle_in_a_bundles_place_is_never_run() -> None:
+    class Trap:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return exec, ("raise SystemExit('run')",)
+
+    with pytest.raises(BadData, match="damaged"):
+        bundle.load(pickle.dumps(Trap()))
 
 
 def test_windows_of_another_shape_are_refused(detector: Detector) -> None:

@@ -6,6 +6,8 @@ import logging
 import time
 from collections.abc import Callable
 
+from tfstream.app.metrics import Board
+from tfstream.app.not_scoring import NotScoring, Reason
 from tfstream.app.scoring import Champion
 from tfstream.core.stream import StreamDefinition
 from tfstream.errors import ConfigurationError, ServiceUnavailable, TfstreamError
@@ -16,7 +18,6 @@ from tfstream.storage.streams import StreamRecord
 
 _log = logging.getLogger("tfstream.model")
 _ASK_EVERY_S = 2.0
-_SAY_EVERY_S = 60.0
 _POLL_S = 0.5
 
 
@@ -40,28 +41,39 @@ def load(row: ModelRow, definition: StreamDefinition) -> Champion:
 
 
 def wait(
-    database: Database, stream: StreamRecord, stop: Callable[[], bool], *, patient: bool = True
+    database: Database,
+    stream: StreamRecord,
+    stop: Callable[[], bool],
+    *,
+    patient: bool = True,
+    not_scoring: NotScoring | None = None,
 ) -> Champion | None:
     """The stream's champion, as soon as there is one; None when ``stop`` came first.
 
     :raises ConfigurationError: when there is none and one is not ``patient``.
+    :raises ServiceUnavailable: when the database does not answer and one is not ``patient``.
     """
-    say_at = 0.0
+    topic = stream.definition.topic
+    waiting = not_scoring or NotScoring(topic, Board())
     while not stop():
-        with database.begin() as connection:
-            row = models.champion(connection, stream.id)
-        if row is not None:
-            return load(row, stream.definition)
-        if not patient:
-            topic = stream.definition.topic
-            raise ConfigurationError(f"stream {topic} has no model yet; run `tfstream train --topic {topic}`")
-        if time.monotonic() >= say_at:
-            _log.warning(
-                "stream %s has no model yet: waiting for `tfstream train --topic %s`",
-                stream.definition.topic,
-                stream.definition.topic,
+        try:
+            with database.begin() as connection:
+                row = models.champion(connection, stream.id)
+        except ServiceUnavailable as down:
+            if not patient:
+                raise
+            waiting.because(Reason.DATABASE, f"waiting for a model: {down}")
+        else:
+            if row is not None:
+                return load(row, stream.definition)
+            if not patient:
+                raise ConfigurationError(
+                    f"stream {topic} has no model yet; run `tfstream train --topic {topic}`"
+                )
+            waiting.because(
+                Reason.NO_MODEL,
+                f"stream {topic} has no model yet: waiting for `tfstream train --topic {topic}`",
             )
-            say_at = time.monotonic() + _SAY_EVERY_S
         time.sleep(_POLL_S)
     return None
 

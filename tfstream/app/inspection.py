@@ -19,6 +19,7 @@ from tfstream.core.stream import Layout, StreamDefinition, TimeUnit
 from tfstream.errors import BadData
 from tfstream.streaming.client import Properties, new_consumer
 from tfstream.streaming.records import Record
+from tfstream.streaming.refusal import may_not_read
 from tfstream.streaming.source import as_record
 from tfstream.streaming.topics import require_topic
 
@@ -90,6 +91,10 @@ def _sample(properties: Properties, topic: str, partitions: int, most: int, time
                     records.append(as_record(message))
                 elif error.code() == KafkaError._PARTITION_EOF:
                     ended.add(message.partition() or 0)
+                else:
+                    denied = may_not_read(properties, error, topic)
+                    if denied is not None:
+                        raise denied
         return records
     finally:
         consumer.close()

@@ -31,6 +31,9 @@ class Judge:
         self._definition = definition
         self._write_scores = write_scores
         self.champion = champion
+        self.unscoreable = (
+            0  # windows in which no sensor that the model knows said anything, since the last score
+        )
         self._teller = Teller(definition, champion)
         self._hop = champion.detector.hop_rows
         self._live = np.asarray(champion.detector.live)  # [sensors]: those that said anything in training
@@ -60,7 +63,12 @@ class Judge:
                 self._asset_silent(lane, found)
             else:
                 self._asset_returned(lane, found)
+        self._count_unscoreable(len(batch), findings)
         return len(batch)
+
+    def _count_unscoreable(self, scored: int, findings: Sequence[tuple[Lane, Finding]]) -> None:
+        windows = sum(isinstance(found, WindowReady) for _, found in findings)
+        self.unscoreable = 0 if scored else self.unscoreable + windows
 
     def _memory(self, lane: Lane, asset: str) -> AssetMemory:
         """The asset's memory under the present model; another model's numbers mean nothing here."""
@@ -157,6 +165,7 @@ class Judge:
 
     def _tell(self, lane: Lane, asset: str, told: Told) -> None:
         lane.outputs.append(self._teller.event(lane.partition, asset, told))
+        lane.events += 1
 
 
 def _terms(memory: AssetMemory) -> Terms | None:

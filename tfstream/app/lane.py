@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tfstream.core.codec import Codec
+from tfstream.core.dead_letter_limit import DeadLetterLimit, DeadLetterTally
 from tfstream.core.partition import Finding, PartitionTracks
 from tfstream.core.reading import InvalidReading
 from tfstream.core.state import HEAD_KEY, AssetMemory, AssetState, PartitionHead, RewindMetadata, encode
@@ -18,7 +19,14 @@ from tfstream.streaming.topics import state_topic
 class Lane:
     """Everything held for one partition; dropping the object drops all of it."""
 
-    def __init__(self, partition: int, definition: StreamDefinition, shape: WindowShape) -> None:
+    def __init__(
+        self,
+        partition: int,
+        definition: StreamDefinition,
+        shape: WindowShape,
+        limit: DeadLetterLimit,
+        group: str = "",
+    ) -> None:
         self.partition = partition
         self.tracks = PartitionTracks(definition, shape)
         self.memories: dict[str, AssetMemory] = {}
@@ -26,6 +34,12 @@ class Lane:
         self.position = 0  # the next offset to read
         self.committed = 0
         self.dead_letters = 0
+        self.topic_id = ""  # the broker's own for the source: a topic that is made anew has another
+        self.events = 0
+        self.tally = DeadLetterTally()
+        self.stopped: str | None = None  # why this partition goes no further
+        self._limit = limit
+        self._group = group
         self._topic = definition.topic
         self._state_topic = state_topic(definition.topic)
         self._interval_us = definition.interval_us
@@ -33,21 +47,27 @@ class Lane:
         self._discarded: set[bytes] = set()  # state that is nobody's any more
         self._fresh = False  # whether this lane has begun without a state and not committed since
         self._restored: dict[str, AssetState] | None = None
+        self._rewound = False
 
-    def restore(self, states: dict[str, AssetState], clock_us: int, committed: int) -> int:
+    def restore(
+        self, states: dict[str, AssetState], clock_us: int, committed: int, tally: DeadLetterTally
+    ) -> int:
         """Take up what was stored at the committed offset; returns the offset to read again from."""
         self.committed = self.position = committed
+        self.tally = tally
         self.memories = {asset: state.memory for asset, state in states.items() if state.memory is not None}
         self._restored = states
         tracks = {asset: state.track for asset, state in states.items()}
-        return self.tracks.resume(tracks, clock_us, committed)
+        start = self.tracks.resume(tracks, clock_us, committed)
+        self._rewound = start < committed
+        return start
 
     def begin(self, offset: int, discarded: Iterable[bytes]) -> int:
         """Start at an offset with nothing; the next commit writes the start down and removes old state.
 
         Old state must go: once a new head stands beside it, nobody could tell it from the new.
         """
-        self.restore({}, -1, offset)
+        self.restore({}, -1, offset, DeadLetterTally())
         self._discarded = set(discarded) - {HEAD_KEY}
         self._fresh = True
         return offset
@@ -57,16 +77,35 @@ class Lane:
         if record.offset < self.committed:
             self._read_again(record, codec)
             return []
+        if self.stopped is not None:
+            return []
         self.go_live()
-        self.position = record.offset + 1
         try:
             reading = codec.decode(record.value, record.key, record.time_ms)
         except InvalidReading as invalid:
-            self.dead_letters += 1
-            self.outputs.append(dead_letter(self._topic, record, str(invalid)))
+            self._divert(record, str(invalid))
             return []
+        self.position = record.offset + 1
+        self.tally.readable += 1
         self._touched.add(reading.asset)
         return self.tracks.push(reading, record.offset)
+
+    def _divert(self, record: Record, reason: str) -> None:
+        """To the dead letters; beyond the limit nowhere, and the partition stands still before the record."""
+        tally = self._limit.with_unreadable(self.tally)
+        excess = self._limit.excess(tally)
+        if excess is not None:
+            self.stopped = (
+                f"partition {self.partition} of {self._topic}, offset {record.offset}: {excess} "
+                f"(this one: {reason}), and scoring stops before it diverts them all; mend the producer, or "
+                f"the definition with `tfstream streams set {self._topic}`, and start again, or divert them "
+                f"with `--dead-letter-run off --dead-letter-share off`"
+            )
+            return
+        self.position = record.offset + 1
+        self.tally = tally
+        self.dead_letters += 1
+        self.outputs.append(dead_letter(self._topic, record, reason))
 
     def _read_again(self, record: Record, codec: Codec) -> None:
         try:
@@ -82,6 +121,11 @@ class Lane:
         states, self._restored = self._restored, None
         silent = {asset for asset, state in states.items() if state.silent}
         self.tracks.went_live({asset: state.track for asset, state in states.items()}, silent)
+
+    @property
+    def restoring(self) -> bool:
+        """Whether the windows are still being rebuilt, or nothing has come since they were."""
+        return self._restored is not None and self._rewound
 
     def remember(self, asset: str, memory: AssetMemory) -> None:
         self.memories[asset] = memory
@@ -100,6 +144,9 @@ class Lane:
             clock_us=self.tracks.clock_us,
             model_version=model_version,
             interval_us=self._interval_us,
+            topic_id=self.topic_id,
+            group=self._group,
+            dead_letters=self.tally,
         )
         states = [self._state_output(key, None) for key in sorted(self._discarded)]
         states += [
@@ -111,7 +158,7 @@ class Lane:
     def was_committed(self) -> None:
         self.committed = self.position
         self.outputs = []
-        self.dead_letters = 0
+        self.dead_letters = self.events = 0
         self._touched.clear()
         self._discarded.clear()
         self._fresh = False

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from tfstream.app.files import SensorTable, guess_interval_us
@@ -18,6 +19,8 @@ from tfstream.storage.database import Database
 from tfstream.storage.streams import StreamRecord
 
 _CHUNK = 20_000
+_DAYS = 500  # so many day partitions in one transaction: each takes some of the server's locks
+_DAY_US = 86_400_000_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +39,9 @@ def load(
 ) -> LoadResult:
     """Store a table's rows, all of them or none; loading it twice gives the same rows.
 
+    A table of more than five hundred days goes in so many days at a time: if one of these fails, those before
+    it are stored, and loading the table again completes it.
+
     An unknown stream is defined from the table: its columns are the sensors, its usual step the interval.
 
     :raises BadData: when the table has sensors that the stream does not know.
@@ -44,12 +50,19 @@ def load(
         known = streams.find(connection, topic)
         definition = known.definition if known else _defined(table, topic)
         values = mapped(table, definition)
-        readings.make_room(connection, table.times_us)
-    with database.begin() as connection:
-        stream = known or streams.add(connection, definition)
-        for start in range(0, len(values), _CHUNK):
-            _write(connection, stream, table, values, slice(start, start + _CHUNK))
-            progress(min(1.0, (start + _CHUNK) / len(values)))
+    parts = _parts(table)
+    for part in parts:
+        with database.begin() as connection:
+            readings.make_room(connection, table.times_us[part])
+    stream, done = known, 0
+    for part in parts:
+        with database.begin() as connection:
+            stream = stream or streams.add(connection, definition)
+            for start in range(0, len(part), _CHUNK):
+                rows = part[start : start + _CHUNK]
+                _write(connection, stream, table, values, rows)
+                done += len(rows)
+                progress(done / len(values))
     return LoadResult(rows=len(values), assets=len(set(table.assets)), created_stream=known is None)
 
 
@@ -80,11 +93,22 @@ def _defined(table: SensorTable, topic: str) -> StreamDefinition:
     return StreamDefinition(topic=topic, sensors=table.sensors, interval_us=interval_us)
 
 
+def _parts(table: SensorTable) -> list[NDArray[np.intp]]:
+    """The rows of one transaction each, in the order of the table: those of at most so many days."""
+    _, day = np.unique(table.times_us // _DAY_US, return_inverse=True)
+    part = day // _DAYS
+    return [np.flatnonzero(part == number) for number in range(int(part.max(initial=0)) + 1)]
+
+
 def _write(
-    connection: Connection, stream: StreamRecord, table: SensorTable, values: Values, rows: slice
+    connection: Connection,
+    stream: StreamRecord,
+    table: SensorTable,
+    values: Values,
+    rows: NDArray[np.intp],
 ) -> None:
     """One chunk; rows of the same asset and moment become one."""
-    readings_of_chunk = map(Reading, table.assets[rows], table.times_us[rows].tolist(), values[rows])
-    batch = merge(readings_of_chunk)
+    assets = (table.assets[row] for row in rows.tolist())
+    batch = merge(map(Reading, assets, table.times_us[rows].tolist(), values[rows]))
     if batch is not None:
         readings.write(connection, stream.id, batch.assets, batch.times_us, batch.values)

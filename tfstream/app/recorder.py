@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from sqlalchemy import Connection
 
 from tfstream.app.feed import Feed
+from tfstream.app.metrics import UNREADABLE, Board, Sample
 from tfstream.core.batch import merge
 from tfstream.core.codec import Codec
 from tfstream.core.reading import InvalidReading, Reading
@@ -25,11 +26,14 @@ _REPORT_EVERY_S = 30.0
 class Recorder:
     """Writes a stream's readings. Unreadable messages are counted; diverting them is the scorer's part."""
 
-    def __init__(self, properties: Properties, database: Database, stream: StreamRecord) -> None:
+    def __init__(
+        self, properties: Properties, database: Database, stream: StreamRecord, board: Board | None = None
+    ) -> None:
         self.unreadable = 0
+        self._board = board or Board()
         self._stream = stream
         self._codec = Codec(stream.definition)
-        self._feed = Feed(properties, database, stream.definition.topic, "record", self._write)
+        self._feed = Feed(properties, database, stream.definition.topic, "record", self._write, self._board)
 
     @property
     def recorded(self) -> int:
@@ -51,6 +55,8 @@ class Recorder:
         batch = merge(self._readable(records))
         if batch is not None:
             readings.write(connection, self._stream.id, batch.assets, batch.times_us, batch.values)
+        own = ("record", self._stream.definition.topic)
+        self._board.publish("unreadable", [Sample(UNREADABLE, own, self.unreadable)])
 
     def _readable(self, records: Sequence[Record]) -> Iterator[Reading]:
         for record in records:

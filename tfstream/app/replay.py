@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from tfstream.app.files import SensorTable
 from tfstream.app.loading import mapped
@@ -14,6 +14,7 @@ from tfstream.core.reading import Reading
 from tfstream.core.stream import StreamDefinition, TimeUnit
 from tfstream.errors import TfstreamError
 from tfstream.streaming.client import Properties, new_producer
+from tfstream.streaming.refusal import right_missing
 from tfstream.streaming.topics import ensure_topic
 
 _REPORT_EVERY = 200
@@ -77,6 +78,7 @@ class _Sender:
     """A producer that remembers the first failure and counts what arrived."""
 
     def __init__(self, properties: Properties, topic: str) -> None:
+        self._properties = properties
         self._producer: Producer = new_producer(properties)
         self._topic = topic
         self._delivered = 0
@@ -95,12 +97,29 @@ class _Sender:
         self.poll(0.0)
 
     def poll(self, timeout_s: float) -> None:
-        self._producer.poll(timeout_s)
+        self._serve(lambda: self._producer.poll(timeout_s))
         if self._failure is not None:
-            raise TfstreamError(f"a message to {self._topic} was not delivered: {self._failure.str()}")
+            denied = right_missing(self._properties, self._failure, f"WRITE on topic {self._topic}")
+            raise denied or TfstreamError(
+                f"a message to {self._topic} was not delivered: {self._failure.str()}"
+            )
+
+    def _serve(self, call: Callable[[], int]) -> int:
+        """Deliveries are reported from inside these calls, and a fatal error ends them.
+
+        Callbacks that come after it meet an exception that is already set, which Python calls a SystemError.
+        """
+        try:
+            return call()
+        except (KafkaException, SystemError) as error:
+            fatal = error if isinstance(error, KafkaException) else error.__cause__
+            if not isinstance(fatal, KafkaException):
+                raise
+            self._failure = fatal.args[0]
+            return 0
 
     def finish(self) -> int:
-        waiting = self._producer.flush(_FLUSH_S)
+        waiting = self._serve(lambda: self._producer.flush(_FLUSH_S))
         self.poll(0.0)
         if waiting:
             raise TfstreamError(f"{waiting} messages to {self._topic} were not delivered in {_FLUSH_S:.0f} s")

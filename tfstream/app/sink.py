@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from tfstream.app.background import Background
 from tfstream.app.feed import Feed
+from tfstream.app.metrics import Board
 from tfstream.core.event import AnomalyEvent, ScoreRecord
 from tfstream.storage import anomalies, scores
 from tfstream.storage.database import Database
@@ -31,12 +32,14 @@ _Message = TypeVar("_Message", AnomalyEvent, ScoreRecord)
 class Sink:
     """Fills ``anomaly`` and ``score`` of one stream."""
 
-    def __init__(self, properties: Properties, database: Database, stream: StreamRecord) -> None:
+    def __init__(
+        self, properties: Properties, database: Database, stream: StreamRecord, board: Board | None = None
+    ) -> None:
         self._stream = stream
         topic = stream.definition.topic
         self._feeds = (
-            Feed(properties, database, anomalies_topic(topic), "sink", self._write_anomalies),
-            Feed(properties, database, scores_topic(topic), "sink", self._write_scores),
+            Feed(properties, database, anomalies_topic(topic), "sink", self._write_anomalies, board),
+            Feed(properties, database, scores_topic(topic), "sink", self._write_scores, board),
         )
 
     def run(self, stop: Callable[[], bool], *, until_end: Callable[[], bool] = lambda: False) -> None:

@@ -8,15 +8,15 @@ from rich.text import Text
 
 from tfstream import config
 from tfstream.app.doctor import examine
-from tfstream.cli.options import AnyTopic, Json
+from tfstream.cli.options import AnyTopic, Group, Json
 from tfstream.cli.output import out, print_json
 
 _STYLES = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "dim"}
 
 
-def check(topic: AnyTopic = None, as_json: Json = False) -> None:
-    """Broker, database, migrations, stream, topics, model, lag; the exit code says what is wrong first."""
-    findings = examine(config.load(), topic)
+def check(topic: AnyTopic = None, group: Group = None, as_json: Json = False) -> None:
+    """Services, stream, model, scorers, lag, dead letters; the exit code says what is wrong first."""
+    findings = examine(config.load(), topic, group)
     if as_json:
         print_json(findings)
     else:

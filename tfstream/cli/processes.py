@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
-import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 
 from tfstream import config, wiring
-from tfstream.app.workers import run_workers
-from tfstream.cli.options import Topic, UntilEnd
+from tfstream.app.background import Stop
+from tfstream.app.metrics import Board
+from tfstream.cli import worker_commands
+from tfstream.cli.options import DrainTimeout, Group, MetricsAddress, MetricsPort, Topic, UntilEnd
 from tfstream.cli.output import duration_us, err
+from tfstream.core.dead_letter_limit import DeadLetterLimit
 from tfstream.errors import UsageError
+from tfstream.telemetry import metrics_server
+
+_LOOPBACK = "127.0.0.1"
+_DRAIN = "30s"
 
 
-def record(topic: Topic, until_end: UntilEnd = False) -> None:
+def record(
+    topic: Topic,
+    until_end: UntilEnd = False,
+    metrics_port: MetricsPort = 0,
+    metrics_address: MetricsAddress = _LOOPBACK,
+    drain_timeout: DrainTimeout = _DRAIN,
+) -> None:
     """Store a topic's readings in Postgres, for training and for looking back."""
-    with wiring.until_signalled() as stop:
-        recorder = wiring.record(config.load(), topic, stop, until_end=until_end)
+    board = Board()
+    with _running(board, metrics_port, metrics_address, drain_timeout) as stop:
+        recorder = wiring.record(config.load(), topic, stop, until_end=until_end, board=board)
     err.print(f"{recorder.recorded} messages recorded, {recorder.unreadable} unreadable")
 
 
@@ -26,13 +41,21 @@ def score(
     workers: Annotated[
         int, typer.Option(envvar="TFSTREAM_WORKERS", help="Processes to score with.", min=1)
     ] = 1,
+    static: Annotated[
+        bool,
+        typer.Option(
+            "--static/--dynamic",
+            envvar="TFSTREAM_STATIC",
+            help="Keep this slot's partitions for it while it restarts, as long as the session timeout.",
+        ),
+    ] = False,
     slot: Annotated[
         str | None,
         typer.Option(
             envvar="TFSTREAM_SLOT", help="This process's stable name among its peers; else the host's."
         ),
     ] = None,
-    group: Annotated[str | None, typer.Option(envvar="TFSTREAM_GROUP", help="The consumer group.")] = None,
+    group: Group = None,
     commit_interval: Annotated[
         str, typer.Option(envvar="TFSTREAM_COMMIT_INTERVAL", help="Time between two commits.")
     ] = "1s",
@@ -45,6 +68,23 @@ def score(
     until_end: UntilEnd = False,
     scores: Annotated[bool, typer.Option(help="Write every score, not only anomalies.")] = True,
     with_sink: Annotated[bool, typer.Option("--sink/--no-sink", help="Fill Postgres from here too.")] = True,
+    dead_letter_run: Annotated[
+        str,
+        typer.Option(
+            envvar="TFSTREAM_DEAD_LETTER_RUN",
+            help="Stop when more messages in a row than this cannot be read; 'off' diverts them all.",
+        ),
+    ] = "1000",
+    dead_letter_share: Annotated[
+        str,
+        typer.Option(
+            envvar="TFSTREAM_DEAD_LETTER_SHARE",
+            help="Stop when a larger part of the latest messages than this cannot be read; or 'off'.",
+        ),
+    ] = "0.6",
+    metrics_port: MetricsPort = 0,
+    metrics_address: MetricsAddress = _LOOPBACK,
+    drain_timeout: DrainTimeout = _DRAIN,
 ) -> None:
     """Score a topic: anomalies to Kafka, and from there to Postgres."""
     if start not in ("earliest", "latest"):
@@ -52,41 +92,59 @@ def score(
     request = wiring.ScoreRequest(
         topic=topic,
         slot=slot,
+        static=static,
         group=group,
         commit_interval_s=duration_us(commit_interval) / 1e6,
         start=start,
         until_end=until_end,
         write_scores=scores,
         with_sink=with_sink,
+        dead_letter_limit=_dead_letter_limit(dead_letter_run, dead_letter_share),
     )
-    with wiring.until_signalled() as stop:
-        if workers > 1:
-            run_workers([_worker_arguments(request, number) for number in range(workers)], stop)
-            return
-        progress = wiring.score(config.load(), request, stop)
+    if workers > 1:
+        worker_commands.run(request, workers, metrics_port, metrics_address, drain_timeout)
+        return
+    board = Board()
+    with _running(board, metrics_port, metrics_address, drain_timeout) as stop:
+        progress = wiring.score(config.load(), request, stop, board)
     err.print(
         f"{progress.records} messages, {progress.windows} windows scored, {progress.commits} commits, "
         f"{progress.dead_letters} dead letters"
     )
 
 
-def _worker_arguments(request: wiring.ScoreRequest, number: int) -> list[str]:
-    """The command line of one worker: the same request under a slot of its own."""
-    arguments = [
-        "score",
-        "--topic",
-        request.topic,
-        "--slot",
-        f"{request.slot or socket.gethostname()}-{number}",
-    ]
-    arguments += ["--commit-interval", f"{request.commit_interval_s:g}s", "--start", request.start]
-    arguments += ["--group", request.group] if request.group else []
-    arguments += ["--until-end"] if request.until_end else []
-    arguments += [] if request.write_scores else ["--no-scores"]
-    return arguments + ([] if request.with_sink else ["--no-sink"])
+@contextmanager
+def _running(board: Board, port: int, address: str, drain_timeout: str) -> Iterator[Stop]:
+    """A long-running command: until a signal, drained within its time, seen by Prometheus if it may be."""
+    drain_s = duration_us(drain_timeout) / 1e6
+    with wiring.until_signalled(drain_s) as stop, metrics_server(board.read, port, address):
+        yield stop
 
 
-def sink(topic: Topic, until_end: UntilEnd = False) -> None:
+def _dead_letter_limit(run: str, share: str) -> DeadLetterLimit:
+    """:raises UsageError: when one is neither a number in its range nor 'off'."""
+    try:
+        limit = DeadLetterLimit(
+            run=0 if run == "off" else int(run), share=0.0 if share == "off" else float(share)
+        )
+    except ValueError:
+        limit = DeadLetterLimit(run=-1)
+    if limit.run < 0 or not 0 <= limit.share < 1:
+        raise UsageError(
+            f"--dead-letter-run is a number of messages and --dead-letter-share a part of 1, or each of them "
+            f"'off'; not {run!r} and {share!r}"
+        )
+    return limit
+
+
+def sink(
+    topic: Topic,
+    until_end: UntilEnd = False,
+    metrics_port: MetricsPort = 0,
+    metrics_address: MetricsAddress = _LOOPBACK,
+    drain_timeout: DrainTimeout = _DRAIN,
+) -> None:
     """Fill Postgres from the anomaly and score topics, for scorers that run with --no-sink."""
-    with wiring.until_signalled() as stop:
-        wiring.sink(config.load(), topic, stop, until_end=until_end)
+    board = Board()
+    with _running(board, metrics_port, metrics_address, drain_timeout) as stop:
+        wiring.sink(config.load(), topic, stop, until_end=until_end, board=board)

@@ -22,6 +22,8 @@ from tfstream.core.timestamp import checked, time_reader
 _Time = str | int | float | None
 _Name = str | int | None
 _UNKNOWN_SAMPLE_EVERY = 256
+MAX_BYTES = 1 << 20  # a reading of ten thousand sensors has about a quarter of it
+_TOO_DEEP = "nested deeper than a thousand levels"  # msgspec and json stop at Python's recursion limit
 
 
 class Codec:
@@ -37,6 +39,7 @@ class Codec:
         self._index = {name: i for i, name in enumerate(definition.sensors)}
         self._width = len(definition.sensors)
         self._read_time = time_reader(definition.time_unit)
+        self._json = definition.encoding is Encoding.JSON
         self._record_time = definition.time_unit is TimeUnit.RECORD
         self._type = _message_type(definition)
         self._decode = _decoder(definition.encoding, self._type)
@@ -51,6 +54,8 @@ class Codec:
         """
         if not value:
             raise InvalidReading("the message is empty")
+        if len(value) > MAX_BYTES:
+            raise InvalidReading(f"the message has {len(value)} bytes; at most {MAX_BYTES} are read")
         message = self._parse(value)
         if self._record_time:
             if record_time_ms is None:
@@ -69,8 +74,10 @@ class Codec:
     def _parse(self, value: bytes) -> Any:
         try:
             return self._decode(value)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            if self._definition.encoding is Encoding.JSON and (b"NaN" in value or b"Infinity" in value):
+        except RecursionError:
+            raise InvalidReading(f"unreadable {self._definition.encoding}: {_TOO_DEEP}") from None
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            if self._json and (b"NaN" in value or b"Infinity" in value):
                 return _parse_lenient(value, self._type)
             raise InvalidReading(f"unreadable {self._definition.encoding}: {str(error)[:200]}") from None
 
@@ -157,7 +164,9 @@ def _parse_lenient(value: bytes, message_type: type) -> Any:
     """Python's own producers write NaN and Infinity, which JSON does not know: those cells are missing."""
     try:
         return msgspec.convert(json.loads(value), message_type)
-    except (ValueError, msgspec.ValidationError, RecursionError) as error:
+    except RecursionError:
+        raise InvalidReading(f"unreadable json: {_TOO_DEEP}") from None
+    except (ValueError, msgspec.ValidationError) as error:
         raise InvalidReading(f"unreadable json: {str(error)[:200]}") from None
 
 

@@ -66,6 +66,11 @@ class PartitionTracks:
         """Readings that came after their row had closed."""
         return sum(track.late for track in self._tracks.values())
 
+    @property
+    def fullest(self) -> int:
+        """Rows that the fullest window of any asset has; at least its size when one is full."""
+        return max((track.filled for track in self._tracks.values()), default=0)
+
     def push(self, reading: Reading, offset: int) -> list[Finding]:
         """One reading in; what it brings to light, in order."""
         asset, time_us, values = reading

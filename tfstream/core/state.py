@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from tfstream.core.baseline import Baseline
+from tfstream.core.dead_letter_limit import DeadLetterTally
 from tfstream.core.episode import Episode
 from tfstream.core.track import TrackState
 
@@ -36,7 +37,10 @@ class PartitionHead(msgspec.Struct, frozen=True, kw_only=True):
 
     ``offset`` is the next source offset to read live. It is written in the same transaction as the consumer
     group's offset: a reader that finds them unequal has not yet seen the whole state, or the group was reset.
-    Rows are counted in units of ``interval_us``: under another interval the state says nothing.
+    Rows are counted in units of ``interval_us``: under another interval the state says nothing. ``topic_id``
+    is the broker's: a topic that was deleted and made anew has another, and its offsets mean other messages.
+    ``group`` is the consumer group that the state belongs to; heads of older versions name none and are
+    anybody's.
     """
 
     version: int = 1
@@ -44,6 +48,9 @@ class PartitionHead(msgspec.Struct, frozen=True, kw_only=True):
     clock_us: int
     model_version: int
     interval_us: int = 0
+    topic_id: str = ""
+    group: str = ""
+    dead_letters: DeadLetterTally = msgspec.field(default_factory=DeadLetterTally)
 
 
 class RewindMetadata(msgspec.Struct, frozen=True, kw_only=True):

@@ -79,6 +79,11 @@ class AssetTrack:
     def late(self) -> int:
         return self._grid.late
 
+    @property
+    def filled(self) -> int:
+        """Rows in a row that the window has, beyond its size when it is full."""
+        return self._window.filled
+
     def push(self, time_us: int, values: Values, offset: int, clock_us: int) -> list[Window]:
         """One reading in, the windows it completes out."""
         if offset < self._replay_from:  # while restoring: the stored state already knows this message

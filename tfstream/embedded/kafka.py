@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -49,13 +50,28 @@ def available(environment: dict[str, str] | None = None) -> Path | None:
 
 
 class ApacheKafka:
-    """A broker with its log in ``directory``; it can be killed and started again on the same ports."""
+    """A broker with its log in ``directory``; it can be killed and started again on the same ports.
 
-    def __init__(self, kafka_home: Path, directory: Path) -> None:
+    ``server`` adds to the broker's properties or replaces them, with ``{port}`` and ``{controller}`` for its
+    ports; ``client`` is what a client of such a broker needs; ``formatting`` goes to Kafka's StorageTool.
+    """
+
+    def __init__(
+        self,
+        kafka_home: Path,
+        directory: Path,
+        *,
+        server: Mapping[str, str] | None = None,
+        client: Mapping[str, str] | None = None,
+        formatting: Sequence[str] = (),
+    ) -> None:
         self._home = kafka_home
         self._directory = directory
         self._port = free_port()
         self._controller = free_port()
+        self._more = dict(server or {})
+        self._client = dict(client or {})
+        self._formatting = list(formatting)
         self._server: ServerProcess | None = None
 
     def __enter__(self) -> ApacheKafka:
@@ -70,6 +86,11 @@ class ApacheKafka:
     @property
     def bootstrap(self) -> str:
         return f"127.0.0.1:{self._port}"
+
+    @property
+    def properties(self) -> dict[str, str]:
+        """What a client needs."""
+        return {"bootstrap.servers": self.bootstrap, **self._client}
 
     def start(self) -> str:
         """Start the broker, formatted the first time; returns its bootstrap address.
@@ -89,6 +110,12 @@ class ApacheKafka:
         self._server.start(self._answers, timeout_s=60.0, environment=own_environment())
         return self.bootstrap
 
+    @property
+    def pid(self) -> int:
+        """Of the running broker."""
+        assert self._server is not None
+        return self._server.pid
+
     def stop(self) -> None:
         if self._server is not None:
             self._server.stop()
@@ -104,7 +131,7 @@ class ApacheKafka:
         if not listens(self._port):
             return False
         try:
-            admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
+            admin = AdminClient({**self.properties, "log_level": 0})
             return len(admin.list_topics(timeout=2.0).brokers) > 0
         except KafkaException:
             return False
@@ -113,12 +140,16 @@ class ApacheKafka:
         self._directory.mkdir(parents=True, exist_ok=True)
         path = self._directory / "server.properties"
         data = self._directory / "data"
-        text = _PROPERTIES.format(port=self._port, controller=self._controller, data=data)
+        names = {"port": self._port, "controller": self._controller, "data": data}
+        text = _PROPERTIES.format(**names)
+        # of two lines for one property, the later one counts
+        text += "".join(f"{name}={value.format(**names)}\n" for name, value in self._more.items())
         path.write_text(text, encoding="utf-8")
         return path
 
     def _format(self, properties: Path) -> None:
         tool = [*self._java(), "kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", str(properties)]
+        tool += self._formatting
         done = subprocess.run(tool, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
         if done.returncode != 0:
             detail = (done.stderr or done.stdout).strip().splitlines()

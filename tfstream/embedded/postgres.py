@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -38,8 +39,12 @@ class EmbeddedPostgres:
     data in a temporary folder: root's own folders are closed to that user.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(
+        self, directory: Path, *, binaries: Path | None = None, settings: Mapping[str, str] | None = None
+    ) -> None:
         self._directory = directory
+        self._binaries = binaries  # a folder with another PostgreSQL's, else the wheel's
+        self._settings = {**_SETTINGS, **(settings or {})}
         self._own_folder: Path | None = None
         self._server: ServerProcess | None = None
         self.port = 0
@@ -63,18 +68,15 @@ class EmbeddedPostgres:
         :raises ConfigurationError: when the wheel is not installed.
         :raises ServiceUnavailable: when the server does not come up.
         """
-        package = _installation()
         user = _unprivileged_user()
         home = self._directory if user is None else self._folder_of(user)
         home.mkdir(parents=True, exist_ok=True)
-        if user is not None:
-            package = _copied(package, home)
-        binaries = package / "pginstall" / "bin"
+        binaries = self._binaries or _of_the_wheel(home, user)
         data = home / "data"
         if not (data / "PG_VERSION").exists():
             _initialise(binaries / "initdb", data, user)
         self.port = self.port or free_port()
-        settings = [f"--{name}={value}" for name, value in _SETTINGS.items()]
+        settings = [f"--{name}={value}" for name, value in self._settings.items()]
         command: list[str | Path] = [binaries / "postgres", "-D", data, "-p", str(self.port), *settings]
         self._server = ServerProcess("PostgreSQL", command, log=home / "postgres.log", user=user)
         self._server.start(self._answers, timeout_s=30.0, environment=own_environment())
@@ -107,6 +109,14 @@ class EmbeddedPostgres:
             os.chown(self._own_folder, user, -1)
             self._own_folder.chmod(0o755)
         return self._own_folder
+
+
+def _of_the_wheel(home: Path, user: int | None) -> Path:
+    """The folder of the wheel's binaries, or of a copy that the user may run."""
+    package = _installation()
+    if user is not None:
+        package = _copied(package, home)
+    return package / "pginstall" / "bin"
 
 
 def _installation() -> Path:

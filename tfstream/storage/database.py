@@ -8,9 +8,10 @@ from contextlib import contextmanager
 import psycopg
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from tfstream.errors import BadData, ConfigurationError, ServiceUnavailable
+from tfstream.errors import ConfigurationError
+from tfstream.storage.complaint import translated
 
 _CONNECT_TIMEOUT_S = "10"
 
@@ -49,29 +50,17 @@ class Database:
         """One transaction: committed at the end, rolled back when an error leaves it.
 
         :raises ServiceUnavailable: when the database cannot be reached, or goes away meanwhile.
-        :raises ConfigurationError: when a table is missing or a right.
+        :raises AccessDenied: when it refuses the login, or a right is missing.
+        :raises ConfigurationError: when a table is missing, or TLS with it fails.
         :raises BadData: when a value is none that PostgreSQL can hold.
         """
         try:
             with self.engine.begin() as connection:
                 yield connection
         except DBAPIError as error:
-            raise self._translated(error, error.orig) from None
+            raise translated(self.place, error, error.orig) from None
         except psycopg.Error as error:  # from a COPY, which goes past SQLAlchemy
-            raise self._translated(error, error) from None
+            raise translated(self.place, error, error) from None
 
     def close(self) -> None:
         self.engine.dispose()
-
-    def _translated(self, error: Exception, cause: BaseException | None) -> Exception:
-        detail = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
-        if isinstance(cause, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn):
-            return ConfigurationError(f"{self.place}: {detail}; run `tfstream db upgrade`")
-        if isinstance(cause, psycopg.DataError):
-            return BadData(f"{self.place} refuses a value: {detail}")
-        if isinstance(cause, psycopg.errors.InsufficientPrivilege):
-            return ConfigurationError(f"{self.place}: {detail}; grant the role tfstream_write to this user")
-        gone = isinstance(error, DBAPIError) and error.connection_invalidated
-        if gone or isinstance(error, OperationalError | InterfaceError | psycopg.OperationalError):
-            return ServiceUnavailable(f"PostgreSQL at {self.place} cannot be used ({detail}); is it running?")
-        return error

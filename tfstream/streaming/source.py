@@ -4,27 +4,44 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from types import TracebackType
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
+import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from tfstream.errors import ServiceUnavailable, TfstreamError
+from tfstream.errors import TfstreamError
 from tfstream.streaming.client import Properties, new_consumer
 from tfstream.streaming.records import Position, Record
+from tfstream.streaming.refusal import right_missing, said, unreachable
 
 _log = logging.getLogger("tfstream.kafka")
 _TIMESTAMP_NONE = 0
-_TIMEOUT_S = 30.0
+_TIMEOUT_S = 5.0  # of one request: who asks must go on polling meanwhile
+_STATISTICS_MS = 5000
 Result = TypeVar("Result")
 
 
-class Assignee(Protocol):
-    """Who works on the partitions. Both calls come from inside :meth:`Source.poll`."""
+class _Broker(msgspec.Struct):
+    state: str
 
-    def assigned(self, partitions: Sequence[int]) -> dict[int, int]:
-        """New partitions: the offset to start each one from."""
+
+class _Statistics(msgspec.Struct):
+    """What we read of librdkafka's statistics."""
+
+    brokers: dict[str, _Broker] = {}
+
+
+_statistics = msgspec.json.Decoder(_Statistics)
+
+
+class Assignee(Protocol):
+    """Who works on the partitions. Both calls come from inside :meth:`Source.poll` and must be quick."""
+
+    def assigned(self, partitions: Sequence[int]) -> None:
+        """New partitions; nothing comes from them until :meth:`Source.place` says where to read from."""
 
     def revoked(self, partitions: Sequence[int]) -> None:
         """Partitions that are gone: drop what is held for them. The next owner reads from the last commit."""
@@ -35,16 +52,32 @@ class Source:
 
     Nothing is committed here. A revoked partition's uncommitted work is dropped, never committed from within
     the rebalance: its next owner does it again from the last commit, which is the one path that also serves
-    a crash.
+    a crash. A new partition is held until it is placed: finding its place asks other servers, which may be
+    away, and a rebalance must not wait for them.
     """
 
-    def __init__(self, properties: Properties, topic: str, group: str, assignee: Assignee) -> None:
+    def __init__(
+        self, properties: Properties, topic: str, group: str, assignee: Assignee, instance: str | None = None
+    ) -> None:
+        """``instance`` makes it a static member: back within the session timeout, nothing was rebalanced."""
         self.topic = topic
         self.at_end: dict[int, int] = {}  # partitions read up to their end, and where that was
         self.owned: set[int] = set()
+        self._held: set[int] = set()  # owned, and nothing is read from them yet
         self._assignee = assignee
         self._properties = properties
-        self._consumer = new_consumer(properties, group)
+        self._rights = f"READ on topic {topic} and on group {group}"
+        self._lost: set[int] = set()  # whose next offset is not in the topic any more
+        self.connected = True  # whether any broker is, as librdkafka last said
+        self._instance = instance
+        own: dict[str, Any] = {
+            "auto.offset.reset": "error",  # no quiet jump to the beginning: the windows must know
+            "statistics.interval.ms": _STATISTICS_MS,
+            "stats_cb": self._on_statistics,
+        }
+        if instance is not None:
+            own["group.instance.id"] = instance
+        self._consumer = new_consumer(properties, group, **own)
         self._paused = False
 
     def __enter__(self) -> Source:
@@ -67,14 +100,30 @@ class Source:
                 continue
             partition = _partition(message)
             self.at_end.pop(partition, None)
-            if partition in self.owned:
+            if partition in self.owned and partition not in self._held:
                 records.append(as_record(message))
-        return records
+        return self._without_lost(records) if self._lost else records
+
+    def _without_lost(self, records: list[Record]) -> list[Record]:
+        """Who works on them places them anew, as after a rebalance; what was read counts for nothing."""
+        lost, self._lost = sorted(self._lost & self.owned), set()
+        _log.warning(
+            "%s: the place in partitions %s is gone: retention removed it, or the topic was made anew",
+            self.topic,
+            lost,
+        )
+        self._assignee.revoked(lost)
+        # librdkafka has stopped fetching them for good: a seek alone is refused
+        self._consumer.incremental_unassign(self._entries(lost))
+        self._consumer.incremental_assign([TopicPartition(self.topic, number, 0) for number in lost])
+        self.hold(lost)
+        self._assignee.assigned(lost)
+        return [record for record in records if record.partition not in lost]
 
     @property
     def exhausted(self) -> bool:
         """Whether every partition of a (non-empty) assignment has been read to its present end."""
-        return bool(self.owned) and self.owned <= self.at_end.keys()
+        return bool(self.owned) and not self._held and self.owned <= self.at_end.keys()
 
     def caught_up(self) -> bool:
         """Whether every partition has been read to the end that the broker names now, markers included."""
@@ -86,9 +135,12 @@ class Source:
         return self._consumer.consumer_group_metadata()
 
     def committed(self, partitions: Sequence[int]) -> dict[int, Position | None]:
-        """The group's committed positions; None for a partition that has none."""
-        wanted = [TopicPartition(self.topic, partition) for partition in partitions]
-        found = _retried(lambda: self._consumer.committed(wanted, timeout=_TIMEOUT_S), self._properties)
+        """The group's committed positions; None for a partition that has none.
+
+        :raises ServiceUnavailable: when the broker does not answer.
+        """
+        wanted = self._entries(partitions)
+        found = self._retried(lambda: self._consumer.committed(wanted, timeout=_TIMEOUT_S))
         return {
             entry.partition: Position(entry.partition, entry.offset, entry.metadata or "")
             if entry.offset >= 0
@@ -97,41 +149,80 @@ class Source:
         }
 
     def bounds(self, partition: int) -> tuple[int, int]:
-        """The partition's first offset that is still stored, and its end."""
+        """The partition's first offset that is still stored, and its end.
+
+        :raises ServiceUnavailable: when the broker does not answer.
+        """
         entry = TopicPartition(self.topic, partition)
-        low, high = _retried(
-            lambda: self._consumer.get_watermark_offsets(entry, timeout=_TIMEOUT_S), self._properties
-        )
+        low, high = self._retried(lambda: self._consumer.get_watermark_offsets(entry, timeout=_TIMEOUT_S))
         return low, high
 
-    def seek(self, offsets: dict[int, int]) -> None:
-        """Read owned partitions again from the given offsets."""
+    def behind(self, partition: int, position: int) -> int:
+        """Messages between a position and the end that the last fetch has shown; asks nobody."""
+        if partition in self.at_end:
+            return 0
+        entry = TopicPartition(self.topic, partition)
+        _, high = self._consumer.get_watermark_offsets(entry, cached=True)
+        return max(0, high - position)
+
+    def hold(self, partitions: Sequence[int]) -> None:
+        """Read nothing from owned partitions until they are placed again."""
+        self._held.update(partitions)
+        self._forget_ends(partitions)
+        self._consumer.pause(self._entries(partitions))
+
+    def place(self, offsets: dict[int, int]) -> None:
+        """Read held partitions from the given offsets on.
+
+        :raises ServiceUnavailable: when the client is not ready for it; place them again.
+        """
         for partition, offset in offsets.items():
-            self._consumer.seek(TopicPartition(self.topic, partition, offset))
-            self.at_end.pop(partition, None)
+            entry = TopicPartition(self.topic, partition, offset)
+            self._retried(partial(self._consumer.seek, entry))
+        self._forget_ends(offsets)
+        self._held.difference_update(offsets)
+        if not self._paused:
+            self._consumer.resume(self._entries(offsets))
 
     def pause(self) -> None:
         """Fetch nothing, yet stay in the group: an output is down."""
         self._paused = True
-        self._consumer.pause([TopicPartition(self.topic, partition) for partition in self.owned])
+        self._consumer.pause(self._entries(self.owned))
 
     def resume(self) -> None:
         self._paused = False
-        self._consumer.resume([TopicPartition(self.topic, partition) for partition in self.owned])
+        self._consumer.resume(self._entries(self.owned - self._held))
+
+    def _entries(self, partitions: Iterable[int]) -> list[TopicPartition]:
+        return [TopicPartition(self.topic, partition) for partition in partitions]
+
+    def _retried(self, call: Callable[[], Result]) -> Result:
+        """A request that the broker may not answer at once, as while it finishes a transaction."""
+        deadline = time.monotonic() + _TIMEOUT_S
+        while True:
+            try:
+                return call()
+            except KafkaException as error:
+                denied = right_missing(self._properties, error.args[0], self._rights)
+                if denied is not None:
+                    raise denied from None
+                if time.monotonic() > deadline:
+                    raise unreachable(self._properties, error) from None
+                _log.debug("asking again: %s", said(self._properties, error.args[0]))
+                time.sleep(0.2)
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        numbers = sorted(entry.partition for entry in partitions)
-        starts = self._assignee.assigned(numbers) if numbers else {}
+        numbers = _numbers(partitions)
+        consumer.incremental_assign([TopicPartition(self.topic, number, 0) for number in numbers])
+        if not numbers:
+            return
         self.owned.update(numbers)
-        self._forget_ends(numbers)
-        entries = [TopicPartition(self.topic, partition, offset) for partition, offset in starts.items()]
-        consumer.incremental_assign(entries)
-        if self._paused and entries:
-            consumer.pause(entries)
-        if numbers:
-            _log.info("%s: assigned partitions %s", self.topic, numbers)
+        self.hold(numbers)
+        self._assignee.assigned(numbers)
+        _log.info("%s: assigned partitions %s", self.topic, numbers)
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        _log.info("%s: revoked partitions %s", self.topic, _numbers(partitions))
         self._drop(partitions)
         consumer.incremental_unassign(partitions)
 
@@ -145,10 +236,15 @@ class Source:
     def _drop(self, partitions: list[TopicPartition]) -> None:
         numbers = _numbers(partitions)
         self.owned.difference_update(numbers)
+        self._held.difference_update(numbers)
         self._forget_ends(numbers)
         self._assignee.revoked(numbers)
 
-    def _forget_ends(self, partitions: Sequence[int]) -> None:
+    def _on_statistics(self, text: str) -> None:
+        brokers = _statistics.decode(text).brokers.values()
+        self.connected = any(broker.state == "UP" for broker in brokers)
+
+    def _forget_ends(self, partitions: Iterable[int]) -> None:
         for partition in partitions:
             self.at_end.pop(partition, None)
 
@@ -157,30 +253,35 @@ class Source:
         if error is None:
             return
         if error.code() == KafkaError._PARTITION_EOF:
-            self.at_end[_partition(message)] = message.offset() or 0
-        elif error.fatal():
-            raise TfstreamError(f"consuming {self.topic} failed for good: {error.str()}")
-        elif error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED):
+            if _partition(message) not in self._held:
+                self.at_end[_partition(message)] = message.offset() or 0
+            return
+        if error.code() == KafkaError._AUTO_OFFSET_RESET:
+            self._lost.update({_partition(message)} - self._held)
+            return
+        if _is_fenced(error):
             raise TfstreamError(
-                f"reading {self.topic} is not allowed: {error.str()}; grant READ on topic and group"
+                f"another process took over the static member {self._instance} of {self.topic}'s group; this "
+                f"one ends, nothing uncommitted was written; give each process a --slot of its own"
             )
-        else:
-            _log.warning("consuming %s: %s", self.topic, error.str())
+        if _is_fatal(error):
+            raise TfstreamError(f"consuming {self.topic} failed for good: {said(self._properties, error)}")
+        denied = right_missing(self._properties, error, self._rights)
+        if denied is not None:
+            raise denied
+        _log.warning("consuming %s: %s", self.topic, said(self._properties, error))
 
 
-def _retried(call: Callable[[], Result], properties: Properties) -> Result:
-    """A request that the broker may not answer at once, as while it finishes a transaction."""
-    deadline = time.monotonic() + _TIMEOUT_S
-    while True:
-        try:
-            return call()
-        except KafkaException as error:
-            if time.monotonic() > deadline:
-                raise ServiceUnavailable(
-                    f"Kafka at {properties.get('bootstrap.servers')} does not answer: {error.args[0].str()}"
-                ) from None
-            _log.debug("asking again: %s", error)
-            time.sleep(0.2)
+def _is_fatal(error: KafkaError) -> bool:
+    """Whether the consumer is done for; an error that comes as a message says so by its code alone."""
+    return bool(error.fatal()) or error.code() == KafkaError._FATAL
+
+
+def _is_fenced(error: KafkaError) -> bool:
+    """Whether a newer static member has this one's name; a fatal error has kept only its cause's words."""
+    return error.code() == KafkaError.FENCED_INSTANCE_ID or (
+        _is_fatal(error) and "group.instance.id" in error.str()
+    )
 
 
 def _numbers(partitions: Sequence[TopicPartition]) -> list[int]:

@@ -10,8 +10,9 @@ from confluent_kafka import OFFSET_BEGINNING, KafkaError, TopicPartition
 
 from tfstream.errors import ServiceUnavailable
 from tfstream.streaming.client import Properties, new_consumer
+from tfstream.streaming.refusal import may_not_read
 
-_TIMEOUT_S = 60.0
+_TIMEOUT_S = 15.0  # without anything new
 
 Table = dict[bytes, bytes]
 
@@ -21,7 +22,7 @@ def read_tables(properties: Properties, topic: str, partitions: Sequence[int]) -
 
     Only committed records count; a tombstone removes its key.
 
-    :raises ServiceUnavailable: when the end of a partition is not reached in time.
+    :raises ServiceUnavailable: when nothing comes any more before a partition's end.
     """
     consumer = new_consumer(properties, f"tfstream.state.{uuid.uuid4()}")
     tables: dict[int, Table] = {partition: {} for partition in partitions}
@@ -32,8 +33,8 @@ def read_tables(properties: Properties, topic: str, partitions: Sequence[int]) -
         while waiting:
             if time.monotonic() > deadline:
                 raise ServiceUnavailable(
-                    f"partitions {sorted(waiting)} of {topic} could not be read to their end "
-                    f"in {_TIMEOUT_S:.0f} s; is the broker well?"
+                    f"partitions {sorted(waiting)} of {topic} cannot be read to their end: nothing came "
+                    f"for {_TIMEOUT_S:.0f} s; is the broker well?"
                 )
             for message in consumer.consume(1000, timeout=0.1):
                 partition = message.partition()
@@ -42,7 +43,11 @@ def read_tables(properties: Properties, topic: str, partitions: Sequence[int]) -
                 if error is not None:
                     if error.code() == KafkaError._PARTITION_EOF:
                         waiting.discard(partition)
+                    denied = may_not_read(properties, error, topic)
+                    if denied is not None:
+                        raise denied
                     continue
+                deadline = time.monotonic() + _TIMEOUT_S
                 _apply(tables[partition], message.key(), message.value())
         return tables
     finally:

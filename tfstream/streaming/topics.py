@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import time
-import uuid
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.cimpl import NewTopic
+from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 from tfstream.errors import ConfigurationError, ServiceUnavailable, TfstreamError
-from tfstream.streaming.client import Properties, new_admin, new_consumer, unreachable
+from tfstream.streaming.client import Properties, metadata, new_admin
+from tfstream.streaming.refusal import right_missing
 
+_log = logging.getLogger("tfstream.kafka")
 _TIMEOUT_S = 15.0
 _PAUSE_S = 0.1
 _AUTO_CREATE = "allow.auto.create.topics"
@@ -35,16 +37,15 @@ def dead_letters_topic(topic: str) -> str:
 def partition_count(properties: Properties, topic: str) -> int | None:
     """How many partitions a topic has; None when it does not exist.
 
-    Asked by a consumer: many brokers make a topic that any other client asks for.
+    :raises AccessDenied: when this user may not know.
     """
-    consumer = new_consumer(properties, f"tfstream.topics.{uuid.uuid4()}", **{_AUTO_CREATE: False})
-    try:
-        found = consumer.list_topics(topic, timeout=_TIMEOUT_S).topics[topic]
-    except KafkaException as error:
-        raise unreachable(properties, error) from None
-    finally:
-        consumer.close()
-    return None if found.error is not None else len(found.partitions)
+    found = metadata(properties, topic, timeout_s=_TIMEOUT_S).topics[topic]
+    if found.error is None:
+        return len(found.partitions)
+    denied = right_missing(properties, found.error, f"DESCRIBE on topic {topic}")
+    if denied is not None:
+        raise denied
+    return None
 
 
 def require_topic(properties: Properties, topic: str) -> int:
@@ -63,7 +64,8 @@ def require_topic(properties: Properties, topic: str) -> int:
 def ensure_output_topics(properties: Properties, topic: str) -> int:
     """Create what is missing of the topics that scoring writes; returns the partitions of the source.
 
-    The state topic must have the source's partitions, one for one: a partition's state travels with it.
+    The state topic must have the source's partitions, one for one: a partition's state travels with it. It
+    grows with the source.
     """
     count = require_topic(properties, topic)
     week_ms = str(7 * 24 * 3600 * 1000)
@@ -73,13 +75,29 @@ def ensure_output_topics(properties: Properties, topic: str) -> int:
     ensure_topic(properties, anomalies_topic(topic), count, {"retention.ms": "-1"})
     ensure_topic(properties, scores_topic(topic), count, {"retention.ms": week_ms})
     ensure_topic(properties, dead_letters_topic(topic), count, {"retention.ms": str(4 * int(week_ms))})
-    found = partition_count(properties, state_topic(topic))
-    if found != count:
-        raise ConfigurationError(
-            f"topic {topic} has {count} partitions and {state_topic(topic)} has {found}; they must be equal: "
-            f"add partitions to {state_topic(topic)} or delete it to start from a fresh state"
-        )
+    ensure_partitions(properties, state_topic(topic), count)
     return count
+
+
+def ensure_partitions(properties: Properties, topic: str, count: int) -> None:
+    """Add the partitions that a topic lacks of so many; it may have more.
+
+    :raises AccessDenied: when this user may not.
+    """
+    if (partition_count(properties, topic) or 0) >= count:
+        return
+    admin = new_admin(properties)
+    try:
+        admin.create_partitions([NewPartitions(topic, count)])[topic].result(_TIMEOUT_S)
+    except KafkaException as error:
+        reason = error.args[0]
+        if reason.code() != KafkaError.INVALID_PARTITIONS:  # somebody else was faster
+            denied = right_missing(properties, reason, f"ALTER on topic {topic}, or add partitions to it,")
+            raise denied or TfstreamError(
+                f"topic {topic} needs {count} partitions and cannot get them ({reason.str()}); add them"
+            ) from None
+    _log.info("topic %s now has %d partitions, as its source", topic, count)
+    _await(properties, topic, count)
 
 
 def ensure_topic(
@@ -102,6 +120,11 @@ def ensure_topic(
     except KafkaException as error:
         if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
             return False
+        denied = right_missing(
+            properties, error.args[0], f"CREATE on topic {topic}, or create it with {partitions} partitions,"
+        )
+        if denied is not None:
+            raise denied from None
         raise TfstreamError(
             f"topic {topic} cannot be created ({error.args[0].str()}); create it with {partitions} partitions"
         ) from None
@@ -109,13 +132,13 @@ def ensure_topic(
     return True
 
 
-def _await(properties: Properties, topic: str) -> None:
-    """The controller knows a new topic at once, a busy broker a moment later."""
+def _await(properties: Properties, topic: str, partitions: int = 1) -> None:
+    """The controller knows a new topic or partition at once, a busy broker a moment later."""
     deadline = time.monotonic() + _TIMEOUT_S
-    while partition_count(properties, topic) is None:
+    while (partition_count(properties, topic) or 0) < partitions:
         if time.monotonic() > deadline:
             raise ServiceUnavailable(
-                f"topic {topic} was created, and {properties['bootstrap.servers']} still does not "
-                f"know it after {_TIMEOUT_S:.0f} s: look at the broker's log"
+                f"topic {topic} was created or enlarged, and {properties['bootstrap.servers']} still does "
+                f"not know it after {_TIMEOUT_S:.0f} s: look at the broker's log"
             )
         time.sleep(_PAUSE_S)

@@ -1,0 +1,66 @@
+"""What the models named in the scores make of a log, computed in this process, without Kafka's help."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from tests.chaos.reference import read_log
+from tests.chaos.stage import DISTURBED, Stage
+from tfstream.app import champion as champions
+from tfstream.app.judge import Judge
+from tfstream.app.lane import Lane
+from tfstream.core.codec import Codec
+from tfstream.core.dead_letter_limit import DeadLetterLimit
+from tfstream.core.event import iso
+from tfstream.core.partition import WindowReady
+from tfstream.core.window import WindowShape
+from tfstream.storage import models, streams
+from tfstream.storage.database import Database
+from tfstream.storage.streams import StreamRecord
+from tfstream.streaming.source import as_record
+
+NO_LIMIT = DeadLetterLimit(run=0, share=0.0)
+
+
+def replayed(
+    stage: Stage, topic: str, versions: Mapping[tuple[str, str], int]
+) -> Counter[tuple[bytes | None, bytes | None]]:
+    """Keys and values of all scores and events, each hop judged by the model version given for it.
+
+    A hop without a version, whose score is missing, is judged by the version before.
+    """
+    database = Database(stage.url(DISTURBED))
+    try:
+        with database.begin() as connection:
+            stream = streams.get(connection, topic)
+        judges = {version: _judge(database, stream, version) for version in sorted(set(versions.values()))}
+    finally:
+        database.close()
+    return _written(stage, stream, judges, versions)
+
+
+def _judge(database: Database, stream: StreamRecord, version: int) -> Judge:
+    with database.begin() as connection:
+        row = models.load(connection, stream.id, version)
+    return Judge(stream.definition, champions.load(row, stream.definition))
+
+
+def _written(
+    stage: Stage, stream: StreamRecord, judges: Mapping[int, Judge], versions: Mapping[tuple[str, str], int]
+) -> Counter[tuple[bytes | None, bytes | None]]:
+    definition, first = stream.definition, judges[min(judges)]
+    shape = WindowShape(first.champion.detector.window_rows, first.champion.detector.hop_rows)
+    codec = Codec(definition)
+    lanes: dict[int, Lane] = {}
+    judge_of: dict[str, Judge] = {}
+    for message in read_log(stage.broker.bootstrap, definition.topic):
+        record = as_record(message)
+        lane = lanes.setdefault(record.partition, Lane(record.partition, definition, shape, NO_LIMIT))
+        for found in lane.read(record, codec):
+            if isinstance(found, WindowReady):
+                ts = iso((found.window.end_index + 1) * definition.interval_us)
+                if (found.asset, ts) in versions:
+                    judge_of[found.asset] = judges[versions[found.asset, ts]]
+            judge_of.get(found.asset, first).take([(lane, found)])
+    return Counter((output.key, output.value) for lane in lanes.values() for output in lane.outputs)

@@ -1,0 +1,99 @@
+"""A broken deployment stops the scorer, however often it is started again; mended, nothing has been lost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.integration.commands import Tfstream
+from tests.integration.plants import Plant, write_plant
+from tests.integration.stream_copy import copy_stream
+from tests.integration.topic_reader import Message, read_committed
+
+ROWS, WINDOWS = 3000, 368  # 64 rows to a window, one every 8
+LIMIT = 1000
+AHEAD = ("--max-ahead", "5000w")  # the year 2100 is no mistake any more
+
+pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def deployed(plant: Plant) -> Path:
+    """What the new version of a producer sends: its clock is wrong by decades."""
+    path = plant.normal.with_name("deployed.csv")
+    return write_plant(path, rows=ROWS, start="2100-01-05T00:00:00Z")
+
+
+def letters(plant: Plant, topic: str) -> list[Message]:
+    return read_committed(plant.tfstream.bootstrap, f"{topic}.dead-letters")
+
+
+def scores(plant: Plant, topic: str) -> list[tuple[str, str, float]]:
+    bodies = [found.body for found in read_committed(plant.tfstream.bootstrap, f"{topic}.scores")]
+    return sorted((one["asset"], one["ts"], one["score"]) for one in bodies)
+
+
+def test_it_stops_at_the_limit_and_goes_on_once_mended(plant: Plant, trained: str, deployed: Path) -> None:
+    tfstream = plant.tfstream
+    tfstream.run("score", "--topic", trained, "--until-end")
+    tfstream.run("replay", deployed, "--topic", trained, "--asset", "deployed")
+    often = ("--commit-interval", "50ms", "--dead-letter-share", "off")
+    arguments = ("score", "--topic", trained, "--until-end", *often)
+    for _ in range(4):  # a supervisor starts it again and again
+        said = tfstream.run(*arguments, exit_code=5).stderr
+        assert f"more than {LIMIT} messages in a row cannot be read" in said
+        assert f"tfstream streams set {trained}" in said
+        assert "Traceback" not in said
+        assert len(letters(plant, trained)) == LIMIT
+
+    tfstream.run("streams", "set", trained, *AHEAD)
+    tfstream.run(*arguments)
+    assert len(letters(plant, trained)) == LIMIT
+    held_back = ROWS - LIMIT
+    assert Counter(asset for asset, _, _ in scores(plant, trained)) == {
+        "faulty": 80,
+        "deployed": (held_back - 64) // 8 + 1,
+    }
+
+
+def test_what_is_held_back_is_scored_as_if_it_had_never_been(
+    plant: Plant, trained: str, template_stream: str, deployed: Path
+) -> None:
+    """All but the one message within the limit, as on a topic that never had that one."""
+    tfstream, control = plant.tfstream, f"{trained}.control"
+    copy_stream(tfstream.database_url, template_stream, control)
+    tfstream.run("streams", "set", control, *AHEAD)
+    lines = deployed.read_text().splitlines(keepends=True)
+    without_first = deployed.with_name("without-first.csv")
+    without_first.write_text("".join([lines[0], *lines[2:]]))
+    tfstream.run("replay", deployed, "--topic", trained, "--asset", "deployed")
+    tfstream.run("replay", plant.faulty, "--topic", control)
+    tfstream.run("replay", without_first, "--topic", control, "--asset", "deployed")
+    for _ in range(2):
+        tfstream.run("score", "--topic", trained, "--until-end", "--dead-letter-run", "1", exit_code=5)
+    tfstream.run("streams", "set", trained, *AHEAD)
+    tfstream.run("score", "--topic", trained, "--until-end")
+    tfstream.run("score", "--topic", control, "--until-end")
+    assert len(letters(plant, trained)) == 1
+    expected = scores(plant, control)
+    assert len(expected) == 80 + WINDOWS - 1
+    assert scores(plant, trained) == expected
+
+
+def test_without_limits_all_of_it_is_diverted(plant: Plant, trained: str, deployed: Path) -> None:
+    tfstream = plant.tfstream
+    tfstream.run("replay", deployed, "--topic", trained, "--asset", "deployed")
+    off = ("--dead-letter-run", "off", "--dead-letter-share", "off")
+    tfstream.run("score", "--topic", trained, "--until-end", "--workers", "2", *off)
+    assert len(letters(plant, trained)) == ROWS
+    refused = tfstream.run("score", "--topic", trained, "--dead-letter-share", "2", exit_code=2)
+    assert "'off'" in refused.stderr
+
+
+def test_a_worker_s_exit_code_is_the_command_s(plant: Plant, trained: str, deployed: Path) -> None:
+    """However it was asked for two workers: they must not take the environment for their own orders."""
+    plant.tfstream.run("replay", deployed, "--topic", trained, "--asset", "deployed")
+    two = Tfstream(plant.tfstream.database_url, plant.tfstream.bootstrap, TFSTREAM_WORKERS="2")
+    two.run("score", "--topic", trained, "--until-end", exit_code=5)

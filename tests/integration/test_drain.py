@@ -1,0 +1,100 @@
+"""SIGTERM with a broker that does not answer: the process ends in time, and nothing is written by halves."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.conftest import Broker
+from tests.integration.commands import wait_until
+from tests.integration.plants import Plant
+from tests.integration.topic_reader import read_committed
+from tests.scrape import scrape
+from tfstream.embedded.process import free_port
+
+DRAIN_S, MARGIN_S = 4.0, 3.0
+
+pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.slow]
+
+
+@contextmanager
+def frozen(kafka: Broker) -> Iterator[None]:
+    """The broker's connections stay open, and nobody answers."""
+    if kafka.server is None:
+        pytest.skip("needs a broker of its own")
+    os.kill(kafka.server.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(kafka.server.pid, signal.SIGCONT)
+
+
+@contextmanager
+def told_to_end(parent: subprocess.Popen[str]) -> Iterator[None]:
+    """Killed at once it would leave its workers behind."""
+    try:
+        yield
+    finally:
+        if parent.poll() is None:
+            parent.terminate()
+            parent.wait(60)
+
+
+def read(port: int, process: str) -> float:
+    return sum(scrape(port, "tfstream_messages_total", process=process))
+
+
+def test_a_scorer_that_cannot_commit_ends_in_time(kafka: Broker, plant: Plant, trained: str) -> None:
+    tfstream, port = plant.tfstream, free_port()
+    arguments = ("score", "--topic", trained, "--commit-interval", "1h", "--drain-timeout", f"{DRAIN_S:g}s")
+    with tfstream.running(*arguments, "--metrics-port", str(port)) as scorer:
+        wait_until(lambda: read(port, "score") == 700, "everything in hand", scorer)
+        with frozen(kafka):
+            began = time.monotonic()
+            scorer.send_signal(signal.SIGTERM)
+            said, _ = scorer.communicate(timeout=60)
+            took = time.monotonic() - began
+    assert scorer.returncode == 4, said
+    assert f"could not be finished in {DRAIN_S:g} s" in said
+    assert "Traceback" not in said
+    assert took < DRAIN_S + MARGIN_S
+    assert read_committed(tfstream.bootstrap, f"{trained}.scores") == []
+    tfstream.run("score", "--topic", trained, "--until-end")
+    assert len(read_committed(tfstream.bootstrap, f"{trained}.scores")) == 80
+
+
+@pytest.mark.parametrize("command", ["record", "sink"])
+def test_what_only_reads_ends_in_time(kafka: Broker, plant: Plant, trained: str, command: str) -> None:
+    tfstream, port = plant.tfstream, free_port()
+    tfstream.run("score", "--topic", trained, "--until-end", "--no-sink")
+    arguments = (command, "--topic", trained, "--drain-timeout", f"{DRAIN_S:g}s")
+    with tfstream.running(*arguments, "--metrics-port", str(port)) as process:
+        wait_until(lambda: read(port, command) >= 80, "everything", process)
+        with frozen(kafka):
+            began = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            said, _ = process.communicate(timeout=60)
+            took = time.monotonic() - began
+    assert process.returncode in (0, 4), said
+    assert "Traceback" not in said
+    assert took < DRAIN_S + MARGIN_S
+
+
+def test_workers_are_given_their_time_and_a_little_more(kafka: Broker, plant: Plant, trained: str) -> None:
+    tfstream, port = plant.tfstream, free_port()
+    arguments = ("score", "--topic", trained, "--commit-interval", "1h", "--drain-timeout", f"{DRAIN_S:g}s")
+    more = ("--workers", "2", "--metrics-port", str(port))
+    with tfstream.running(*arguments, *more) as parent, told_to_end(parent):
+        wait_until(lambda: read(port, "score") + read(port + 1, "score") == 700, "all in hand", parent)
+        with frozen(kafka):
+            parent.send_signal(signal.SIGTERM)
+            said, _ = parent.communicate(timeout=60)
+    assert parent.returncode == 4, said
+    assert "ended with exit code 4" in said
+    assert "is killed" not in said

@@ -1,0 +1,54 @@
+"""The feed between Kafka and PostgreSQL: what a rebalance during an outage leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from confluent_kafka import Producer
+from sqlalchemy import Connection
+
+from tests.conftest import Broker
+from tests.integration.commands import wait_until
+from tfstream.app.feed import Feed
+from tfstream.errors import ServiceUnavailable
+from tfstream.storage.database import Database
+from tfstream.streaming.records import Record
+
+pytestmark = pytest.mark.postgres
+
+
+class Table:
+    """Something to write to that can be away."""
+
+    def __init__(self) -> None:
+        self.away = True
+        self.asked = 0
+        self.rows: list[bytes | None] = []
+
+    def write(self, connection: Connection, records: Sequence[Record]) -> None:
+        self.asked += 1
+        if self.away:
+            raise ServiceUnavailable("the database is away")
+        self.rows += [record.value for record in records]
+
+
+def send(broker: Broker, topic: str, partition: int, value: bytes) -> None:
+    producer = Producer(broker.properties)
+    producer.produce(topic, value, partition=partition)
+    assert producer.flush(10.0) == 0
+
+
+def test_partitions_whose_records_were_taken_away_in_an_outage_do_not_stop_the_others(
+    mock_kafka: Broker, database: Database, topic: str
+) -> None:
+    """All are paused for the sake of what was read; when that goes to another member, reading must go on."""
+    send(mock_kafka, topic, 0, b"before")
+    table = Table()
+    with Feed(mock_kafka.properties, database, topic, "test", table.write) as feed:
+        wait_until(lambda: not feed.step() and table.asked > 0, "it met the outage")
+        feed.revoked([0])
+        table.away = False
+        send(mock_kafka, topic, 1, b"after")
+        wait_until(lambda: feed.step() > 0, "it reads on", timeout_s=20.0)
+    assert table.rows == [b"after"]

@@ -1,0 +1,73 @@
+"""Decades of daily readings: more day partitions than the server has locks for in one transaction."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sqlalchemy import text
+
+from tests.conftest import Broker
+from tfstream.app import loading
+from tfstream.app.files import SensorTable
+from tfstream.app.recorder import Recorder
+from tfstream.app.replay import replay
+from tfstream.core.stream import StreamDefinition
+from tfstream.errors import ConfigurationError
+from tfstream.storage import partitions, readings, streams
+from tfstream.storage.database import Database
+
+pytestmark = [pytest.mark.postgres, pytest.mark.slow]
+
+DAY_US = 86_400_000_000
+DAYS = 3000  # the wheel's server has about six thousand locks: three thousand tables with an index need more
+
+
+def daily(topic: str) -> tuple[SensorTable, StreamDefinition]:
+    """A reading a day for eight years."""
+    table = SensorTable(
+        source="daily.csv",
+        sensors=("flow",),
+        assets=["pump"] * DAYS,
+        times_us=np.arange(DAYS, dtype=np.int64) * DAY_US + 1_500_000_000_000_000,
+        values=np.arange(DAYS, dtype=np.float32)[:, None],
+    )
+    return table, StreamDefinition(topic=topic, sensors=("flow",), interval_us=DAY_US)
+
+
+def stored(database: Database) -> int:
+    """Counted a hundred partitions at a time: all of them at once take all of their locks, too."""
+    with database.begin() as connection:
+        names = partitions.list_all(connection, "reading")
+    found = 0
+    for start in range(0, len(names), 100):
+        counts = " UNION ALL ".join(f"SELECT count(*) n FROM {name}" for name in names[start : start + 100])
+        with database.begin() as connection:
+            found += int(connection.execute(text(f"SELECT sum(n) FROM ({counts}) part")).scalar_one())
+    return found
+
+
+def test_one_transaction_cannot_do_it_and_says_what_would_help(database: Database) -> None:
+    table, _ = daily("daily")
+    with (
+        pytest.raises(ConfigurationError, match="out of shared memory; raise max_locks_per_transaction"),
+        database.begin() as connection,
+    ):
+        readings.make_room(connection, table.times_us)
+
+
+def test_a_file_is_loaded_so_many_days_at_a_time(database: Database) -> None:
+    table, _ = daily("daily")
+    assert loading.load(database, table, "daily").rows == DAYS
+    assert stored(database) == DAYS
+
+
+@pytest.mark.kafka
+def test_the_recorder_takes_on_less_at_a_time(kafka: Broker, database: Database, topic: str) -> None:
+    table, definition = daily(topic)
+    with database.begin() as connection:
+        stream = streams.add(connection, definition)
+    replay(kafka.properties, table, definition)
+    recorder = Recorder(kafka.properties, database, stream)
+    recorder.run(lambda: False, until_end=True)
+    assert recorder.recorded == DAYS
+    assert stored(database) == DAYS

@@ -1,0 +1,170 @@
+"""A scorer that scores nothing says why: in its log, as a metric, and where it can, in `tfstream check`."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from contextlib import ExitStack
+
+import psycopg
+import pytest
+from confluent_kafka import Producer
+
+from tests.conftest import Broker
+from tests.integration.commands import Tfstream, wait_until
+from tests.integration.plants import Plant, write_plant
+from tests.integration.stream_copy import copy_models, copy_stream
+from tests.integration.topic_reader import committed_offsets
+from tests.scrape import scrape
+from tfstream.embedded.process import free_port
+from tfstream.streaming.topics import ensure_topic
+
+pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.slow]
+
+
+def reason(port: int) -> str | None:
+    """The one that the metrics name; None while windows are scored."""
+    return next((one for one in REASONS if scrape(port, "tfstream_not_scoring", reason=one) == [1.0]), None)
+
+
+REASONS = ("no-model", "no-partitions", "windows-filling", "no-known-sensor", "broker-unreachable")
+
+
+def found(tfstream: Tfstream, topic: str, name: str) -> dict[str, str]:
+    """One finding, whatever the others are."""
+    process = tfstream.start("check", "--topic", topic, "--json")
+    findings = json.loads(process.communicate(timeout=60)[0])
+    one: dict[str, str] = next(one for one in findings if one["name"].endswith(f": {name}"))
+    return one
+
+
+def said_at_its_end(process: subprocess.Popen[str]) -> str:
+    process.send_signal(signal.SIGTERM)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    return said
+
+
+def send(plant: Plant, topic: str, rows: int, asset: str, start: str = "2026-01-06T00:00:00Z") -> None:
+    path = write_plant(plant.normal.with_name(f"{topic}-{asset}.csv"), rows=rows, start=start)
+    plant.tfstream.run("replay", path, "--topic", topic, "--asset", asset)
+
+
+def test_a_scorer_tells_why_it_does_not_score(plant: Plant, template_stream: str, topic: str) -> None:
+    tfstream, port, spare = plant.tfstream, free_port(), free_port()
+    ensure_topic({"bootstrap.servers": tfstream.bootstrap}, topic, 1)
+    copy_stream(tfstream.database_url, template_stream, topic)
+    with psycopg.connect(tfstream.database_url) as connection:
+        connection.execute(
+            "DELETE FROM model WHERE stream_id = (SELECT id FROM stream WHERE topic = %s)", (topic,)
+        )
+    score = ("score", "--topic", topic, "--commit-interval", "100ms")
+    with ExitStack() as stack:
+        scorer = stack.enter_context(tfstream.running(*score, "--metrics-port", str(port)))
+        wait_until(lambda: reason(port) == "no-model", "no model", scorer)
+        assert found_scorers(tfstream, topic) == "no scorer is running"
+        copy_models(tfstream.database_url, template_stream, topic)
+        wait_until(lambda: reason(port) == "windows-filling", "an empty window", scorer)
+
+        send(plant, topic, 30, "first")
+        wait_until(lambda: scrape(port, "tfstream_messages_total", process="score") == [30.0], "rows", scorer)
+        wait_until(lambda: reason(port) == "windows-filling", "half a window", scorer)
+        send(plant, topic, 200, "second")
+        wait_until(lambda: reason(port) is None, "windows", scorer)
+        wait_until(
+            lambda: scrape(port, "tfstream_windows_scored_total", process="score") == [18.0], "scores", scorer
+        )
+        wait_until(
+            lambda: scrape(port, "tfstream_lag_messages", process="score", partition="0") == [0.0], "the end"
+        )
+        assert scrape(port, "tfstream_commits_total", process="score")[0] >= 1
+        assert scrape(port, "tfstream_assigned_partitions", process="score") == [1.0]
+        wait_until(
+            lambda: (
+                sum(scrape(port, "tfstream_messages_total", process="sink", topic=f"{topic}.scores")) == 18
+            ),
+            "SQL",
+            scorer,
+        )
+
+        arguments = (*score, "--slot", "spare", "--metrics-port", str(spare))
+        second = stack.enter_context(tfstream.running(*arguments))
+        wait_until(lambda: reason(spare) == "no-partitions", "a spare scorer", second)
+        wait_until(
+            lambda: "1 of 2 scorers have no partition" in found_scorers(tfstream, topic), "check", second
+        )
+        assert "no partition is assigned" in said_at_its_end(second)
+        wait_until(lambda: found_scorers(tfstream, topic) == "1 scorer at work", "it has left", scorer)
+
+        said = said_at_its_end(scorer)
+    for words in (
+        f"not scoring: stream {topic} has no model yet",
+        "not scoring: the fullest window has 0 of 64 rows of 1 s",
+        f"{topic}: scoring windows, after",
+    ):
+        assert words in said
+    stale = found(tfstream, topic, "freshness")
+    assert stale["state"] == "warning"
+    assert "does `tfstream score` run" in stale["remedy"]
+
+
+def committed(kafka: Broker, topic: str) -> int:
+    offsets = committed_offsets(kafka.bootstrap, topic, f"tfstream.score.{topic}")
+    return sum(max(offset, 0) for offset in offsets.values())
+
+
+def found_scorers(tfstream: Tfstream, topic: str) -> str:
+    return found(tfstream, topic, "scorers")["detail"]
+
+
+def test_sensors_that_the_model_does_not_know(plant: Plant, trained: str) -> None:
+    """The producer has renamed all of them: rows come, and none of them says anything."""
+    tfstream, port = plant.tfstream, free_port()
+    producer = Producer({"bootstrap.servers": tfstream.bootstrap})
+    for second in range(200):
+        body = {"ts": 1_767_700_000 + second, "asset": "renamed", "LEVEL": 1.0}
+        producer.produce(trained, json.dumps(body).encode(), b"renamed", 0)
+    producer.flush(20.0)
+    tfstream.run("score", "--topic", trained, "--until-end")
+    with tfstream.running("score", "--topic", trained, "--metrics-port", str(port)) as scorer:
+        for second in range(200, 300):
+            body = {"ts": 1_767_700_000 + second, "asset": "renamed", "LEVEL": 1.0}
+            producer.produce(trained, json.dumps(body).encode(), b"renamed", 0)
+        producer.flush(20.0)
+        wait_until(lambda: reason(port) == "no-known-sensor", "unknown sensors", scorer)
+
+
+def test_a_broker_that_is_away_is_named(kafka: Broker, plant: Plant, trained: str) -> None:
+    if kafka.server is None:
+        pytest.skip("needs a broker of its own")
+    tfstream, port = plant.tfstream, free_port()
+    arguments = ("score", "--topic", trained, "--commit-interval", "100ms", "--metrics-port", str(port))
+    with tfstream.running(*arguments) as scorer:
+        wait_until(
+            lambda: committed(kafka, trained) == 700,
+            "the commit",
+            scorer,
+        )
+        wait_until(lambda: reason(port) is None, "scores", scorer)
+        kafka.server.kill()
+        try:
+            wait_until(lambda: reason(port) == "broker-unreachable", "the outage", scorer)
+        finally:
+            kafka.server.start()
+        wait_until(lambda: reason(port) is None, "it is back", scorer)
+        assert "not scoring: Kafka cannot be reached" in said_at_its_end(scorer)
+
+
+def test_dead_letters_are_counted_and_the_last_one_told(plant: Plant, trained: str) -> None:
+    tfstream = plant.tfstream
+    assert found(tfstream, trained, "dead letters")["detail"] == "none"
+    producer = Producer({"bootstrap.servers": tfstream.bootstrap})
+    for value in (b"{", b'{"asset": "x"}'):
+        producer.produce(trained, value, b"x", 0)
+        producer.flush(20.0)
+    tfstream.run("score", "--topic", trained, "--until-end")
+    letters = found(tfstream, trained, "dead letters")
+    assert letters["state"] == "warning"
+    assert "in the last 24 hours, the last" in letters["detail"]
+    assert "no time" in letters["detail"]

@@ -1,0 +1,47 @@
+"""A drain that cannot end is ended: in a process of its own, since that is what ends."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+_WORK = """
+import sys, time
+from tfstream import telemetry, wiring
+telemetry.configure()
+with wiring.until_signalled(0.5) as stop:
+    print("ready", flush=True)
+    while not stop() or sys.argv[1] == "stuck":
+        time.sleep(0.01)
+print("done", flush=True)
+"""
+
+
+def started(how: str) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", _WORK, how], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_what_ends_in_time_ends_well(number: signal.Signals) -> None:
+    process = started("free")
+    process.send_signal(number)
+    said, _ = process.communicate(timeout=20)
+    assert (said, process.returncode) == ("done\n", 0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_what_does_not_is_ended(number: signal.Signals) -> None:
+    process = started("stuck")
+    process.send_signal(number)
+    said, told = process.communicate(timeout=20)
+    assert (said, process.returncode) == ("", 4)
+    assert "could not be finished in 0.5 s" in told
+    assert "Traceback" not in told

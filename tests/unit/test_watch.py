@@ -1,0 +1,129 @@
+"""The reason why nothing is scored is seen from what there is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from tfstream.app import metrics
+from tfstream.app.lane import Lane
+from tfstream.app.metrics import Board
+from tfstream.app.not_scoring import NotScoring, Reason
+from tfstream.app.scorer import Progress
+from tfstream.app.watch import Watch
+from tfstream.core.codec import Codec
+from tfstream.core.dead_letter_limit import DeadLetterLimit
+from tfstream.core.stream import StreamDefinition
+from tfstream.core.window import WindowShape
+from tfstream.streaming.records import Record
+
+DEFINITION = StreamDefinition(topic="t", sensors=("a",), interval_us=1_000_000)
+SHAPE = WindowShape(rows=8, hop=4)
+
+
+@dataclass
+class FakeSource:
+    """A source of one partition."""
+
+    owned: set[int] = field(default_factory=lambda: {0})
+    connected: bool = True
+    at_end: dict[int, int] = field(default_factory=lambda: {0: 0})
+    lag: int = 0
+
+    def behind(self, partition: int, position: int) -> int:
+        return self.lag
+
+
+class Scene:
+    """A watch over a fake source and a real lane, with a clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.board = Board()
+        self.told = NotScoring("t", self.board, lambda: self.now)
+        self.watch = Watch(DEFINITION, self.board, self.told, lambda: self.now)
+        self.source, self.progress = FakeSource(), Progress()
+        self.lane = Lane(0, DEFINITION, SHAPE, DeadLetterLimit())
+        self.lane.begin(0, ())
+        detector = SimpleNamespace(window_rows=SHAPE.rows, interval_us=1_000_000)
+        self.judge = SimpleNamespace(champion=SimpleNamespace(detector=detector, version=3), unscoreable=0)
+
+    def read(self, rows: int) -> None:
+        for _ in range(rows):
+            offset = self.lane.position
+            body = b'{"ts": %d, "asset": "x", "a": 1}' % (1_767_600_000 + offset)
+            self.lane.read(Record(0, offset, None, body, None), Codec(DEFINITION))
+            self.progress.records += 1
+
+    def reason(self, *, away: bool = False, after_s: float = 1.0) -> Reason | None:
+        self.now += after_s
+        source, judge = cast(Any, self.source), cast(Any, self.judge)
+        lanes = {0: self.lane} if self.source.owned else {}
+        self.watch.look(self.progress, source, lanes, judge, away=away)
+        return self.told.reason
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+def test_windows_fill_and_then_it_scores(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    scene.read(5)
+    assert scene.reason() is Reason.WINDOWS_FILLING
+    assert "5 of 8 rows of 1 s" in caplog.text
+    scene.read(4)
+    scene.progress.windows = 1
+    assert scene.reason() is None
+    assert scene.reason() is None  # between two windows it still scores
+
+
+def test_without_a_broker_a_partition_or_a_message(scene: Scene) -> None:
+    scene.read(9)
+    scene.source.connected = False
+    assert scene.reason() is Reason.BROKER
+    scene.source.connected = True
+    assert scene.reason(away=True) is Reason.BROKER
+    scene.source.owned = set()
+    assert scene.reason() is Reason.NO_PARTITIONS
+    scene.source.owned = {0}
+    assert scene.reason() is None
+    assert scene.reason(after_s=61.0) is Reason.NO_MESSAGES
+    scene.read(1)
+    assert scene.reason() is None
+
+
+def test_sensors_that_the_model_does_not_know(scene: Scene) -> None:
+    scene.read(9)
+    scene.judge.unscoreable = 2
+    assert scene.reason() is Reason.NO_KNOWN_SENSOR
+
+
+def test_a_stopped_partition_is_the_last_that_is_told(scene: Scene) -> None:
+    scene.watch.ends_at_the_limit("too many")
+    assert scene.told.reason is Reason.DEAD_LETTER_LIMIT
+
+
+def test_the_board_has_a_partition_for_as_long_as_it_is_assigned(scene: Scene) -> None:
+    scene.read(3)
+    scene.source.lag = 7
+    scene.reason()
+    values = {one.metric: one.value for one in scene.board.read()}
+    assert values[metrics.LAG] == 7
+    assert values[metrics.MESSAGES] == 3
+    assert values[metrics.EVENT_TIME] == 1_767_600_002
+    assert metrics.LAST_COMMIT not in values
+    scene.source.owned = set()
+    scene.reason()
+    assert metrics.LAG not in {one.metric for one in scene.board.read()}
+
+
+def test_it_looks_once_a_second(scene: Scene) -> None:
+    scene.reason()
+    scene.read(9)
+    assert scene.reason(after_s=0.5) is Reason.WINDOWS_FILLING
+    assert scene.reason(after_s=0.6) is None

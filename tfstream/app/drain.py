@@ -1,0 +1,60 @@
+"""One deadline for everything that is still to be done after SIGTERM."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_log = logging.getLogger("tfstream")
+_EXIT_CODE = 4  # as when a service cannot be reached: that is what keeps a process from draining
+_ENDING = {signal.SIGTERM, signal.SIGINT}
+
+
+@contextmanager
+def deadline_after_signal(drain_s: float | None) -> Iterator[None]:
+    """Ends the process when the block has not ended ``drain_s`` after the first SIGTERM or Ctrl-C.
+
+    Python runs a signal's handler only when the main thread is back from what it waits for, such as a call
+    to a broker that does not answer. The signal itself wakes the watching thread here at once. Ending in the
+    middle is safe: nothing uncommitted is visible to anyone.
+    """
+    if drain_s is None:
+        yield
+        return
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+    over = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(ours, drain_s, over), name="drain", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        signal.set_wakeup_fd(before)
+        theirs.close()  # wakes the watcher, if no signal has
+        watcher.join()
+        ours.close()
+
+
+def _watch(wakeup: socket.socket, drain_s: float, over: threading.Event) -> None:
+    while numbers := wakeup.recv(64):
+        if _ENDING & set(numbers):
+            if not over.wait(drain_s):
+                _end(drain_s)
+            return
+
+
+def _end(drain_s: float) -> None:
+    _log.critical(
+        "what was in hand could not be finished in %g s; this process ends, and nothing uncommitted was "
+        "written: are Kafka and PostgreSQL well? --drain-timeout gives it more time",
+        drain_s,
+    )
+    logging.shutdown()
+    os._exit(_EXIT_CODE)

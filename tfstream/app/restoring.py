@@ -1,0 +1,203 @@
+"""The one restore path: it serves start, rebalance, aborted transaction and the end of an outage.
+
+Read the partition's state, find the rewind offset, fill the windows in silence up to the committed offset,
+go live.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from tfstream.app.lane import Lane
+from tfstream.core.dead_letter_limit import DeadLetterLimit
+from tfstream.core.state import (
+    HEAD_KEY,
+    AssetState,
+    PartitionHead,
+    decode_asset,
+    decode_head,
+    decode_metadata,
+)
+from tfstream.core.stream import StreamDefinition
+from tfstream.core.window import WindowShape
+from tfstream.errors import ConfigurationError, TfstreamError
+from tfstream.streaming.client import Properties
+from tfstream.streaming.identity import TopicIdentity
+from tfstream.streaming.records import Position
+from tfstream.streaming.source import Source
+from tfstream.streaming.state import Table, read_tables
+from tfstream.streaming.topics import state_topic
+
+_log = logging.getLogger("tfstream.score")
+_STATE_WAIT_S = 40.0  # a broker rolls back what nobody ends after 15 s, and looks for it every 10 s
+
+
+class StateBehind(TfstreamError):
+    """A partition's state is older than its committed offset, and stays so."""
+
+    exit_code = 4
+
+
+class Restored(NamedTuple):
+    """A partition's lane, and the offset to read from."""
+
+    lane: Lane
+    start: int
+
+
+class Restorer:
+    """Makes the lanes of partitions that are to be read. ``begin_at`` is for a group without commits."""
+
+    def __init__(
+        self,
+        properties: Properties,
+        definition: StreamDefinition,
+        source: Source,
+        *,
+        begin_at: str,
+        group: str,
+        limit: DeadLetterLimit,
+    ) -> None:
+        self._properties = properties
+        self._definition = definition
+        self._source = source
+        self._begin_at = begin_at
+        self._identity = TopicIdentity(properties, definition.topic)
+        self._group = group
+        self._limit = limit
+        self._behind_since: dict[int, float] = {}
+
+    def restore(self, partitions: Sequence[int], shape: WindowShape) -> dict[int, Restored]:
+        """Those of the partitions whose state is there; that of the last commit may take a moment to come.
+
+        :raises ServiceUnavailable: when the broker does not answer.
+        :raises ConfigurationError: when the state is another group's.
+        :raises StateBehind: when a state has not come for a long time.
+        """
+        self._identity.ask()
+        committed = self._source.committed(partitions)
+        tables = read_tables(self._properties, state_topic(self._definition.topic), partitions)
+        return {
+            partition: self._restored(partition, shape, committed[partition], tables[partition])
+            for partition in partitions
+            if not self._is_behind(partition, committed[partition], _head(tables[partition]))
+        }
+
+    def made_anew(self) -> bool:
+        """Whether the topic was deleted and made anew since the partitions were restored."""
+        return self._identity.changed()
+
+    def _is_behind(self, partition: int, position: Position | None, head: PartitionHead | None) -> bool:
+        """Whether the offset is our own commit and its state has not come yet.
+
+        Fresh windows are for a group that somebody has reset, never for a state that cannot be read yet.
+        """
+        stands = -1 if head is None else head.offset
+        ours = position is not None and decode_metadata(position.metadata) is not None
+        if position is None or not ours or stands >= position.offset:
+            self._behind_since.pop(partition, None)
+            return False
+        since = self._behind_since.setdefault(partition, time.monotonic())
+        if time.monotonic() - since < _STATE_WAIT_S:
+            return True
+        if head is None:  # the state topic was emptied or made anew
+            return False
+        raise StateBehind(
+            f"partition {partition} of {self._definition.topic}: the group stands at offset "
+            f"{position.offset}, its state at {stands} even after {_STATE_WAIT_S:.0f} s; "
+            f"is the broker well? Start again"
+        )
+
+    def _restored(
+        self, partition: int, shape: WindowShape, position: Position | None, table: Table
+    ) -> Restored:
+        lane = Lane(partition, self._definition, shape, self._limit, self._group)
+        lane.topic_id = self._identity.known
+        low, high = self._source.bounds(partition)
+        head = _head(table)
+        if head is not None:
+            self._check_owner(partition, head.group)
+        lost = position is not None and position.offset > high
+        if lost or self._is_another_topic(head):  # the broker forgets the offsets of a topic that is deleted
+            return Restored(lane, lane.begin(self._after_a_loss(partition, head, low, high), table))
+        if position is None:
+            return Restored(lane, lane.begin(low if self._begin_at == "earliest" else high, table))
+        refused = self._reason_to_begin_anew(position, head)
+        if head is None or refused is not None:
+            _log.warning("partition %d: %s; going on with fresh windows", partition, refused)
+            return Restored(lane, lane.begin(max(position.offset, low), table))
+        start = lane.restore(_asset_states(table), head.clock_us, position.offset, head.dead_letters)
+        if start < low:
+            _log.warning(
+                "partition %d: retention removed offsets %d to %d that open windows need; they fill up again",
+                partition,
+                start,
+                low - 1,
+            )
+        return Restored(lane, max(start, low))
+
+    def _is_another_topic(self, head: PartitionHead | None) -> bool:
+        """Whether the state is of a topic of the same name that was deleted since."""
+        return head is not None and "" != head.topic_id != self._identity.known != ""
+
+    def _after_a_loss(self, partition: int, head: PartitionHead | None, low: int, high: int) -> int:
+        """Where to begin in a topic that was made anew, or in one whose newest messages were lost."""
+        made_anew = head is None or head.topic_id == "" or self._is_another_topic(head)
+        start, what = (low, "was made anew") if made_anew else (high, "has lost its newest messages")
+        _log.warning(
+            "partition %d: topic %s %s; beginning at offset %d with fresh windows",
+            partition,
+            self._definition.topic,
+            what,
+            start,
+        )
+        return start
+
+    def _check_owner(self, partition: int, owner: str) -> None:
+        """A topic's outputs and state are one group's: a second one would write everything again.
+
+        :raises ConfigurationError: when the state is another group's.
+        """
+        if owner not in ("", self._group):
+            topic = self._definition.topic
+            raise ConfigurationError(
+                f"partition {partition} of {topic} is scored by the group {owner}, and {self._group} would "
+                f"write the same topics again; start with `--group {owner}`, or to begin anew under another "
+                f"name, stop its scorers and delete {state_topic(topic)}"
+            )
+
+    def _reason_to_begin_anew(self, position: Position, head: PartitionHead | None) -> str | None:
+        if head is None or head.offset != position.offset:
+            stands = head.offset if head else "none"
+            return f"the group stands at offset {position.offset}, its state at {stands}"
+        if head.interval_us != self._definition.interval_us:
+            return "the sampling interval was changed"
+        return None
+
+
+def _head(table: Table) -> PartitionHead | None:
+    value = table.get(HEAD_KEY)
+    if value is None:
+        return None
+    try:
+        return decode_head(value)
+    except msgspec.DecodeError:
+        return None
+
+
+def _asset_states(table: Table) -> dict[str, AssetState]:
+    """What can be read; an asset whose state is not ours begins anew."""
+    states = {}
+    for key, value in table.items():
+        if key == HEAD_KEY:
+            continue
+        try:
+            states[key.decode()] = decode_asset(value)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            _log.warning("the state of %r cannot be read, its windows begin anew: %s", key, error)
+    return states

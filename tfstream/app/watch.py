@@ -1,0 +1,141 @@
+"""Once a second: what a scorer's figures are, and if it scores nothing, why."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from tfstream.app import metrics
+from tfstream.app.metrics import Board, Sample
+from tfstream.app.not_scoring import NotScoring, Reason
+from tfstream.core.stream import StreamDefinition
+
+if TYPE_CHECKING:
+    from tfstream.app.judge import Judge
+    from tfstream.app.lane import Lane
+    from tfstream.app.scorer import Progress
+    from tfstream.streaming.source import Source
+
+_EVERY_S = 1.0
+_IDLE_S = 60.0
+_AWAY = "Kafka cannot be reached or does not answer; it goes on by itself when Kafka does"
+_IDLE_ROWS = 5  # a slow stream is idle after so many intervals without a message
+
+
+class Watch:
+    """Looks at a running scorer and publishes what it sees."""
+
+    def __init__(
+        self,
+        definition: StreamDefinition,
+        board: Board,
+        not_scoring: NotScoring,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
+        self._topic = definition.topic
+        self._board = board
+        self._not_scoring = not_scoring
+        self._idle_s = max(_IDLE_S, _IDLE_ROWS * definition.interval_us / 1e6)
+        self._look_at = 0.0
+        self._windows = self._records = self._commits = 0
+        self._heard = clock()
+        self._committed_at = 0.0
+
+    @classmethod
+    def silent(cls, definition: StreamDefinition) -> Watch:
+        """One that nobody scrapes: the log still says why nothing is scored."""
+        board = Board()
+        return cls(definition, board, NotScoring(definition.topic, board))
+
+    def look(
+        self, progress: Progress, source: Source, lanes: Mapping[int, Lane], judge: Judge, *, away: bool
+    ) -> None:
+        """Called between two batches; does nothing but once a second.
+
+        ``away``: a commit or a restore could not be done and will be tried again.
+        """
+        now = self._clock()
+        if now < self._look_at:
+            return
+        self._look_at = now + _EVERY_S
+        if progress.records != self._records:
+            self._heard, self._records = now, progress.records
+        if progress.commits != self._commits:
+            self._committed_at, self._commits = time.time(), progress.commits
+        scored, self._windows = progress.windows > self._windows, progress.windows
+        if away or not source.connected:
+            self._not_scoring.because(Reason.BROKER, _AWAY)
+        else:
+            self._say_why(None if scored else self._why(source, lanes, judge, now))
+        self._board.publish("score", self._samples(progress, source, lanes, judge))
+
+    def ends_at_the_limit(self, stopped: str) -> None:
+        """The last that a scrape may see of a process before it ends."""
+        self._not_scoring.because(Reason.DEAD_LETTER_LIMIT, stopped)
+
+    def _say_why(self, why: tuple[Reason, str] | None) -> None:
+        if why is None:
+            self._not_scoring.scoring()
+        else:
+            self._not_scoring.because(*why)
+
+    def _why(
+        self, source: Source, lanes: Mapping[int, Lane], judge: Judge, now: float
+    ) -> tuple[Reason, str] | None:
+        """The reason, seen from what there is: None while windows are full and readings come."""
+        if not source.owned:
+            return (
+                Reason.NO_PARTITIONS,
+                "no partition is assigned: the group shares them out just now, or has more members than "
+                f"there are partitions (`tfstream check --topic {self._topic}`)",
+            )
+        if all(lane.restoring and p not in source.at_end for p, lane in lanes.items()):
+            return Reason.RESTORING, "reading again what the open windows need"
+        if now - self._heard > self._idle_s:
+            return Reason.NO_MESSAGES, f"no message has come for {self._idle_s:.0f} s; does anybody send?"
+        return self._why_no_window(lanes, judge)
+
+    def _why_no_window(self, lanes: Mapping[int, Lane], judge: Judge) -> tuple[Reason, str] | None:
+        rows = judge.champion.detector.window_rows
+        filled = max((lane.tracks.fullest for lane in lanes.values()), default=0)
+        if filled < rows:
+            return (
+                Reason.WINDOWS_FILLING,
+                f"the fullest window has {filled} of {rows} rows of {self._interval(judge)}",
+            )
+        if judge.unscoreable:
+            return (
+                Reason.NO_KNOWN_SENSOR,
+                f"no sensor that model version {judge.champion.version} knows says anything; is the stream's "
+                f"definition right (`tfstream inspect --topic {self._topic}`)?",
+            )
+        return None
+
+    def _interval(self, judge: Judge) -> str:
+        return f"{judge.champion.detector.interval_us / 1e6:g} s"
+
+    def _samples(
+        self, progress: Progress, source: Source, lanes: Mapping[int, Lane], judge: Judge
+    ) -> list[Sample]:
+        own = ("score", self._topic)
+        samples = [
+            Sample(metrics.MESSAGES, own, progress.records),
+            Sample(metrics.WINDOWS, own, progress.windows),
+            Sample(metrics.EVENTS, own, progress.events),
+            Sample(metrics.DEAD_LETTERS, own, progress.dead_letters),
+            Sample(metrics.COMMITS, own, progress.commits),
+            Sample(metrics.ABORTED, own, progress.aborted),
+            Sample(metrics.LAST_ROUND, own, time.time()),
+            Sample(metrics.PARTITIONS, own, len(source.owned)),
+            Sample(metrics.MODEL, own, judge.champion.version),
+        ]
+        if self._committed_at:
+            samples.append(Sample(metrics.LAST_COMMIT, own, self._committed_at))
+        for partition, lane in lanes.items():
+            labels = (*own, str(partition))
+            samples.append(Sample(metrics.LAG, labels, source.behind(partition, lane.position)))
+            if lane.tracks.clock_us >= 0:
+                samples.append(Sample(metrics.EVENT_TIME, labels, lane.tracks.clock_us / 1e6))
+        return samples

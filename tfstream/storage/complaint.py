@@ -1,0 +1,76 @@
+"""What the driver's errors mean to a user, in one place."""
+
+from __future__ import annotations
+
+import re
+
+import psycopg
+from psycopg import errors
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+from tfstream.errors import AccessDenied, BadData, ConfigurationError, ServiceUnavailable
+
+# A connection that fails has no SQLSTATE: libpq gives words alone.
+_LOGIN = re.compile(
+    r"authentication failed|no password supplied|no pg_hba\.conf entry|role .* does not exist"
+    r"|is not permitted to log in|client certificate|pg_hba\.conf rejects|permission denied for database"
+)
+_TLS = re.compile(r"\bSSL\b|certificate|sslmode|does not match host name")
+_OPTION = re.compile(r"invalid connection option|invalid (integer |)value|invalid .* value:|^bad value for")
+_PREFIX = re.compile(r"^connection (failed|is bad): (connection to server at .*? failed: )?(FATAL: +)?")
+_SEVERAL = "Multiple connection attempts failed"
+_URL = "TFSTREAM_DATABASE_URL"
+
+
+class OutOfLocks(ConfigurationError):
+    """A transaction touches more partitions than the server has locks for: do less at a time."""
+
+
+def translated(place: str, error: Exception, cause: BaseException | None) -> Exception:
+    """The error to raise for one of the driver's, or of SQLAlchemy's around it; ``place`` has no secret."""
+    detail = _detail(cause)
+    if isinstance(cause, errors.UndefinedTable | errors.UndefinedColumn):
+        return ConfigurationError(f"{place}: {detail}; run `tfstream db upgrade`")
+    if isinstance(cause, psycopg.DataError):
+        return BadData(f"{place} refuses a value: {detail}")
+    if isinstance(cause, errors.InsufficientPrivilege):
+        return AccessDenied(
+            f"{place}: {detail}; grant the role tfstream_write, or the narrower one of docs/security.md, "
+            f"to this user"
+        )
+    if isinstance(cause, errors.OutOfMemory | errors.ConfigurationLimitExceeded):
+        return OutOfLocks(
+            f"{place}: {detail}; raise max_locks_per_transaction of the server, or write less at a time"
+        )
+    if isinstance(cause, errors.ReadOnlySqlTransaction):  # a standby, or a service that is nearly full
+        return ServiceUnavailable(f"PostgreSQL at {place} takes no writes ({detail}); is its disk full?")
+    if _OPTION.search(detail):
+        return ConfigurationError(f"an option in {_URL} is wrong: {detail}")
+    gone = isinstance(error, DBAPIError) and error.connection_invalidated
+    if gone or isinstance(error, OperationalError | InterfaceError | psycopg.OperationalError):
+        return _connection_failed(place, detail, cause)
+    return error
+
+
+def _connection_failed(place: str, detail: str, cause: BaseException | None) -> Exception:
+    attempted = getattr(cause, "sqlstate", None) is None
+    if attempted and _LOGIN.search(detail):
+        return AccessDenied(
+            f"PostgreSQL at {place} refuses the login ({detail}); check user, password and sslmode in {_URL}"
+        )
+    if attempted and _TLS.search(detail):
+        return ConfigurationError(
+            f"TLS with PostgreSQL at {place} fails ({detail}); check sslmode and sslrootcert in {_URL}"
+        )
+    return ServiceUnavailable(f"PostgreSQL at {place} cannot be used ({detail}); is it running?")
+
+
+def _detail(cause: BaseException | None) -> str:
+    """The driver's words on one line; of several addresses of a host, what the last one said."""
+    lines = str(cause).strip().splitlines()
+    if not lines:
+        return type(cause).__name__
+    if lines[0].startswith(_SEVERAL):
+        words = next((line for line in reversed(lines) if line.startswith("- ")), lines[-1])
+        return _PREFIX.sub("", re.sub(r"^- .*?: (?=connection )", "", words))
+    return _PREFIX.sub("", lines[0])

@@ -1,0 +1,51 @@
+"""Whether a topic is still the one it was: a topic that is deleted and made anew has another id."""
+
+from __future__ import annotations
+
+import time
+
+from confluent_kafka import KafkaException, TopicCollection
+from confluent_kafka.admin import AdminClient
+
+from tfstream.streaming.client import Properties, new_admin
+
+_TIMEOUT_S = 2.0
+_ASK_EVERY_S = 2.0
+
+
+class TopicIdentity:
+    """Asks the broker for a topic's id, now and then.
+
+    An empty id is unknown: the topic is not there at the moment, or the broker is away or tells none, as
+    librdkafka's mock cluster.
+    """
+
+    def __init__(self, properties: Properties, topic: str) -> None:
+        self.known = ""  # the last one that was heard of
+        self._topic = topic
+        self._properties = properties
+        self._mute = properties.get("allow.auto.create.topics") == "true"
+        self._admin: AdminClient | None = None
+        self._ask_at = 0.0
+
+    def ask(self) -> str:
+        """The id as of now; when nobody tells it, the one that was known."""
+        self._ask_at = time.monotonic() + _ASK_EVERY_S
+        if not self._mute:
+            self._admin = self._admin or new_admin(self._properties)
+            self.known = self._told(self._admin) or self.known
+        return self.known
+
+    def changed(self) -> bool:
+        """Whether it is another topic than the one that was known; asks every two seconds at most."""
+        if time.monotonic() < self._ask_at:
+            return False
+        before = self.known
+        return bool(before) and self.ask() != before
+
+    def _told(self, admin: AdminClient) -> str:
+        found = admin.describe_topics(TopicCollection([self._topic]), request_timeout=_TIMEOUT_S)
+        try:
+            return str(found[self._topic].result(_TIMEOUT_S).topic_id or "")
+        except (KafkaException, TimeoutError):
+            return ""
