@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -38,9 +39,14 @@ def fetch_and_decode(bootstrap: str, topic: str, rows: int, warm: int) -> dict[s
 
 
 def score(
-    bootstrap: str, topic: str, rows: int, warm: int, bundle: Path, commit_interval_s: float = 1.0
+    bootstrap: str,
+    topic: str,
+    rows: int,
+    warm: int,
+    bundle: Path,
+    look: Callable[[int], None] = lambda done: None,
 ) -> dict[str, Any]:
-    """The scorer as ``tfstream score --no-sink --until-end`` runs it."""
+    """The scorer as ``tfstream score --no-sink --until-end`` runs it; ``look`` is told how far it is."""
     from tfstream.app.scorer import Scorer, ScorerOptions
     from tfstream.app.scoring import Champion
     from tfstream.model.bundle import load
@@ -51,13 +57,18 @@ def score(
     options = ScorerOptions(
         group=f"score.{uuid4()}",
         transactional_id=f"score.{uuid4()}",
-        commit_interval_s=commit_interval_s,
         until_end=True,
     )
     champion = Champion(load(bundle.read_bytes()), 1, "0" * 64)
     scorer = Scorer(properties, definition(topic), champion, options, lambda version: None)
     clock = Clock(warm)
-    scorer.run(lambda: clock.see(scorer.progress.records))  # type: ignore[func-returns-value]
+
+    def see() -> bool:
+        clock.see(scorer.progress.records)
+        look(scorer.progress.records)
+        return False
+
+    scorer.run(see)
     if scorer.progress.records != rows:
         raise AssertionError(f"the scorer read {scorer.progress.records} of {rows} rows")
     return {**clock.result(rows), "windows": scorer.progress.windows, "commits": scorer.progress.commits}

@@ -9,10 +9,10 @@ from typing import Any
 
 from tests.quality.jobs import apart
 
-_ALL = frozenset(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else frozenset()
+ALL = frozenset(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else frozenset()
 
-MEASURED = frozenset(sorted(_ALL)[:1])
-SERVING = frozenset(sorted(_ALL)[1:]) or MEASURED
+MEASURED = frozenset(sorted(ALL)[:1])
+SERVING = frozenset(sorted(ALL)[1:]) or MEASURED
 
 
 def alone(work: Callable[..., Any], **arguments: Any) -> Any:
@@ -33,10 +33,3 @@ def pinned(cores: frozenset[int]) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
-
-
-@contextmanager
-def anywhere() -> Iterator[None]:
-    """Processes that are started within may run on every core."""
-    with pinned(_ALL):
-        yield

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import IO
 
 from confluent_kafka import Consumer, TopicPartition
@@ -102,6 +103,14 @@ class Group:
         properties = {"bootstrap.servers": bench.bootstrap, "group.id": f"tfstream.score.{topic}"}
         self._consumer = Consumer(properties)
         self._partitions = [TopicPartition(topic, number) for number in range(partitions)]
+
+    def __enter__(self) -> Group:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._consumer.close()
 
     def committed(self) -> int:
         """The sum over the partitions."""
