@@ -72,10 +72,11 @@ def attend(split: Tensor, heads: int) -> Tensor:
     """
     batch = len(split)
     parts = split.unflatten(2, (3, heads, -1)).permute(2, 0, 3, 1, 4)  # [3, batch, heads, tokens, d]
-    query, key, value = parts.float().flatten(1, 2)
+    query, key, value = parts.to(torch.float32, memory_format=torch.contiguous_format).flatten(1, 2)
     like = (query @ key.transpose(1, 2) * query.shape[2] ** -0.5).clamp(max=_LARGEST_LIKENESS).exp()
     mixed = like @ value / like.sum(2, keepdim=True)
-    return mixed.unflatten(0, (batch, -1)).transpose(1, 2).flatten(2)
+    joined = mixed.unflatten(0, (batch, -1)).transpose(1, 2)  # [batch, tokens, heads, d]
+    return joined.to(split.dtype, memory_format=torch.contiguous_format).flatten(2)
 
 
 class Path(nn.Module):

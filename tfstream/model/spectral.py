@@ -46,7 +46,7 @@ def each(matrix: Tensor, windows: Tensor) -> Tensor:
 
 def distance(one: Tensor, other: Tensor) -> Tensor:
     """Magnitudes ``[..., bins, channels]`` twice → ``[..., channels]``: their mean squared difference."""
-    return (one - other).square().mean(dim=-2)
+    return (one - other).square_().mean(dim=-2)
 
 
 def transform(rows: int) -> Tensor:
