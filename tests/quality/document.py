@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from tests.quality.parts import PARTS, Part
+from tests.quality.parts import PARTS
 
 _INTRO = """# Quality
 
@@ -21,15 +21,27 @@ of its last run: what an earlier one had finished is not computed again.
 """
 
 
-def write(folder: Path, find: Callable[[str], Part]) -> Path:
+class Renderer(Protocol):
+    """A part, as far as the document needs it."""
+
+    def section(self, found: Mapping[str, Any]) -> str:
+        """Markdown from a part's figures alone."""
+
+
+def write(
+    folder: Path,
+    find: Callable[[str], Renderer],
+    names: Sequence[str] = PARTS,
+    intro: str = _INTRO,
+) -> Path:
     """Render all parts that have a JSON file in ``folder`` into the document beside it."""
     document = folder.with_suffix(".md")
     sections = [
         _section(json.loads(place.read_text(encoding="utf-8")), find(name))
-        for name in PARTS
+        for name in names
         if (place := folder / f"{name}.json").exists()
     ]
-    document.write_text("\n".join([_INTRO, *sections]), encoding="utf-8")
+    document.write_text("\n".join([intro, *sections]), encoding="utf-8")
     return document
 
 
@@ -58,7 +70,7 @@ def target(value: float | None, reached: bool, wanted: str) -> list[str]:
     return [figure(value), wanted, "-" if value is None else "met" if reached else "**missed**"]
 
 
-def _section(wrapped: Mapping[str, Any], renderer: Part) -> str:
+def _section(wrapped: Mapping[str, Any], renderer: Renderer) -> str:
     """A part's own words, after a line when it is not the whole of it, and before where they come from."""
     title, _, body = renderer.section(wrapped["found"]).strip().partition("\n")
     reduced = f"\n**Reduced run: {wrapped['reduced']}.**\n" if wrapped["reduced"] else ""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +22,47 @@ _CPU_INFO = Path("/proc/cpuinfo")
 
 def wrapped(name: str, found: dict[str, Any], settings: Settings, seconds: float) -> dict[str, Any]:
     """A part's figures with everything that it takes to repeat them."""
+    return recorded(
+        name,
+        found,
+        command=_command(name, settings),
+        reduced=_reduced(settings),
+        seconds=seconds,
+        processes=settings.processes,
+        code=("tfstream", "tests/quality"),
+    )
+
+
+def recorded(
+    name: str,
+    found: Any,
+    *,
+    command: str,
+    reduced: str | None,
+    seconds: float,
+    processes: int,
+    code: Sequence[str],
+    packages: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Figures beside the command, the machine, the versions and the commit that they come from.
+
+    :param code: the folders whose uncommitted changes are worth a word.
+    :param packages: those whose versions matter beside the usual ones.
+    """
     return {
         "part": name,
-        "command": _command(name, settings),
-        "reduced": _reduced(settings),
-        "commit": _commit(),
+        "command": command,
+        "reduced": reduced,
+        "commit": _commit(code),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "seconds": round(seconds, 1),
-        "machine": {"cpu": _cpu(), "cores": os.cpu_count(), "processes": settings.processes},
+        "machine": {"cpu": _cpu(), "cores": os.cpu_count(), "processes": processes},
         "versions": {
             "tfstream": __version__,
             "python": platform.python_version(),
             "torch": str(torch.__version__),
             "numpy": np.__version__,
+            **{package: version(package) for package in packages},
         },
         "found": found,
     }
@@ -50,11 +80,11 @@ def _reduced(settings: Settings) -> str | None:
     return f"at most {settings.files} of the files of every suite"
 
 
-def _commit() -> str:
+def _commit(code: Sequence[str]) -> str:
     """Of the working tree, with a word when the code there is not what was committed."""
     try:
         commit = _git("rev-parse", "--short=12", "HEAD")
-        changed = _git("status", "--porcelain", "--", "tfstream", "tests/quality")
+        changed = _git("status", "--porcelain", "--", *code)
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return f"{commit}, with changes" if changed else commit

@@ -64,21 +64,23 @@ def scoring(rows: int, channels: int) -> dict[str, Any]:
     The detector has learnt from ``rows`` rows: enough to fill its memory and its bank.
     """
     detector = _fit(channels, readings(rows, channels))
-    windows = _windows(detector, channels)
+    found = speed(detector, _windows(detector, channels))
+    return {"channels": channels, **found, "bundle_bytes": len(bundle.dump(detector))}
+
+
+def speed(detector: Detector, windows: list[Candidate]) -> dict[str, float]:
+    """Windows a second on one thread, beside the machine's rate of matrix products."""
     with one_thread():
         gemm = _best(_gemm)
         seconds, cpu_seconds = _times(lambda: score_batch(detector, windows))
     flops = _flops(detector, windows[:CHUNK])
-    rate = len(windows) / median(seconds)
     cpu_rate = len(windows) / median(cpu_seconds)
     return {
-        "channels": channels,
-        "windows_per_second": rate,
+        "windows_per_second": len(windows) / median(seconds),
         "windows_per_cpu_second": cpu_rate,
         "flops_per_window": flops,
         "gemm_flops_per_second": gemm,
         "share_of_gemm": cpu_rate * flops / gemm,
-        "bundle_bytes": len(bundle.dump(detector)),
     }
 
 

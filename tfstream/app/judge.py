@@ -16,6 +16,7 @@ from tfstream.core.calibration import Judgement
 from tfstream.core.episode import Told
 from tfstream.core.event import EventType
 from tfstream.core.partition import AssetReturned, AssetSilent, Finding, WindowReady
+from tfstream.core.reading import complete
 from tfstream.core.state import AssetMemory
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.track import Window
@@ -36,6 +37,7 @@ class Judge:
         self._teller = Teller(definition, champion)
         self._hop = champion.detector.hop_rows
         self._live = np.asarray(champion.detector.live)  # [sensors]: those that said anything in training
+        self._alive = int(self._live.sum())
         self._rule = AlarmRule(
             calibration=champion.detector.calibration,
             budget_per_week=definition.alarm_budget_per_week,
@@ -114,13 +116,15 @@ class Judge:
 
     def _missing(self, window: Window) -> tuple[str, ...]:
         """Sensors that the model knows alive and that said nothing in the newest hop, fillings apart."""
+        if complete(window.values[-1]):
+            return ()
         missing = np.isnan(window.values[-self._hop :]).all(axis=0) & self._live
         return tuple(self._definition.sensors[i] for i in np.flatnonzero(missing))
 
     def _sensors_silent(
         self, lane: Lane, found: WindowReady, missing: tuple[str, ...], memory: AssetMemory
     ) -> AssetMemory:
-        if len(missing) == self._live.sum():
+        if len(missing) == self._alive:
             return memory  # a gap of the whole asset: should it last, the partition's clock will show it
         before, sensors = memory.silence, silent_sensors(missing)
         start_us = (found.window.end_index + 1 - self._hop) * self._definition.interval_us

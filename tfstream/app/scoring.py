@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tfstream.core.reading import Values
+from tfstream.core.reading import Values, complete
 from tfstream.core.track import Window
 
 if TYPE_CHECKING:  # torch takes two seconds to import: most commands do without
@@ -50,6 +50,8 @@ class Scored(NamedTuple):
 
 def scoreable(window: Values, detector: Detector) -> bool:
     """Whether a sensor that the detector knows alive said anything in the newest hop."""
+    if complete(window[-1]):
+        return bool(detector.live.any())
     newest = window[-detector.hop_rows :]
     return bool((~np.isnan(newest).all(axis=0) & detector.live).any())
 

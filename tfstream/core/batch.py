@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfstream.core.reading import Reading, Times, Values
+from tfstream.core.reading import Reading, Times, Values, complete
 
 
 class ReadingBatch(NamedTuple):
@@ -25,6 +25,9 @@ def merge(readings: Iterable[Reading]) -> ReadingBatch | None:
     """
     rows: dict[tuple[str, int], Values] = {}
     for asset, time_us, values in readings:
+        if complete(values):
+            rows[asset, time_us] = values
+            continue
         known = ~np.isnan(values)
         if not known.any():
             continue

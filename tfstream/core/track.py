@@ -44,7 +44,17 @@ class TrackState(msgspec.Struct, frozen=True, kw_only=True):
 class AssetTrack:
     """Grid and windows of one asset in one partition."""
 
-    __slots__ = ("_forgot", "_grid", "_kept", "_replay_from", "_shape", "_staleness", "_window", "heard_us")
+    __slots__ = (
+        "_forgot",
+        "_grid",
+        "_in_order",
+        "_kept",
+        "_replay_from",
+        "_shape",
+        "_staleness",
+        "_window",
+        "heard_us",
+    )
 
     def __init__(self, definition: StreamDefinition, shape: WindowShape) -> None:
         self._shape = shape
@@ -56,6 +66,7 @@ class AssetTrack:
         )
         self._window = WindowBuffer(shape, len(definition.sensors), self._staleness)
         self._kept: deque[_Kept] = deque()  # the closed rows that the next window depends on
+        self._in_order = True  # whether the rows that are kept began in their own order
         self._forgot = False  # whether the window began before the rows that are kept
         self._replay_from = -1
         self.heard_us = -1
@@ -78,13 +89,16 @@ class AssetTrack:
         if offset < self._replay_from:  # while restoring: the stored state already knows this message
             return []
         self.heard_us = max(clock_us, time_us)
+        rows = self._grid.push(time_us, values, offset, clock_us)
+        if not rows:
+            return []
         windows = []
-        for row in self._grid.push(time_us, values, offset, clock_us):
+        for row in rows:
             if row.number != self._window.next_index:  # a jump: the window begins anew
                 self._forget_all()
             window = self._window.push(row.number, row.values)
             if row.anchor is not None:
-                self._kept.append(_Kept(row.number, row.anchor, row.last_offset))
+                self._keep(row.number, row.anchor, row.last_offset)
             if window is not None:
                 windows.append(self._window_of(row.number, window))
         self._forget_old_rows()
@@ -115,11 +129,7 @@ class AssetTrack:
         That is the earliest message that is still needed. Where rows before it were forgotten, the window had
         begun: the rows from the oldest needed one on are part of it even where no message came for them.
         """
-        anchors = [row.anchor for row in self._kept]
-        pending = self._grid.pending_anchor()
-        if pending is not None:
-            anchors.append(pending)
-        first = min(anchors, default=None)
+        first = self._first_anchor()
         if first is None or not self._forgot:
             return first
         return first._replace(next_index=max(first.next_index, self._oldest_needed()), started=True)
@@ -145,11 +155,28 @@ class AssetTrack:
         self._grid.late = state.late
         self.heard_us = state.heard_us
 
+    def _first_anchor(self) -> Anchor | None:
+        """The earliest of all; it is asked of every asset at every commit, and rows are mostly in order."""
+        kept, pending = self._kept, self._grid.pending_anchor()
+        if not kept:
+            return pending
+        first = kept[0].anchor if self._in_order else min(row.anchor for row in kept)
+        return first if pending is None else min(first, pending)
+
+    def _keep(self, number: int, anchor: Anchor, last_offset: int) -> None:
+        if self._kept and anchor < self._kept[-1].anchor:
+            self._in_order = False
+        self._kept.append(_Kept(number, anchor, last_offset))
+
     def _window_of(self, end_index: int, values: Values) -> Window:
         start = end_index + 1 - self._shape.hop
-        newest = [row for row in self._kept if row.number >= start]
-        first = min((row.anchor.offset for row in newest), default=-1)
-        return Window(end_index, values, first, max((row.last_offset for row in newest), default=-1))
+        first = last = -1
+        for row in reversed(self._kept):
+            if row.number < start:
+                break
+            first = row.anchor.offset if first < 0 else min(first, row.anchor.offset)
+            last = max(last, row.last_offset)
+        return Window(end_index, values, first, last)
 
     def _oldest_needed(self) -> int:
         return needed_from(self._grid.next_index, self._shape, self._staleness)
@@ -163,4 +190,5 @@ class AssetTrack:
 
     def _forget_all(self) -> None:
         self._kept.clear()
+        self._in_order = True
         self._forgot = False

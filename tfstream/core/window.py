@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tfstream.core.reading import Values
+from tfstream.core.reading import Values, complete
 
 
 class WindowShape(NamedTuple):
@@ -18,24 +18,27 @@ class WindowShape(NamedTuple):
 
 
 class WindowBuffer:
-    """A doubled ring of rows, so that a window is always one contiguous copy.
+    """A ring of rows.
 
     A missing cell carries the last value for at most ``staleness`` rows and is NaN afterwards. Windows end
-    where ``(index + 1)`` is a multiple of the hop, so that they do not depend on where reading began.
+    where ``(index + 1)`` is a multiple of the hop, so that they do not depend on where reading began. A row that
+    was given is not changed here, and must not be changed any more.
     """
 
-    __slots__ = ("_age", "_last", "_ring", "_shape", "_staleness", "filled", "next_index")
+    __slots__ = ("_age", "_last", "_ring", "_shape", "_staleness", "_whole", "filled", "next_index")
 
     def __init__(self, shape: WindowShape, sensors: int, staleness: int) -> None:
         self._shape = shape
         self._staleness = staleness
-        self._ring: NDArray[np.float32] = np.empty((2 * shape.rows, sensors), dtype=np.float32)
+        self._ring: NDArray[np.float32] = np.empty((shape.rows, sensors), dtype=np.float32)
         self._last: NDArray[np.float32] = np.full(sensors, np.nan, dtype=np.float32)
         self._age: NDArray[np.int32] = np.zeros(sensors, dtype=np.int32)
+        self._whole: Values | None = None  # the row before, where it was complete: not yet in the two above
         self.filled = 0
         self.next_index = 0
 
     def clear(self) -> None:
+        self._whole = None
         self._last[:] = np.nan
         self.filled = 0
 
@@ -43,27 +46,35 @@ class WindowBuffer:
         """Add row ``index``; returns a window ``[rows, sensors]`` when this row completes one."""
         if index != self.next_index:
             self.clear()
-        slot = index % self._shape.rows
-        row = self._fill(values)
-        self._ring[slot] = self._ring[slot + self._shape.rows] = row
+        rows, hop = self._shape
+        self._ring[index % rows] = self._fill(values)
         self.filled += 1
         self.next_index = index + 1
-        if self.filled < self._shape.rows or (index + 1) % self._shape.hop:
+        if self.filled < rows or self.next_index % hop:
             return None
-        return self._ring[slot + 1 : slot + 1 + self._shape.rows].copy()
+        return self._window(self.next_index % rows)
+
+    def _window(self, oldest: int) -> Values:
+        """The ring from its oldest row on."""
+        window = np.empty_like(self._ring)
+        newest = len(window) - oldest
+        window[:newest] = self._ring[oldest:]
+        window[newest:] = self._ring[:oldest]
+        return window
 
     def _fill(self, values: Values | None) -> Values:
-        if values is None:
-            self._age += 1
-        else:
-            missing = np.isnan(values)
-            if not missing.any():
-                self._last[:] = values
-                self._age[:] = 0
-                return values
-            self._age += 1
-            self._age[~missing] = 0
-            np.copyto(self._last, values, where=~missing)
+        if values is not None and complete(values):
+            self._whole = values
+            return values
+        if self._whole is not None:
+            self._last[:] = self._whole
+            self._age[:] = 0
+            self._whole = None
+        self._age += 1
+        if values is not None:
+            known = ~np.isnan(values)
+            self._age[known] = 0
+            np.copyto(self._last, values, where=known)
         return np.where(self._age <= self._staleness, self._last, np.float32(np.nan))
 
 

@@ -7,11 +7,12 @@ is expected to make here: an error that normal data showed in the same situation
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from tfstream.model.memory import relative_distances, without
+from tfstream.model.memory import relative_distances, squares, without
 from tfstream.model.precision import halved
 
 _SHARED = 0.1  # of the mean square of all channels in the scale of each
@@ -26,6 +27,11 @@ class Bank:
     patches: Tensor
     usual: Tensor
 
+    @cached_property
+    def _squares(self) -> Tensor:
+        """Squared lengths of the patches, ``[1, 1, n]``."""
+        return squares(self.patches[None])
+
     def nearest(self, recent: Tensor, count: int, exclude: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """``recent [batch, rows, channels]`` → squared distance to the nearest patch, and the usual error.
 
@@ -33,7 +39,7 @@ class Bank:
         patches out.
         """
         patch = (recent / self.scale).flatten(1)
-        distance = relative_distances(patch[None], self.patches[None])[0]
+        distance = relative_distances(patch[None], self.patches[None], self._squares)[0]
         if exclude is not None:
             distance = without(distance, exclude)
         found = distance.topk(min(count, len(self.usual)), dim=1, largest=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -23,6 +23,8 @@ from tfstream.model.config import DetectorConfig
 from tfstream.model.fusion import Fusion, follow
 from tfstream.model.memory import Memory
 from tfstream.model.network import TimeFrequencyTransformer
+from tfstream.model.precision import product_type
+from tfstream.model.prepared import PreparedNetwork
 from tfstream.model.terms import CHUNK, ERRORS, TERMS, all_terms, look
 from tfstream.model.threads import one_thread
 
@@ -85,6 +87,11 @@ class ScoringModel:
         """``[sensors]``: those that said anything in training."""
         return self.scaler.live
 
+    @cached_property
+    def prepared(self) -> PreparedNetwork:
+        """The network as scoring takes it."""
+        return PreparedNetwork(self.network, self.config.band_rows, product_type())
+
     def measure(self, windows: Values, assets: Sequence[str]) -> Measurement:
         """Raw windows ``[batch, rows, sensors]``, NaN where missing, to terms and expectations.
 
@@ -96,17 +103,12 @@ class ScoringModel:
         expected = (len(assets), self.config.window_rows, len(self.definition_sensors))
         if windows.shape != expected:
             raise ValueError(f"windows have the shape {windows.shape}; this detector takes {expected}")
-        scaled = self.scaler.transform(windows, assets)
-        known = self.known(scaled)
         with one_thread():
-            pieces = [self._measure_chunk(*chunk) for chunk in _chunks(scaled, known)]
-        joined = (np.concatenate(parts)[: len(assets)] for parts in zip(*pieces, strict=True))
-        terms, usual, predicted = joined
-        with np.errstate(invalid="ignore"):
-            actual = windows[:, -self.config.hop_rows :].mean(axis=1, dtype=np.float64).astype(np.float32)
-        blank = np.where(known, np.float32(0), np.float32(np.nan))
-        expectation = self.scaler.inverse(predicted, assets) + blank
-        return Measurement(terms, usual, actual + blank, expectation)
+            pieces = [
+                self._measure_chunk(windows[at : at + CHUNK], assets[at : at + CHUNK])
+                for at in range(0, len(assets), CHUNK)
+            ]
+        return Measurement(*(np.concatenate(parts) for parts in zip(*pieces, strict=True)))
 
     def follow(
         self, terms: Values, before: Sequence[float] | NDArray[np.float64] | None
@@ -125,11 +127,24 @@ class ScoringModel:
         return np.asarray(whole & self.live, dtype=np.bool_)
 
     @torch.inference_mode()
-    def _measure_chunk(self, scaled: Values, known: NDArray[np.bool_]) -> tuple[Values, ...]:
-        windows = self.linear.complete(torch.from_numpy(scaled), self.config)
-        looked = look(windows, torch.from_numpy(known).float(), self.network, self.linear, self.config)
+    def _measure_chunk(self, windows: Values, assets: Sequence[str]) -> Measurement:
+        """At most CHUNK windows; the chunk is filled up with zeros."""
+        count = len(assets)
+        chunk = torch.zeros(CHUNK, *windows.shape[1:])  # torch's own memory: always aligned alike
+        scaled = chunk.numpy()[:count]
+        scaled[:] = self.scaler.transform(windows, assets)
+        known = torch.ones(CHUNK, windows.shape[2])
+        known[:count] = torch.from_numpy(self.known(scaled))
+        filled = self.linear.complete(chunk, self.config)
+        looked = look(filled, known, self.prepared, self.linear, self.config)
         terms, usual = all_terms(looked, self.usual_errors, self.memory, self.bank, self.config)
-        return terms.numpy(), usual.numpy(), looked.predicted.numpy()
+        blank = np.where(known[:count].bool().numpy(), np.float32(0), np.float32(np.nan))
+        with np.errstate(invalid="ignore"):
+            actual = windows[:, -self.config.hop_rows :].mean(axis=1, dtype=np.float64).astype(np.float32)
+        expected = self.scaler.inverse(looked.predicted[:count].numpy(), assets)
+        return Measurement(
+            terms[:count].numpy(), usual[:count].numpy(), actual + blank, expected + blank
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,12 +194,3 @@ class Detector(ScoringModel):
             "tail_xi": self.calibration.xi,
             **self.history,
         }
-
-
-def _chunks(scaled: Values, known: NDArray[np.bool_]) -> Iterator[tuple[Values, NDArray[np.bool_]]]:
-    """Pieces of exactly CHUNK windows; the last one is filled up with zeros."""
-    padding = -len(scaled) % CHUNK
-    scaled = np.concatenate([scaled, np.zeros((padding, *scaled.shape[1:]), np.float32)])
-    known = np.concatenate([known, np.ones((padding, known.shape[1]), np.bool_)])
-    for start in range(0, len(scaled), CHUNK):
-        yield scaled[start : start + CHUNK], known[start : start + CHUNK]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,8 @@ from tfstream.model import closed_form
 from tfstream.model.config import DetectorConfig
 from tfstream.model.detector import Detector, ScoringModel
 from tfstream.model.normal import Placed, Predictors, predecessors
+from tfstream.model.precision import product_type
+from tfstream.model.prepared import PreparedNetwork
 from tfstream.model.terms import CHUNK
 from tfstream.model.threads import one_thread
 from tfstream.model.training import Report, train
@@ -57,7 +60,8 @@ def fit(
     calibration = _calibrate(model, split(series, config.window_rows).hold)
     bank = predictors.remember_all(_placed(whole(scaled), config), model.usual_errors)
     report("calibrate", 1.0)
-    return Detector(**{**vars(model), "bank": bank}, calibration=calibration)
+    parts = {part.name: getattr(model, part.name) for part in fields(model)}
+    return Detector(**{**parts, "bank": bank}, calibration=calibration)
 
 
 class _Definition(NamedTuple):
@@ -80,7 +84,8 @@ def _learn(
     report("closed form", 1.0)
     network, history = train(scaled.learn, config, seed, report)
     report("calibrate", 0.0)
-    predictors = Predictors(linear, network, torch.from_numpy(definition.scaler.live), config)
+    prepared = PreparedNetwork(network, config.band_rows, product_type())
+    predictors = Predictors(linear, prepared, torch.from_numpy(definition.scaler.live), config)
     normal = predictors.learn(learnt, _held_windows(scaled.hold, config, seed), seed)
     report("calibrate", 0.5)
     history = {**history, "windows": len(learnt.windows)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -27,6 +28,11 @@ class Memory:
     whiten_a: Tensor
     whiten_b: Tensor
 
+    @cached_property
+    def _squares(self) -> tuple[Tensor, Tensor]:
+        """Squared lengths of what is remembered, ``[K, 1, n]`` in each domain."""
+        return squares(self.a), squares(self.b)
+
     def distances(self, a: Tensor, b: Tensor, exclude: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """``a``, ``b [K, batch, p]`` → joint and cross-domain distance, each ``[K, batch]``.
 
@@ -37,12 +43,14 @@ class Memory:
             whitened(a, self.mean_a, self.whiten_a),
             whitened(b, self.mean_b, self.whiten_b),
         )
-        d_a, d_b = relative_distances(whole_a, self.a), relative_distances(whole_b, self.b)  # [K, batch, n]
+        squares_a, squares_b = self._squares
+        d_a = relative_distances(whole_a, self.a, squares_a)  # [K, batch, n]
+        d_b = relative_distances(whole_b, self.b, squares_b)
         if exclude is not None:
             d_a, d_b = without(d_a, exclude), without(d_b, exclude)
         own = whole_a.square().sum(-1) + whole_b.square().sum(-1)  # what relative distances lack
         joint = (d_a + d_b).amin(-1)
-        cross = d_a.gather(-1, d_b.argmin(-1, keepdim=True)) + d_b.gather(-1, d_a.argmin(-1, keepdim=True))
+        cross = d_a.gather(-1, _nearest(d_b)) + d_b.gather(-1, _nearest(d_a))
         return _root(joint + own), _root((cross.squeeze(-1) + own) / 2)
 
 
@@ -83,14 +91,23 @@ def without(distances: Tensor, exclude: Tensor) -> Tensor:
     return distances.masked_fill(exclude & ~exclude.all(-1, keepdim=True), torch.inf)
 
 
-def relative_distances(x: Tensor, remembered: Tensor) -> Tensor:
+def squares(remembered: Tensor) -> Tensor:
+    """Squared lengths ``[K, 1, n]`` of ``[K, n, p]``."""
+    return remembered.square().sum(-1)[:, None]
+
+
+def relative_distances(x: Tensor, remembered: Tensor, lengths: Tensor) -> Tensor:
     """Squared distances ``[K, batch, n]`` of ``x [K, batch, p]`` to ``[K, n, p]``, less the squares of ``x``.
 
     Those are the same for all that is remembered, and adding them to each of so many numbers costs more than
-    the product itself.
+    the product itself. ``lengths [K, 1, n]`` are the squares of what is remembered.
     """
-    squares = remembered.square().sum(-1)[:, None]  # [K, 1, n]
-    return torch.baddbmm(squares, x, remembered.transpose(1, 2), alpha=-2)
+    return torch.baddbmm(lengths, x, remembered.transpose(1, 2), alpha=-2)
+
+
+def _nearest(distances: Tensor) -> Tensor:
+    """``[..., n]`` → ``[..., 1]``: where the smallest is; NumPy finds it ten times as fast as torch."""
+    return torch.from_numpy(distances.numpy().argmin(-1))[..., None]
 
 
 def _root(squared: Tensor) -> Tensor:

@@ -37,7 +37,7 @@ class Layer(nn.Module):
     def __init__(self, config: DetectorConfig) -> None:
         super().__init__()
         width = config.width
-        self._heads = config.heads
+        self.heads = config.heads
         self.before_attention, self.before_feed_forward = nn.LayerNorm(width), nn.LayerNorm(width)
         self.query_key_value, self.attended = nn.Linear(width, 3 * width), nn.Linear(width, width)
         nn.init.xavier_uniform_(self.query_key_value.weight)
@@ -56,13 +56,27 @@ class Layer(nn.Module):
         state = state + self.dropout(self._attend(self.before_attention(state)))
         return state + self.dropout(self.feed_forward(self.before_feed_forward(state)))
 
+    def feed_forward_products(self) -> tuple[nn.Linear, nn.Linear]:
+        """The two products around the non-linearity."""
+        first, second = (part for part in self.feed_forward if isinstance(part, nn.Linear))
+        return first, second
+
     def _attend(self, state: Tensor) -> Tensor:
-        """Softmax attention; with rows of eight or nine, exponentials of all at once beat a softmax."""
-        split = self.query_key_value(state).unflatten(2, (3, self._heads, -1))  # [batch, tokens, 3, heads, d]
-        query, key, value = split.permute(2, 0, 3, 1, 4).flatten(1, 2)  # [batch * heads, tokens, d] each
-        like = (query @ key.transpose(1, 2) * query.shape[2] ** -0.5).clamp(max=_LARGEST_LIKENESS).exp()
-        mixed = like @ value / like.sum(2, keepdim=True)
-        return self.attended(mixed.unflatten(0, (len(state), -1)).transpose(1, 2).flatten(2))
+        return self.attended(attend(self.query_key_value(state), self.heads))
+
+
+def attend(split: Tensor, heads: int) -> Tensor:
+    """``[batch, tokens, 3 * width]``, queries, keys and values beside each other, → ``[batch, tokens, width]``.
+
+    Softmax attention; with rows of eight or nine, exponentials of all at once beat a softmax.
+    """
+    batch = len(split)
+    parts = split.unflatten(2, (3, heads, -1)).permute(2, 0, 3, 1, 4)  # [3, batch, heads, tokens, d]
+    query, key, value = parts.to(torch.float32, memory_format=torch.contiguous_format).flatten(1, 2)
+    like = (query @ key.transpose(1, 2) * query.shape[2] ** -0.5).clamp(max=_LARGEST_LIKENESS).exp()
+    mixed = like @ value / like.sum(2, keepdim=True)
+    joined = mixed.unflatten(0, (batch, -1)).transpose(1, 2)  # [batch, tokens, heads, d]
+    return joined.to(split.dtype, memory_format=torch.contiguous_format).flatten(2)
 
 
 class Path(nn.Module):
@@ -75,7 +89,7 @@ class Path(nn.Module):
     def __init__(self, config: DetectorConfig, *, token: int, tokens: int, anchor: int) -> None:
         super().__init__()
         width = config.width
-        self._anchor = anchor
+        self.anchor = anchor
         self.embed = nn.Linear(token, width)
         self.position = nn.Parameter(0.02 * torch.randn(tokens, width))
         self.layers = nn.ModuleList(Layer(config) for _ in range(config.stages))
@@ -106,7 +120,7 @@ class Path(nn.Module):
             state = layer(state)
             total = total + head(state[:hidden, -newest:])
             seen = state[hidden:]
-            summary = torch.cat([seen.mean(1), seen[:, self._anchor]], dim=-1)  # [batch - hidden, 2 * width]
+            summary = torch.cat([seen.mean(1), seen[:, self.anchor]], dim=-1)  # [batch - hidden, 2 * width]
             reconstructions.append(total)
             representations.append(functional.normalize(project(summary), dim=-1))
         return torch.stack(reconstructions), torch.stack(representations)

@@ -18,7 +18,7 @@ from tfstream.model.closed_form import ClosedForm
 from tfstream.model.config import DetectorConfig
 from tfstream.model.fusion import Fusion, calibrated, follow, relative
 from tfstream.model.memory import Memory, remember
-from tfstream.model.network import TimeFrequencyTransformer
+from tfstream.model.prepared import PreparedNetwork
 from tfstream.model.terms import (
     CHUNK,
     Excluded,
@@ -59,7 +59,7 @@ class Predictors:
     """Stage 0 and the network, fitted; ``live [channels]`` tells which channels count."""
 
     linear: ClosedForm
-    network: TimeFrequencyTransformer
+    network: PreparedNetwork
     live: Tensor
     config: DetectorConfig
 

@@ -1,9 +1,13 @@
 """Numbers that two bytes can hold: a model's bulk is rounded to them once, before it is calibrated.
 
 A bundle then stores half as much, and a loaded detector is the trained one, bit for bit.
+
+The network's products in scoring take bfloat16 where the processor has instructions for it.
 """
 
 from __future__ import annotations
+
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -24,3 +28,11 @@ def packed(values: Tensor) -> Tensor:
 def unpacked(values: Tensor) -> Tensor:
     """The inverse; always a copy, since a product may depend on its operands' alignment in the last bit."""
     return values.float() if values.dtype == torch.float16 else values.clone()
+
+
+@cache
+def product_type() -> torch.dtype:
+    """What the network's products are computed in: bfloat16 only where the processor multiplies it natively."""
+    able = torch.cpu.get_capabilities()
+    native = able.get("avx512_bf16") or able.get("amx_bf16")
+    return torch.bfloat16 if native and torch.backends.mkldnn.is_available() else torch.float32

@@ -35,15 +35,39 @@ def from_tokens(tokens: Tensor, rows: int, newest: int) -> Tensor:
 
 
 def magnitudes(rows: Tensor) -> Tensor:
-    """``[..., rows, channels]`` → ``[..., bins, channels]``."""
-    bins = rows.shape[-2] // 2 + 1
-    cosines, sines = torch.einsum("bwr,...rc->w...bc", _transform(rows.shape[-2])[:bins], rows)
-    return torch.hypot(cosines, sines)
+    """``[batch, rows, channels]`` → ``[batch, bins, channels]``; not for gradients."""
+    return sizes(each(spectra(rows.shape[-2]), rows).unflatten(-2, (-1, 2)))
+
+
+def each(matrix: Tensor, windows: Tensor) -> Tensor:
+    """``matrix [m, rows]`` times each of ``windows [batch, rows, channels]``; ``matmul`` would copy them."""
+    return torch.bmm(matrix.expand(len(windows), -1, -1), windows)
 
 
 def distance(one: Tensor, other: Tensor) -> Tensor:
     """Magnitudes ``[..., bins, channels]`` twice → ``[..., channels]``: their mean squared difference."""
-    return (one - other).square().mean(dim=-2)
+    return (one - other).square_().mean(dim=-2)
+
+
+def transform(rows: int) -> Tensor:
+    """The matrix of :func:`to_tokens`: rows to parts, ``[bins * 2, rows]``."""
+    return _transform(rows).flatten(0, 1)
+
+
+def inverse(rows: int) -> Tensor:
+    """The matrix of :func:`from_tokens`: parts to rows, ``[rows, bins * 2]``."""
+    return _inverse(rows).flatten(1)
+
+
+def spectra(rows: int) -> Tensor:
+    """Rows to parts, without the bins that fill up a token: ``[bins * 2, rows]``."""
+    return _transform(rows)[: rows // 2 + 1].flatten(0, 1)
+
+
+def sizes(parts: Tensor) -> Tensor:
+    """Real and imaginary parts ``[..., bins, 2, channels]`` to magnitudes ``[..., bins, channels]``."""
+    real, imaginary = parts.unbind(-2)
+    return real.square().addcmul_(imaginary, imaginary).sqrt_()
 
 
 @cache

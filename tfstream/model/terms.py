@@ -27,8 +27,8 @@ from tfstream.model.bank import Bank
 from tfstream.model.closed_form import ClosedForm
 from tfstream.model.config import DetectorConfig
 from tfstream.model.memory import Memory
-from tfstream.model.network import TimeFrequencyTransformer, Views, hide
-from tfstream.model.spectral import distance, magnitudes
+from tfstream.model.prepared import PreparedNetwork, Seen
+from tfstream.model.spectral import distance, magnitudes, sizes
 
 CHUNK = 64  # windows looked at in one go: always as many, so that no number depends on its company
 TERMS = ("V", "P", "R", "T", "F", "X", "Mj", "Mx", "N")
@@ -89,18 +89,16 @@ def joined(parts: list[Looked]) -> Looked:
 def look(
     windows: Tensor,
     known: Tensor,
-    network: TimeFrequencyTransformer,
+    network: PreparedNetwork,
     linear: ClosedForm,
     config: DetectorConfig,
 ) -> Looked:
     """``windows [batch, rows, channels]`` standardised, gaps filled; ``known [batch, channels]`` counts."""
-    band = config.band_rows
-    both = torch.cat([hide(windows, config.hop_rows), windows])
-    views = _chosen(network(both, len(windows), band), config)
-    actual = windows[:, -band:]
+    views = _chosen(network(windows), config)
+    actual = windows[:, -config.band_rows :]
     predicted = linear.predict_hop(windows, config)
     seen = magnitudes(actual)
-    time, frequency = magnitudes(views.time), magnitudes(views.frequency)
+    time, frequency = sizes(views.time), sizes(views.frequency)
     errors = [
         linear.row_errors(windows, config),
         distance(seen, magnitudes(torch.cat([actual[:, : -config.hop_rows], predicted], dim=1))),
@@ -153,6 +151,6 @@ def all_terms(
     return torch.stack([found[name] for name in TERMS], dim=1), _KNOWN_ERROR + expected
 
 
-def _chosen(views: Views, config: DetectorConfig) -> Views:
+def _chosen(views: Seen, config: DetectorConfig) -> Seen:
     """All stages, or only the last one when stage averaging is switched off."""
-    return views if config.stage_average else Views(*(view[-1:] for view in views))
+    return views if config.stage_average else Seen(*(view[-1:] for view in views))

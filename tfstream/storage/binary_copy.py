@@ -24,8 +24,12 @@ def encode_readings(stream_id: int, assets: Sequence[str], times_us: Times, valu
 
     Rows go out grouped by the byte length of their asset, so that each group is one structured array.
     """
-    names = np.array([asset.encode() for asset in assets], dtype=object)
-    lengths = np.fromiter((len(name) for name in names), dtype=np.int64, count=len(names))
+    encoded = [asset.encode() for asset in assets]
+    lengths = np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded))
+    if (lengths == lengths[:1]).all():  # as usual: nothing to be sorted out
+        alike = [_records(stream_id, encoded, times_us, values)] if encoded else []
+        return b"".join([_HEADER, *(group.tobytes() for group in alike), _TRAILER])
+    names = np.array(encoded, dtype=object)
     groups = [
         _records(
             stream_id, list(names[lengths == length]), times_us[lengths == length], values[lengths == length]

@@ -1,0 +1,100 @@
+"""Part ``scale``: more partitions and workers, and more assets."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from tests.benchmark.bench import Bench
+from tests.benchmark.clock import per_second
+from tests.benchmark.contestants import score
+from tests.benchmark.cores import ALL, alone
+from tests.benchmark.plant import Plant, fill, make_topic
+from tests.benchmark.service import Group, register, scoring
+from tests.quality.document import table
+
+_PARTITIONS, _WORKERS = (1, 2, 4, 8), (1, 2)
+_ASSETS, _ROWS, _WARM_ROWS = 64, 800, 72
+_COUNTS = {1: 16_000, 10: 1_600, 100: 320, 1_000: 104, 5_000: 88}  # assets, and rows of each
+_TICK_S = 0.05
+
+
+def measure(bench: Bench) -> dict[str, Any]:
+    """Throughput of whole processes, then the cost of a row by the number of assets."""
+    rates = [
+        _rate(bench, partitions, workers)
+        for partitions in _PARTITIONS
+        for workers in _WORKERS
+        if workers <= partitions
+    ]
+    return {"rates": rates, "costs": [_cost(bench, *size) for size in _COUNTS.items()]}
+
+
+def _rate(bench: Bench, partitions: int, workers: int) -> dict[str, Any]:
+    """Rows a second between two commits of the group: after every window is full, and near the end."""
+    topic, rows = bench.topic(f"scale{partitions}"), bench.settings.amount(_ROWS, least=2 * _WARM_ROWS)
+    make_topic(bench.bootstrap, topic, partitions)
+    register(bench, topic)
+    sent = fill(bench.bootstrap, topic, Plant(_ASSETS, partitions).messages(0, rows))
+    seen: list[tuple[float, int]] = []
+    arguments = ("--workers", str(workers), "--no-sink", "--commit-interval", "250ms")
+    with Group(bench, topic, partitions) as group, scoring(bench, topic, ALL, *arguments) as process:
+
+        def look() -> bool:
+            done = group.committed()
+            if done >= _WARM_ROWS * _ASSETS and (not seen or done > seen[-1][1]):
+                seen.append((time.monotonic(), done))
+            return done >= sent
+
+        process.wait_for(look, "scoring the topic")
+    (began, first), (ended, last) = seen[0], seen[-1]
+    rate = (last - first) / (ended - began)
+    bench.tell(f"scale: {partitions} partitions, {workers} workers: {rate:,.0f} rows/s")
+    return {"partitions": partitions, "workers": workers, "rows": last - first, "rows_per_second": rate}
+
+
+def _cost(bench: Bench, assets: int, rows: int) -> dict[str, Any]:
+    """CPU time of a row with so many assets, windows full."""
+    topic = bench.topic(f"assets{assets}")
+    make_topic(bench.bootstrap, topic, 1)
+    rows = max(bench.settings.amount(rows), _WARM_ROWS + 8)
+    sent = fill(bench.bootstrap, topic, Plant(assets).messages(0, rows))
+    timing = alone(
+        score, bootstrap=bench.bootstrap, topic=topic, rows=sent, warm=_WARM_ROWS * assets, bundle=bench.bundle
+    )
+    microseconds = 1e6 / per_second(timing, "cpu_seconds")
+    bench.tell(f"scale: {assets:,} assets: {microseconds:.0f} µs of CPU a row")
+    return {"assets": assets, "microseconds": microseconds, **timing}
+
+
+def section(found: Mapping[str, Any]) -> str:
+    """Both tables."""
+    rates, costs = found["rates"], found["costs"]
+    base = rates[0]["rows_per_second"]
+    lines = [
+        [
+            f"{one['partitions']}",
+            f"{one['workers']}",
+            f"{one['rows_per_second']:,.0f}",
+            f"{one['rows_per_second'] / base:.2f}",
+        ]
+        for one in rates
+    ]
+    by_assets = [[f"{one['assets']:,}", f"{one['microseconds']:.0f}"] for one in costs]
+    spread = max(one["microseconds"] for one in costs) / min(one["microseconds"] for one in costs)
+    return "\n".join(
+        [
+            "## Scale\n",
+            _WORDS,
+            table(["partitions", "workers", "rows/s", "to the first"], lines),
+            "CPU time of a row, one scorer, one partition, by the number of assets:\n",
+            table(["assets", "µs a row"], by_assets),
+            f"Dearest to cheapest: {spread:.2f}.\n",
+        ]
+    )
+
+
+_WORDS = """`tfstream score --workers N`, 64 assets of 127 sensors. Broker, PostgreSQL and workers share all cores here:
+two workers and a broker on two cores have less than a core each.
+"""
