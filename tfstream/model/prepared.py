@@ -1,12 +1,13 @@
 """The trained network made ready for scoring: the same numbers as :mod:`network`, with less work.
 
-What scoring asks of a batch is both looks at every window, with its newest hop hidden and whole, and the spectra
-of the newest rows of what the paths rebuild. The two looks share most of their embedding, all of it being linear:
-the hidden hop is one row over and over, and in frequency it is the whole window less what was hidden. The
-rebuilt rows themselves are never needed: their spectra follow from the heads' tokens with one product.
+What scoring asks of a batch is both looks at every window, with its newest hop hidden and whole, and the
+spectra of the newest rows of what the paths rebuild. The two looks share most of their embedding, all of it
+being linear: the hidden hop is one row over and over, and in frequency it is the whole window less what was
+hidden. The rebuilt rows themselves are never needed: their spectra follow from the heads' tokens with one
+product.
 
-Products take bfloat16 where the processor multiplies it natively: they are most of the work, and it has them in
-half the time. Sums, norms, attention and everything behind the network stay in single precision.
+Products may be in bfloat16: they are most of the work, and a processor that multiplies it natively has them
+in half the time. Sums, norms, attention and everything behind the network stay in single precision.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ from tfstream.model.network import Layer, Path, TimeFrequencyTransformer, attend
 class Seen(NamedTuple):
     """What the prepared network makes of a batch; K stages.
 
-    ``time``, ``frequency [K, batch, bins, 2, channels]``: spectra of the newest rows as each path rebuilds them
-    when the newest hop is hidden. ``a``, ``b [K, batch, projection]``: representations of the whole windows.
+    ``time``, ``frequency [K, batch, bins, 2, channels]``: spectra of the newest rows as each path rebuilds
+    them when the newest hop is hidden. ``a``, ``b [K, batch, projection]``: what the whole windows are
+    represented by.
     """
 
     time: Tensor
@@ -74,14 +76,16 @@ class _PreparedLayer:
 
 
 class _PreparedPath:
-    """A path's layers, heads and projections; ``spectra [2 * bins, rows of all tokens]`` of what heads say."""
+    """A path's layers, heads and projections; ``spectra [2 * bins, rows of all tokens]``."""
 
     def __init__(self, path: Path, spectra: Tensor, dtype: torch.dtype) -> None:
         self._path = path
         self._spectra = spectra.to(dtype)
-        self._layers = [_PreparedLayer(layer, dtype) for layer in path.layers]
-        self._heads = [_product(head[1], dtype) for head in path.heads]
-        self._projections = [(_product(p[0], dtype), _product(p[2], dtype)) for p in path.projections]
+        stages = [path.stage(k) for k in range(len(path.layers))]
+        self._layers = [_PreparedLayer(stage.layer, dtype) for stage in stages]
+        self._norms = [stage.before_head for stage in stages]
+        self._heads = [_product(stage.head, dtype) for stage in stages]
+        self._projections = [tuple(_product(linear, dtype) for linear in stage.project) for stage in stages]
 
     def __call__(self, state: Tensor, newest: int) -> tuple[Tensor, Tensor]:
         """``[2 * batch, tokens, width]``, hidden ones first → spectra and representations, by stage.
@@ -89,9 +93,10 @@ class _PreparedPath:
         ``newest`` of the tokens are rebuilt.
         """
         batch = len(state) // 2
-        rebuilt, representations = [], []
+        rebuilt: list[Tensor] = []
+        representations = []
         for layer, norm, head, project in zip(
-            self._layers, (head[0] for head in self._path.heads), self._heads, self._projections, strict=True
+            self._layers, self._norms, self._heads, self._projections, strict=True
         ):
             state = layer(state)
             said = head.raw(_normed(norm, state[:batch, -newest:]))
@@ -101,7 +106,7 @@ class _PreparedPath:
             representations.append(self._represented(state[batch:], project))
         return torch.stack(rebuilt).unflatten(2, (-1, 2)), torch.stack(representations)
 
-    def _represented(self, state: Tensor, project: tuple[_Product, _Product]) -> Tensor:
+    def _represented(self, state: Tensor, project: tuple[_Product, ...]) -> Tensor:
         summary = torch.cat([state.mean(1), state[:, self._path.anchor]], dim=-1)
         first, second = project
         return functional.normalize(second(functional.gelu(first(summary))), dim=-1)
@@ -120,7 +125,8 @@ class PreparedNetwork:
         self._dtype = dtype
         self._in_time = _product(network.time.embed, dtype)
         self._in_frequency = _product(path.embed, dtype)
-        repeated = network.time.embed.weight.detach().unflatten(1, (self._hop, -1)).sum(1)  # [width, channels]
+        by_row = network.time.embed.weight.detach().unflatten(1, (self._hop, -1))  # [width, hop, channels]
+        repeated = by_row.sum(1)
         self._repeated = _Product(repeated.to(dtype), self._in_time.bias)
         transform = spectral.transform(config.window_rows)  # [bins * 2, rows]
         self._transform = transform.to(dtype)
@@ -157,9 +163,9 @@ class PreparedNetwork:
 
 
 def _hidden_part(path: Path, transform: Tensor) -> Tensor:
-    """The newest hop's rows straight to what they are worth in each token, ``[tokens * width, hop * channels]``.
+    """The newest hop's rows straight to what they are worth in each token.
 
-    Transformed by ``transform [bins * 2, hop]`` and embedded.
+    Transformed by ``transform [bins * 2, hop]`` and embedded: ``[tokens * width, hop * channels]``.
     """
     by_row = transform.unflatten(0, (len(path.position), -1))  # [tokens, 8 parts, hop]
     by_channel = path.embed.weight.detach().unflatten(1, (by_row.shape[1], -1))  # [width, 8 parts, channels]
