@@ -36,14 +36,16 @@ def unpacked(values: Tensor) -> Tensor:
 
 @cache
 def fastest_products() -> Products:
-    """bfloat16 where the processor multiplies it natively.
-
-    A model keeps what it was calibrated with: its scores are the same on every machine, on some only slower.
-    """
+    """bfloat16 where the processor multiplies it natively."""
     able = torch.cpu.get_capabilities()
     native = able.get("avx512_bf16") or able.get("amx_bf16")
     return "bfloat16" if native and torch.backends.mkldnn.is_available() else "float32"
 
 
 def product_type(products: Products) -> torch.dtype:
-    return torch.bfloat16 if products == "bfloat16" else torch.float32
+    """What to compute a model's products in, which was calibrated with ``products``.
+
+    A processor without bfloat16 takes single precision for it: imitating it would take several times as long
+    and be no closer, since the order of its sums differs, too.
+    """
+    return torch.bfloat16 if products == fastest_products() == "bfloat16" else torch.float32
