@@ -72,8 +72,8 @@ class Scaler:
     def transform(self, values: Values, assets: Sequence[str]) -> Values:
         """``[batch, rows, channels]`` in standard units, clipped at ±10; NaN and ±inf come out as NaN.
 
-        In single precision, and good to it: what a reading has in common with its location cancels out exactly
-        before the rest of the location is taken off.
+        In single precision, and good to it: what a reading has in common with its location cancels out
+        exactly before the rest of the location is taken off.
         """
         chosen = self.rows_of(assets)
         high, low, scale = (part[chosen, None] for part in self._single)

@@ -21,8 +21,8 @@ class WindowBuffer:
     """A ring of rows.
 
     A missing cell carries the last value for at most ``staleness`` rows and is NaN afterwards. Windows end
-    where ``(index + 1)`` is a multiple of the hop, so that they do not depend on where reading began. A row that
-    was given is not changed here, and must not be changed any more.
+    where ``(index + 1)`` is a multiple of the hop, so that they do not depend on where reading began. A row
+    that was given is not changed here, and must not be changed any more.
     """
 
     __slots__ = ("_age", "_last", "_ring", "_shape", "_staleness", "_whole", "filled", "next_index")

@@ -100,15 +100,15 @@ def _tensors(detector: Detector) -> dict[str, Tensor]:
         "fusion.weight": fusion.weight,
     }
     tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
-    tensors |= {f"linear.{name}": value for name, value in _tensors(detector.linear)}
-    tensors |= {f"memory.{name}": value for name, value in _tensors(detector.memory)}
-    tensors |= {f"bank.{name}": value for name, value in _tensors(detector.bank)}
+    tensors |= {f"linear.{name}": value for name, value in _held(detector.linear)}
+    tensors |= {f"memory.{name}": value for name, value in _held(detector.memory)}
+    tensors |= {f"bank.{name}": value for name, value in _held(detector.bank)}
     tensors["errors.usual"] = detector.usual_errors
     tensors |= {_NETWORK + name: value for name, value in detector.network.state_dict().items()}
     return {name: packed(value).contiguous().clone() for name, value in tensors.items()}
 
 
-def _tensors(part: ClosedForm | Memory | Bank) -> Iterator[tuple[str, Tensor]]:
+def _held(part: ClosedForm | Memory | Bank) -> Iterator[tuple[str, Tensor]]:
     """What a part holds, by name; not what it has made of that since."""
     for one in fields(part):
         yield one.name, getattr(part, one.name)

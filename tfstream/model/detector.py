@@ -142,9 +142,7 @@ class ScoringModel:
         with np.errstate(invalid="ignore"):
             actual = windows[:, -self.config.hop_rows :].mean(axis=1, dtype=np.float64).astype(np.float32)
         expected = self.scaler.inverse(looked.predicted[:count].numpy(), assets)
-        return Measurement(
-            terms[:count].numpy(), usual[:count].numpy(), actual + blank, expected + blank
-        )
+        return Measurement(terms[:count].numpy(), usual[:count].numpy(), actual + blank, expected + blank)
 
 
 @dataclass(frozen=True, kw_only=True)

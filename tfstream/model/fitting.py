@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -60,8 +60,8 @@ def fit(
     calibration = _calibrate(model, split(series, config.window_rows).hold)
     bank = predictors.remember_all(_placed(whole(scaled), config), model.usual_errors)
     report("calibrate", 1.0)
-    parts = {part.name: getattr(model, part.name) for part in fields(model)}
-    return Detector(**{**parts, "bank": bank}, calibration=calibration)
+    made: dict[str, Any] = {one.name: getattr(model, one.name) for one in fields(model)}
+    return Detector(**{**made, "bank": bank}, calibration=calibration)
 
 
 class _Definition(NamedTuple):

@@ -66,7 +66,7 @@ class Layer(nn.Module):
 
 
 def attend(split: Tensor, heads: int) -> Tensor:
-    """``[batch, tokens, 3 * width]``, queries, keys and values beside each other, → ``[batch, tokens, width]``.
+    """Queries, keys and values ``[batch, tokens, 3 * width]`` to ``[batch, tokens, width]``.
 
     Softmax attention; with rows of eight or nine, exponentials of all at once beat a softmax.
     """

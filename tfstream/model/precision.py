@@ -32,7 +32,7 @@ def unpacked(values: Tensor) -> Tensor:
 
 @cache
 def product_type() -> torch.dtype:
-    """What the network's products are computed in: bfloat16 only where the processor multiplies it natively."""
+    """What the network's products are computed in: bfloat16 only where the processor has it natively."""
     able = torch.cpu.get_capabilities()
     native = able.get("avx512_bf16") or able.get("amx_bf16")
     return torch.bfloat16 if native and torch.backends.mkldnn.is_available() else torch.float32

@@ -1,21 +1,22 @@
 """The trained network made ready for scoring: the same numbers as :mod:`network`, with less work.
 
-What scoring asks of a batch is both looks at every window, with its newest hop hidden and whole, and the spectra
-of the newest rows of what the paths rebuild. The two looks share most of their embedding, all of it being linear:
-the hidden hop is one row over and over, and in frequency it is the whole window less what was hidden. The
-rebuilt rows themselves are never needed: their spectra follow from the heads' tokens with one product.
+What scoring asks of a batch is both looks at every window, with its newest hop hidden and whole, and the
+spectra of the newest rows of what the paths rebuild. The two looks share most of their embedding, all of it
+being linear: the hidden hop is one row over and over, and in frequency it is the whole window less what was
+hidden. The rebuilt rows themselves are never needed: their spectra follow from the heads' tokens with one
+product.
 
-Products take bfloat16 where the processor multiplies it natively: they are most of the work, and it has them in
-half the time. Sums, norms, attention and everything behind the network stay in single precision.
+Products take bfloat16 where the processor multiplies it natively: they are most of the work, and it has them
+in half the time. Sums, norms, attention and everything behind the network stay in single precision.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import LayerNorm, Linear, functional
+from torch.nn import Sequential, functional
 
 from tfstream.model import spectral
 from tfstream.model.network import Layer, Path, TimeFrequencyTransformer, attend
@@ -24,8 +25,9 @@ from tfstream.model.network import Layer, Path, TimeFrequencyTransformer, attend
 class Seen(NamedTuple):
     """What the prepared network makes of a batch; K stages.
 
-    ``time``, ``frequency [K, batch, bins, 2, channels]``: spectra of the newest rows as each path rebuilds them
-    when the newest hop is hidden. ``a``, ``b [K, batch, projection]``: representations of the whole windows.
+    ``time``, ``frequency [K, batch, bins, 2, channels]``: spectra of the newest rows as each path rebuilds
+    them when the newest hop is hidden. ``a``, ``b [K, batch, projection]``: representations of the whole
+    windows.
     """
 
     time: Tensor
@@ -48,11 +50,11 @@ class _Product(NamedTuple):
         return functional.linear(x.to(self.weight.dtype), self.weight, self.bias)
 
 
-def _product(linear: Linear, dtype: torch.dtype) -> _Product:
+def _product(linear: Any, dtype: torch.dtype) -> _Product:
     return _Product(linear.weight.detach().to(dtype), linear.bias.detach().to(dtype))
 
 
-def _normed(norm: LayerNorm, x: Tensor) -> Tensor:
+def _normed(norm: Any, x: Tensor) -> Tensor:
     return functional.layer_norm(x, norm.normalized_shape, norm.weight, norm.bias, norm.eps)
 
 
@@ -73,15 +75,33 @@ class _PreparedLayer:
         return state + self._second(functional.gelu(inner))
 
 
+class _Stage:
+    """A layer with the head that rebuilds rows from it and the projection that represents the window."""
+
+    def __init__(self, layer: Layer, head: Sequential, project: Sequential, dtype: torch.dtype) -> None:
+        self.layer = _PreparedLayer(layer, dtype)
+        self._norm, linear = head
+        self._head = _product(linear, dtype)
+        self._first, self._second = _product(project[0], dtype), _product(project[2], dtype)
+
+    def head(self, state: Tensor) -> Tensor:
+        """``[batch, tokens, width]`` to what it adds to the tokens that were rebuilt before."""
+        return self._head.raw(_normed(self._norm, state))
+
+    def represent(self, state: Tensor, anchor: int) -> Tensor:
+        """``[batch, tokens, width]`` to representations of unit length, ``[batch, projection]``."""
+        summary = torch.cat([state.mean(1), state[:, anchor]], dim=-1)
+        return functional.normalize(self._second(functional.gelu(self._first(summary))), dim=-1)
+
+
 class _PreparedPath:
-    """A path's layers, heads and projections; ``spectra [2 * bins, rows of all tokens]`` of what heads say."""
+    """A path's layers, heads and projections; ``spectra [2 * bins, all tokens' rows]`` of what heads say."""
 
     def __init__(self, path: Path, spectra: Tensor, dtype: torch.dtype) -> None:
-        self._path = path
+        self._anchor = path.anchor
         self._spectra = spectra.to(dtype)
-        self._layers = [_PreparedLayer(layer, dtype) for layer in path.layers]
-        self._heads = [_product(head[1], dtype) for head in path.heads]
-        self._projections = [(_product(p[0], dtype), _product(p[2], dtype)) for p in path.projections]
+        stages: Any = zip(path.layers, path.heads, path.projections, strict=True)
+        self._stages = [_Stage(layer, head, project, dtype) for layer, head, project in stages]
 
     def __call__(self, state: Tensor, newest: int) -> tuple[Tensor, Tensor]:
         """``[2 * batch, tokens, width]``, hidden ones first → spectra and representations, by stage.
@@ -89,22 +109,16 @@ class _PreparedPath:
         ``newest`` of the tokens are rebuilt.
         """
         batch = len(state) // 2
-        rebuilt, representations = [], []
-        for layer, norm, head, project in zip(
-            self._layers, (head[0] for head in self._path.heads), self._heads, self._projections, strict=True
-        ):
-            state = layer(state)
-            said = head.raw(_normed(norm, state[:batch, -newest:]))
+        rebuilt: list[Tensor] = []
+        representations = []
+        for stage in self._stages:
+            state = stage.layer(state)
+            said = stage.head(state[:batch, -newest:])
             rows = said.reshape(batch, self._spectra.shape[1], -1)  # [batch, rows or bins, channels]
             spectrum = spectral.each(self._spectra, rows).float()
             rebuilt.append(rebuilt[-1] + spectrum if rebuilt else spectrum)  # a stage adds to the one before
-            representations.append(self._represented(state[batch:], project))
+            representations.append(stage.represent(state[batch:], self._anchor))
         return torch.stack(rebuilt).unflatten(2, (-1, 2)), torch.stack(representations)
-
-    def _represented(self, state: Tensor, project: tuple[_Product, _Product]) -> Tensor:
-        summary = torch.cat([state.mean(1), state[:, self._path.anchor]], dim=-1)
-        first, second = project
-        return functional.normalize(second(functional.gelu(first(summary))), dim=-1)
 
 
 class PreparedNetwork:
@@ -120,7 +134,9 @@ class PreparedNetwork:
         self._dtype = dtype
         self._in_time = _product(network.time.embed, dtype)
         self._in_frequency = _product(path.embed, dtype)
-        repeated = network.time.embed.weight.detach().unflatten(1, (self._hop, -1)).sum(1)  # [width, channels]
+        repeated = (
+            network.time.embed.weight.detach().unflatten(1, (self._hop, -1)).sum(1)
+        )  # [width, channels]
         self._repeated = _Product(repeated.to(dtype), self._in_time.bias)
         transform = spectral.transform(config.window_rows)  # [bins * 2, rows]
         self._transform = transform.to(dtype)
@@ -157,9 +173,9 @@ class PreparedNetwork:
 
 
 def _hidden_part(path: Path, transform: Tensor) -> Tensor:
-    """The newest hop's rows straight to what they are worth in each token, ``[tokens * width, hop * channels]``.
+    """The newest hop's rows straight to what they are worth in each token.
 
-    Transformed by ``transform [bins * 2, hop]`` and embedded.
+    Transformed by ``transform [bins * 2, hop]`` and embedded: ``[tokens * width, hop * channels]``.
     """
     by_row = transform.unflatten(0, (len(path.position), -1))  # [tokens, 8 parts, hop]
     by_channel = path.embed.weight.detach().unflatten(1, (by_row.shape[1], -1))  # [width, 8 parts, channels]
