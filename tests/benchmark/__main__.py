@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.benchmark.bench import Bench
-from tests.benchmark.parts import PARTS, part
+from tests.benchmark.parts import PARTS, USUAL, part
 from tests.benchmark.settings import Settings
 from tests.benchmark.words import INTRO
 from tests.quality import document
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # the services end with us
     settings = Settings(quick=options.quick, folder=options.out, work=options.work)
-    names = [] if options.render else options.parts or list(PARTS)
+    names = [] if options.render else options.parts or list(USUAL)
     if unknown := set(names) - set(PARTS):
         err.print(f"error: no such part: {', '.join(sorted(unknown))}")
         return UsageError.exit_code
@@ -65,7 +65,9 @@ def _measure(name: str, bench: Bench) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmark", description="How fast it is.")
     # Not choices: argparse takes a list without any for a choice that does not exist.
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; none: all")
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; none: all but runtimes"
+    )
     parser.add_argument("--quick", action="store_true", help="less of everything: to see that it works")
     parser.add_argument("--out", type=Path, default=Settings.folder, help="for the JSON (%(default)s)")
     parser.add_argument("--work", type=Path, default=Settings.work, help="for the peers (%(default)s)")

@@ -1,4 +1,4 @@
-"""What reads a topic to its end and is timed: fetch and decode alone, and the scorer. Each in its own process."""
+"""What reads a topic to its end and is timed: fetch and decode alone, and the scorer."""
 
 from __future__ import annotations
 

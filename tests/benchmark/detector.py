@@ -84,7 +84,14 @@ def section(found: Mapping[str, Any]) -> str:
     lines = [_line(found["products"], found)]
     if found["products"] != "float32":
         lines.append(_line("float32", found["single"]))
-    columns = ["products in", "windows/s", "windows/CPU s", "MFLOP a window", "512 x 512 float32, GFLOP/s", "share"]
+    columns = [
+        "products in",
+        "windows/s",
+        "windows/CPU s",
+        "MFLOP a window",
+        "512 x 512 float32, GFLOP/s",
+        "share",
+    ]
     costs = table(
         ["operation", "share of the time"],
         [[f"`{one['name']}`", f"{100 * one['share']:.0f} %"] for one in found["costs"]],
@@ -92,9 +99,10 @@ def section(found: Mapping[str, Any]) -> str:
     return f"## Detector alone\n\n{_WORDS.format(**found)}\n{table(columns, lines)}\n{_PROFILE}\n{costs}"
 
 
-_WORDS = """One thread, windows of 64 rows of {sensors} sensors, smoothing and fusion included. The share is that of a
-float32 product of 512 x 512 in the same process: above 1 would be possible with bfloat16. Between the two precisions a
-score differs by {largest_difference:.2g} at most, where scores usually lie {usual_distance:.2g} from their median.
+_WORDS = """One thread, windows of 64 rows of {sensors} sensors, smoothing and fusion included. The share
+is that of a float32 product of 512 x 512 in the same process: above 1 would be possible with bfloat16.
+Between the two precisions a score differs by {largest_difference:.2g} at most, where scores usually lie
+{usual_distance:.2g} from their median.
 """
 _PROFILE = "Where the time goes, by operation (torch's own profiler, children not counted):\n"
 

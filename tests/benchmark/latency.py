@@ -55,9 +55,7 @@ def measure(bench: Bench) -> dict[str, Any]:
     }
 
 
-def _observe(
-    bench: Bench, topic: str, seconds: int
-) -> tuple[dict[Key, float], dict[str, dict[Key, float]]]:
+def _observe(bench: Bench, topic: str, seconds: int) -> tuple[dict[Key, float], dict[str, dict[Key, float]]]:
     """When each hop's last record was sent, and when its score was first seen in either place."""
     arrived: dict[Key, float] = {}
     seen: dict[str, dict[Key, float]] = {"topic": {}, "sql": {}}
@@ -81,8 +79,8 @@ def _observe(
 def _send(bootstrap: str, topic: str, seconds: int, arrived: dict[Key, float]) -> None:
     """One record every so often, whatever became of those before.
 
-    Windows are filled by a history that ends where real time begins; the first seconds, in which it is read, do
-    not count.
+    Windows are filled by a history that ends where real time begins; the first seconds, in which it is read,
+    do not count.
     """
     producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 0})
     start_us = (time.time_ns() // 1000 // SECOND_US + 2) * SECOND_US
@@ -155,10 +153,10 @@ def section(found: Mapping[str, Any]) -> str:
 
 
 _PLACES = {"topic": "on the topic, read_committed", "sql": "in SQL"}
-_WORDS = """{assets} assets, one row a second each, evenly spread, for {seconds} s; `tfstream score --commit-interval
-{commit_ms}ms` with its sink, on one core. From the moment that the last row of a hop is sent to the moment that a
-reader sees the hop's score. An event travels with the score of its hop, in the same transaction, and to SQL through the
-same sink. The hop's own wait, up to eight rows, is not in it.
+_WORDS = """{assets} assets, one row a second each, evenly spread, for {seconds} s; `tfstream score
+--commit-interval {commit_ms}ms` with its sink, on one core. From the moment that the last row of a hop is
+sent to the moment that a reader sees the hop's score. An event travels with the score of its hop, in the
+same transaction, and to SQL through the same sink. The hop's own wait, up to eight rows, is not in it.
 """
 
 

@@ -65,8 +65,9 @@ def section(found: Mapping[str, Any]) -> str:
     return f"## Memory\n\n{_WORDS.format(**found)}\n{table(['resident', '', 'target'], lines)}"
 
 
-_WORDS = """A scorer with {assets:,} assets of {sensors} sensors; our window is 64 rows. After every window is full, an
-hour at one row a minute ({rows:,} rows). Interpreter, torch, model and librdkafka's queue are in it.
+_WORDS = """A scorer with {assets:,} assets of {sensors} sensors; our window is 64 rows. After every
+window is full, an hour at one row a minute ({rows:,} rows). Interpreter, torch, model and librdkafka's
+queue are in it.
 """
 
 

@@ -9,7 +9,18 @@ from typing import Any, Protocol, cast
 from tests.benchmark.bench import Bench
 
 # As docs/performance.md has them.
-PARTS = ("scorer", "detector", "latency", "recorder", "training_read", "restore", "memory", "scale")
+PARTS = (
+    "scorer",
+    "detector",
+    "runtimes",
+    "latency",
+    "recorder",
+    "training_read",
+    "restore",
+    "memory",
+    "scale",
+)
+USUAL = tuple(name for name in PARTS if name != "runtimes")  # it takes minutes, and downloads
 
 
 class Part(Protocol):

@@ -38,7 +38,7 @@ def prepare(bench: Bench) -> Peers:
         if failure is not None:
             return Peers({}, [f"The peers ({', '.join(PINS)}) could not be installed: {failure}"])
         stamp.write_text(pins, encoding="utf-8")
-    return Peers({name: python for name in _SCRIPTS}, [])
+    return Peers(dict.fromkeys(_SCRIPTS, python), [])
 
 
 def _install(folder: Path, python: Path) -> str | None:

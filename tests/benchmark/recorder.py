@@ -45,7 +45,7 @@ def measure(bench: Bench) -> dict[str, Any]:
 
 
 def copy(url: str, name: str, rows: int) -> dict[str, Any]:
-    """Bytes that are ready into the same table, a transaction for as many rows as the recorder takes at once."""
+    """Bytes that are ready into the same table, as many rows in a transaction as the recorder takes."""
     stream = _stream(url, f"{name}.copy")
     streams_of_bytes = [_encoded(stream, at, min(_BATCH, rows - at)) for at in range(0, rows, _BATCH)]
     clock = Clock(0)
@@ -79,7 +79,9 @@ def record(bootstrap: str, topic: str, url: str, name: str, rows: int) -> dict[s
     database = Database(url)
     with database.begin() as connection:
         connection.exec_driver_sql("DELETE FROM progress")
-        connection.exec_driver_sql("DELETE FROM reading USING stream s WHERE s.id = stream_id AND s.topic = %s", (topic,))
+        connection.exec_driver_sql(
+            "DELETE FROM reading USING stream s WHERE s.id = stream_id AND s.topic = %s", (topic,)
+        )
         known = streams.find(connection, topic)
         stream = known or streams.add(connection, definition(topic))
         stored.make_room(connection, np.array([START_US]))
@@ -111,10 +113,11 @@ def section(found: Mapping[str, Any]) -> str:
     ]
     reached = "met" if median(ratios) >= _LEAST else "**missed**"
     verdict = f"At least {figure(_LEAST, 2)}: {figure(median(ratios), 2)}, {reached}.\n"
-    return f"## Recorder\n\n{_WORDS.format(**found)}\n{table(['', 'rows/s', 'ratio', 'of each round'], lines)}\n{verdict}"
+    rates = table(["", "rows/s", "ratio", "of each round"], lines)
+    return f"## Recorder\n\n{_WORDS.format(**found)}\n{rates}\n{verdict}"
 
 
-_WORDS = """{rows:,} rows of {sensors} sensors. *Bare COPY* is one connection that sends bytes which are ready, 5,000 rows in a
-transaction, into the same partitioned table with its key; the recorder fetches, decodes, merges, encodes and moves its
-offsets besides. One core for either, the services on another.
+_WORDS = """{rows:,} rows of {sensors} sensors. *Bare COPY* is one connection that sends bytes which are
+ready, 5,000 rows in a transaction, into the same partitioned table with its key; the recorder fetches,
+decodes, merges, encodes and moves its offsets besides. One core for either, the services on another.
 """

@@ -42,7 +42,8 @@ def section(found: Mapping[str, Any]) -> str:
     return (
         "## Restore\n\n"
         f"{found['assets']:,} assets of {found['sensors']} sensors in one partition, every window open. "
-        f"From SIGKILL to the first commit of the process that follows it (`--static`, same slot, same core; one more "
-        f"row of every asset to score): {found['seconds']:.1f} s, the start of Python and torch included. "
+        "From SIGKILL to the first commit of the process that follows it (`--static`, same slot, same core; "
+        f"one more row of every asset to score): {found['seconds']:.1f} s, the start of Python and torch "
+        "included. "
         f"At most {_MOST_S:.0f} s: {reached}.\n"
     )

@@ -61,7 +61,12 @@ def _cost(bench: Bench, assets: int, rows: int) -> dict[str, Any]:
     rows = max(bench.settings.amount(rows), _WARM_ROWS + 8)
     sent = fill(bench.bootstrap, topic, Plant(assets).messages(0, rows))
     timing = alone(
-        score, bootstrap=bench.bootstrap, topic=topic, rows=sent, warm=_WARM_ROWS * assets, bundle=bench.bundle
+        score,
+        bootstrap=bench.bootstrap,
+        topic=topic,
+        rows=sent,
+        warm=_WARM_ROWS * assets,
+        bundle=bench.bundle,
     )
     microseconds = 1e6 / per_second(timing, "cpu_seconds")
     bench.tell(f"scale: {assets:,} assets: {microseconds:.0f} µs of CPU a row")
@@ -95,6 +100,6 @@ def section(found: Mapping[str, Any]) -> str:
     )
 
 
-_WORDS = """`tfstream score --workers N`, 64 assets of 127 sensors. Broker, PostgreSQL and workers share all cores here:
-two workers and a broker on two cores have less than a core each.
+_WORDS = """`tfstream score --workers N`, 64 assets of 127 sensors. Broker, PostgreSQL and workers share
+all cores here: two workers and a broker on two cores have less than a core each.
 """

@@ -50,11 +50,12 @@ def section(found: Mapping[str, Any]) -> str:
     return f"## Scorer, one core\n\n{words}\n{table(columns, rows)}{missing}\n{_verdict(rounds)}"
 
 
-_WORDS = """{rows:,} rows of {sensors} sensors from {assets} assets, flat JSON, one partition of a real Apache Kafka;
-process, librdkafka's threads included, on one core, the broker on another. The scorer aligns, scores, judges, writes
-scores and state and commits every second, as `tfstream score --no-sink` does. *Fetch and decode alone* reads the same
-topic with the same consumer settings and the same codec and throws the readings away. The peers decode with orjson and
-take a mean over 8 rows; they run no model and keep no state. The ratio is that of the same round, its median given.
+_WORDS = """{rows:,} rows of {sensors} sensors from {assets} assets, flat JSON, one partition of a real
+Apache Kafka; process, librdkafka's threads included, on one core, the broker on another. The scorer
+aligns, scores, judges, writes scores and state and commits every second, as `tfstream score --no-sink`
+does. *Fetch and decode alone* reads the same topic with the same consumer settings and the same codec and
+throws the readings away. The peers decode with orjson and take a mean over 8 rows; they run no model and
+keep no state. The ratio is that of the same round, its median given.
 """
 
 

@@ -69,7 +69,9 @@ class Scoring:
             ended = self._process.poll() not in (None, 0)
             if ended or time.monotonic() > deadline:
                 words = self._log.read_text(encoding="utf-8", errors="replace")[-800:]
-                raise RuntimeError(f"{what} did not happen in {timeout_s:.0f} s; tfstream score said: {words}")
+                raise RuntimeError(
+                    f"{what} did not happen in {timeout_s:.0f} s; tfstream score said: {words}"
+                )
             time.sleep(_TICK_S)
 
     def kill(self) -> None:

@@ -43,7 +43,9 @@ def work(url: str, topic: str, cells: int) -> dict[str, Any]:
     for _ in range(_ROUNDS):
         began = time.perf_counter()
         with database.begin() as connection:
-            series = read_aligned(connection, streams.get(connection, topic), TrainingOptions(), lambda *_: None)
+            series = read_aligned(
+                connection, streams.get(connection, topic), TrainingOptions(), lambda *_: None
+            )
         seconds.append(time.perf_counter() - began)
         if sum(one.values.size for one in series) != cells:
             raise AssertionError(f"{cells} values were stored, and others were read")
@@ -56,7 +58,7 @@ def section(found: Mapping[str, Any]) -> str:
     reached = "met" if rate >= _LEAST else "**missed**"
     return (
         "## Training read\n\n"
-        f"{found['values'] / 1e6:.1f} million values of {_ASSETS} assets from PostgreSQL to arrays on the grid: "
-        f"{rate / 1e6:.1f} million a second (median of {len(found['seconds'])}). "
+        f"{found['values'] / 1e6:.1f} million values of {_ASSETS} assets from PostgreSQL to arrays on the "
+        f"grid: {rate / 1e6:.1f} million a second (median of {len(found['seconds'])}). "
         f"At least {_LEAST / 1e6:.0f} million: {reached}.\n"
     )

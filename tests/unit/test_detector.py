@@ -26,8 +26,9 @@ from tfstream.model.fitting import fit
 from tfstream.model.fusion import Fusion, follow
 from tfstream.model.network import TimeFrequencyTransformer, hide
 from tfstream.model.objective import loss
+from tfstream.model.prepared import PreparedNetwork
 from tfstream.model.self_test import faulted, weights
-from tfstream.model.terms import TERMS
+from tfstream.model.terms import CHUNK, TERMS
 
 CHANNELS = 6
 SENSORS = tuple(f"s{i}" for i in range(CHANNELS))
@@ -382,3 +383,36 @@ def test_a_bundle_of_another_format_says_so(detector: Detector) -> None:
     assert other != whole
     with pytest.raises(BadData, match=f"has format 1; this program reads {bundle.FORMAT}: train anew"):
         bundle.load(other)
+
+
+@pytest.mark.parametrize("channels", [3, 6, 127])
+def test_the_prepared_network_says_what_the_network_says(channels: int) -> None:
+    """Spectra of what the paths rebuild, and the representations, of a hidden and of the whole window."""
+    torch.manual_seed(3)
+    config = DetectorConfig()
+    network = TimeFrequencyTransformer(config, channels).eval().requires_grad_(False)
+    batch = torch.randn(8, 64, channels)
+    with torch.inference_mode():
+        views = network(torch.cat([hide(batch, 8), batch]), 8, 16)
+        seen = PreparedNetwork(network, 16, torch.float32)(batch)
+        for path, spectra in ((views.time, seen.time), (views.frequency, seen.frequency)):
+            expected = spectral.magnitudes(path.flatten(0, 1)).reshape(*path.shape[:2], 9, channels)
+            torch.testing.assert_close(spectral.sizes(spectra), expected, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(seen.a, views.a, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(seen.b, views.b, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("channels", [1, 7, 25, 127])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_what_the_prepared_network_says_does_not_depend_on_a_windows_place(
+    channels: int, dtype: torch.dtype
+) -> None:
+    """Bit for bit, in either precision."""
+    torch.manual_seed(3)
+    network = TimeFrequencyTransformer(DetectorConfig(), channels).eval().requires_grad_(False)
+    prepared = PreparedNetwork(network, 16, dtype)
+    batch, order = torch.randn(CHUNK, 64, channels), torch.randperm(CHUNK)
+    with torch.inference_mode():
+        straight, shuffled = prepared(batch), prepared(batch[order])
+    for one, other in zip(straight, shuffled, strict=True):
+        assert torch.equal(one[:, order], other)

@@ -36,7 +36,7 @@ class ClosedForm:
 
     @cached_property
     def _wide_weights(self) -> Tensor:
-        """V's weights and zeros up to a whole number of cache lines: a third faster to multiply."""
+        """V's weights, filled up with columns of zeros to whole cache lines: a third faster to multiply."""
         return functional.pad(self.var_weights, (0, -self.var_weights.shape[1] % _CACHE_LINE))
 
     def complete(self, windows: Tensor, config: DetectorConfig) -> Tensor:

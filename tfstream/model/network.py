@@ -66,7 +66,7 @@ class Layer(nn.Module):
 
 
 def attend(split: Tensor, heads: int) -> Tensor:
-    """Queries, keys and values ``[batch, tokens, 3 * width]`` → ``[batch, tokens, width]``.
+    """Queries, keys and values ``[batch, tokens, 3 * width]`` to ``[batch, tokens, width]``.
 
     Softmax attention; with rows of eight or nine, exponentials of all at once beat a softmax.
     """
@@ -77,15 +77,6 @@ def attend(split: Tensor, heads: int) -> Tensor:
     mixed = like @ value / like.sum(2, keepdim=True)
     joined = mixed.unflatten(0, (batch, -1)).transpose(1, 2)  # [batch, tokens, heads, d]
     return joined.to(split.dtype, memory_format=torch.contiguous_format).flatten(2)
-
-
-class Stage(NamedTuple):
-    """A layer, what rebuilds from its state, and the two products that represent it."""
-
-    layer: Layer
-    before_head: nn.LayerNorm
-    head: nn.Linear
-    project: tuple[nn.Linear, nn.Linear]
 
 
 class Path(nn.Module):
@@ -109,20 +100,6 @@ class Path(nn.Module):
             nn.Sequential(nn.Linear(2 * width, width), nn.GELU(), nn.Linear(width, config.projection))
             for _ in range(config.stages)
         )
-
-    def stage(self, k: int) -> Stage:
-        """The parts of stage ``k``, by name."""
-        layer, head, project = self.layers[k], self.heads[k], self.projections[k]
-        assert isinstance(layer, Layer)
-        assert isinstance(head, nn.Sequential)
-        assert isinstance(project, nn.Sequential)
-        before_head, out = head
-        first, _, second = project
-        assert isinstance(before_head, nn.LayerNorm)
-        assert isinstance(out, nn.Linear)
-        assert isinstance(first, nn.Linear)
-        assert isinstance(second, nn.Linear)
-        return Stage(layer, before_head, out, (first, second))
 
     def forward(
         self, tokens: Tensor, hidden: int, newest: int, mark: Tensor | None = None

@@ -12,11 +12,11 @@ in half the time. Sums, norms, attention and everything behind the network stay 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import LayerNorm, Linear, functional
+from torch.nn import Sequential, functional
 
 from tfstream.model import spectral
 from tfstream.model.network import Layer, Path, TimeFrequencyTransformer, attend
@@ -26,8 +26,8 @@ class Seen(NamedTuple):
     """What the prepared network makes of a batch; K stages.
 
     ``time``, ``frequency [K, batch, bins, 2, channels]``: spectra of the newest rows as each path rebuilds
-    them when the newest hop is hidden. ``a``, ``b [K, batch, projection]``: what the whole windows are
-    represented by.
+    them when the newest hop is hidden. ``a``, ``b [K, batch, projection]``: representations of the whole
+    windows.
     """
 
     time: Tensor
@@ -50,11 +50,11 @@ class _Product(NamedTuple):
         return functional.linear(x.to(self.weight.dtype), self.weight, self.bias)
 
 
-def _product(linear: Linear, dtype: torch.dtype) -> _Product:
+def _product(linear: Any, dtype: torch.dtype) -> _Product:
     return _Product(linear.weight.detach().to(dtype), linear.bias.detach().to(dtype))
 
 
-def _normed(norm: LayerNorm, x: Tensor) -> Tensor:
+def _normed(norm: Any, x: Tensor) -> Tensor:
     return functional.layer_norm(x, norm.normalized_shape, norm.weight, norm.bias, norm.eps)
 
 
@@ -75,17 +75,33 @@ class _PreparedLayer:
         return state + self._second(functional.gelu(inner))
 
 
+class _Stage:
+    """A layer with the head that rebuilds rows from it and the projection that represents the window."""
+
+    def __init__(self, layer: Layer, head: Sequential, project: Sequential, dtype: torch.dtype) -> None:
+        self.layer = _PreparedLayer(layer, dtype)
+        self._norm, linear = head
+        self._head = _product(linear, dtype)
+        self._first, self._second = _product(project[0], dtype), _product(project[2], dtype)
+
+    def head(self, state: Tensor) -> Tensor:
+        """``[batch, tokens, width]`` to what it adds to the tokens that were rebuilt before."""
+        return self._head.raw(_normed(self._norm, state))
+
+    def represent(self, state: Tensor, anchor: int) -> Tensor:
+        """``[batch, tokens, width]`` to representations of unit length, ``[batch, projection]``."""
+        summary = torch.cat([state.mean(1), state[:, anchor]], dim=-1)
+        return functional.normalize(self._second(functional.gelu(self._first(summary))), dim=-1)
+
+
 class _PreparedPath:
-    """A path's layers, heads and projections; ``spectra [2 * bins, rows of all tokens]``."""
+    """A path's layers, heads and projections; ``spectra [2 * bins, all tokens' rows]`` of what heads say."""
 
     def __init__(self, path: Path, spectra: Tensor, dtype: torch.dtype) -> None:
-        self._path = path
+        self._anchor = path.anchor
         self._spectra = spectra.to(dtype)
-        stages = [path.stage(k) for k in range(len(path.layers))]
-        self._layers = [_PreparedLayer(stage.layer, dtype) for stage in stages]
-        self._norms = [stage.before_head for stage in stages]
-        self._heads = [_product(stage.head, dtype) for stage in stages]
-        self._projections = [tuple(_product(linear, dtype) for linear in stage.project) for stage in stages]
+        stages: Any = zip(path.layers, path.heads, path.projections, strict=True)
+        self._stages = [_Stage(layer, head, project, dtype) for layer, head, project in stages]
 
     def __call__(self, state: Tensor, newest: int) -> tuple[Tensor, Tensor]:
         """``[2 * batch, tokens, width]``, hidden ones first → spectra and representations, by stage.
@@ -95,21 +111,14 @@ class _PreparedPath:
         batch = len(state) // 2
         rebuilt: list[Tensor] = []
         representations = []
-        for layer, norm, head, project in zip(
-            self._layers, self._norms, self._heads, self._projections, strict=True
-        ):
-            state = layer(state)
-            said = head.raw(_normed(norm, state[:batch, -newest:]))
+        for stage in self._stages:
+            state = stage.layer(state)
+            said = stage.head(state[:batch, -newest:])
             rows = said.reshape(batch, self._spectra.shape[1], -1)  # [batch, rows or bins, channels]
             spectrum = spectral.each(self._spectra, rows).float()
             rebuilt.append(rebuilt[-1] + spectrum if rebuilt else spectrum)  # a stage adds to the one before
-            representations.append(self._represented(state[batch:], project))
+            representations.append(stage.represent(state[batch:], self._anchor))
         return torch.stack(rebuilt).unflatten(2, (-1, 2)), torch.stack(representations)
-
-    def _represented(self, state: Tensor, project: tuple[_Product, ...]) -> Tensor:
-        summary = torch.cat([state.mean(1), state[:, self._path.anchor]], dim=-1)
-        first, second = project
-        return functional.normalize(second(functional.gelu(first(summary))), dim=-1)
 
 
 class PreparedNetwork:
@@ -126,8 +135,7 @@ class PreparedNetwork:
         self._in_time = _product(network.time.embed, dtype)
         self._in_frequency = _product(path.embed, dtype)
         by_row = network.time.embed.weight.detach().unflatten(1, (self._hop, -1))  # [width, hop, channels]
-        repeated = by_row.sum(1)
-        self._repeated = _Product(repeated.to(dtype), self._in_time.bias)
+        self._repeated = _Product(by_row.sum(1).to(dtype), self._in_time.bias)
         transform = spectral.transform(config.window_rows)  # [bins * 2, rows]
         self._transform = transform.to(dtype)
         self._removed = _Product(_hidden_part(path, transform[:, -self._hop :]).to(dtype), None)

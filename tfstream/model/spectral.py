@@ -40,8 +40,14 @@ def magnitudes(rows: Tensor) -> Tensor:
 
 
 def each(matrix: Tensor, windows: Tensor) -> Tensor:
-    """``matrix [m, rows]`` times each of ``windows [batch, rows, channels]``; ``matmul`` would copy them."""
-    return torch.bmm(matrix.expand(len(windows), -1, -1), windows)
+    """``matrix [m, rows]`` times each of ``windows [batch, rows, channels]``: ``[batch, m, channels]``.
+
+    In single precision one product for all: a product for each window would be rounded according to where in
+    memory the window lies. Products in bfloat16 are packed first, and do not care.
+    """
+    if windows.dtype == torch.bfloat16:
+        return torch.bmm(matrix.expand(len(windows), -1, -1), windows)
+    return torch.einsum("mr,brc->bmc", matrix, windows)
 
 
 def distance(one: Tensor, other: Tensor) -> Tensor:
