@@ -75,6 +75,11 @@ SEED ?= 1
 chaos: $(STAMP) ## docs/reliability.md measured anew: MINUTES=30 SEED=1; needs Apache Kafka
 	$(BIN)/python -m tests.chaos --minutes $(MINUTES) --seed $(SEED)
 
+# PARTS as above: scorer, detector, recorder, ...; none named: all but the other runtimes.
+.PHONY: bench
+bench: $(STAMP) ## docs/performance.md measured anew: PARTS="scorer recorder"; needs Apache Kafka, and a quiet machine
+	$(BIN)/python -m tests.benchmark $(PARTS)
+
 .PHONY: lint
 lint: $(STAMP) ## ruff: mistakes and format
 	$(BIN)/ruff check .
