@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from tfstream.errors import TfstreamError
+from tfstream.errors import ServiceUnavailable, TfstreamError
 from tfstream.streaming.client import Properties, new_consumer
 from tfstream.streaming.records import Position, Record
 from tfstream.streaming.refusal import right_missing, said, unreachable
@@ -20,6 +20,7 @@ from tfstream.streaming.refusal import right_missing, said, unreachable
 _log = logging.getLogger("tfstream.kafka")
 _TIMESTAMP_NONE = 0
 _TIMEOUT_S = 5.0  # of one request: who asks must go on polling meanwhile
+_SEEK_S = 2.0  # a client asks nobody for it
 _STATISTICS_MS = 5000
 Result = TypeVar("Result")
 
@@ -113,9 +114,7 @@ class Source:
             lost,
         )
         self._assignee.revoked(lost)
-        # librdkafka has stopped fetching them for good: a seek alone is refused
-        self._consumer.incremental_unassign(self._entries(lost))
-        self._consumer.incremental_assign([TopicPartition(self.topic, number, 0) for number in lost])
+        self._fetch_anew(lost)
         self.hold(lost)
         self._assignee.assigned(lost)
         return [record for record in records if record.partition not in lost]
@@ -177,12 +176,26 @@ class Source:
         :raises ServiceUnavailable: when the client is not ready for it; place them again.
         """
         for partition, offset in offsets.items():
-            entry = TopicPartition(self.topic, partition, offset)
-            self._retried(partial(self._consumer.seek, entry))
+            self._seek(TopicPartition(self.topic, partition, offset))
         self._forget_ends(offsets)
         self._held.difference_update(offsets)
         if not self._paused:
             self._consumer.resume(self._entries(offsets))
+
+    def _seek(self, entry: TopicPartition) -> None:
+        """The place that a held partition had may be gone, too, and nobody is told then."""
+        seek = partial(self._consumer.seek, entry)
+        try:
+            self._retried(seek, timeout_s=_SEEK_S)
+        except ServiceUnavailable:
+            self._fetch_anew([entry.partition])
+            self._consumer.pause(self._entries([entry.partition]))
+            self._retried(seek)
+
+    def _fetch_anew(self, partitions: Sequence[int]) -> None:
+        """librdkafka stops fetching a partition for good when its place is gone: a seek alone is refused."""
+        self._consumer.incremental_unassign(self._entries(partitions))
+        self._consumer.incremental_assign([TopicPartition(self.topic, number, 0) for number in partitions])
 
     def pause(self) -> None:
         """Fetch nothing, yet stay in the group: an output is down."""
@@ -196,9 +209,9 @@ class Source:
     def _entries(self, partitions: Iterable[int]) -> list[TopicPartition]:
         return [TopicPartition(self.topic, partition) for partition in partitions]
 
-    def _retried(self, call: Callable[[], Result]) -> Result:
+    def _retried(self, call: Callable[[], Result], timeout_s: float = _TIMEOUT_S) -> Result:
         """A request that the broker may not answer at once, as while it finishes a transaction."""
-        deadline = time.monotonic() + _TIMEOUT_S
+        deadline = time.monotonic() + timeout_s
         while True:
             try:
                 return call()
