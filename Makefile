@@ -75,6 +75,10 @@ SEED ?= 1
 chaos: $(STAMP) ## docs/reliability.md measured anew: MINUTES=30 SEED=1; needs Apache Kafka
 	$(BIN)/python -m tests.chaos --minutes $(MINUTES) --seed $(SEED)
 
+.PHONY: bench
+bench: $(STAMP) ## docs/performance.md measured anew: PARTS="scorer latency"; a quarter of an hour, alone on the machine
+	$(BIN)/python -m tests.benchmark $(PARTS)
+
 .PHONY: lint
 lint: $(STAMP) ## ruff: mistakes and format
 	$(BIN)/ruff check .
