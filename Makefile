@@ -75,8 +75,9 @@ SEED ?= 1
 chaos: $(STAMP) ## docs/reliability.md measured anew: MINUTES=30 SEED=1; needs Apache Kafka
 	$(BIN)/python -m tests.chaos --minutes $(MINUTES) --seed $(SEED)
 
+# PARTS as above: scorer, detector, recorder, ...; none named: all but the other runtimes.
 .PHONY: bench
-bench: $(STAMP) ## docs/performance.md measured anew: PARTS="scorer latency"; a quarter of an hour, alone on the machine
+bench: $(STAMP) ## docs/performance.md measured anew: PARTS="scorer recorder"; needs Apache Kafka, and a quiet machine
 	$(BIN)/python -m tests.benchmark $(PARTS)
 
 .PHONY: lint

@@ -14,8 +14,8 @@ _EVERY_S = 30.0
 class Throttle(logging.Filter):
     """Lets the first line of a kind pass, then one in ``every_s`` seconds that says how many were left out.
 
-    Only Kafka's lines are looked at. A kind is the facility that librdkafka names (FAIL, ERROR, …); of our
-    own lines, those that say the very same.
+    Only Kafka's warnings and errors are looked at. A kind is the facility that librdkafka names (FAIL, ERROR,
+    …); of our own lines, those that say the very same.
     """
 
     def __init__(self, every_s: float = _EVERY_S, clock: Callable[[], float] = time.monotonic) -> None:
@@ -27,7 +27,7 @@ class Throttle(logging.Filter):
         self._left_out: dict[str, int] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if not record.name.startswith("tfstream.kafka"):
+        if record.levelno < logging.WARNING or not record.name.startswith("tfstream.kafka"):
             return True
         kind, now = _kind(record.getMessage()), self._clock()
         with self._lock:

@@ -69,7 +69,6 @@ def rights(command: str, topic: str, *, group: str | None = None, create: bool =
         found += [Right("DESCRIBE", "topic", name) for name in (topic, *_outputs(topic))]
     if command == "check":
         found.append(Right("READ", "topic", topics.dead_letters_topic(topic)))  # the last one's reason
-        found.append(Right("READ", "topic", topics.dead_letters_topic(topic)))
         found.append(Right("DESCRIBE", "group", group or f"tfstream.score.{topic}"))
     if create:
         found += [Right("CREATE", "topic", name) for name in made]

@@ -20,7 +20,7 @@ from tfstream.app.scoring import Candidate
 from tfstream.core.track import Window
 from tfstream.model import bundle as bundles
 from tfstream.model.detector import Detector
-from tfstream.model.precision import product_type
+from tfstream.model.precision import fastest_products
 from tfstream.model.prepared import PreparedNetwork
 from tfstream.model.threads import one_thread
 
@@ -46,7 +46,7 @@ def work(bundle: Path) -> dict[str, Any]:
     scores = [_scores(one, values, assets) for one in (detector, single)]
     return {
         "sensors": SENSORS,
-        "products": str(product_type()).removeprefix("torch."),
+        "products": fastest_products(),
         **found,
         "single": speed(single, windows),
         "largest_difference": float(np.abs(scores[0] - scores[1]).max()),

@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.chaos import report
 from tests.chaos.control import control
 from tests.chaos.plan import plan
-from tests.chaos.provenance import provenance
+from tests.chaos.provenance import commit, provenance
 from tests.chaos.scenarios import SCENARIOS
 from tests.chaos.show import Settings, perform
 from tests.chaos.stage import Stage
@@ -37,9 +37,9 @@ def _run(options: argparse.Namespace, folder: Path) -> int:
         raise ConfigurationError(
             "chaos needs Apache Kafka: set KAFKA_HOME, install Java 17; see `make kafka`"
         )
-    began = time.monotonic()
+    began, code = time.monotonic(), commit()
     with Stage(home, folder) as stage:
-        where = provenance(stage)  # of the code as it is now, whatever is written meanwhile
+        where = provenance(stage, code)
         until = time.monotonic() + 60 * options.minutes
         told = perform(stage, plan(options.seed), Settings(seed=options.seed), _say, until)
         _say("the control: careless scorers")

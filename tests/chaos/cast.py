@@ -162,12 +162,12 @@ class Cast:
         return code is not None or not was_running
 
     @contextmanager
-    def down(self, names: Sequence[str]) -> Iterator[None]:
-        """The named actors are ended for as long as the block lasts."""
-        for name in names:
-            self.actors[name].end()
+    def down(self, names: Sequence[str]) -> Iterator[list[str]]:
+        """The named actors are ended for as long as the block lasts; those that had to be killed."""
+        running = [name for name in names if self.actors[name].running]
+        codes = {name: self.actors[name].end() for name in names}
         try:
-            yield
+            yield [name for name in running if codes[name] is None]
         finally:
             for name in names:
                 self.actors[name].wanted = True

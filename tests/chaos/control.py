@@ -7,7 +7,7 @@ from tests.chaos.show import Say, Settings, Told, perform
 from tests.chaos.stage import Stage
 
 _ALONE = SCORERS[0]
-_KILLS = [Fault(kind="kill", target=_ALONE, touches=(_ALONE,), pause_s=8.0)] * 2
+_KILLS = [Fault(kind="kill", target=_ALONE, touches=(_ALONE,), pause_s=6.0)] * 2
 
 
 def control(stage: Stage, seed: int, say: Say) -> Told:

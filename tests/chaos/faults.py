@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import cycle
 from typing import NamedTuple
 
 from confluent_kafka import TopicPartition
@@ -106,17 +107,14 @@ def _same_slot(fault: Fault, scenery: Scenery) -> Outcome:
 
 
 def _storm(fault: Fault, scenery: Scenery) -> Outcome:
-    """Scorers that join and leave again, well and badly, one after another."""
-    outcome = Outcome(said=f"{2 * fault.number} came and went")
-    for number in range(fault.number):
-        guests = [
-            scenery.cast.add(scenery.new_scorer(f"storm-{number}-{guest}", f"storm-{guest}"))
-            for guest in range(2)
-        ]
-        _await_some(guests, scenery)
-        for guest, ending in zip(guests, (signal.SIGKILL, signal.SIGTERM), strict=True):
-            if not scenery.cast.dismiss(guest, ending):
-                outcome.broken.append(f"{guest.name} did not end within {DRAIN_S:.0f} s")
+    """Scorers that join at once, and leave one after another, well and badly."""
+    outcome = Outcome(said=f"{fault.number} came and went")
+    names = [f"storm-{number}" for number in range(fault.number)]
+    guests = [scenery.cast.add(scenery.new_scorer(name, name)) for name in names]
+    _await_some(guests, scenery)
+    for guest, ending in zip(guests, cycle((signal.SIGKILL, signal.SIGTERM)), strict=False):
+        if not scenery.cast.dismiss(guest, ending):
+            outcome.broken.append(f"{guest.name} did not end within {DRAIN_S:.0f} s")
     return outcome
 
 
@@ -132,7 +130,7 @@ def _await_some(guests: list[Actor], scenery: Scenery) -> None:
 def _metadata(fault: Fault, scenery: Scenery) -> Outcome:
     """The group's offsets as they are, with other metadata, written while no scorer runs."""
     bootstrap, group = scenery.stage.broker.bootstrap, f"tfstream.score.{scenery.topic}"
-    with scenery.cast.down(SCORERS):
+    with scenery.cast.down(SCORERS) as killed:
         changed = [
             TopicPartition(scenery.topic, partition, found.offset, _METADATA[partition % len(_METADATA)])
             for partition, found in records.committed(bootstrap, scenery.topic, group).items()
@@ -141,7 +139,8 @@ def _metadata(fault: Fault, scenery: Scenery) -> Outcome:
         records.rewrite(bootstrap, group, changed)
         held = records.committed(bootstrap, scenery.topic, group)
         assert all((held[one.partition].metadata or "") == one.metadata for one in changed)
-    return Outcome(said=f"of {len(changed)} partitions")
+    hung = f"; {', '.join(killed)} had to be killed" if killed else ""
+    return Outcome(said=f"of {len(changed)} partitions{hung}")
 
 
 def _broker(fault: Fault, scenery: Scenery) -> Outcome:

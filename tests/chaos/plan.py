@@ -77,7 +77,7 @@ def _of_scorers(rng: random.Random) -> Iterator[Fault]:
     yield _on(rng, SCORERS, "stop and resume", hold_s=rng.uniform(17.0, 19.0))
     yield _on(rng, SCORERS, "terminate", also=(BROKER,))
     yield _on(rng, SCORERS, "same slot twice", also=(BROKER, POSTGRES))
-    yield Fault(kind="rebalance storm", touches=("storm", BROKER, POSTGRES), pause_s=_pause(rng), number=2)
+    yield Fault(kind="rebalance storm", touches=("storm", BROKER, POSTGRES), pause_s=_pause(rng), number=3)
     yield Fault(kind="metadata corrupt or absent", touches=(*SCORERS, "storm", BROKER), pause_s=_pause(rng))
 
 

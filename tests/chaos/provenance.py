@@ -20,9 +20,10 @@ _CPU_INFO = Path("/proc/cpuinfo")
 _READ = ("tfstream", "migrations", "tests/chaos", "tests/integration")
 
 
-def provenance(stage: Stage) -> dict[str, Any]:
+def provenance(stage: Stage, code: str) -> dict[str, Any]:
+    """``code`` is what :func:`commit` said when the program began: files may change while it runs."""
     return {
-        "commit": _commit(),
+        "commit": code,
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "machine": {"cpu": _cpu(), "cores": os.cpu_count()},
         "versions": {
@@ -43,14 +44,14 @@ def _postgres_version(url: str) -> str:
     return str(row[0])
 
 
-def _commit() -> str:
+def commit() -> str:
     """Of the working tree, with a word when the code there is not what was committed."""
     try:
-        commit = _git("rev-parse", "--short=12", "HEAD")
+        found = _git("rev-parse", "--short=12", "HEAD")
         changed = _git("status", "--porcelain", "--", *_READ)
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return f"{commit}, with changes" if changed else commit
+    return f"{found}, with changes" if changed else found
 
 
 def _git(*arguments: str) -> str:

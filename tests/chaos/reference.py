@@ -46,8 +46,9 @@ def copy_log(source: str, target: str, topic: str) -> int:
 
 def undisturbed(stage: Stage, topic: str) -> None:
     """Score and record the copy once, to its end, and fill the tables that are left alone."""
-    for command in ("record", "score"):
-        process = stage.quiet_commands.start(command, "--topic", topic, "--until-end")
+    commands = ("record", "score")
+    started = [stage.quiet_commands.start(one, "--topic", topic, "--until-end") for one in commands]
+    for process in started:
         said, _ = process.communicate(timeout=_PASS_S)
         assert process.returncode == 0, f"the undisturbed pass failed: {said}"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from tests.chaos.reference import read_log
 from tests.chaos.stage import DISTURBED, Stage
@@ -13,7 +13,8 @@ from tfstream.app.lane import Lane
 from tfstream.core.codec import Codec
 from tfstream.core.dead_letter_limit import DeadLetterLimit
 from tfstream.core.event import iso
-from tfstream.core.partition import WindowReady
+from tfstream.core.partition import Finding, WindowReady
+from tfstream.core.stream import StreamDefinition
 from tfstream.core.window import WindowShape
 from tfstream.storage import models, streams
 from tfstream.storage.database import Database
@@ -21,6 +22,7 @@ from tfstream.storage.streams import StreamRecord
 from tfstream.streaming.source import as_record
 
 NO_LIMIT = DeadLetterLimit(run=0, share=0.0)
+_BATCH = 500
 
 
 def replayed(
@@ -49,18 +51,33 @@ def _judge(database: Database, stream: StreamRecord, version: int) -> Judge:
 def _written(
     stage: Stage, stream: StreamRecord, judges: Mapping[int, Judge], versions: Mapping[tuple[str, str], int]
 ) -> Counter[tuple[bytes | None, bytes | None]]:
+    """Findings are judged in batches of one model: a single window costs as much as a batch."""
     definition, first = stream.definition, judges[min(judges)]
     shape = WindowShape(first.champion.detector.window_rows, first.champion.detector.hop_rows)
-    codec = Codec(definition)
     lanes: dict[int, Lane] = {}
     judge_of: dict[str, Judge] = {}
+    batch: list[tuple[Lane, Finding]] = []
+    at_work = first
+    for lane, found in _findings(stage, definition, shape, lanes):
+        if isinstance(found, WindowReady):
+            ts = iso((found.window.end_index + 1) * definition.interval_us)
+            if (found.asset, ts) in versions:
+                judge_of[found.asset] = judges[versions[found.asset, ts]]
+        judge = judge_of.get(found.asset, first)
+        if judge is not at_work or len(batch) == _BATCH:
+            at_work.take(batch)
+            at_work, batch = judge, []
+        batch.append((lane, found))
+    at_work.take(batch)
+    return Counter((output.key, output.value) for lane in lanes.values() for output in lane.outputs)
+
+
+def _findings(
+    stage: Stage, definition: StreamDefinition, shape: WindowShape, lanes: dict[int, Lane]
+) -> Iterator[tuple[Lane, Finding]]:
+    codec = Codec(definition)
     for message in read_log(stage.broker.bootstrap, definition.topic):
         record = as_record(message)
         lane = lanes.setdefault(record.partition, Lane(record.partition, definition, shape, NO_LIMIT))
         for found in lane.read(record, codec):
-            if isinstance(found, WindowReady):
-                ts = iso((found.window.end_index + 1) * definition.interval_us)
-                if (found.asset, ts) in versions:
-                    judge_of[found.asset] = judges[versions[found.asset, ts]]
-            judge_of.get(found.asset, first).take([(lane, found)])
-    return Counter((output.key, output.value) for lane in lanes.values() for output in lane.outputs)
+            yield lane, found

@@ -35,7 +35,7 @@ def unreadable() -> dict[str, bytes | None]:
     deep = message("bad", 1)[:-1] + b', "note": ' + b"[" * 5000 + b"]" * 5000 + b"}"
     return {
         "the message is empty": None,
-        "unreadable json": b'{"ts": 17',
+        "unreadable json: Input data was truncated": b'{"ts": 17',
         f"at most {MAX_BYTES} are read": message("bad", 1, note="." * 2 * MAX_BYTES),
         "nested deeper than a thousand levels": deep,
         "further ahead of the record's own time": message("bad", 1, ts="2099-01-01T00:00:00Z"),

@@ -1,4 +1,4 @@
-"""Decades of daily readings: more day partitions than the server has locks for in one transaction."""
+"""Years of daily readings: more day partitions than the server has locks for in one transaction."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from tfstream.storage.database import Database
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
 DAY_US = 86_400_000_000
-DAYS = 3000  # the wheel's server has about six thousand locks: three thousand tables with an index need more
+DAYS = 2400  # the server has about six thousand locks: so many tables, each with its indexes, need more
 
 
 def daily(topic: str) -> tuple[SensorTable, StreamDefinition]:
-    """A reading a day for eight years."""
+    """A reading a day for six years."""
     table = SensorTable(
         source="daily.csv",
         sensors=("flow",),

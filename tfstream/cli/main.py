@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import signal
 import sys
+from contextlib import suppress
 from types import FrameType
 from typing import Annotated, NoReturn
 
@@ -79,20 +82,40 @@ app.command("evaluate")(evaluation.evaluate)
 app.command("check")(doctor.check)
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run a command; an error is one line on stderr and its exit code, a traceback only with --debug."""
     signal.signal(signal.SIGTERM, _interrupt)
+    _leave(_run())
+
+
+def _run() -> int:
+    """The exit code."""
     try:
         app()
+        return 0
+    except SystemExit as ended:  # typer's own end of every command
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except TfstreamError as error:
-        _end(str(error), error.exit_code)
+        return _failed(str(error), error.exit_code)
     except KeyboardInterrupt:
         err.print("ended at once; nothing uncommitted was written")
-        sys.exit(130)
+        return 130
     except BrokenPipeError:
-        sys.exit(0)
+        return 0
     except Exception as error:
-        _end(f"{type(error).__name__}: {error}; this is a defect, and --debug shows where", 1)
+        return _failed(f"{type(error).__name__}: {error}; this is a defect, and --debug shows where", 1)
+
+
+def _leave(exit_code: int) -> NoReturn:
+    """End the process without taking it apart: everything in hand is finished, or was given up.
+
+    The destructors of librdkafka's clients can wait for ever, with no signal heard any more.
+    """
+    logging.shutdown()
+    with suppress(BrokenPipeError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(exit_code)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
@@ -100,9 +123,9 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _end(words: str, exit_code: int) -> NoReturn:
+def _failed(words: str, exit_code: int) -> int:
     """Inside an error's handler: tell it, or with --debug let the error itself end the program."""
     if _debug:
         raise
     tell("error:", "bold red", words)
-    sys.exit(exit_code)
+    return exit_code

@@ -25,7 +25,7 @@ from tfstream.model.detector import Detector
 from tfstream.model.fusion import Fusion
 from tfstream.model.memory import Memory
 from tfstream.model.network import TimeFrequencyTransformer
-from tfstream.model.precision import packed, unpacked
+from tfstream.model.precision import Products, packed, unpacked
 
 FORMAT = 3
 _NETWORK = "network."
@@ -45,6 +45,7 @@ class _Header(_Format, frozen=True, kw_only=True):
     config: DetectorConfig
     assets: tuple[str, ...]
     calibration: Calibration
+    products: Products = "float32"
     history: dict[str, Any]
 
 
@@ -62,6 +63,7 @@ def dump(detector: Detector) -> bytes:
         config=detector.config,
         assets=detector.scaler.assets,
         calibration=detector.calibration,
+        products=detector.products,
         history=detector.history,
     )
     return save_tensors(_tensors(detector), {"tfstream": msgspec.json.encode(header).decode()})
@@ -135,6 +137,7 @@ def _detector(header: _Header, tensors: dict[str, Tensor]) -> Detector:
         usual_errors=tensors["errors.usual"],
         fusion=Fusion(*(tensors[f"fusion.{name}"].numpy() for name in Fusion._fields)),
         calibration=header.calibration,
+        products=header.products,
         history=header.history,
     )
 

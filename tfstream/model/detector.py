@@ -23,7 +23,7 @@ from tfstream.model.config import DetectorConfig
 from tfstream.model.fusion import Fusion, follow
 from tfstream.model.memory import Memory
 from tfstream.model.network import TimeFrequencyTransformer
-from tfstream.model.precision import product_type
+from tfstream.model.precision import Products, product_type
 from tfstream.model.prepared import PreparedNetwork
 from tfstream.model.terms import CHUNK, ERRORS, TERMS, all_terms, look
 from tfstream.model.threads import one_thread
@@ -72,6 +72,7 @@ class ScoringModel:
     bank: Bank
     usual_errors: Tensor
     fusion: Fusion
+    products: Products  # what the network's products are computed in
     history: dict[str, Any] = field(default_factory=dict)  # how training went
 
     @property
@@ -90,7 +91,7 @@ class ScoringModel:
     @cached_property
     def prepared(self) -> PreparedNetwork:
         """The network as scoring takes it."""
-        return PreparedNetwork(self.network, self.config.band_rows, product_type())
+        return PreparedNetwork(self.network, self.config.band_rows, product_type(self.products))
 
     def measure(self, windows: Values, assets: Sequence[str]) -> Measurement:
         """Raw windows ``[batch, rows, sensors]``, NaN where missing, to terms and expectations.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from tfstream.model import closed_form
 from tfstream.model.config import DetectorConfig
 from tfstream.model.detector import Detector, ScoringModel
 from tfstream.model.normal import Placed, Predictors, predecessors
-from tfstream.model.precision import product_type
+from tfstream.model.precision import fastest_products, product_type
 from tfstream.model.prepared import PreparedNetwork
 from tfstream.model.terms import CHUNK
 from tfstream.model.threads import one_thread
@@ -60,8 +60,8 @@ def fit(
     calibration = _calibrate(model, split(series, config.window_rows).hold)
     bank = predictors.remember_all(_placed(whole(scaled), config), model.usual_errors)
     report("calibrate", 1.0)
-    made: dict[str, Any] = {one.name: getattr(model, one.name) for one in fields(model)}
-    return Detector(**{**made, "bank": bank}, calibration=calibration)
+    known = {part.name: getattr(model, part.name) for part in fields(model)}
+    return Detector(**{**known, "bank": bank, "calibration": calibration})
 
 
 class _Definition(NamedTuple):
@@ -84,13 +84,19 @@ def _learn(
     report("closed form", 1.0)
     network, history = train(scaled.learn, config, seed, report)
     report("calibrate", 0.0)
-    prepared = PreparedNetwork(network, config.band_rows, product_type())
+    products = fastest_products()
+    prepared = PreparedNetwork(network, config.band_rows, product_type(products))
     predictors = Predictors(linear, prepared, torch.from_numpy(definition.scaler.live), config)
     normal = predictors.learn(learnt, _held_windows(scaled.hold, config, seed), seed)
     report("calibrate", 0.5)
     history = {**history, "windows": len(learnt.windows)}
     model = ScoringModel(
-        **definition._asdict(), linear=linear, network=network, **normal._asdict(), history=history
+        **definition._asdict(),
+        linear=linear,
+        network=network,
+        **normal._asdict(),
+        products=products,
+        history=history,
     )
     return model, predictors
 

@@ -6,7 +6,7 @@ being linear: the hidden hop is one row over and over, and in frequency it is th
 hidden. The rebuilt rows themselves are never needed: their spectra follow from the heads' tokens with one
 product.
 
-Products take bfloat16 where the processor multiplies it natively: they are most of the work, and it has them
+Products may be in bfloat16: they are most of the work, and a processor that multiplies it natively has them
 in half the time. Sums, norms, attention and everything behind the network stay in single precision.
 """
 
@@ -134,10 +134,8 @@ class PreparedNetwork:
         self._dtype = dtype
         self._in_time = _product(network.time.embed, dtype)
         self._in_frequency = _product(path.embed, dtype)
-        repeated = (
-            network.time.embed.weight.detach().unflatten(1, (self._hop, -1)).sum(1)
-        )  # [width, channels]
-        self._repeated = _Product(repeated.to(dtype), self._in_time.bias)
+        by_row = network.time.embed.weight.detach().unflatten(1, (self._hop, -1))  # [width, hop, channels]
+        self._repeated = _Product(by_row.sum(1).to(dtype), self._in_time.bias)
         transform = spectral.transform(config.window_rows)  # [bins * 2, rows]
         self._transform = transform.to(dtype)
         self._removed = _Product(_hidden_part(path, transform[:, -self._hop :]).to(dtype), None)

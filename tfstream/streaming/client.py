@@ -16,11 +16,8 @@ from tfstream.errors import ConfigurationError
 from tfstream.streaming.refusal import Properties as Properties
 from tfstream.streaming.refusal import Redaction, login_refused, redacted
 from tfstream.streaming.refusal import unreachable as unreachable
-from tfstream.streaming.repeats import Repeats
 
 _librdkafka = logging.getLogger("tfstream.kafka.client")
-_repeats = Repeats()
-_librdkafka.addFilter(_repeats)
 _TRANSACTION_TIMEOUT_MS = 15_000
 _ASK_AGAIN_S = 0.5
 
@@ -67,7 +64,6 @@ def _logger(properties: Properties) -> logging.Logger:
     logger = logging.Logger("tfstream.kafka.client")
     logger.parent = _librdkafka
     logger.addFilter(Redaction(properties))
-    logger.addFilter(_repeats)
     return logger
 
 
