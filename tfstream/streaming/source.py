@@ -9,32 +9,18 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
-import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from tfstream.errors import TfstreamError
+from tfstream.errors import ServiceUnavailable, TfstreamError
 from tfstream.streaming.client import Properties, new_consumer
-from tfstream.streaming.records import Position, Record
-from tfstream.streaming.refusal import right_missing, said, unreachable
+from tfstream.streaming.pulse import Pulse
+from tfstream.streaming.records import Position, Record, as_record, partition_of
+from tfstream.streaming.refusal import is_fatal, is_fenced, right_missing, said, unreachable
 
 _log = logging.getLogger("tfstream.kafka")
-_TIMESTAMP_NONE = 0
 _TIMEOUT_S = 5.0  # of one request: who asks must go on polling meanwhile
-_STATISTICS_MS = 5000
+_SEEK_S = 2.0  # a client asks nobody for it
 Result = TypeVar("Result")
-
-
-class _Broker(msgspec.Struct):
-    state: str
-
-
-class _Statistics(msgspec.Struct):
-    """What we read of librdkafka's statistics."""
-
-    brokers: dict[str, _Broker] = {}
-
-
-_statistics = msgspec.json.Decoder(_Statistics)
 
 
 class Assignee(Protocol):
@@ -68,12 +54,11 @@ class Source:
         self._properties = properties
         self._rights = f"READ on topic {topic} and on group {group}"
         self._lost: set[int] = set()  # whose next offset is not in the topic any more
-        self.connected = True  # whether any broker is, as librdkafka last said
+        self.pulse = Pulse()
         self._instance = instance
         own: dict[str, Any] = {
             "auto.offset.reset": "error",  # no quiet jump to the beginning: the windows must know
-            "statistics.interval.ms": _STATISTICS_MS,
-            "stats_cb": self._on_statistics,
+            **self.pulse.settings,
         }
         if instance is not None:
             own["group.instance.id"] = instance
@@ -98,7 +83,7 @@ class Source:
             if message.error() is not None:
                 self._on_message_error(message)
                 continue
-            partition = _partition(message)
+            partition = partition_of(message)
             self.at_end.pop(partition, None)
             if partition in self.owned and partition not in self._held:
                 records.append(as_record(message))
@@ -113,9 +98,7 @@ class Source:
             lost,
         )
         self._assignee.revoked(lost)
-        # librdkafka has stopped fetching them for good: a seek alone is refused
-        self._consumer.incremental_unassign(self._entries(lost))
-        self._consumer.incremental_assign([TopicPartition(self.topic, number, 0) for number in lost])
+        self._fetch_anew(lost)
         self.hold(lost)
         self._assignee.assigned(lost)
         return [record for record in records if record.partition not in lost]
@@ -177,12 +160,26 @@ class Source:
         :raises ServiceUnavailable: when the client is not ready for it; place them again.
         """
         for partition, offset in offsets.items():
-            entry = TopicPartition(self.topic, partition, offset)
-            self._retried(partial(self._consumer.seek, entry))
+            self._seek(TopicPartition(self.topic, partition, offset))
         self._forget_ends(offsets)
         self._held.difference_update(offsets)
         if not self._paused:
             self._consumer.resume(self._entries(offsets))
+
+    def _seek(self, entry: TopicPartition) -> None:
+        """The place that a held partition had may be gone, too, and nobody is told then."""
+        seek = partial(self._consumer.seek, entry)
+        try:
+            self._retried(seek, timeout_s=_SEEK_S)
+        except ServiceUnavailable:
+            self._fetch_anew([entry.partition])
+            self._consumer.pause(self._entries([entry.partition]))
+            self._retried(seek)
+
+    def _fetch_anew(self, partitions: Sequence[int]) -> None:
+        """librdkafka stops fetching a partition for good when its place is gone: a seek alone is refused."""
+        self._consumer.incremental_unassign(self._entries(partitions))
+        self._consumer.incremental_assign([TopicPartition(self.topic, number, 0) for number in partitions])
 
     def pause(self) -> None:
         """Fetch nothing, yet stay in the group: an output is down."""
@@ -196,9 +193,9 @@ class Source:
     def _entries(self, partitions: Iterable[int]) -> list[TopicPartition]:
         return [TopicPartition(self.topic, partition) for partition in partitions]
 
-    def _retried(self, call: Callable[[], Result]) -> Result:
+    def _retried(self, call: Callable[[], Result], timeout_s: float = _TIMEOUT_S) -> Result:
         """A request that the broker may not answer at once, as while it finishes a transaction."""
-        deadline = time.monotonic() + _TIMEOUT_S
+        deadline = time.monotonic() + timeout_s
         while True:
             try:
                 return call()
@@ -240,10 +237,6 @@ class Source:
         self._forget_ends(numbers)
         self._assignee.revoked(numbers)
 
-    def _on_statistics(self, text: str) -> None:
-        brokers = _statistics.decode(text).brokers.values()
-        self.connected = any(broker.state == "UP" for broker in brokers)
-
     def _forget_ends(self, partitions: Iterable[int]) -> None:
         for partition in partitions:
             self.at_end.pop(partition, None)
@@ -253,18 +246,18 @@ class Source:
         if error is None:
             return
         if error.code() == KafkaError._PARTITION_EOF:
-            if _partition(message) not in self._held:
-                self.at_end[_partition(message)] = message.offset() or 0
+            if partition_of(message) not in self._held:
+                self.at_end[partition_of(message)] = message.offset() or 0
             return
         if error.code() == KafkaError._AUTO_OFFSET_RESET:
-            self._lost.update({_partition(message)} - self._held)
+            self._lost.update({partition_of(message)} - self._held)
             return
-        if _is_fenced(error):
+        if is_fenced(error):
             raise TfstreamError(
                 f"another process took over the static member {self._instance} of {self.topic}'s group; this "
                 f"one ends, nothing uncommitted was written; give each process a --slot of its own"
             )
-        if _is_fatal(error):
+        if is_fatal(error):
             raise TfstreamError(f"consuming {self.topic} failed for good: {said(self._properties, error)}")
         denied = right_missing(self._properties, error, self._rights)
         if denied is not None:
@@ -272,37 +265,5 @@ class Source:
         _log.warning("consuming %s: %s", self.topic, said(self._properties, error))
 
 
-def _is_fatal(error: KafkaError) -> bool:
-    """Whether the consumer is done for; an error that comes as a message says so by its code alone."""
-    return bool(error.fatal()) or error.code() == KafkaError._FATAL
-
-
-def _is_fenced(error: KafkaError) -> bool:
-    """Whether a newer static member has this one's name; a fatal error has kept only its cause's words."""
-    return error.code() == KafkaError.FENCED_INSTANCE_ID or (
-        _is_fatal(error) and "group.instance.id" in error.str()
-    )
-
-
 def _numbers(partitions: Sequence[TopicPartition]) -> list[int]:
     return sorted(entry.partition for entry in partitions)
-
-
-def _partition(message: Message) -> int:
-    partition = message.partition()
-    assert partition is not None
-    return partition
-
-
-def as_record(message: Message) -> Record:
-    kind, time_ms = message.timestamp()
-    offset = message.offset()
-    assert offset is not None
-    key, value = message.key(), message.value()
-    return Record(
-        _partition(message),
-        offset,
-        key.encode() if isinstance(key, str) else key,
-        value.encode() if isinstance(value, str) else value,
-        None if kind == _TIMESTAMP_NONE else time_ms,
-    )
