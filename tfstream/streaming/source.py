@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from tfstream.errors import TfstreamError
+from tfstream.errors import ServiceUnavailable, TfstreamError
 from tfstream.streaming.client import Properties, new_consumer
 from tfstream.streaming.pulse import Pulse
 from tfstream.streaming.records import Position, Record, as_record, partition_of
@@ -18,6 +19,8 @@ from tfstream.streaming.refusal import is_fatal, is_fenced, right_missing, said,
 
 _log = logging.getLogger("tfstream.kafka")
 _TIMEOUT_S = 5.0  # of one request: who asks must go on polling meanwhile
+_SEEK_S = 2.0  # a client asks nobody for it
+_BEGIN_S = 1.0  # inside a rebalance, which must not wait
 Result = TypeVar("Result")
 
 
@@ -96,7 +99,7 @@ class Source:
             lost,
         )
         self._assignee.revoked(lost)
-        self._fetch(dict.fromkeys(lost, 0))
+        self._fetch_anew(lost)
         self.hold(lost)
         self._assignee.assigned(lost)
         return [record for record in records if record.partition not in lost]
@@ -153,25 +156,41 @@ class Source:
         self._consumer.pause(self._entries(partitions))
 
     def place(self, offsets: dict[int, int]) -> None:
-        """Read held partitions from the given offsets on."""
-        self._fetch(offsets)
+        """Read held partitions from the given offsets on.
+
+        :raises ServiceUnavailable: when the client is not ready for it; place them again.
+        """
+        for partition, offset in offsets.items():
+            self._seek(TopicPartition(self.topic, partition, offset))
         self._forget_ends(offsets)
         self._held.difference_update(offsets)
-        if self._paused:
-            self.pause()
-        else:
+        if not self._paused:
             self._consumer.resume(self._entries(offsets))
 
-    def _fetch(self, offsets: dict[int, int]) -> None:
-        """From there, whatever was fetched before.
+    def _seek(self, entry: TopicPartition) -> None:
+        """The place that a held partition had may be gone, too, and nobody is told then."""
+        seek = partial(self._consumer.seek, entry)
+        try:
+            self._retried(seek, timeout_s=_SEEK_S)
+        except ServiceUnavailable:
+            self._fetch_anew([entry.partition])
+            self._consumer.pause(self._entries([entry.partition]))
+            self._retried(seek)
 
-        Not by a seek: librdkafka refuses it where the place that a partition had is gone, and nobody is told
-        of that while the partition is held.
-        """
-        self._consumer.incremental_unassign(self._entries(offsets))
-        self._consumer.incremental_assign(
-            [TopicPartition(self.topic, partition, offset) for partition, offset in offsets.items()]
-        )
+    def _fetch_anew(self, partitions: Sequence[int]) -> None:
+        """librdkafka stops fetching a partition for good when its place is gone: a seek alone is refused."""
+        self._consumer.incremental_unassign(self._entries(partitions))
+        self._consumer.incremental_assign(self._beginnings(partitions))
+
+    def _beginnings(self, partitions: Sequence[int]) -> list[TopicPartition]:
+        """Places that exist, as far as the broker tells: fetching may start before a partition is paused."""
+        entries = [TopicPartition(self.topic, partition, 0) for partition in partitions]
+        try:
+            for entry in entries:
+                entry.offset = self._consumer.get_watermark_offsets(entry, timeout=_BEGIN_S)[0]
+        except KafkaException as error:
+            _log.debug("beginning at offset 0: %s", said(self._properties, error.args[0]))
+        return entries
 
     def pause(self) -> None:
         """Fetch nothing, yet stay in the group: an output is down."""
@@ -185,9 +204,9 @@ class Source:
     def _entries(self, partitions: Iterable[int]) -> list[TopicPartition]:
         return [TopicPartition(self.topic, partition) for partition in partitions]
 
-    def _retried(self, call: Callable[[], Result]) -> Result:
+    def _retried(self, call: Callable[[], Result], timeout_s: float = _TIMEOUT_S) -> Result:
         """A request that the broker may not answer at once, as while it finishes a transaction."""
-        deadline = time.monotonic() + _TIMEOUT_S
+        deadline = time.monotonic() + timeout_s
         while True:
             try:
                 return call()
@@ -202,7 +221,7 @@ class Source:
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         numbers = _numbers(partitions)
-        consumer.incremental_assign([TopicPartition(self.topic, number, 0) for number in numbers])
+        consumer.incremental_assign(self._beginnings(numbers))
         if not numbers:
             return
         self.owned.update(numbers)
