@@ -198,6 +198,6 @@ def _needs(runtime: str, megabytes: Mapping[str, float]) -> str:
 
 _WORDS = """The network alone, {chunk} windows of {sensors} sensors, one thread, the fastest of 60.
 `python -m tests.benchmark runtimes` measures it; it is not among the parts that run unless named, since
-it downloads some hundred megabytes and compiles for minutes. What does not win clearly is not worth a dependency
-or a compiler on the machine that scores: the product runs eager.
+it downloads some hundred megabytes and compiles for minutes. What does not win clearly is not worth a
+dependency or a compiler on the machine that scores: the product runs eager.
 """
