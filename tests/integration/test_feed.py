@@ -12,6 +12,7 @@ from tests.conftest import Broker
 from tests.integration.commands import wait_until
 from tfstream.app.feed import Feed
 from tfstream.errors import ServiceUnavailable
+from tfstream.storage.complaint import OutOfLocks
 from tfstream.storage.database import Database
 from tfstream.streaming.records import Record
 
@@ -52,3 +53,30 @@ def test_partitions_whose_records_were_taken_away_in_an_outage_do_not_stop_the_o
         send(mock_kafka, topic, 1, b"after")
         wait_until(lambda: feed.step() > 0, "it reads on", timeout_s=20.0)
     assert table.rows == [b"after"]
+
+
+def test_what_waits_for_a_database_of_few_locks_does_not_grow(
+    mock_kafka: Broker, database: Database, topic: str
+) -> None:
+    """One message in a transaction: no more is read meanwhile than one step may take."""
+    written: list[bytes | None] = []
+    waiting: list[int] = []
+
+    def write(connection: Connection, records: Sequence[Record]) -> None:
+        if len(records) > 1:
+            raise OutOfLocks("out of shared memory")
+        written.extend(record.value for record in records)
+
+    def step() -> bool:
+        feed.step(most=10)
+        waiting.append(sum(map(len, feed._held.values())))
+        return len(written) == 200
+
+    producer = Producer(mock_kafka.properties)
+    for number in range(200):
+        producer.produce(topic, b"%d" % number, partition=0)
+    assert producer.flush(10.0) == 0
+    with Feed(mock_kafka.properties, database, topic, "test", write) as feed:
+        wait_until(step, "all is written")
+    assert written == [b"%d" % number for number in range(200)]
+    assert max(waiting) <= 10

@@ -52,6 +52,20 @@ def test_a_reset_group_scores_all_assets_again(plant: Plant, trained: str) -> No
     assert scores_of(plant, trained) == dict.fromkeys(("faulty", "a", "b", "c", "d"), 2 * 80)
 
 
+@pytest.mark.parametrize("start", ["earliest", "latest"])
+def test_a_group_that_the_broker_has_forgotten_goes_on_where_it_was(
+    plant: Plant, trained: str, start: str
+) -> None:
+    """As after a week without a scorer: nothing twice from the beginning, nothing lost to the end."""
+    score(plant.tfstream, trained)
+    admin = AdminClient({"bootstrap.servers": plant.tfstream.bootstrap})
+    group = f"tfstream.score.{trained}"
+    admin.delete_consumer_groups([group])[group].result(20.0)
+    plant.tfstream.run("replay", plant.faulty, "--topic", trained, "--asset", "after")
+    score(plant.tfstream, trained, start=start)
+    assert scores_of(plant, trained) == {"faulty": 80, "after": 80}
+
+
 def test_another_interval_begins_anew(plant: Plant, trained: str) -> None:
     """Rows are counted in intervals: under a longer one every new row would seem an old one."""
     score(plant.tfstream, trained)

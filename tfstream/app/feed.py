@@ -91,7 +91,8 @@ class Feed:
         return written
 
     def _read_and_write(self, most: int, timeout_s: float) -> int:
-        for record in self._source.poll(most=most, timeout_s=timeout_s):
+        room = most - sum(map(len, self._held.values()))  # where little is written at a time, little is read
+        for record in self._source.poll(most=max(1, room), timeout_s=timeout_s):
             self._held.setdefault(record.partition, []).append(record)
         if not self._patience.due:
             return 0

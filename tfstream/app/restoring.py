@@ -122,6 +122,7 @@ class Restorer:
         head = _head(table)
         if head is not None:
             self._check_owner(partition, head.group)
+        position = position or self._as_the_state_says(partition, head)
         lost = position is not None and position.offset > high
         if lost or self._is_another_topic(head):  # the broker forgets the offsets of a topic that is deleted
             return Restored(lane, lane.begin(self._after_a_loss(partition, head, low, high), table))
@@ -140,6 +141,18 @@ class Restorer:
                 low - 1,
             )
         return Restored(lane, max(start, low))
+
+    def _as_the_state_says(self, partition: int, head: PartitionHead | None) -> Position | None:
+        """Brokers forget where a group stood once it had no member for a week, unless told otherwise."""
+        if head is None or head.group != self._group or not head.topic_id == self._identity.known != "":
+            return None
+        _log.warning(
+            "partition %d: the broker has forgotten where the group stood; going on at offset %d, as its "
+            "state says",
+            partition,
+            head.offset,
+        )
+        return Position(partition, head.offset, "")
 
     def _is_another_topic(self, head: PartitionHead | None) -> bool:
         """Whether the state is of a topic of the same name that was deleted since."""

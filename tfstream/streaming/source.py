@@ -20,6 +20,7 @@ from tfstream.streaming.refusal import is_fatal, is_fenced, right_missing, said,
 _log = logging.getLogger("tfstream.kafka")
 _TIMEOUT_S = 5.0  # of one request: who asks must go on polling meanwhile
 _SEEK_S = 2.0  # a client asks nobody for it
+_BEGIN_S = 1.0  # inside a rebalance, which must not wait
 Result = TypeVar("Result")
 
 
@@ -179,7 +180,17 @@ class Source:
     def _fetch_anew(self, partitions: Sequence[int]) -> None:
         """librdkafka stops fetching a partition for good when its place is gone: a seek alone is refused."""
         self._consumer.incremental_unassign(self._entries(partitions))
-        self._consumer.incremental_assign([TopicPartition(self.topic, number, 0) for number in partitions])
+        self._consumer.incremental_assign(self._beginnings(partitions))
+
+    def _beginnings(self, partitions: Sequence[int]) -> list[TopicPartition]:
+        """Places that exist, as far as the broker tells: fetching may start before a partition is paused."""
+        entries = [TopicPartition(self.topic, partition, 0) for partition in partitions]
+        try:
+            for entry in entries:
+                entry.offset = self._consumer.get_watermark_offsets(entry, timeout=_BEGIN_S)[0]
+        except KafkaException as error:
+            _log.debug("beginning at offset 0: %s", said(self._properties, error.args[0]))
+        return entries
 
     def pause(self) -> None:
         """Fetch nothing, yet stay in the group: an output is down."""
@@ -210,7 +221,7 @@ class Source:
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         numbers = _numbers(partitions)
-        consumer.incremental_assign([TopicPartition(self.topic, number, 0) for number in numbers])
+        consumer.incremental_assign(self._beginnings(numbers))
         if not numbers:
             return
         self.owned.update(numbers)
