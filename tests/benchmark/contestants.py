@@ -11,7 +11,7 @@ from uuid import uuid4
 from confluent_kafka import TopicPartition
 
 from tests.benchmark.clock import Clock
-from tests.benchmark.plant import definition
+from tests.benchmark.plant import definition, forget_state
 from tfstream.core.codec import Codec
 from tfstream.streaming.client import new_consumer
 
@@ -53,6 +53,7 @@ def score(
     from tfstream.streaming.topics import ensure_output_topics
 
     properties = {"bootstrap.servers": bootstrap}
+    forget_state(bootstrap, topic)
     ensure_output_topics(properties, topic)
     options = ScorerOptions(
         group=f"score.{uuid4()}",

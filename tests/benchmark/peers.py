@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from uuid import uuid4
 from tests.benchmark.bench import Bench
 from tests.benchmark.cores import MEASURED, pinned
 
-PINS = ("quixstreams==3.28.1", "sentry-arroyo==2.38.4", "orjson==3.13.0")
+PINS = ("quixstreams==3.28.1", "sentry-arroyo==2.38.4", "orjson==3.13.0", "numpy==2.4.6")
 _SCRIPTS = {
     "Quix Streams": Path(__file__).with_name("peer_quix.py"),
     "Arroyo": Path(__file__).with_name("peer_arroyo.py"),
@@ -29,7 +30,7 @@ class Peers(NamedTuple):
 
 def prepare(bench: Bench) -> Peers:
     """The environment, made once and kept in the work folder; without a registry the bench does without."""
-    folder = bench.settings.work / "peers"
+    folder = bench.settings.work.resolve() / "peers"
     python, stamp = folder / "bin" / "python", folder / "pins"
     pins = "\n".join(PINS)
     if not stamp.exists() or stamp.read_text(encoding="utf-8") != pins:
@@ -65,6 +66,8 @@ def run(python: Path, name: str, read: dict[str, Any]) -> dict[str, Any]:
     with pinned(MEASURED):
         done = subprocess.run(
             [str(python), str(_SCRIPTS[name]), asked],
+            cwd=python.parent,
+            env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
             capture_output=True,
             text=True,
             check=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -13,13 +14,15 @@ from tfstream.core.encode import encode
 from tfstream.core.event import iso
 from tfstream.core.reading import Reading
 from tfstream.core.stream import StreamDefinition
-from tfstream.streaming.topics import ensure_topic
+from tfstream.streaming.client import new_admin
+from tfstream.streaming.topics import ensure_topic, partition_count, state_topic
 
 SENSORS = 127
 START_US = 1_767_571_200_000_000  # 2026-01-05 00:00 UTC
 _APART = 13  # rows by which an asset is ahead of the one before: no two of them say the same
 _BODIES = 4096  # different rows; then they begin again
 _DIGITS = 4
+_TIMEOUT_S, _TICK_S = 30.0, 0.1
 
 
 class Message(NamedTuple):
@@ -74,6 +77,21 @@ def _bodies() -> list[bytes]:
 def make_topic(bootstrap: str, topic: str, partitions: int) -> None:
     """A topic of so many partitions; it keeps its records, however old they say they are."""
     ensure_topic({"bootstrap.servers": bootstrap}, topic, partitions, {"retention.ms": "-1"})
+
+
+def forget_state(bootstrap: str, topic: str) -> None:
+    """Delete what scoring has left of a topic, so that it can be scored from its beginning once more."""
+    properties = {"bootstrap.servers": bootstrap}
+    left = state_topic(topic)
+    if partition_count(properties, left) is None:
+        return
+    admin = new_admin(properties)
+    admin.delete_topics([left])[left].result(_TIMEOUT_S)
+    deadline = time.monotonic() + _TIMEOUT_S
+    while partition_count(properties, left) is not None:
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{left} is still there after {_TIMEOUT_S:.0f} s")
+        time.sleep(_TICK_S)
 
 
 def fill(bootstrap: str, topic: str, messages: Iterator[Message]) -> int:

@@ -1,6 +1,6 @@
 """Part ``runtimes``: the network in other runtimes than torch's own, and what each would cost to depend on.
 
-Not among the parts that run unless named: it downloads half a gigabyte and compiles for minutes.
+Not among the parts that run unless named: it downloads some hundred megabytes and compiles for minutes.
 """
 
 from __future__ import annotations
@@ -198,6 +198,6 @@ def _needs(runtime: str, megabytes: Mapping[str, float]) -> str:
 
 _WORDS = """The network alone, {chunk} windows of {sensors} sensors, one thread, the fastest of 60.
 `python -m tests.benchmark runtimes` measures it; it is not among the parts that run unless named, since
-it downloads half a gigabyte and compiles for minutes. What does not win clearly is not worth a dependency
-or a compiler on the machine that scores: the product runs eager.
+it downloads some hundred megabytes and compiles for minutes. What does not win clearly is not worth a
+dependency or a compiler on the machine that scores: the product runs eager.
 """

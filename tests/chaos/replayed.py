@@ -19,7 +19,7 @@ from tfstream.core.window import WindowShape
 from tfstream.storage import models, streams
 from tfstream.storage.database import Database
 from tfstream.storage.streams import StreamRecord
-from tfstream.streaming.source import as_record
+from tfstream.streaming.records import as_record
 
 NO_LIMIT = DeadLetterLimit(run=0, share=0.0)
 _BATCH = 500

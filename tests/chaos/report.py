@@ -114,7 +114,7 @@ def _show(told: Told) -> dict[str, Any]:
 
 def _summary(document: Mapping[str, Any]) -> str:
     chaos = document["found"]["chaos"]
-    word = "Nothing differed." if document["passed"] else "**Something differed; see below.**"
+    word = "Nothing differed." if document["passed"] else "Something differed; see below."
     return (
         f"**{sum(chaos['faults'].values())} faults of {len(chaos['faults'])} kinds in "
         f"{chaos['faults_s'] / 60:.0f} minutes, {chaos['records_sent']} readings. {word}**\n"

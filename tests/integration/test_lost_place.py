@@ -39,6 +39,11 @@ def fetching_stopped(consumer: Consumer, topic: str) -> bool:
     return False
 
 
+def read_on(source: Source, records: list[Record]) -> list[Record]:
+    records.extend(source.poll(most=10, timeout_s=0.1))
+    return records
+
+
 def test_a_place_that_is_lost_while_a_commit_fails_is_found_again(kafka: Broker, topic: str) -> None:
     """The fetcher stops, and what it says of it is dropped with all else that was fetched."""
     ensure_topic(kafka.properties, topic, 1)
@@ -54,8 +59,5 @@ def test_a_place_that_is_lost_while_a_commit_fails_is_found_again(kafka: Broker,
         source.hold([0])
         assert source.poll(most=10, timeout_s=0.1) == []
         source.place({0: 0})
-        wait_until(
-            lambda: records.extend(source.poll(most=10, timeout_s=0.1)) is None and len(records) >= 5,
-            "it reads on",
-        )
+        wait_until(lambda: len(read_on(source, records)) >= 5, "it reads on")
     assert [record.value for record in records] == [b"0", b"1", b"2", b"3", b"4"]

@@ -56,7 +56,7 @@ def test_a_reset_group_scores_all_assets_again(plant: Plant, trained: str) -> No
 def test_a_group_that_the_broker_has_forgotten_goes_on_where_it_was(
     plant: Plant, trained: str, start: str
 ) -> None:
-    """As after more than a week without a scorer: nothing twice from the beginning, nothing lost to the end."""
+    """As after a week without a scorer: nothing twice from the beginning, nothing lost to the end."""
     score(plant.tfstream, trained)
     admin = AdminClient({"bootstrap.servers": plant.tfstream.bootstrap})
     group = f"tfstream.score.{trained}"

@@ -15,7 +15,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from tfstream.errors import ServiceUnavailable, TfstreamError
-from tfstream.streaming import transaction
+from tfstream.streaming import transaction, watchdog
 from tfstream.streaming.records import Output, Position
 from tfstream.streaming.transaction import Aborted, TransactionalWriter
 
@@ -199,7 +199,7 @@ def test_a_call_that_hangs_ends_the_process(
 
     producers()
     writer = started()
-    monkeypatch.setattr(transaction, "_HANG_TIMEOUT_S", 0.02)
+    monkeypatch.setattr(watchdog, "HANG_TIMEOUT_S", 0.02)
     monkeypatch.setattr(os, "_exit", end)
     monkeypatch.setattr(transaction, "_produce_one", lambda producer, output: ended.wait(20.0))
     commit(writer)

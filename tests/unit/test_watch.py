@@ -18,6 +18,7 @@ from tfstream.core.codec import Codec
 from tfstream.core.dead_letter_limit import DeadLetterLimit
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.window import WindowShape
+from tfstream.streaming.pulse import Pulse
 from tfstream.streaming.records import Record
 
 DEFINITION = StreamDefinition(topic="t", sensors=("a",), interval_us=1_000_000)
@@ -29,7 +30,7 @@ class FakeSource:
     """A source of one partition."""
 
     owned: set[int] = field(default_factory=lambda: {0})
-    connected: bool = True
+    pulse: Pulse = field(default_factory=Pulse)
     at_end: dict[int, int] = field(default_factory=lambda: {0: 0})
     lag: int = 0
 
@@ -84,9 +85,9 @@ def test_windows_fill_and_then_it_scores(scene: Scene, caplog: pytest.LogCapture
 
 def test_without_a_broker_a_partition_or_a_message(scene: Scene) -> None:
     scene.read(9)
-    scene.source.connected = False
+    scene.source.pulse.connected = False
     assert scene.reason() is Reason.BROKER
-    scene.source.connected = True
+    scene.source.pulse.connected = True
     assert scene.reason(away=True) is Reason.BROKER
     scene.source.owned = set()
     assert scene.reason() is Reason.NO_PARTITIONS

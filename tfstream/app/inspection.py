@@ -18,9 +18,8 @@ from tfstream.core.reading import InvalidReading, Reading
 from tfstream.core.stream import Layout, StreamDefinition, TimeUnit
 from tfstream.errors import BadData
 from tfstream.streaming.client import Properties, new_consumer
-from tfstream.streaming.records import Record
+from tfstream.streaming.records import Record, as_record
 from tfstream.streaming.refusal import may_not_read
-from tfstream.streaming.source import as_record
 from tfstream.streaming.topics import require_topic
 
 _SOME = 3

@@ -65,7 +65,7 @@ class Watch:
         if progress.commits != self._commits:
             self._committed_at, self._commits = time.time(), progress.commits
         scored, self._windows = progress.windows > self._windows, progress.windows
-        if away or not source.connected:
+        if away or not source.pulse.connected:
             self._not_scoring.because(Reason.BROKER, _AWAY)
         else:
             self._say_why(None if scored else self._why(source, lanes, judge, now))

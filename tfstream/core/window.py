@@ -105,6 +105,8 @@ def align(
     grid[slots] = values
     for slot in np.unique(slots[1:][np.diff(slots) == 0]).tolist():  # rows with several readings are few
         grid[slot] = _merged(values[slots == slot], closes_early)
+    if not np.isnan(grid).any():
+        return first, grid
     row = np.arange(len(grid))[:, None]
     source = np.maximum.accumulate(np.where(np.isnan(grid), -1, row), axis=0)
     fresh = (source >= 0) & (row - source <= staleness)

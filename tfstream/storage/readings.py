@@ -125,7 +125,7 @@ def _read_width(
             **{name: sql.Literal(value) for name, value in parameters.items()}
         )
         with cursor.copy(statement) as copy:
-            stream = b"".join(bytes(block) for block in copy)
+            stream = b"".join(copy)
     times, values = decode_readings(stream, length)
     if length < width:
         missing = np.full((len(values), width - length), np.nan, dtype=np.float32)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from confluent_kafka import Message
+
+_TIMESTAMP_NONE = 0
+
 Headers = tuple[tuple[str, bytes], ...]
 
 
@@ -33,3 +37,23 @@ class Position(NamedTuple):
     partition: int
     offset: int
     metadata: str
+
+
+def partition_of(message: Message) -> int:
+    partition = message.partition()
+    assert partition is not None
+    return partition
+
+
+def as_record(message: Message) -> Record:
+    kind, time_ms = message.timestamp()
+    offset = message.offset()
+    assert offset is not None
+    key, value = message.key(), message.value()
+    return Record(
+        partition_of(message),
+        offset,
+        key.encode() if isinstance(key, str) else key,
+        value.encode() if isinstance(value, str) else value,
+        None if kind == _TIMESTAMP_NONE else time_ms,
+    )

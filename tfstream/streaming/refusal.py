@@ -101,3 +101,15 @@ def unreachable(properties: Properties, error: KafkaException) -> ServiceUnavail
 def said(properties: Properties, error: KafkaError) -> str:
     """librdkafka's words without addresses, durations and secrets."""
     return redacted(properties, _NOISE.sub("", _NOISE.sub("", error.str())))
+
+
+def is_fatal(error: KafkaError) -> bool:
+    """Whether the consumer is done for; an error that comes as a message says so by its code alone."""
+    return bool(error.fatal()) or error.code() == KafkaError._FATAL
+
+
+def is_fenced(error: KafkaError) -> bool:
+    """Whether a newer static member has this one's name; a fatal error has kept only its cause's words."""
+    return error.code() == KafkaError.FENCED_INSTANCE_ID or (
+        is_fatal(error) and "group.instance.id" in error.str()
+    )

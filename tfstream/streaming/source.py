@@ -9,33 +9,19 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
-import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from tfstream.errors import ServiceUnavailable, TfstreamError
 from tfstream.streaming.client import Properties, new_consumer
-from tfstream.streaming.records import Position, Record
-from tfstream.streaming.refusal import right_missing, said, unreachable
+from tfstream.streaming.pulse import Pulse
+from tfstream.streaming.records import Position, Record, as_record, partition_of
+from tfstream.streaming.refusal import is_fatal, is_fenced, right_missing, said, unreachable
 
 _log = logging.getLogger("tfstream.kafka")
-_TIMESTAMP_NONE = 0
 _TIMEOUT_S = 5.0  # of one request: who asks must go on polling meanwhile
 _SEEK_S = 2.0  # a client asks nobody for it
-_STATISTICS_MS = 5000
+_BEGIN_S = 1.0  # inside a rebalance, which must not wait
 Result = TypeVar("Result")
-
-
-class _Broker(msgspec.Struct):
-    state: str
-
-
-class _Statistics(msgspec.Struct):
-    """What we read of librdkafka's statistics."""
-
-    brokers: dict[str, _Broker] = {}
-
-
-_statistics = msgspec.json.Decoder(_Statistics)
 
 
 class Assignee(Protocol):
@@ -69,12 +55,11 @@ class Source:
         self._properties = properties
         self._rights = f"READ on topic {topic} and on group {group}"
         self._lost: set[int] = set()  # whose next offset is not in the topic any more
-        self.connected = True  # whether any broker is, as librdkafka last said
+        self.pulse = Pulse()
         self._instance = instance
         own: dict[str, Any] = {
             "auto.offset.reset": "error",  # no quiet jump to the beginning: the windows must know
-            "statistics.interval.ms": _STATISTICS_MS,
-            "stats_cb": self._on_statistics,
+            **self.pulse.settings,
         }
         if instance is not None:
             own["group.instance.id"] = instance
@@ -99,7 +84,7 @@ class Source:
             if message.error() is not None:
                 self._on_message_error(message)
                 continue
-            partition = _partition(message)
+            partition = partition_of(message)
             self.at_end.pop(partition, None)
             if partition in self.owned and partition not in self._held:
                 records.append(as_record(message))
@@ -195,7 +180,17 @@ class Source:
     def _fetch_anew(self, partitions: Sequence[int]) -> None:
         """librdkafka stops fetching a partition for good when its place is gone: a seek alone is refused."""
         self._consumer.incremental_unassign(self._entries(partitions))
-        self._consumer.incremental_assign([TopicPartition(self.topic, number, 0) for number in partitions])
+        self._consumer.incremental_assign(self._beginnings(partitions))
+
+    def _beginnings(self, partitions: Sequence[int]) -> list[TopicPartition]:
+        """Places that exist, as far as the broker tells: fetching may start before a partition is paused."""
+        entries = [TopicPartition(self.topic, partition, 0) for partition in partitions]
+        try:
+            for entry in entries:
+                entry.offset = self._consumer.get_watermark_offsets(entry, timeout=_BEGIN_S)[0]
+        except KafkaException as error:
+            _log.debug("beginning at offset 0: %s", said(self._properties, error.args[0]))
+        return entries
 
     def pause(self) -> None:
         """Fetch nothing, yet stay in the group: an output is down."""
@@ -226,7 +221,7 @@ class Source:
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         numbers = _numbers(partitions)
-        consumer.incremental_assign([TopicPartition(self.topic, number, 0) for number in numbers])
+        consumer.incremental_assign(self._beginnings(numbers))
         if not numbers:
             return
         self.owned.update(numbers)
@@ -253,10 +248,6 @@ class Source:
         self._forget_ends(numbers)
         self._assignee.revoked(numbers)
 
-    def _on_statistics(self, text: str) -> None:
-        brokers = _statistics.decode(text).brokers.values()
-        self.connected = any(broker.state == "UP" for broker in brokers)
-
     def _forget_ends(self, partitions: Iterable[int]) -> None:
         for partition in partitions:
             self.at_end.pop(partition, None)
@@ -266,18 +257,18 @@ class Source:
         if error is None:
             return
         if error.code() == KafkaError._PARTITION_EOF:
-            if _partition(message) not in self._held:
-                self.at_end[_partition(message)] = message.offset() or 0
+            if partition_of(message) not in self._held:
+                self.at_end[partition_of(message)] = message.offset() or 0
             return
         if error.code() == KafkaError._AUTO_OFFSET_RESET:
-            self._lost.update({_partition(message)} - self._held)
+            self._lost.update({partition_of(message)} - self._held)
             return
-        if _is_fenced(error):
+        if is_fenced(error):
             raise TfstreamError(
                 f"another process took over the static member {self._instance} of {self.topic}'s group; this "
                 f"one ends, nothing uncommitted was written; give each process a --slot of its own"
             )
-        if _is_fatal(error):
+        if is_fatal(error):
             raise TfstreamError(f"consuming {self.topic} failed for good: {said(self._properties, error)}")
         denied = right_missing(self._properties, error, self._rights)
         if denied is not None:
@@ -285,37 +276,5 @@ class Source:
         _log.warning("consuming %s: %s", self.topic, said(self._properties, error))
 
 
-def _is_fatal(error: KafkaError) -> bool:
-    """Whether the consumer is done for; an error that comes as a message says so by its code alone."""
-    return bool(error.fatal()) or error.code() == KafkaError._FATAL
-
-
-def _is_fenced(error: KafkaError) -> bool:
-    """Whether a newer static member has this one's name; a fatal error has kept only its cause's words."""
-    return error.code() == KafkaError.FENCED_INSTANCE_ID or (
-        _is_fatal(error) and "group.instance.id" in error.str()
-    )
-
-
 def _numbers(partitions: Sequence[TopicPartition]) -> list[int]:
     return sorted(entry.partition for entry in partitions)
-
-
-def _partition(message: Message) -> int:
-    partition = message.partition()
-    assert partition is not None
-    return partition
-
-
-def as_record(message: Message) -> Record:
-    kind, time_ms = message.timestamp()
-    offset = message.offset()
-    assert offset is not None
-    key, value = message.key(), message.value()
-    return Record(
-        _partition(message),
-        offset,
-        key.encode() if isinstance(key, str) else key,
-        value.encode() if isinstance(value, str) else value,
-        None if kind == _TIMESTAMP_NONE else time_ms,
-    )

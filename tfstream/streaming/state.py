@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from confluent_kafka import OFFSET_BEGINNING, KafkaError, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
 
 from tfstream.errors import ServiceUnavailable
 from tfstream.streaming.client import Properties, new_consumer
+from tfstream.streaming.records import partition_of
 from tfstream.streaming.refusal import may_not_read
 
 _TIMEOUT_S = 15.0  # without anything new
@@ -26,32 +27,35 @@ def read_tables(properties: Properties, topic: str, partitions: Sequence[int]) -
     """
     consumer = new_consumer(properties, f"tfstream.state.{uuid.uuid4()}")
     tables: dict[int, Table] = {partition: {} for partition in partitions}
-    waiting = set(partitions)
-    deadline = time.monotonic() + _TIMEOUT_S
     try:
         consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in partitions])
-        while waiting:
-            if time.monotonic() > deadline:
-                raise ServiceUnavailable(
-                    f"partitions {sorted(waiting)} of {topic} cannot be read to their end: nothing came "
-                    f"for {_TIMEOUT_S:.0f} s; is the broker well?"
-                )
-            for message in consumer.consume(1000, timeout=0.1):
-                partition = message.partition()
-                assert partition is not None
-                error = message.error()
-                if error is not None:
-                    if error.code() == KafkaError._PARTITION_EOF:
-                        waiting.discard(partition)
-                    denied = may_not_read(properties, error, topic)
-                    if denied is not None:
-                        raise denied
-                    continue
-                deadline = time.monotonic() + _TIMEOUT_S
-                _apply(tables[partition], message.key(), message.value())
+        for message in _until_end(consumer, properties, topic, set(partitions)):
+            _apply(tables[partition_of(message)], message.key(), message.value())
         return tables
     finally:
         consumer.close()
+
+
+def _until_end(
+    consumer: Consumer, properties: Properties, topic: str, waiting: set[int]
+) -> Iterator[Message]:
+    """The records of all partitions up to their ends, as of when each is reached."""
+    deadline = time.monotonic() + _TIMEOUT_S
+    while waiting:
+        if time.monotonic() > deadline:
+            raise ServiceUnavailable(
+                f"partitions {sorted(waiting)} of {topic} cannot be read to their end: nothing came "
+                f"for {_TIMEOUT_S:.0f} s; is the broker well?"
+            )
+        for message in consumer.consume(1000, timeout=0.1):
+            error = message.error()
+            if error is None:
+                deadline = time.monotonic() + _TIMEOUT_S
+                yield message
+            elif error.code() == KafkaError._PARTITION_EOF:
+                waiting.discard(partition_of(message))
+            elif (denied := may_not_read(properties, error, topic)) is not None:
+                raise denied
 
 
 def _apply(table: Table, key: object, value: object) -> None:

@@ -22,8 +22,6 @@ path. A call that hangs all the same, as after a process was stopped and resumed
 from __future__ import annotations
 
 import logging
-import os
-import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 
@@ -33,12 +31,11 @@ from tfstream.errors import TfstreamError
 from tfstream.streaming.client import Properties, new_transactional_producer, unreachable
 from tfstream.streaming.records import Output, Position
 from tfstream.streaming.refusal import right_missing
+from tfstream.streaming.watchdog import Watchdog
 
 _log = logging.getLogger("tfstream.kafka")
 _CALL_TIMEOUT_S = 15.0
 _START_TIMEOUT_S = 5.0
-_HANG_TIMEOUT_S = 75.0  # longer than all calls of a commit may take together
-_HANG_EXIT_CODE = 4
 _LASTING = frozenset(  # refusals that trying again will not change
     {
         KafkaError.MSG_SIZE_TOO_LARGE,
@@ -75,7 +72,7 @@ class TransactionalWriter:
         if self._producer is None:
             self._producer = new_transactional_producer(self._properties, self._id, self._on_delivery_failed)
         try:
-            with _Watchdog(self._id):
+            with Watchdog(self._id):
                 self._producer.init_transactions(_START_TIMEOUT_S)
         except KafkaException as error:
             reason = error.args[0]
@@ -96,7 +93,7 @@ class TransactionalWriter:
         producer = self._granted()
         offsets = [TopicPartition(topic, p.partition, p.offset, p.metadata) for p in positions]
         try:
-            with _Watchdog(self._id):
+            with Watchdog(self._id):
                 producer.begin_transaction()
                 self._produce(producer, outputs)
                 producer.send_offsets_to_transaction(offsets, group_metadata, _CALL_TIMEOUT_S)
@@ -146,7 +143,7 @@ class TransactionalWriter:
         if reason.retriable() and not reason.txn_requires_abort():
             return False
         try:
-            with _Watchdog(self._id):
+            with Watchdog(self._id):
                 _persist(lambda: producer.abort_transaction(_CALL_TIMEOUT_S))
         except KafkaException as error:
             self._check_fatal(error.args[0])
@@ -223,26 +220,3 @@ def _persist(call: Callable[[], object]) -> None:
             if not again or time.monotonic() > deadline:
                 raise
             _log.debug("trying again: %s", reason.str())
-
-
-class _Watchdog:
-    """Ends the process when a transactional call outlives every time limit it was given.
-
-    Such a call can hang for ever after the process was stopped and resumed, while heartbeats go on and the
-    partitions stay with it. Ending is safe: nothing uncommitted is visible.
-    """
-
-    def __init__(self, name: str) -> None:
-        self._timer = threading.Timer(_HANG_TIMEOUT_S, _end_process, (name,))
-        self._timer.daemon = True
-
-    def __enter__(self) -> None:
-        self._timer.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
-
-
-def _end_process(name: str) -> None:
-    _log.critical("%s: a commit hung for %.0f s; this process ends, start it again", name, _HANG_TIMEOUT_S)
-    os._exit(_HANG_EXIT_CODE)
