@@ -93,7 +93,7 @@ def test_a_topic_that_is_made_anew_while_nobody_has_it_is_read_from_its_beginnin
     properties = {**kafka.properties, "topic.metadata.refresh.interval.ms": "500"}
     table = Table()
     table.away = False
-    admin = AdminClient(kafka.properties)
+    admin = AdminClient({**kafka.properties})
     ensure_topic(properties, topic, 1)
     send(kafka, topic, 0, b"old")
     with Feed(properties, database, topic, "test", table.write) as feed:
