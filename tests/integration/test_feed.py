@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
 from sqlalchemy import Connection
 
 from tests.conftest import Broker
@@ -15,6 +16,7 @@ from tfstream.errors import ServiceUnavailable
 from tfstream.storage.complaint import OutOfLocks
 from tfstream.storage.database import Database
 from tfstream.streaming.records import Record
+from tfstream.streaming.topics import ensure_topic
 
 pytestmark = pytest.mark.postgres
 
@@ -80,3 +82,26 @@ def test_what_waits_for_a_database_of_few_locks_does_not_grow(
         wait_until(step, "all is written")
     assert written == [b"%d" % number for number in range(200)]
     assert max(waiting) <= 10
+
+
+@pytest.mark.kafka
+@pytest.mark.slow
+def test_a_topic_that_is_made_anew_while_nobody_has_it_is_read_from_its_beginning(
+    kafka: Broker, database: Database, topic: str
+) -> None:
+    """The partitions are taken away with the old topic and given anew: the new one is longer already."""
+    properties = {**kafka.properties, "topic.metadata.refresh.interval.ms": "500"}
+    table = Table()
+    table.away = False
+    admin = AdminClient({**kafka.properties})
+    ensure_topic(properties, topic, 1)
+    send(kafka, topic, 0, b"old")
+    with Feed(properties, database, topic, "test", table.write) as feed:
+        wait_until(lambda: feed.step() > 0, "the old one is written")
+        admin.delete_topics([topic])[topic].result(15.0)
+        wait_until(lambda: feed.step() == 0 and not feed._source.owned, "it is taken away")
+        wait_until(lambda: ensure_topic(properties, topic, 1), "it is made anew")
+        for value in (b"first", b"second", b"third"):
+            send(kafka, topic, 0, value)
+        wait_until(lambda: feed.step() > 0 and table.rows[-1] == b"third", "the new one is written")
+    assert table.rows == [b"old", b"first", b"second", b"third"]

@@ -129,8 +129,9 @@ class Feed:
         """Start where the database says, or at the beginning."""
         with self._database.begin() as connection:
             stored = progress.positions(connection, self._consumer, self._topic)
+        before, now = self._identity.known, self._identity.ask()
+        self._made_anew = self._made_anew or "" != before != now
         starts = {p: self._start_of(p, stored.get(p, 0)) for p in sorted(self._unplaced)}
-        self._identity.ask()
         self._source.place(starts)
         self._expected.update({partition: stored.get(partition) for partition in starts})
         self._unplaced.clear()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -91,6 +91,11 @@ class Restorer:
     def made_anew(self) -> bool:
         """Whether the topic was deleted and made anew since the partitions were restored."""
         return self._identity.changed()
+
+    def forget(self, partitions: Iterable[int]) -> None:
+        """They are another's now: what their state lacked says nothing of the next time they come."""
+        for partition in partitions:
+            self._behind_since.pop(partition, None)
 
     def _is_behind(self, partition: int, position: Position | None, head: PartitionHead | None) -> bool:
         """Whether the offset is our own commit and its state has not come yet.

@@ -174,6 +174,7 @@ class Scorer:
 
     def revoked(self, partitions: Sequence[int]) -> None:
         self._unplaced.difference_update(partitions)
+        self._restorer.forget(partitions)
         for partition in partitions:
             self._lanes.pop(partition, None)
 

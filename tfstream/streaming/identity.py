@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 
-from confluent_kafka import KafkaException, TopicCollection
+from confluent_kafka import KafkaException, TopicCollection, Uuid
 from confluent_kafka.admin import AdminClient
 
 from tfstream.streaming.client import Properties, new_admin
 
 _TIMEOUT_S = 2.0
 _ASK_EVERY_S = 2.0
+_NONE = str(Uuid(0, 0))  # from a broker of before topics had ids: the next one may be newer
 
 
 class TopicIdentity:
@@ -46,6 +47,7 @@ class TopicIdentity:
     def _told(self, admin: AdminClient) -> str:
         found = admin.describe_topics(TopicCollection([self._topic]), request_timeout=_TIMEOUT_S)
         try:
-            return str(found[self._topic].result(_TIMEOUT_S).topic_id or "")
+            told = str(found[self._topic].result(_TIMEOUT_S).topic_id or "")
+            return "" if told == _NONE else told
         except (KafkaException, TimeoutError):
             return ""
