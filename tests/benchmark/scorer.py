@@ -75,9 +75,13 @@ def _line(name: str, rounds: list[Mapping[str, Any]]) -> list[str]:
 
 
 def _verdict(rounds: list[Mapping[str, Any]]) -> str:
-    ratio = median(per_second(one[OURS]) / per_second(one[CEILING]) for one in rounds)
-    reached = "met" if ratio >= _LEAST else "**missed**"
-    aim = "met" if ratio >= _AIM else "missed"
+    """By CPU time: by the clock, the ceiling mostly waits for its fetches and flatters whatever does not."""
+    ratio = median(
+        per_second(one[OURS], "cpu_seconds") / per_second(one[CEILING], "cpu_seconds") for one in rounds
+    )
+    least, aim = ("met" if ratio >= target else "**missed**" for target in (_LEAST, _AIM))
     return (
-        f"At least {figure(_LEAST, 2)}: {figure(ratio, 2)}, {reached}. The aim of {figure(_AIM, 2)}: {aim}.\n"
+        f"By CPU time, at least {figure(_LEAST, 2)}: {figure(ratio, 2)}, {least}; the aim of "
+        f"{figure(_AIM, 2)}: {aim}. By the clock the ratio is no measure where the ceiling uses less than "
+        f"its core: it then waits for its fetches, and a scorer that is busy all the time does not.\n"
     )
