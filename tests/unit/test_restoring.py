@@ -1,23 +1,19 @@
-"""What a restorer remembers of partitions, and what it takes for a topic's id: without a broker."""
+"""For how long a state is waited for, and what it takes for a topic's id: without a broker."""
 
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from confluent_kafka import Uuid
 
-from tfstream.app import restoring
-from tfstream.app.restoring import Restorer, StateBehind
-from tfstream.core.dead_letter_limit import DeadLetterLimit
+from tfstream.app import state_wait
+from tfstream.app.state_wait import StateBehind, StateWait
 from tfstream.core.state import PartitionHead, RewindMetadata, encode
-from tfstream.core.stream import StreamDefinition
 from tfstream.streaming.identity import TopicIdentity
 from tfstream.streaming.records import Position
-from tfstream.streaming.source import Source
 
-DEFINITION = StreamDefinition(topic="t", sensors=("a", "b"), interval_us=1_000_000)
 OURS = Position(0, 10, encode(RewindMetadata(rw=3, m=1)).decode())
 BEHIND = PartitionHead(offset=5, clock_us=0, model_version=1)
 
@@ -25,30 +21,38 @@ BEHIND = PartitionHead(offset=5, clock_us=0, model_version=1)
 @pytest.fixture
 def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     clock = [100.0]
-    monkeypatch.setattr(restoring, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(state_wait, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     return clock
 
 
-def restorer() -> Restorer:
-    nobody = cast(Source, None)
-    return Restorer({}, DEFINITION, nobody, begin_at="earliest", group="g", limit=DeadLetterLimit())
+def looks_every_second(wait: StateWait, now: list[float], seconds: int) -> None:
+    for _ in range(seconds):
+        assert wait.is_behind(0, OURS, BEHIND)
+        now[0] += 1.0
 
 
 def test_a_state_that_stays_behind_is_waited_for_only_so_long(now: list[float]) -> None:
-    mine = restorer()
-    assert mine._is_behind(0, OURS, BEHIND)
-    now[0] += 3600
+    wait = StateWait("t")
+    looks_every_second(wait, now, 40)
     with pytest.raises(StateBehind):
-        mine._is_behind(0, OURS, BEHIND)
+        wait.is_behind(0, OURS, BEHIND)
 
 
 def test_a_partition_that_comes_back_is_waited_for_anew(now: list[float]) -> None:
     """An hour at another scorer is no hour in which its state did not come."""
-    mine = restorer()
-    assert mine._is_behind(0, OURS, BEHIND)
-    mine.forget([0])
+    wait = StateWait("t")
+    looks_every_second(wait, now, 40)
+    wait.forget([0])
     now[0] += 3600
-    assert mine._is_behind(0, OURS, BEHIND)
+    looks_every_second(wait, now, 40)
+
+
+def test_an_outage_is_no_time_in_which_a_state_did_not_come(now: list[float]) -> None:
+    """Nobody could look for it."""
+    wait = StateWait("t")
+    looks_every_second(wait, now, 2)
+    now[0] += 3600
+    looks_every_second(wait, now, 30)
 
 
 @pytest.mark.parametrize(("told", "known"), [(Uuid(0, 0), ""), (Uuid(1, 2), str(Uuid(1, 2))), (None, "")])

@@ -7,13 +7,13 @@ go live.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from tfstream.app.lane import Lane
+from tfstream.app.state_wait import StateWait
 from tfstream.core.dead_letter_limit import DeadLetterLimit
 from tfstream.core.state import (
     HEAD_KEY,
@@ -21,26 +21,19 @@ from tfstream.core.state import (
     PartitionHead,
     decode_asset,
     decode_head,
-    decode_metadata,
 )
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.window import WindowShape
-from tfstream.errors import ConfigurationError, TfstreamError
+from tfstream.errors import ConfigurationError
 from tfstream.streaming.client import Properties
 from tfstream.streaming.identity import TopicIdentity
 from tfstream.streaming.records import Position
 from tfstream.streaming.source import Source
-from tfstream.streaming.state import Table, read_tables
+from tfstream.streaming.state import StateReader, Table
 from tfstream.streaming.topics import state_topic
 
 _log = logging.getLogger("tfstream.score")
-_STATE_WAIT_S = 40.0  # a broker rolls back what nobody ends after 15 s, and looks for it every 10 s
-
-
-class StateBehind(TfstreamError):
-    """A partition's state is older than its committed offset, and stays so."""
-
-    exit_code = 4
+_SLICE_S = 0.5  # of reading states, between two polls of the group
 
 
 class Restored(NamedTuple):
@@ -70,23 +63,37 @@ class Restorer:
         self._identity = TopicIdentity(properties, definition.topic)
         self._group = group
         self._limit = limit
-        self._behind_since: dict[int, float] = {}
+        self._states = StateReader(properties, state_topic(definition.topic))
+        self._wait = StateWait(definition.topic)
 
     def restore(self, partitions: Sequence[int], shape: WindowShape) -> dict[int, Restored]:
-        """Those of the partitions whose state is there; that of the last commit may take a moment to come.
+        """Those of the partitions whose state is there; call it again for the others.
+
+        The state of the last commit may take a moment to come, a long one is read bit by bit: the caller must
+        poll its group meanwhile.
 
         :raises ServiceUnavailable: when the broker does not answer.
         :raises ConfigurationError: when the state is another group's.
         :raises StateBehind: when a state has not come for a long time.
         """
         self._identity.ask()
-        committed = self._source.committed(partitions)
-        tables = read_tables(self._properties, state_topic(self._definition.topic), partitions)
-        return {
+        self._states.want(partitions)
+        committed = self._source.committed(partitions)  # first: what it speaks of must be in the state then
+        tables = self._states.read(_SLICE_S)
+        found = {
             partition: self._restored(partition, shape, committed[partition], tables[partition])
             for partition in partitions
-            if not self._is_behind(partition, committed[partition], _head(tables[partition]))
+            if partition in tables
+            and not self._wait.is_behind(partition, committed[partition], _head(tables[partition]))
         }
+        self._states.drop(found)
+        if self._states.idle:
+            self._states.close()
+        return found
+
+    def close(self) -> None:
+        """Nothing more is to be restored."""
+        self._states.close()
 
     def made_anew(self) -> bool:
         """Whether the topic was deleted and made anew since the partitions were restored."""
@@ -94,29 +101,8 @@ class Restorer:
 
     def forget(self, partitions: Iterable[int]) -> None:
         """They are another's now: what their state lacked says nothing of the next time they come."""
-        for partition in partitions:
-            self._behind_since.pop(partition, None)
-
-    def _is_behind(self, partition: int, position: Position | None, head: PartitionHead | None) -> bool:
-        """Whether the offset is our own commit and its state has not come yet.
-
-        Fresh windows are for a group that somebody has reset, never for a state that cannot be read yet.
-        """
-        stands = -1 if head is None else head.offset
-        ours = position is not None and decode_metadata(position.metadata) is not None
-        if position is None or not ours or stands >= position.offset:
-            self._behind_since.pop(partition, None)
-            return False
-        since = self._behind_since.setdefault(partition, time.monotonic())
-        if time.monotonic() - since < _STATE_WAIT_S:
-            return True
-        if head is None:  # the state topic was emptied or made anew
-            return False
-        raise StateBehind(
-            f"partition {partition} of {self._definition.topic}: the group stands at offset "
-            f"{position.offset}, its state at {stands} even after {_STATE_WAIT_S:.0f} s; "
-            f"is the broker well? Start again"
-        )
+        self._states.drop(partitions)
+        self._wait.forget(partitions)
 
     def _restored(
         self, partition: int, shape: WindowShape, position: Position | None, table: Table

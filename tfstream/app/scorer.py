@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from tfstream.app.judge import Judge
@@ -109,7 +110,7 @@ class Scorer:
         :raises TfstreamError: when this process must not go on; nothing uncommitted was written.
         """
         due = time.monotonic() + self._options.commit_interval_s
-        with self._source as source:
+        with self._source as source, closing(self._restorer):
             while not stop():
                 self._recover()
                 self.step(source.poll(most=self._pace.most, timeout_s=_POLL_S))
