@@ -131,6 +131,13 @@ class Lane:
         self.memories[asset] = memory
         self._touched.add(asset)
 
+    def forget(self, asset: str) -> None:
+        """An asset is gone: so is its state, unless it has returned by now as a new one."""
+        self.memories.pop(asset, None)
+        if asset not in self.tracks:
+            self._touched.discard(asset)
+            self._discarded.add(asset.encode())
+
     @property
     def changed(self) -> bool:
         return self._fresh or self.position > self.committed
