@@ -131,14 +131,14 @@ class Feed:
             stored = progress.positions(connection, self._consumer, self._topic)
         before, now = self._identity.known, self._identity.ask()
         self._made_anew = self._made_anew or "" != before != now
-        starts = {p: self._start_of(p, stored.get(p, 0)) for p in sorted(self._unplaced)}
+        bounds = self._source.bounds(sorted(self._unplaced))
+        starts = {p: self._start_of(p, stored.get(p, 0), *bounds[p]) for p in bounds}
         self._source.place(starts)
         self._expected.update({partition: stored.get(partition) for partition in starts})
         self._unplaced.clear()
         self._made_anew = False
 
-    def _start_of(self, partition: int, stored: int) -> int:
-        low, high = self._source.bounds(partition)
+    def _start_of(self, partition: int, stored: int, low: int, high: int) -> int:
         if stored > high or self._made_anew:
             _log.warning(
                 "partition %d: topic %s was made anew; beginning at offset %d", partition, self._topic, low

@@ -34,6 +34,7 @@ class Lane:
         self.position = 0  # the next offset to read
         self.committed = 0
         self.dead_letters = 0
+        self.partitions_at_first = 0  # of the topic, when the group began
         self.topic_id = ""  # the broker's own for the source: a topic that is made anew has another
         self.events = 0
         self.tally = DeadLetterTally()
@@ -145,7 +146,7 @@ class Lane:
     def pending(self, model_version: int) -> tuple[list[Output], Position]:
         """What the next commit writes: outputs, the touched assets' state, the head; and the new position."""
         rewind = self.tracks.rewind(self.position)
-        metadata = encode(RewindMetadata(rw=rewind, m=model_version)).decode()
+        metadata = encode(RewindMetadata(rw=rewind, m=model_version, n=self.partitions_at_first)).decode()
         head = PartitionHead(
             offset=self.position,
             clock_us=self.tracks.clock_us,

@@ -21,6 +21,7 @@ from tfstream.core.state import (
     PartitionHead,
     decode_asset,
     decode_head,
+    decode_metadata,
 )
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.window import WindowShape
@@ -66,11 +67,11 @@ class Restorer:
         self._states = StateReader(properties, state_topic(definition.topic))
         self._wait = StateWait(definition.topic)
 
-    def restore(self, partitions: Sequence[int], shape: WindowShape) -> dict[int, Restored]:
+    def restore(self, partitions: Sequence[int], shape: WindowShape, count: int) -> dict[int, Restored]:
         """Those of the partitions whose state is there; call it again for the others.
 
         The state of the last commit may take a moment to come, a long one is read bit by bit: the caller must
-        poll its group meanwhile.
+        poll its group meanwhile. The topic has ``count`` partitions.
 
         :raises ServiceUnavailable: when the broker does not answer.
         :raises ConfigurationError: when the state is another group's.
@@ -80,11 +81,22 @@ class Restorer:
         self._states.want(partitions)
         committed = self._source.committed(partitions)  # first: what it speaks of must be in the state then
         tables = self._states.read(_SLICE_S)
-        found = {
-            partition: self._restored(partition, shape, committed[partition], tables[partition])
+        here = [
+            partition
             for partition in partitions
             if partition in tables
             and not self._wait.is_behind(partition, committed[partition], _head(tables[partition]))
+        ]
+        bounds = self._source.bounds(here)
+        at_first = self._partitions_at_first([committed[partition] for partition in here], count)
+        found = {
+            partition: self._restored(
+                self._lane(partition, shape, at_first),
+                committed[partition],
+                tables[partition],
+                *bounds[partition],
+            )
+            for partition in here
         }
         self._states.drop(found)
         if self._states.idle:
@@ -104,13 +116,22 @@ class Restorer:
         self._states.drop(partitions)
         self._wait.forget(partitions)
 
-    def _restored(
-        self, partition: int, shape: WindowShape, position: Position | None, table: Table
-    ) -> Restored:
+    def _partitions_at_first(self, positions: Sequence[Position | None], count: int) -> int:
+        """How many partitions the topic had when the group began, as its commits say; else, now."""
+        said = _counts(positions)
+        if len(said) < len(positions):
+            said = _counts(self._source.committed(range(count)).values())
+        return min(said, default=count)
+
+    def _lane(self, partition: int, shape: WindowShape, at_first: int) -> Lane:
         lane = Lane(partition, self._definition, shape, self._limit, self._group)
         lane.topic_id = self._identity.known
-        low, high = self._source.bounds(partition)
-        head = _head(table)
+        lane.partitions_at_first = at_first
+        return lane
+
+    def _restored(self, lane: Lane, position: Position | None, table: Table, low: int, high: int) -> Restored:
+        """``low`` and ``high`` are the partition's first offset and its end."""
+        partition, head = lane.partition, _head(table)
         if head is not None:
             self._check_owner(partition, head.group)
         position = position or self._as_the_state_says(partition, head)
@@ -118,7 +139,9 @@ class Restorer:
         if lost or self._is_another_topic(head):  # the broker forgets the offsets of a topic that is deleted
             return Restored(lane, lane.begin(self._after_a_loss(partition, head, low, high), table))
         if position is None:
-            return Restored(lane, lane.begin(low if self._begin_at == "earliest" else high, table))
+            added = partition >= lane.partitions_at_first  # all of it came after the group began
+            start = low if added or self._begin_at == "earliest" else high
+            return Restored(lane, lane.begin(start, table))
         refused = self._reason_to_begin_anew(position, head)
         if head is None or refused is not None:
             _log.warning("partition %d: %s; going on with fresh windows", partition, refused)
@@ -182,6 +205,12 @@ class Restorer:
         if head.interval_us != self._definition.interval_us:
             return "the sampling interval was changed"
         return None
+
+
+def _counts(positions: Iterable[Position | None]) -> list[int]:
+    """How many partitions there were when the group began, of each commit that says so."""
+    found = [decode_metadata(position.metadata) for position in positions if position is not None]
+    return [metadata.n for metadata in found if metadata is not None and metadata.n]
 
 
 def _head(table: Table) -> PartitionHead | None:

@@ -63,7 +63,8 @@ def score(
     start: Annotated[
         str,
         typer.Option(
-            envvar="TFSTREAM_START", help="Where a group without commits begins: earliest or latest."
+            envvar="TFSTREAM_START",
+            help="Where a group without commits begins: earliest or latest; added partitions: earliest.",
         ),
     ] = "earliest",
     until_end: UntilEnd = False,
