@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from confluent_kafka import Uuid
 
 from tfstream.app import state_wait
+from tfstream.app.lane import Lane
+from tfstream.app.restoring import Restorer
 from tfstream.app.state_wait import StateBehind, StateWait
+from tfstream.core.dead_letter_limit import DeadLetterLimit
 from tfstream.core.state import PartitionHead, RewindMetadata, encode
+from tfstream.core.stream import StreamDefinition
+from tfstream.core.window import WindowShape
+from tfstream.streaming import identity
 from tfstream.streaming.identity import TopicIdentity
 from tfstream.streaming.records import Position
+from tfstream.streaming.source import Source
 
+DEFINITION = StreamDefinition(topic="t", sensors=("a", "b"), interval_us=1_000_000)
 OURS = Position(0, 10, encode(RewindMetadata(rw=3, m=1)).decode())
 BEHIND = PartitionHead(offset=5, clock_us=0, model_version=1)
 
@@ -61,3 +70,35 @@ def test_no_id_is_no_topics_id(told: Uuid | None, known: str) -> None:
     description = SimpleNamespace(result=lambda timeout: SimpleNamespace(topic_id=told))
     admin: Any = SimpleNamespace(describe_topics=lambda topics, request_timeout: {"t": description})
     assert TopicIdentity({}, "t")._told(admin) == known
+
+
+def test_an_unknown_id_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every two seconds, until somebody tells it."""
+    now, told = [100.0], ["", "", "one", "two"]
+    monkeypatch.setattr(identity, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(identity, "new_admin", lambda properties: None)
+    mine = TopicIdentity({}, "t")
+    monkeypatch.setattr(mine, "_told", lambda admin: told.pop(0))
+    assert mine.ask() == ""
+    heard = []
+    for _ in range(8):
+        heard.append(mine.recent())
+        now[0] += 1.0
+    assert heard == ["", "", "", "", "one", "one", "two", "two"]
+
+
+def lane_of(topic_id: str) -> Lane:
+    lane = Lane(0, DEFINITION, WindowShape(8, 4), DeadLetterLimit())
+    lane.topic_id = topic_id
+    return lane
+
+
+def test_a_lane_notices_another_topic_whoever_heard_of_it_first() -> None:
+    """Another partition's restore may have asked for the id, and one restored without an id gets one."""
+    nobody = cast(Source, None)
+    restorer = Restorer({}, DEFINITION, nobody, begin_at="earliest", group="g", limit=DeadLetterLimit())
+    restorer._identity.known, restorer._identity._ask_at = "two", math.inf
+    nameless = lane_of("")
+    assert not restorer.made_anew([nameless, lane_of("two")])
+    assert nameless.topic_id == "two"
+    assert restorer.made_anew([nameless, lane_of("one")])

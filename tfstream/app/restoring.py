@@ -27,7 +27,7 @@ from tfstream.core.stream import StreamDefinition
 from tfstream.core.window import WindowShape
 from tfstream.errors import ConfigurationError
 from tfstream.streaming.client import Properties
-from tfstream.streaming.identity import TopicIdentity
+from tfstream.streaming.identity import TopicIdentity, differ
 from tfstream.streaming.records import Position
 from tfstream.streaming.source import Source
 from tfstream.streaming.state import StateReader, Table
@@ -107,9 +107,17 @@ class Restorer:
         """Nothing more is to be restored."""
         self._states.close()
 
-    def made_anew(self) -> bool:
-        """Whether the topic was deleted and made anew since the partitions were restored."""
-        return self._identity.changed()
+    def made_anew(self, lanes: Iterable[Lane]) -> bool:
+        """Whether the topic was deleted and made anew since one of the lanes was restored.
+
+        A lane that was restored while nobody told the topic's id is given the first one that is heard of.
+        """
+        now = self._identity.recent()
+        for lane in lanes:
+            lane.topic_id = lane.topic_id or now
+            if differ(lane.topic_id, now):
+                return True
+        return False
 
     def forget(self, partitions: Iterable[int]) -> None:
         """They are another's now: what their state lacked says nothing of the next time they come."""
@@ -170,7 +178,7 @@ class Restorer:
 
     def _is_another_topic(self, head: PartitionHead | None) -> bool:
         """Whether the state is of a topic of the same name that was deleted since."""
-        return head is not None and "" != head.topic_id != self._identity.known != ""
+        return head is not None and differ(head.topic_id, self._identity.known)
 
     def _after_a_loss(self, partition: int, head: PartitionHead | None, low: int, high: int) -> int:
         """Where to begin in a topic that was made anew, or in one whose newest messages were lost."""

@@ -110,7 +110,7 @@ class Scorer:
         :raises TfstreamError: when this process must not go on; nothing uncommitted was written.
         """
         due = time.monotonic() + self._options.commit_interval_s
-        with self._source as source, closing(self._restorer):
+        with self._source as source, closing(self._restorer), closing(self._writer):
             while not stop():
                 self._recover()
                 self.step(source.poll(most=self._pace.most, timeout_s=_POLL_S))
@@ -147,7 +147,7 @@ class Scorer:
 
     def commit(self) -> bool:
         """Everything since the last commit, or nothing: False when that is to be read again."""
-        if self._lanes and self._restorer.made_anew():
+        if self._lanes and self._restorer.made_anew(self._lanes.values()):
             self._drop_all()
             return False
         lanes = [lane for lane in self._lanes.values() if lane.changed]
