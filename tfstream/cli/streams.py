@@ -9,6 +9,7 @@ import typer
 
 from tfstream import config
 from tfstream.app.inspection import inspect
+from tfstream.app.schedule import Schedule
 from tfstream.cli.options import Json
 from tfstream.cli.output import duration_us, err, out, pretty_duration, print_json, print_table
 from tfstream.core.stream import Encoding, Layout, StreamDefinition, TimeUnit
@@ -31,6 +32,15 @@ Budget = Annotated[float | None, typer.Option(help="False alarms an asset may ra
 Duration = Annotated[
     str | None, typer.Option(help="How long a score must stand over the threshold to be an anomaly.")
 ]
+CronSchedule = Annotated[
+    str | None, typer.Option(help="When to refit: a cron expression; '' leaves it to the trainer.")
+]
+TimeZone = Annotated[
+    str | None, typer.Option(help="Whose clocks the schedule goes by: Europe/Berlin; '' for the trainer's.")
+]
+History = Annotated[
+    str | None, typer.Option(help="How much of the newest readings to refit on; 0s leaves it to the trainer.")
+]
 LayoutOption = Annotated[Layout | None, typer.Option(help="How sensors stand in a message.")]
 EncodingOption = Annotated[Encoding | None, typer.Option(help="How a message is written.")]
 TimeField = Annotated[str | None, typer.Option(help="The field that holds the time.")]
@@ -48,6 +58,9 @@ def add(
     max_ahead: Ahead = None,
     alarm_budget: Budget = None,
     min_duration: Duration = None,
+    schedule: CronSchedule = None,
+    time_zone: TimeZone = None,
+    history: History = None,
     layout: LayoutOption = None,
     encoding: EncodingOption = None,
     time_field: TimeField = None,
@@ -63,6 +76,9 @@ def add(
         max_ahead_us=max_ahead,
         alarm_budget_per_week=alarm_budget,
         min_duration_us=min_duration,
+        schedule=schedule,
+        time_zone=time_zone,
+        history_us=history,
         layout=layout,
         encoding=encoding,
         time_field=time_field,
@@ -90,6 +106,9 @@ def set_(
     max_ahead: Ahead = None,
     alarm_budget: Budget = None,
     min_duration: Duration = None,
+    schedule: CronSchedule = None,
+    time_zone: TimeZone = None,
+    history: History = None,
     layout: LayoutOption = None,
     encoding: EncodingOption = None,
     time_field: TimeField = None,
@@ -105,6 +124,9 @@ def set_(
         max_ahead_us=max_ahead,
         alarm_budget_per_week=alarm_budget,
         min_duration_us=min_duration,
+        schedule=schedule,
+        time_zone=time_zone,
+        history_us=history,
         layout=layout,
         encoding=encoding,
         time_field=time_field,
@@ -163,7 +185,17 @@ def show_definition(definition: StreamDefinition) -> None:
     out.print(f"alarm budget  {definition.alarm_budget_per_week:g} per asset and week")
     if definition.min_duration_us:
         out.print(f"min duration  {pretty_duration(definition.min_duration_us)} over the threshold")
+    if definition.schedule or definition.time_zone:
+        out.print(f"refitted      {definition.schedule or 'as the trainer is told'}, {_clocks(definition)}")
+    if definition.history_us:
+        out.print(
+            f"history       {pretty_duration(definition.history_us)} of the newest readings are learnt from"
+        )
     out.print(f"sensors       {len(definition.sensors)}: {', '.join(definition.sensors)}", soft_wrap=True)
+
+
+def _clocks(definition: StreamDefinition) -> str:
+    return f"by the clocks of {definition.time_zone}" if definition.time_zone else "by the trainer's clocks"
 
 
 def _looked_at(topic: str) -> StreamDefinition:
@@ -184,6 +216,11 @@ def _check_order(definition: StreamDefinition, sensors: tuple[str, ...]) -> None
         )
 
 
+def _check_schedule(expression: str | None, time_zone: str | None) -> None:
+    """:raises ConfigurationError: when the trainer could not go by it."""
+    Schedule(expression=expression or "0 2 * * *", time_zone=time_zone or "UTC")
+
+
 def _names(listed: str) -> tuple[str, ...]:
     """:raises UsageError: when a name is empty."""
     names = tuple(name.strip() for name in listed.split(","))
@@ -198,6 +235,7 @@ def _changes(**given: Any) -> dict[str, Any]:
     for name, value in changes.items():
         if name.endswith("_us"):
             changes[name] = duration_us(value)
+    _check_schedule(changes.get("schedule"), changes.get("time_zone"))
     if "sensors" in changes:
         changes["sensors"] = _names(changes["sensors"])
     return changes
