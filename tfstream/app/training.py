@@ -38,13 +38,17 @@ class TrainingOptions:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingResult:
-    """What a refit gave; ``metrics`` is the detector's own description."""
+    """What a refit gave; ``metrics`` is the detector's own description.
+
+    ``extrapolated``: the alarm budget is finer than the normal data behind the threshold.
+    """
 
     version: int
     promoted: bool
     rows: int
     assets: int
     bundle_bytes: int
+    extrapolated: bool
     metrics: dict[str, object]
 
 
@@ -117,6 +121,7 @@ def _train(
         rows=_rows(series),
         assets=len({one.asset for one in series}),
         bundle_bytes=len(stored),
+        extrapolated=detector.calibration.extrapolated(definition.alarm_budget_per_week),
         metrics=metrics,
     )
 

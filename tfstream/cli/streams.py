@@ -10,6 +10,7 @@ import typer
 from tfstream import config
 from tfstream.app.inspection import inspect
 from tfstream.app.schedule import Schedule
+from tfstream.cli.budgets import of_assets, per_week
 from tfstream.cli.options import Json
 from tfstream.cli.output import duration_us, err, out, pretty_duration, print_json, print_table
 from tfstream.core.stream import Encoding, Layout, StreamDefinition, TimeUnit
@@ -28,7 +29,11 @@ Lateness = Annotated[
 ]
 Staleness = Annotated[str | None, typer.Option(help="How long a missing cell keeps its last value.")]
 Ahead = Annotated[str | None, typer.Option(help="Readings further in the future are dead letters.")]
-Budget = Annotated[float | None, typer.Option(help="False alarms an asset may raise in a week.")]
+Budget = Annotated[str | None, typer.Option(help="False alarms an asset may raise: 1/week, 2/month …")]
+OwnBudget = Annotated[
+    list[str] | None,
+    typer.Option(help="ASSET=1/month: a budget of its own; may be given several times; ASSET= ends it."),
+]
 Duration = Annotated[
     str | None, typer.Option(help="How long a score must stand over the threshold to be an anomaly.")
 ]
@@ -57,6 +62,7 @@ def add(
     max_staleness: Staleness = None,
     max_ahead: Ahead = None,
     alarm_budget: Budget = None,
+    asset_budget: OwnBudget = None,
     min_duration: Duration = None,
     schedule: CronSchedule = None,
     time_zone: TimeZone = None,
@@ -74,7 +80,7 @@ def add(
         lateness_us=lateness,
         max_staleness_us=max_staleness,
         max_ahead_us=max_ahead,
-        alarm_budget_per_week=alarm_budget,
+        alarm_budget_per_week=per_week(alarm_budget) if alarm_budget else None,
         min_duration_us=min_duration,
         schedule=schedule,
         time_zone=time_zone,
@@ -84,6 +90,7 @@ def add(
         time_field=time_field,
         time_unit=time_unit,
         asset_field=asset_field,
+        asset_budgets=of_assets(asset_budget, {}) if asset_budget else None,
     )
     if "sensors" in changes and "interval_us" in changes:
         definition = StreamDefinition(topic=topic, **changes)
@@ -105,6 +112,7 @@ def set_(
     max_staleness: Staleness = None,
     max_ahead: Ahead = None,
     alarm_budget: Budget = None,
+    asset_budget: OwnBudget = None,
     min_duration: Duration = None,
     schedule: CronSchedule = None,
     time_zone: TimeZone = None,
@@ -122,7 +130,7 @@ def set_(
         lateness_us=lateness,
         max_staleness_us=max_staleness,
         max_ahead_us=max_ahead,
-        alarm_budget_per_week=alarm_budget,
+        alarm_budget_per_week=per_week(alarm_budget) if alarm_budget else None,
         min_duration_us=min_duration,
         schedule=schedule,
         time_zone=time_zone,
@@ -136,6 +144,8 @@ def set_(
     with open_database(config.load()).begin() as connection:
         definition = streams.get(connection, topic).definition
         _check_order(definition, changes.get("sensors", definition.sensors))
+        if asset_budget:
+            changes["asset_budgets"] = of_assets(asset_budget, definition.asset_budgets)
         streams.update(connection, replace(definition, **changes))
     err.print(f"stream {topic} changed: {', '.join(sorted(changes)) or 'nothing'}")
 
@@ -183,6 +193,8 @@ def show_definition(definition: StreamDefinition) -> None:
     out.print(f"lateness      {pretty_duration(definition.lateness_us)}")
     out.print(f"staleness     {pretty_duration(definition.staleness_rows * definition.interval_us)}")
     out.print(f"alarm budget  {definition.alarm_budget_per_week:g} per asset and week")
+    for asset, budget in sorted(definition.asset_budgets.items()):
+        out.print(f"              {budget:g} a week for {asset}", soft_wrap=True)
     if definition.min_duration_us:
         out.print(f"min duration  {pretty_duration(definition.min_duration_us)} over the threshold")
     if definition.schedule or definition.time_zone:

@@ -12,12 +12,18 @@ from tfstream.app import training
 from tfstream.app.schedule import Schedule
 from tfstream.app.trainer import Plan, Trainer
 from tfstream.cli.options import Json, Topic
-from tfstream.cli.output import duration_us, err, moment_us, print_json, stages
+from tfstream.cli.output import duration_us, err, moment_us, print_json, stages, tell
 from tfstream.errors import BadData, TfstreamError, UsageError
 from tfstream.storage import readings
 from tfstream.wiring import find_stream, open_database, until_signalled
 
 Seed = Annotated[int, typer.Option(help="The same seed, data and versions give the same model.")]
+
+
+_EXTRAPOLATED = (
+    "the threshold is extrapolated: at {budget:g} a week, fewer than two false alarms were to be expected "
+    "in the readings held out for it; they may come more or less often than asked; learn from a longer span"
+)
 
 
 def train(
@@ -53,6 +59,8 @@ def train(
         f"model version {result.version} {'is in charge' if result.promoted else 'is a candidate'}: "
         f"{result.rows} rows of {result.assets} assets, {result.bundle_bytes / 1e6:.1f} MB"
     )
+    if result.extrapolated:
+        tell("note:", "yellow", _EXTRAPOLATED.format(budget=stream.definition.alarm_budget_per_week))
 
 
 def trainer(
