@@ -12,13 +12,18 @@ from sqlalchemy import Connection
 from tfstream.core.reading import Series
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.window import align
-from tfstream.errors import BadData
+from tfstream.errors import BadData, TfstreamError
 from tfstream.model.config import DetectorConfig
-from tfstream.storage import models, readings, training_runs
+from tfstream.storage import models, readings, training_lock, training_runs
 from tfstream.storage.database import Database
 from tfstream.storage.streams import StreamRecord
+from tfstream.storage.training_lock import TrainingLock
 
 Report = Callable[[str, float], None]
+
+
+class Interrupted(TfstreamError):
+    """The refit was told to end before it had."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,13 +38,17 @@ class TrainingOptions:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingResult:
-    """What a refit gave; ``metrics`` is the detector's own description."""
+    """What a refit gave; ``metrics`` is the detector's own description.
+
+    ``extrapolated``: the alarm budget is finer than the normal data behind the threshold.
+    """
 
     version: int
     promoted: bool
     rows: int
     assets: int
     bundle_bytes: int
+    extrapolated: bool
     metrics: dict[str, object]
 
 
@@ -49,24 +58,43 @@ def train(
     """Fit a detector to the stored readings of a span and make it the champion.
 
     The run is told in ``training_run`` whether it succeeds or not; the champion changes only at the very end,
-    in the transaction that stores the new model.
+    in the transaction that stores the new model. Nobody else refits the stream meanwhile.
 
+    :raises Busy: when another process is refitting the stream.
     :raises BadData: when there is too little to learn from.
     """
-    with database.begin() as connection:
-        run = training_runs.start(
-            connection, stream.id, trained_from_us=options.since_us, trained_until_us=options.until_us
-        )
-    try:
-        return _train(database, stream, options, report, run)
-    except BaseException as error:  # a Ctrl-C, too
+    with training_lock.exclusive(database, stream.id, stream.definition.topic) as lock:
         with database.begin() as connection:
-            training_runs.finish(connection, run, outcome="failed", reason=str(error) or type(error).__name__)
-        raise
+            training_runs.give_up_unfinished(connection, stream.id)
+            run = training_runs.start(
+                connection, stream.id, trained_from_us=options.since_us, trained_until_us=options.until_us
+            )
+        try:
+            return _train(database, stream, options, report, run, lock)
+        except BaseException as error:
+            _note_failure(database, run, error)
+            raise
+
+
+def _note_failure(database: Database, run: int, error: BaseException) -> None:
+    """A Ctrl-C, too, is no failure of the refit: it is tried again."""
+    stopped = isinstance(error, Interrupted | KeyboardInterrupt | SystemExit)
+    with database.begin() as connection:
+        training_runs.finish(
+            connection,
+            run,
+            outcome="interrupted" if stopped else "failed",
+            reason=str(error) or type(error).__name__,
+        )
 
 
 def _train(
-    database: Database, stream: StreamRecord, options: TrainingOptions, report: Report, run: int
+    database: Database,
+    stream: StreamRecord,
+    options: TrainingOptions,
+    report: Report,
+    run: int,
+    lock: TrainingLock,
 ) -> TrainingResult:
     from tfstream.model import bundle  # torch takes two seconds to import: most commands do without
     from tfstream.model.fitting import fit
@@ -84,6 +112,7 @@ def _train(
     stored = bundle.dump(detector)
     metrics = {**detector.describe(), "seconds": round(time.monotonic() - began, 2)}
     report("store", 0.0)
+    lock.require()
     version = _store(database, stream, options, run, series, stored, metrics)
     report("store", 1.0)
     return TrainingResult(
@@ -92,6 +121,7 @@ def _train(
         rows=_rows(series),
         assets=len({one.asset for one in series}),
         bundle_bytes=len(stored),
+        extrapolated=detector.calibration.extrapolated(definition.alarm_budget_per_week),
         metrics=metrics,
     )
 

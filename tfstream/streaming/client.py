@@ -78,6 +78,7 @@ def new_consumer(properties: Properties, group: str, **overrides: Any) -> Consum
         "enable.partition.eof": True,
         "fetch.wait.max.ms": 50,
         "queued.max.messages.kbytes": 32_768,
+        "fetch.queue.backoff.ms": 50,  # a full queue was asked again after a second: 32 MB/s at most
     }
     return _made(Consumer, {**_base(properties), **own, **overrides})
 
