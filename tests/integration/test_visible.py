@@ -16,19 +16,11 @@ from tests.integration.commands import Tfstream, wait_until
 from tests.integration.plants import Plant, write_plant
 from tests.integration.stream_copy import copy_models, copy_stream
 from tests.integration.topic_reader import committed_offsets
-from tests.scrape import scrape
+from tests.scrape import reason, scrape
 from tfstream.embedded.process import free_port
 from tfstream.streaming.topics import ensure_topic
 
 pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.slow]
-
-
-def reason(port: int) -> str | None:
-    """The one that the metrics name; None while windows are scored."""
-    return next((one for one in REASONS if scrape(port, "tfstream_not_scoring", reason=one) == [1.0]), None)
-
-
-REASONS = ("no-model", "no-partitions", "windows-filling", "no-known-sensor", "broker-unreachable")
 
 
 def found(tfstream: Tfstream, topic: str, name: str) -> dict[str, str]:

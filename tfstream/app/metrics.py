@@ -48,7 +48,7 @@ NOT_SCORING = Metric(
 WAITING = Metric(
     "tfstream_waiting_for_service",
     "gauge",
-    "1 while a service that is away keeps record or sink from storing",
+    "1 while a service that is away keeps record or sink from storing, score from looking for a new model",
 )
 
 METRICS = (
