@@ -12,7 +12,7 @@ from tfstream.app import training
 from tfstream.app.schedule import Schedule
 from tfstream.app.trainer import Plan, Trainer
 from tfstream.cli.options import Json, Topic
-from tfstream.cli.output import duration_us, err, moment_us, print_json, stages, tell
+from tfstream.cli.output import duration_us, moment_us, print_json, say, stages, tell
 from tfstream.errors import BadData, TfstreamError, UsageError
 from tfstream.storage import readings
 from tfstream.wiring import find_stream, open_database, until_signalled
@@ -55,7 +55,7 @@ def train(
     if as_json:
         print_json(result)
         return
-    err.print(
+    say(
         f"model version {result.version} {'is in charge' if result.promoted else 'is a candidate'}: "
         f"{result.rows} rows of {result.assets} assets, {result.bundle_bytes / 1e6:.1f} MB"
     )
