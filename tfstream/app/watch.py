@@ -92,7 +92,7 @@ class Watch:
                 f"there are partitions (`tfstream check --topic {self._topic}`)",
             )
         if self._is_restoring(source, lanes, judge):
-            return Reason.RESTORING, "reading again what the open windows need"
+            return Reason.RESTORING, "finding its place, and reading again what open windows need"
         if now - self._heard > self._idle_s:
             return Reason.NO_MESSAGES, f"no message has come for {self._idle_s:.0f} s; does anybody send?"
         return self._why_no_window(lanes, judge)
