@@ -115,7 +115,7 @@ class Judge:
             scored.score,
             judgement,
             Hop(window.end_index, window.first_offset, window.last_offset),
-            lambda: self._teller.sensors(scored),
+            self._teller.testimony(scored),
         )
         if told is not None:
             self._tell(lane, found.asset, told)
