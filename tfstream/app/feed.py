@@ -29,7 +29,9 @@ _log = logging.getLogger("tfstream.feed")
 _MOST = 1 << 30  # as many as have come, unless they touch more day partitions than the server has locks for
 _PUBLISH_S = 1.0
 
-Write = Callable[[Connection, Sequence[Record]], None]
+Write = Callable[
+    [Connection, Sequence[Record]], int
+]  # how many it took, from the first on
 
 
 class Feed:
@@ -153,21 +155,20 @@ class Feed:
         self._unplaced.update(partitions)
 
     def _flush(self) -> int:
-        """Write what is held, or as much of it as the database has locks for; returns how much that was."""
+        """Write what is held, or as much as can go in one transaction; returns how much that was."""
         records = [record for partition in sorted(self._held) for record in self._held[partition]]
         while True:
             try:
-                self._write_some(records[: self._most])
-                return min(len(records), self._most)
+                return self._write_some(records[: self._most])
             except OutOfLocks:
                 if self._most == 1:
                     raise
                 self._most = max(1, min(self._most, len(records)) // 4)
 
-    def _write_some(self, records: Sequence[Record]) -> None:
-        moved = {record.partition: record.offset + 1 for record in records}
+    def _write_some(self, records: Sequence[Record]) -> int:
         with self._database.begin() as connection:
-            self._write(connection, records)
+            taken = self._write(connection, records)
+            moved = {record.partition: record.offset + 1 for record in records[:taken]}
             for partition, following in moved.items():
                 expected = self._expected[partition]
                 progress.advance(connection, self._consumer, self._topic, partition, expected, following)
@@ -176,9 +177,10 @@ class Feed:
             rest = [record for record in self._held.pop(partition) if record.offset >= following]
             if rest:
                 self._held[partition] = rest
-        self.written += len(records)
+        self.written += taken
         self._commits += 1
         self._committed_at = time.time()
+        return taken
 
     def _samples(self) -> list[Sample]:
         own = (self._consumer, self._topic)
