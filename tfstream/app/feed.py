@@ -29,9 +29,7 @@ _log = logging.getLogger("tfstream.feed")
 _MOST = 1 << 30  # as many as have come, unless they touch more day partitions than the server has locks for
 _PUBLISH_S = 1.0
 
-Write = Callable[
-    [Connection, Sequence[Record]], int
-]  # how many it took, from the first on
+Write = Callable[[Connection, Sequence[Record]], int]  # how many it took, from the first on
 
 
 class Feed:
