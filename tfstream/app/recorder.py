@@ -10,6 +10,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from tfstream.app.feed import Feed
+from tfstream.app.garbage import seldom_collected
 from tfstream.app.metrics import UNREADABLE, Board, Sample
 from tfstream.core.batch import ReadingBatch, merge
 from tfstream.core.codec import Codec, Packed, unpacked
@@ -48,7 +49,7 @@ class Recorder:
     def run(self, stop: Callable[[], bool], *, until_end: bool = False) -> int:
         """Until ``stop`` says so, or until the topic's end; returns the records dealt with."""
         report_at = time.monotonic() + _REPORT_EVERY_S
-        with self._feed as feed:
+        with seldom_collected(), self._feed as feed:
             while not stop() and not (until_end and feed.exhausted):
                 feed.step(timeout_s=0.2)
                 if time.monotonic() >= report_at:
