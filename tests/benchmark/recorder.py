@@ -16,20 +16,21 @@ from tests.benchmark.cores import alone
 from tests.benchmark.plant import SENSORS, START_US, Plant, definition, fill, make_topic
 from tests.quality.document import figure, table
 from tests.quality.simulated import SECOND_US, readings
-from tfstream.app.recorder import Recorder
+from tfstream.app.recorder import Recorder, at_once
 from tfstream.storage import readings as stored
 from tfstream.storage import streams
 from tfstream.storage.binary_copy import encode_readings
 from tfstream.storage.database import Database
 
-_ASSETS, _ROWS, _BATCH, _ROUNDS = 50, 1_000, 5_000, 5
+_ASSETS, _ROWS, _ROUNDS = 50, 1_000, 5
+_BATCH = at_once(SENSORS)
 _LEAST = 0.6
 _COPY = "COPY reading (stream_id, asset, ts, values) FROM STDIN (FORMAT binary)"
 
 
 def measure(bench: Bench) -> dict[str, Any]:
     """Rounds of both, one after the other."""
-    topic, rows = bench.topic("recorder"), bench.settings.amount(_ROWS)
+    topic, rows = bench.topic("recorder"), bench.settings.amount(_ROWS, least=400)
     make_topic(bench.bootstrap, topic, 1)
     sent = fill(bench.bootstrap, topic, Plant(_ASSETS).messages(0, rows))
     rounds = []
@@ -130,8 +131,8 @@ def _line(label: str, name: str, rounds: Sequence[Mapping[str, Any]]) -> list[st
 
 _LABELS = {"copy": "bare COPY", "decode": "fetch and decode alone", "record": "`tfstream record`"}
 _WORDS = """{rows:,} rows of {sensors} sensors. *Bare COPY* is one connection that sends bytes which are
-ready, 5,000 rows in a transaction, into the same partitioned table with its key; the recorder fetches,
-decodes, merges, encodes and moves its offsets besides. *Fetch and decode alone* is our consumer and codec,
-reading by reading, and nothing done with what they give; the recorder takes it as packed bytes. One core for
-each, the services on another; CPU time is the measured process's, not that of the services.
+ready, as many rows in a transaction as the recorder takes, into the same partitioned table with its key; the
+recorder fetches, decodes, merges, encodes and moves its offsets besides. *Fetch and decode alone* is our
+consumer and codec, reading by reading, and nothing done with what they give; the recorder takes it as packed
+bytes. One core for each, the services on another; CPU time is the measured process's, not that of the services.
 """

@@ -6,7 +6,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_YOUNG = 20_000  # new objects until the next look; Python's own 700 cost a fifteenth of recording
+_YOUNG = 20_000  # new objects until the next look; a batch passes Python's own 700 a dozen times
 
 
 @contextmanager

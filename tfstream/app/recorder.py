@@ -23,7 +23,13 @@ from tfstream.streaming.records import Record
 
 _log = logging.getLogger("tfstream.record")
 _REPORT_EVERY_S = 30.0
+_MOST_CELLS, _MOST = 1 << 20, 10_000  # in one transaction: some 30 MB of messages, however wide they are
 _SLICE_CELLS, _SLICE_MOST = 1 << 15, 512  # about what a socket takes at once: the server never runs dry
+
+
+def at_once(sensors: int) -> int:
+    """The messages of a stream of so many sensors that go into one transaction, at most."""
+    return max(1, min(_MOST, _MOST_CELLS // sensors))
 
 
 class Recorder:
@@ -51,7 +57,7 @@ class Recorder:
         report_at = time.monotonic() + _REPORT_EVERY_S
         with seldom_collected(), self._feed as feed:
             while not stop() and not (until_end and feed.exhausted):
-                feed.step(timeout_s=0.2)
+                feed.step(most=at_once(self._sensors), timeout_s=0.2)
                 if time.monotonic() >= report_at:
                     _log.info("%d messages recorded, %d unreadable", feed.written, self.unreadable)
                     report_at += _REPORT_EVERY_S
