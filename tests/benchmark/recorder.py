@@ -134,5 +134,5 @@ _WORDS = """{rows:,} rows of {sensors} sensors. *Bare COPY* is one connection th
 ready, as many rows in a transaction as the recorder takes, into the same partitioned table with its key; the
 recorder fetches, decodes, merges, encodes and moves its offsets besides. *Fetch and decode alone* is our
 consumer and codec, reading by reading, and nothing done with what they give; the recorder takes it as packed
-bytes. One core for each, the services on another; CPU time is the measured process's, not that of the services.
+bytes. One core for each, the services on another; CPU time is that of the measured process alone.
 """
