@@ -84,7 +84,7 @@ RETURN (
                FROM (SELECT name_matches(e.sensor_pattern, part ->> 'name') AS named,
                             (part ->> 'share')::double precision AS share
                        FROM jsonb_array_elements(a.sensors) AS part) AS one)));
-COMMENT ON FUNCTION hidden_by IS 'The reasons of the exclusions that an episode lies in, NULL when it is shown';
+COMMENT ON FUNCTION hidden_by IS 'The reasons of the exclusions that an episode lies in, NULL: it is shown';
 """
 
 HISTORY = """
