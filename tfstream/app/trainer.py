@@ -138,6 +138,8 @@ class Trainer:
             _log.exception("%s was not refitted, its champion stays; this is a defect", topic)
             return f"{type(error).__name__}: {error}"
         _log.info("%s: version %d in charge after %.0f s", topic, result.version, time.monotonic() - started)
+        for note in result.notes:
+            _log.warning("%s: %s", topic, note)
         return result
 
     def _span(self, stream: StreamRecord) -> TrainingOptions:
