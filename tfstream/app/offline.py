@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from tfstream.app.scoring import Candidate, Terms, score_batch, scoreable
+from tfstream.app.scoring import Candidate, Scored, score_batch, scoreable
 from tfstream.core.alarm import AlarmRule, Hop, Standing
 from tfstream.core.episode import Episode
 from tfstream.core.event import EventType
@@ -30,15 +30,22 @@ class HopScores(NamedTuple):
 
 def score_series(detector: Detector, asset: str, values: Values) -> HopScores:
     """Every window of ``values [rows, sensors]``, filled as the stream fills gaps; row 0 begins a hop."""
-    ends: list[int] = []
-    scores: list[float] = []
-    before: Terms | None = None
+    return hop_scores(scored_hops(detector, asset, values))
+
+
+def hop_scores(scored: Sequence[Scored]) -> HopScores:
+    """Where each score belongs, and the score."""
+    ends = [one.terms.end_index for one in scored]
+    return HopScores(np.array(ends, dtype=np.int64), np.array([one.score for one in scored], dtype=np.float64))
+
+
+def scored_hops(detector: Detector, asset: str, values: Values) -> list[Scored]:
+    """The same with all that the next hop's score depends on."""
+    found: list[Scored] = []
     for windows in _batches(detector, values):
-        scored = score_batch(detector, [Candidate(0, asset, window, before) for window in windows])
-        ends += [one.terms.end_index for one in scored]
-        scores += [one.score for one in scored]
-        before = scored[-1].terms
-    return HopScores(np.array(ends, dtype=np.int64), np.array(scores, dtype=np.float64))
+        before = found[-1].terms if found else None
+        found += score_batch(detector, [Candidate(0, asset, window, before) for window in windows])
+    return found
 
 
 def spread(hops: HopScores, *, hop_rows: int, rows: int) -> NDArray[np.float64]:
