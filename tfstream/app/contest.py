@@ -1,4 +1,4 @@
-"""How a model does on held-out normal rows: its alarms there, and how strange it finds faults put into them."""
+"""How a model does on held-out normal rows: its alarms there, and how strange it finds faults in them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tfstream.app.offline import HopScores, hop_scores, raise_alarms, scored_hop
 from tfstream.app.scoring import Candidate, Scored, Terms, score_batch, scoreable
 from tfstream.core.alarm import AlarmRule
 from tfstream.core.held_out import Recent
+from tfstream.core.promotion import Alarms
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.track import Window
 from tfstream.core.trial_fault import TRIAL_ROWS
@@ -25,12 +26,10 @@ Array = NDArray[np.float64]
 
 
 class Performance(NamedTuple):
-    """``alarms`` in ``weeks`` of one asset's time; ``found [trials]``: see :func:`perform`."""
+    """``alarms`` of the held-out rows as they are; ``found [trials]``: see :func:`perform`."""
 
-    alarms: int
-    weeks: float
+    alarms: Alarms
     found: Array
-    noticed: NDArray[np.bool_]
 
 
 class _Watched(NamedTuple):
@@ -46,8 +45,7 @@ def perform(
 ) -> Performance:
     """``found [trials]`` is the share of all normal places that score lower than the one with the fault.
 
-    ``noticed [trials]``: whether a hop of the fault is over the threshold of the alarm budget. A place scores
-    what the highest of its hops does, in spreads over its asset's usual level.
+    A place scores what the highest of its hops does, in spreads over its asset's usual level.
     """
     rule = AlarmRule(
         calibration=detector.calibration,
@@ -57,18 +55,23 @@ def perform(
         min_duration_us=definition.min_duration_us,
     )
     watched = [_watch(detector, one) for one in recent]
-    alarms = hops = 0
-    for one, piece in zip(watched, recent, strict=True):
-        alarms += len(raise_alarms(rule, one.asset, one.hops, first_row=piece.first_row))
-        hops += int((one.hops.end_index + 1 - rule.hop_rows >= piece.first_row).sum())
     normal = [_highest(detector, watched[place.piece], place) for place in places(recent, detector.hop_rows)]
     faulty = _faulty(detector, recent, watched, trials)
-    return Performance(
-        alarms=alarms,
-        weeks=hops * rule.hop_rows / definition.rows_per_week,
-        found=ranks(np.array(normal), faulty) if len(faulty) else faulty,
-        noticed=faulty >= rule.calibration.threshold(rule.budget_per_week),
-    )
+    found = ranks(np.array(normal), faulty) if len(faulty) else faulty
+    return Performance(_alarms(rule, definition, recent, watched), found)
+
+
+def _alarms(
+    rule: AlarmRule, definition: StreamDefinition, recent: Sequence[Recent], watched: Sequence[_Watched]
+) -> Alarms:
+    """What the stream would have told of the held-out rows, from an asset's usual level on."""
+    count = alarmed = rows = 0
+    for piece, one in zip(recent, watched, strict=True):
+        raised = raise_alarms(rule, one.asset, one.hops, first_row=piece.first_row)
+        count += len(raised)
+        alarmed += sum(alarm.stop - alarm.first for alarm in raised)
+        rows += rule.hop_rows * int((one.hops.end_index + 1 - rule.hop_rows >= piece.first_row).sum())
+    return Alarms(count, alarmed / max(rows, 1), rows / definition.rows_per_week)
 
 
 def _watch(detector: Detector, piece: Recent) -> _Watched:

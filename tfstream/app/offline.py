@@ -36,7 +36,9 @@ def score_series(detector: Detector, asset: str, values: Values) -> HopScores:
 def hop_scores(scored: Sequence[Scored]) -> HopScores:
     """Where each score belongs, and the score."""
     ends = [one.terms.end_index for one in scored]
-    return HopScores(np.array(ends, dtype=np.int64), np.array([one.score for one in scored], dtype=np.float64))
+    return HopScores(
+        np.array(ends, dtype=np.int64), np.array([one.score for one in scored], dtype=np.float64)
+    )
 
 
 def scored_hops(detector: Detector, asset: str, values: Values) -> list[Scored]:

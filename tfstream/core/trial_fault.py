@@ -1,12 +1,12 @@
 """Faults that models are tried on before one of them is put in charge: other kinds than it learns from.
 
-Networks are trained against the kinds of :mod:`fault`: who finds those again has shown nothing. Each kind here
-stands for a family of real failures in a form that none of those has.
+Networks are trained against the kinds of :mod:`fault`: who finds those again has shown nothing. Each kind
+here stands for a family of real failures in a form that none of those has.
 
 ================  =============================================================================
 sticking          stuck: a reading moves only once the truth has left a dead band
-wandering         drift: a random walk away from the truth
-one-sided gain    gain: what lies on one side of the usual level is amplified
+wandering         drift: a random walk away from the truth and back
+one-sided gain    gain: what lies on one side of the middle is amplified
 loose contact     offset: it comes and goes every few rows
 hum               noise: an oscillation of one period
 lag               the readings of some rows ago
@@ -48,25 +48,31 @@ def _sticking(before: Cells, part: Cells, band: float, rng: Generator) -> Cells:
 
 
 def _wandering(before: Cells, part: Cells, size: float, rng: Generator) -> Cells:
-    return part + size * rng.normal(size=part.shape).cumsum(0) / np.sqrt(len(part))
+    walk = rng.normal(size=part.shape).cumsum(0) / np.sqrt(len(part))
+    home = np.arange(1, len(part) + 1)[:, None] / len(part) * walk[-1]
+    shown: Cells = part + size * (walk - home)
+    return shown
 
 
 def _one_sided_gain(before: Cells, part: Cells, size: float, rng: Generator) -> Cells:
     side = rng.choice((-1.0, 1.0), part.shape[1])
-    above = part - np.concatenate([before, part]).mean(0)
-    return part + size * above * (above * side > 0)
+    above = part - np.median(part, axis=0)  # so that there is something on either side
+    shown: Cells = part + size * above * (above * side > 0)
+    return shown
 
 
 def _loose_contact(before: Cells, part: Cells, size: float, rng: Generator) -> Cells:
     changes = rng.random(len(part)) < 1 / _CONTACT_ROWS
     off = (changes.cumsum() + rng.integers(2)) % 2
-    return part + rng.choice((-1.0, 1.0)) * size * off[:, None]
+    shown: Cells = part + rng.choice((-1.0, 1.0)) * size * off[:, None]
+    return shown
 
 
 def _hum(before: Cells, part: Cells, size: float, rng: Generator) -> Cells:
     period = np.exp(rng.uniform(np.log(_SHORTEST_PERIOD), np.log(_LONGEST_PERIOD)))
     turns = np.arange(len(part)) / period + rng.random()
-    return part + size * np.sin(2 * np.pi * turns)[:, None]
+    shown: Cells = part + size * np.sin(2 * np.pi * turns)[:, None]
+    return shown
 
 
 def _lag(before: Cells, part: Cells, rows: float, rng: Generator) -> Cells:
@@ -83,7 +89,8 @@ def _lost_correlation(before: Cells, part: Cells, share: float, rng: Generator) 
     turned = spectrum * np.exp(2j * np.pi * rng.random(spectrum.shape))
     other = np.fft.irfft(turned, n=len(truth), axis=0)[-len(part) :]
     lost = share * np.minimum(np.arange(1, len(part) + 1) / _FADED_ROWS, 1.0)[:, None]
-    return mean + np.sqrt(1 - lost**2) * (part - mean) + lost * other
+    shown: Cells = mean + np.sqrt(1 - lost**2) * (part - mean) + lost * other
+    return shown
 
 
 def _dropout(before: Cells, part: Cells, share: float, rng: Generator) -> Cells:
@@ -143,9 +150,9 @@ def make(name: str, rows: Values, amount: float, rng: Generator) -> Values:
 
 
 def _channels(rows: Values, kind: Kind, rng: Generator) -> NDArray[np.int64]:
-    """One channel mostly, some more at times; those that move, as far as there are any."""
+    """One channel mostly, up to half of them at times; those that move, as far as there are any."""
     sensors = rows.shape[1]
-    count = kind.channels or min(sensors, 1 + int(rng.geometric(0.5)) // 2)
+    count = kind.channels or min(max(sensors // 2, 1), 1 + int(rng.geometric(0.5)) // 2)
     order = rng.permutation(sensors)
     moves = np.nan_to_num(rows[-TRIAL_ROWS:]).std(0) > _STILL
     return order[np.argsort(~moves[order], kind="stable")][:count]

@@ -61,7 +61,7 @@ def auc(normal: Array, faulty: Array) -> float:
 
 
 def ranks(normal: Array, faulty: Array) -> Array:
-    """The share of normal cases that each faulty one is stranger than, half of those that equal it: ``[n]``."""
+    """The share of normal cases that each faulty one exceeds, half of those that equal it: ``[n]``."""
     ordered = np.sort(normal)
     below, upto = (np.searchsorted(ordered, faulty, side=side) for side in ("left", "right"))
     shares: Array = (below + upto) / (2 * len(ordered))
