@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-MARGIN = 0.05  # of the AUC that a challenger may lie below the champion; docs/learning.md has the measurement
+MARGIN = 0.03  # of the AUC that a challenger may lie below the champion; docs/quality.md has the measurement
 _RARE = 0.05  # a count of alarms that the budget gives less often than this breaks it
 _MOST_ALARMED = 0.2  # of the time: an alarm that never ends is but one
 _RESAMPLES = 1000

@@ -1,4 +1,4 @@
-"""Faults put into held-out normal rows, of a size at which a plain VAR finds three in four."""
+"""Faults put into held-out normal rows, of a size at which a plain VAR is mediocre."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tfstream.model.config import DetectorConfig
 from tfstream.model.threads import one_thread
 from tfstream.model.yardstick import Yardstick, auc, mediocre_amount
 
-EACH = 32  # faults of every kind
+EACH = 64  # faults of every kind
 _LEAST_PLACES = 4
 _LEAST_KNOWN = 0.5  # of the cells of a place
 _MOST_PLACES = 1024  # that the VAR is asked about

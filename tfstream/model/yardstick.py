@@ -21,7 +21,7 @@ from tfstream.model.windows import filled, index, whole
 
 _MOST_WINDOWS = 4096
 _SMALLEST_ERROR = 4e-4
-_MEDIOCRE = 0.75  # of the AUC
+_MEDIOCRE = 0.8  # of the AUC
 _HALVINGS = 8
 _SMALLEST_PART = 1 / 256  # of the largest amount
 
@@ -69,7 +69,7 @@ def ranks(normal: Array, faulty: Array) -> Array:
 
 
 def mediocre_amount(auc_of: Callable[[float], float], most: float) -> float:
-    """The amount at which the VAR is right three times in four, by bisection; ``most`` if none is enough."""
+    """The amount at which the VAR is mediocre, by bisection; ``most`` if none is enough."""
     low, high = np.log(most * _SMALLEST_PART), np.log(most)
     if auc_of(most) < _MEDIOCRE:
         return most
