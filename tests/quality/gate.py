@@ -119,10 +119,10 @@ def section(found: Mapping[str, Any]) -> str:
 def _words(found: Mapping[str, Any]) -> str:
     return (
         f"`learning.md` says what the gate does. Its self-test needs no label: does it rank models as\n"
-        f"labels do? {found['models']} models of each file, {len(RECIPES)} fits, each with all terms and with\n"
-        f"two selections of them, good ones and spoilt ones: Kendall's tau between the AUC of the self-test\n"
-        f"and VUS-PR. *Places* is how many stretches of 32 rows the held-out tenth has to put faults into and\n"
-        f"to compare with: a day of a row a minute has 177.\n"
+        f"labels do? {found['models']} models of each file, {len(RECIPES)} fits, each with all terms and\n"
+        f"with two selections of them, good ones and spoilt ones: Kendall's tau between the AUC of the\n"
+        f"self-test and VUS-PR. *Places* is how many stretches of 32 rows the held-out tenth has to put\n"
+        f"faults into and to compare with: a day of a row a minute has 177.\n"
     )
 
 
@@ -172,9 +172,9 @@ def _verdict(found: Mapping[str, Any]) -> str:
 
 def _recipes(found: Mapping[str, Any]) -> str:
     words = (
-        f"The fits with all their terms, beside the champion of the same file: mean differences, and how\n"
-        f"many the gate turns away because they detect worse (by more than {figure(found['margin'], 2)} of the\n"
-        f"AUC) or break the alarm budget on the held-out rows.\n"
+        f"The fits with all their terms, beside the champion of the same file: mean differences, and\n"
+        f"how many the gate turns away because they detect worse (by more than {figure(found['margin'], 2)}\n"
+        f"of the AUC) or break the alarm budget on the held-out rows.\n"
     )
     rows = [
         [
