@@ -79,20 +79,22 @@ def test_the_reason_names_what_broke_or_else_what_held() -> None:
 def test_the_newest_tenth_is_held_out_and_a_day_at_most() -> None:
     held = hold_out([series(5000)], SECOND_US)
     assert held is not None
-    assert [len(one.values) for one in held.learn] == [4501]
-    assert [(one.first_row, one.rows) for one in held.recent] == [(CONTEXT_ROWS, 499)]
+    assert [len(one.values) for one in held.learn] == [4500]
+    assert [(one.first_row, one.rows) for one in held.recent] == [(CONTEXT_ROWS, 500)]
     assert held.learn[0].times_us[-1] < held.from_us == held.recent[0].series.times_us[CONTEXT_ROWS]
     long = hold_out([series(30 * DAY_ROWS, interval_us=60 * SECOND_US)], 60 * SECOND_US)
     assert long is not None
     assert long.recent[0].rows == DAY_ROWS
 
 
-def test_all_assets_are_cut_at_one_moment() -> None:
+def test_each_asset_is_cut_at_its_own_newest_rows() -> None:
+    """One that fell silent, one with a gap, and one with hardly any rows, which keeps them."""
     silent, before, after = series(800, asset="a"), series(3000, asset="b"), series(900, 3100, asset="b")
-    held = hold_out([silent, before, after], SECOND_US)
+    held = hold_out([silent, before, after, series(150, 3800, asset="c")], SECOND_US)
     assert held is not None
-    assert [len(one.values) for one in held.learn] == [800, 3000, 501]
-    assert [(one.series.asset, one.rows) for one in held.recent] == [("b", 399)]
+    assert [len(one.values) for one in held.learn] == [720, 3000, 510, 150]
+    assert [(one.series.asset, one.rows) for one in held.recent] == [("a", 80), ("b", 390)]
+    assert held.from_us == 3610 * SECOND_US
 
 
 def test_rows_without_a_value_are_not_the_newest() -> None:
@@ -100,7 +102,7 @@ def test_rows_without_a_value_are_not_the_newest() -> None:
     one.values[4000:] = np.nan
     held = hold_out([one], SECOND_US)
     assert held is not None
-    assert held.from_us == (3999 - 398) * SECOND_US
+    assert held.from_us == 3600 * SECOND_US
 
 
 def test_nothing_is_held_out_of_what_barely_suffices() -> None:

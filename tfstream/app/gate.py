@@ -83,7 +83,7 @@ def _checks(
 
 
 def _notes(held: HeldOut, champion: Incumbent, tried: Sequence[Trial]) -> list[str]:
-    notes = [f"judged on the rows from {iso(held.from_us)} on"]
+    notes = [f"judged on {sum(one.rows for one in held.recent)} rows, the newest from {iso(held.from_us)} on"]
     if champion.row is None:
         notes.append("there is no champion to compare it with")
     elif champion.incomparable:

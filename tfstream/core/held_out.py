@@ -12,8 +12,9 @@ from tfstream.core.stream import MICROSECONDS
 
 CONTEXT_ROWS = 96  # before the held-out ones: windows and faults reach back
 LEAST_LEARNT = 288  # rows of the longest piece that is left to learn from
-_SHARE = 10  # a tenth of the span
-_LEAST_ROWS = 96
+_SHARE = 10  # a tenth of an asset's rows
+_LEAST_ROWS = 96  # of all assets
+_LEAST_OF_ASSET = 40
 _MOST_ROWS = 131_072  # of all assets
 _DAY_US = 24 * 3600 * MICROSECONDS
 
@@ -30,7 +31,7 @@ class Recent(NamedTuple):
 
 
 class HeldOut(NamedTuple):
-    """What to learn from, and the ``recent`` pieces from the moment ``from_us`` on."""
+    """What to learn from, and the ``recent`` pieces; the newest of them begins at ``from_us``."""
 
     learn: list[Series]
     recent: list[Recent]
@@ -38,27 +39,34 @@ class HeldOut(NamedTuple):
 
 
 def hold_out(series: Sequence[Series], interval_us: int) -> HeldOut | None:
-    """The newest tenth of the span of all series, a day at most; None when too little would be left.
+    """The newest tenth of each asset's rows, a day at most; None when too little would be left to learn from.
+
+    An asset with hardly any rows keeps all of them.
 
     :param series: normal rows on the regular grid; a gap separates two of the same asset.
     """
-    first = min(int(one.times_us[0]) for one in series)
-    last = max(_last_known(one) for one in series)
-    assets = len({one.asset for one in series})
-    rows = min((last - first) // _SHARE, _DAY_US) // interval_us
-    rows = min(max(rows, _LEAST_ROWS), _MOST_ROWS // assets)
-    from_us = last - (rows - 1) * interval_us
-    cuts = [int(np.searchsorted(one.times_us, from_us)) for one in series]
-    learn = [_part(one, 0, cut) for one, cut in zip(series, cuts, strict=True) if cut]
-    if max((len(one.values) for one in learn), default=0) < LEAST_LEARNT:
+    assets = dict.fromkeys(one.asset for one in series)
+    least = max(_LEAST_ROWS // len(assets), _LEAST_OF_ASSET)
+    most = min(_MOST_ROWS // len(assets), _DAY_US // interval_us)
+    cuts = {asset: _cut([one for one in series if one.asset == asset], least, most) for asset in assets}
+    begins = [cut for cut in cuts.values() if cut is not None]
+    learn, recent = [], []
+    for one in series:
+        from_us = cuts[one.asset]
+        cut = len(one.values) if from_us is None else int(np.searchsorted(one.times_us, from_us))
+        learn += [_part(one, 0, cut)] if cut else []
+        recent += [_recent(one, cut)] if cut < len(one.values) else []
+    if not begins or max((len(one.values) for one in learn), default=0) < LEAST_LEARNT:
         return None
-    recent = [_recent(one, cut) for one, cut in zip(series, cuts, strict=True) if cut < len(one.values)]
-    return HeldOut(learn, recent, from_us)
+    return HeldOut(learn, recent, max(begins))
 
 
-def _last_known(one: Series) -> int:
-    known = np.flatnonzero(np.isfinite(one.values).any(axis=1))
-    return int(one.times_us[known[-1] if len(known) else 0])
+def _cut(pieces: Sequence[Series], least: int, most: int) -> int | None:
+    """The time from which on an asset's rows are held out; rows without any value do not count."""
+    known = np.concatenate([one.times_us[np.isfinite(one.values).any(axis=1)] for one in pieces])
+    if len(known) < 4 * least:
+        return None
+    return int(np.sort(known)[-min(max(len(known) // _SHARE, least), max(most, least))])
 
 
 def _recent(one: Series, cut: int) -> Recent:
