@@ -35,5 +35,6 @@ GRANT EXECUTE ON FUNCTION make_partition TO tfstream_record, tfstream_score;
 
 GRANT SELECT ON reading, exclusion TO tfstream_train;
 GRANT SELECT, INSERT, UPDATE ON model, training_run TO tfstream_train;
+GRANT SELECT ON training_history TO tfstream_train;
 -- a new version locks its stream's row, so that versions count on without a gap; that takes a right to change it
 GRANT UPDATE (changed_at) ON stream TO tfstream_train;

@@ -11,11 +11,11 @@ from tests.benchmark.clock import per_second
 from tests.benchmark.contestants import score
 from tests.benchmark.cores import ALL, alone
 from tests.benchmark.plant import Plant, fill, make_topic
-from tests.benchmark.service import Group, register, scoring
+from tests.benchmark.service import Group, Scoring, register, scoring
 from tests.quality.document import table
 
 _PARTITIONS, _WORKERS = (1, 2, 4, 8), (1, 2)
-_ASSETS, _ROWS, _WARM_ROWS = 64, 800, 72
+_ASSETS, _ROWS, _WARM_ROWS = 64, 1_600, 72
 _COUNTS = {1: 16_000, 10: 1_600, 100: 320, 1_000: 104, 5_000: 88}  # assets, and rows of each
 _TICK_S = 0.05
 
@@ -32,26 +32,38 @@ def measure(bench: Bench) -> dict[str, Any]:
 
 
 def _rate(bench: Bench, partitions: int, workers: int) -> dict[str, Any]:
-    """Rows a second between two commits of the group: after every window is full, and near the end."""
+    """Rows a second of scorers at work: started, their partitions shared out and every window full before."""
     topic, rows = bench.topic(f"scale{partitions}"), bench.settings.amount(_ROWS, least=2 * _WARM_ROWS)
     make_topic(bench.bootstrap, topic, partitions)
     register(bench, topic)
-    sent = fill(bench.bootstrap, topic, Plant(_ASSETS, partitions).messages(0, rows))
-    seen: list[tuple[float, int]] = []
+    plant = Plant(_ASSETS, partitions)
+    warm = fill(bench.bootstrap, topic, plant.messages(0, _WARM_ROWS))
     arguments = ("--workers", str(workers), "--no-sink", "--commit-interval", "250ms")
     with Group(bench, topic, partitions) as group, scoring(bench, topic, ALL, *arguments) as process:
-
-        def look() -> bool:
-            done = group.committed()
-            if done >= _WARM_ROWS * _ASSETS and (not seen or done > seen[-1][1]):
-                seen.append((time.monotonic(), done))
-            return done >= sent
-
-        process.wait_for(look, "scoring the topic")
-    (began, first), (ended, last) = seen[0], seen[-1]
+        process.wait_for(lambda: group.committed() >= warm and group.working() == workers, "filling windows")
+        with process.halted():
+            sent = warm + fill(bench.bootstrap, topic, plant.messages(_WARM_ROWS, rows))
+        seen = _progress(group, process, warm, sent)
+    (began, cpu, first), (ended, cpu_ended, last) = seen[0], seen[-1]
     rate = (last - first) / (ended - began)
-    bench.tell(f"scale: {partitions} partitions, {workers} workers: {rate:,.0f} rows/s")
-    return {"partitions": partitions, "workers": workers, "rows": last - first, "rows_per_second": rate}
+    cores = (cpu_ended - cpu) / (ended - began)
+    bench.tell(f"scale: {partitions} partitions, {workers} workers: {rate:,.0f} rows/s on {cores:.2f} cores")
+    size = {"partitions": partitions, "workers": workers, "rows": last - first}
+    return {**size, "rows_per_second": rate, "cores": cores}
+
+
+def _progress(group: Group, process: Scoring, warm: int, sent: int) -> list[tuple[float, float, int]]:
+    """Moments of commits, the CPU seconds used by then, and the rows; from the first to the last row."""
+    seen: list[tuple[float, float, int]] = []
+
+    def look() -> bool:
+        done = group.committed()
+        if done > (seen[-1][2] if seen else warm):
+            seen.append((time.monotonic(), process.cpu_seconds(), done))
+        return done >= sent
+
+    process.wait_for(look, "scoring the topic")
+    return seen
 
 
 def _cost(bench: Bench, assets: int, rows: int) -> dict[str, Any]:
@@ -83,6 +95,8 @@ def section(found: Mapping[str, Any]) -> str:
             f"{one['workers']}",
             f"{one['rows_per_second']:,.0f}",
             f"{one['rows_per_second'] / base:.2f}",
+            f"{one['cores']:.2f}",
+            f"{one['rows_per_second'] / one['cores']:,.0f}",
         ]
         for one in rates
     ]
@@ -92,7 +106,7 @@ def section(found: Mapping[str, Any]) -> str:
         [
             "## Scale\n",
             _WORDS,
-            table(["partitions", "workers", "rows/s", "to the first"], lines),
+            table(_COLUMNS, lines),
             "CPU time of a row, one scorer, one partition, by the number of assets:\n",
             table(["assets", "µs a row"], by_assets),
             f"Dearest to cheapest: {spread:.2f}.\n",
@@ -100,6 +114,8 @@ def section(found: Mapping[str, Any]) -> str:
     )
 
 
-_WORDS = """`tfstream score --workers N`, 64 assets of 127 sensors. Broker, PostgreSQL and workers share
-all cores here: two workers and a broker on two cores have less than a core each.
+_COLUMNS = ["partitions", "workers", "rows/s", "to the first", "cores used", "rows/CPU s"]
+_WORDS = """`tfstream score --workers N`, 64 assets of 127 sensors, windows full and partitions shared out
+before the clock starts. Broker, PostgreSQL and workers share all cores here: two workers and a broker on
+two cores have less than a core each. *Cores used* is the workers' CPU time to the clock's.
 """

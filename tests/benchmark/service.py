@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -12,13 +13,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupState, TopicPartition
 
 from tests.benchmark.bench import Bench
 from tests.benchmark.cores import pinned
 from tests.benchmark.plant import definition
 from tfstream.storage import models, streams
 from tfstream.storage.database import Database
+from tfstream.streaming.client import new_admin
 
 _TICK_S = 0.02
 
@@ -74,6 +76,29 @@ class Scoring:
                 )
             time.sleep(_TICK_S)
 
+    @contextmanager
+    def halted(self) -> Iterator[None]:
+        """Stopped in the middle of whatever it does, workers and all; Linux tells who they are."""
+        self._signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._signal(signal.SIGCONT)
+
+    def cpu_seconds(self) -> float:
+        """What it has used so far, workers and their threads included."""
+        ticks = os.sysconf("SC_CLK_TCK")
+        return sum(sum(map(int, _stat(pid)[11:13])) for pid in self._pids()) / ticks  # user and system
+
+    def _pids(self) -> list[int]:
+        parent = self._process.pid
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="ascii")
+        return [parent, *map(int, children.split())]
+
+    def _signal(self, number: signal.Signals) -> None:
+        for pid in self._pids():
+            os.kill(pid, number)
+
     def kill(self) -> None:
         """SIGKILL, as a crash would."""
         self._process.kill()
@@ -86,6 +111,11 @@ class Scoring:
             self._process.wait(30.0)
         except subprocess.TimeoutExpired:
             self.kill()
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of ``/proc/<pid>/stat`` after the command's name."""
+    return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
 
 
 @contextmanager
@@ -102,8 +132,10 @@ class Group:
     """How many records of a topic the scoring group has committed."""
 
     def __init__(self, bench: Bench, topic: str, partitions: int) -> None:
-        properties = {"bootstrap.servers": bench.bootstrap, "group.id": f"tfstream.score.{topic}"}
-        self._consumer = Consumer(properties)
+        self._name = f"tfstream.score.{topic}"
+        properties = {"bootstrap.servers": bench.bootstrap}
+        self._admin = new_admin(properties)
+        self._consumer = Consumer({**properties, "group.id": self._name})
         self._partitions = [TopicPartition(topic, number) for number in range(partitions)]
 
     def __enter__(self) -> Group:
@@ -118,3 +150,10 @@ class Group:
         """The sum over the partitions."""
         found = self._consumer.committed(self._partitions, timeout=30.0)
         return sum(max(one.offset, 0) for one in found)
+
+    def working(self) -> int:
+        """Members that have partitions; 0 while the group shares them out."""
+        found = self._admin.describe_consumer_groups([self._name], request_timeout=30.0)[self._name].result()
+        if found.state is not ConsumerGroupState.STABLE:
+            return 0
+        return sum(bool(member.assignment.topic_partitions) for member in found.members)

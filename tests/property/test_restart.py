@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tfstream.core.alarm import AlarmRule, Hop, Standing
 from tfstream.core.baseline import Baseline
 from tfstream.core.calibration import Calibration
+from tfstream.core.episode import Unheard
 from tfstream.core.partition import Finding, PartitionTracks, WindowReady
 from tfstream.core.reading import Reading
 from tfstream.core.state import AssetMemory, AssetState, decode_asset, encode
@@ -148,9 +149,9 @@ def test_episodes_go_on_after_a_restart(rule: AlarmRule, scores: list[float], da
             found = msgspec.json.decode(encode(memory), type=AssetMemory)
             disturbed = Standing(found.baseline, found.episode)
         undisturbed, expected = rule.follow(
-            undisturbed, score, rule.judge(score, undisturbed.baseline), hop, tuple
+            undisturbed, score, rule.judge(score, undisturbed.baseline), hop, Unheard()
         )
-        disturbed, told = rule.follow(disturbed, score, rule.judge(score, disturbed.baseline), hop, tuple)
+        disturbed, told = rule.follow(disturbed, score, rule.judge(score, disturbed.baseline), hop, Unheard())
         assert (disturbed, told) == (undisturbed, expected)
 
 

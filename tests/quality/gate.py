@@ -17,7 +17,7 @@ from tests.quality.jobs import Job, run
 from tests.quality.settings import Settings
 from tfstream.core.promotion import MARGIN
 
-_EVERY = {"msl": 4, "skab": 9}
+_EVERY = {"msl": 5, "skab": 12, "asd": 2}
 _PROTOCOLS = {"test_rows": "test rows", "whole_series": "whole series"}
 _WANTED = 0.3
 _MANY_PLACES = 64

@@ -112,7 +112,7 @@ def _judged(labelled: LabelledSeries, held: HeldOut) -> list[dict[str, Any]]:
             changed = reweighed(detector, change)
             done = perform(changed, labelled.definition, held.recent, tried)
             champion = champion or done
-            budget = budget_checks(None, done.alarms, labelled.definition.alarm_budget_per_week)
+            budget = budget_checks(None, done.alarms)
             detection = detection_checks(kinds, champion.found, done.found)[0]
             found.append(
                 {

@@ -170,7 +170,7 @@ def follow(
     judgement = rule.judge(scored.score, standing.baseline)
     end = scored.terms.end_index
     standing, told = rule.follow(
-        standing, scored.score, judgement, Hop(end, end, end), lambda: teller.sensors(scored)
+        standing, scored.score, judgement, Hop(end, end, end), teller.testimony(scored)
     )
     return standing, told, standing.episode is not None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from tfstream.core.alarm import AlarmRule, Hop, Standing
 from tfstream.core.calibration import Run, fit_calibration
-from tfstream.core.episode import Told
+from tfstream.core.episode import Told, Unheard
 from tfstream.core.event import EventType, SensorShare
 from tfstream.core.state import AssetMemory, encode
 
@@ -33,10 +34,26 @@ def follow(rule: AlarmRule, scores: list[float]) -> tuple[Standing, list[Told]]:
     told = []
     for number, score in enumerate(scores):
         hop = Hop(63 + HOP * number, number, number)
-        standing, news = rule.follow(standing, score, rule.judge(score, standing.baseline), hop, tuple)
+        standing, news = rule.follow(standing, score, rule.judge(score, standing.baseline), hop, Unheard())
         told += [news] if news else []
         standing = restarted(standing)
     return standing, told
+
+
+class Asked:
+    """A testimony that counts how often it is asked for what; a fault lasts for ``lasts`` more hops."""
+
+    def __init__(self, lasts: int = 0) -> None:
+        self.blamed, self.held, self._lasts = 0, 0, lasts
+
+    def sensors(self) -> tuple[SensorShare, ...]:
+        self.blamed += 1
+        return (SensorShare(name="flow", share=1.0, actual=2.0, expected=1.0, evidence=1.0),)
+
+    def departs(self, sensors: Sequence[str]) -> bool:
+        self.held += 1
+        assert sensors == ("flow",)
+        return self.held <= self._lasts
 
 
 def restarted(standing: Standing) -> Standing:
@@ -86,11 +103,10 @@ def test_a_fault_never_becomes_the_new_normal(rule: AlarmRule) -> None:
 
 
 def test_sensors_are_asked_for_only_when_there_is_something_to_tell(rule: AlarmRule) -> None:
-    def forbidden() -> tuple[()]:
-        raise AssertionError("nothing exceeds")
-
+    witness = Asked()
     baseline = rule.calibration.initial_baseline("x")
-    rule.follow(Standing(baseline, None), 2.0, rule.judge(2.0, baseline), Hop(63, 0, 0), forbidden)
+    rule.follow(Standing(baseline, None), 2.0, rule.judge(2.0, baseline), Hop(63, 0, 0), witness)
+    assert (witness.blamed, witness.held) == (0, 0)
 
 
 def test_an_episode_goes_on_below_the_threshold_and_above_the_hold(rule: AlarmRule) -> None:
@@ -103,15 +119,24 @@ def test_an_episode_goes_on_below_the_threshold_and_above_the_hold(rule: AlarmRu
 
 
 def test_who_is_guilty_is_asked_only_of_hops_that_keep_it_open(rule: AlarmRule) -> None:
-    asked: list[int] = []
-
-    def sensors() -> tuple[SensorShare, ...]:
-        asked.append(1)
-        return ()
-
+    witness = Asked()
     standing = Standing(rule.calibration.initial_baseline("x"), None)
     for number, score in enumerate([2.0, 500.0, *[2.0] * 12]):
         hop = Hop(63 + HOP * number, number, number)
         judgement = rule.judge(score, standing.baseline)
-        standing, _ = rule.follow(standing, score, judgement, hop, sensors)
-    assert len(asked) == 1
+        standing, _ = rule.follow(standing, score, judgement, hop, witness)
+    assert (witness.blamed, witness.held) == (1, 8)  # until the cooldown of 64 rows was over
+
+
+def test_a_fault_that_the_score_has_grown_used_to_is_one_episode(rule: AlarmRule) -> None:
+    """It lasts for as long as the guilty sensor departs from the others, and its cooldown begins then."""
+    witness = Asked(lasts=5000)
+    standing, told = Standing(rule.calibration.initial_baseline("x"), None), []
+    for number, score in enumerate([2.0, 500.0, *[2.0] * 5040]):
+        hop = Hop(63 + HOP * number, number, number)
+        standing, news = rule.follow(standing, score, rule.judge(score, standing.baseline), hop, witness)
+        told += [news] if news else []
+        standing = restarted(standing)
+    assert [news.event for news in told] == [EventType.OPENED, EventType.CLOSED]
+    closed = told[-1].episode
+    assert closed.ended_us == closed.started_us + 5001 * HOP * SECOND

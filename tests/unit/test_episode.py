@@ -9,6 +9,7 @@ from tfstream.core.episode import (
     Episode,
     Observation,
     Told,
+    Unheard,
     close_silence,
     exceed,
     go_on,
@@ -43,6 +44,13 @@ def sensors(*shares: float) -> tuple[SensorShare, ...]:
     )
 
 
+class Heard(Unheard):
+    """Blames one sensor more than the other."""
+
+    def sensors(self) -> tuple[SensorShare, ...]:
+        return sensors(0.9, 0.1)
+
+
 def story(*scores: float) -> list[Told]:
     """The events of an episode whose first hop has the first score."""
     episode: Episode | None
@@ -51,7 +59,7 @@ def story(*scores: float) -> list[Told]:
     told = [opened]
     for hop, score in enumerate(scores[1:], start=1):
         assert episode is not None
-        episode, news = go_on(episode, seen(hop, score), lambda: sensors(0.9, 0.1), COOLDOWN_US)
+        episode, news = go_on(episode, seen(hop, score), Heard(), COOLDOWN_US)
         told += [news] if news else []
     return told
 
@@ -65,6 +73,16 @@ def test_it_closes_after_the_cooldown_at_the_last_hop_that_held_it() -> None:
 
 def test_a_short_calm_does_not_end_it() -> None:
     assert [one.event for one in story(6.0, 1.0, 1.0, 6.0, 1.0, 1.0)] == [EventType.OPENED]
+
+
+def test_a_long_one_outlasts_a_longer_calm() -> None:
+    """Half of what it has lasted, but three cooldowns at the most."""
+    calm = [1.0] * 8
+    opened, closed = [EventType.OPENED], [EventType.OPENED, EventType.CLOSED]
+    assert [one.event for one in story(*[6.0] * 18, *calm, 6.0)] == opened
+    assert [one.event for one in story(*[6.0] * 18, *calm, 1.0)] == closed
+    assert [one.event for one in story(*[6.0] * 1000, *calm, 1.0)] == closed
+    assert [one.event for one in story(*[6.0] * 6, 1.0, 1.0, 1.0)] == closed
 
 
 def test_it_tells_when_it_grows_by_a_fifth() -> None:

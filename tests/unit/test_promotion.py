@@ -37,10 +37,10 @@ def test_no_mean_is_too_large_to_be_counted() -> None:
 
 
 def test_the_budget_is_broken_by_many_alarms_and_by_one_that_does_not_end() -> None:
-    week = Alarms(raised=1, share=0.01, weeks=1.0)
-    assert [check.holds for check in budget_checks(None, week, 1.0)] == [True, True]
-    assert [check.holds for check in budget_checks(week, week._replace(raised=4), 1.0)] == [False, True]
-    assert [check.holds for check in budget_checks(week, week._replace(share=0.9), 1.0)] == [True, False]
+    week = Alarms(raised=1, allowed=1.0, share=0.01, weeks=1.0)
+    assert [check.holds for check in budget_checks(None, week)] == [True, True]
+    assert [check.holds for check in budget_checks(week, week._replace(raised=4))] == [False, True]
+    assert [check.holds for check in budget_checks(week, week._replace(share=0.9))] == [True, False]
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tfstream.app.offline import HopScores, hop_scores, raise_alarms, scored_hops
+from tfstream.app.offline import HopScores, Witness, hop_scores, raise_alarms, scored_hops
 from tfstream.app.scoring import Candidate, Scored, Terms, score_batch, scoreable
 from tfstream.core.alarm import AlarmRule
 from tfstream.core.held_out import Recent
 from tfstream.core.promotion import Alarms
+from tfstream.core.quality.events import Alarm
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.track import Window
 from tfstream.core.trial_fault import TRIAL_ROWS
@@ -47,31 +48,38 @@ def perform(
 
     A place scores what the highest of its hops does, in spreads over its asset's usual level.
     """
-    rule = AlarmRule(
-        calibration=detector.calibration,
-        budget_per_week=definition.alarm_budget_per_week,
-        interval_us=definition.interval_us,
-        hop_rows=detector.hop_rows,
-        min_duration_us=definition.min_duration_us,
-    )
     watched = [_watch(detector, one) for one in recent]
     normal = [_highest(detector, watched[place.piece], place) for place in places(recent, detector.hop_rows)]
     faulty = _faulty(detector, recent, watched, trials)
     found = ranks(np.array(normal), faulty) if len(faulty) else faulty
-    return Performance(_alarms(rule, definition, recent, watched), found)
+    return Performance(_alarms(detector, definition, recent, watched), found)
 
 
 def _alarms(
-    rule: AlarmRule, definition: StreamDefinition, recent: Sequence[Recent], watched: Sequence[_Watched]
+    detector: Detector, definition: StreamDefinition, recent: Sequence[Recent], watched: Sequence[_Watched]
 ) -> Alarms:
     """What the stream would have told of the held-out rows, from an asset's usual level on."""
-    count = alarmed = rows = 0
+    raised: list[Alarm] = []
+    rows, allowed = 0, 0.0
     for piece, one in zip(recent, watched, strict=True):
-        raised = raise_alarms(rule, one.asset, one.hops, first_row=piece.first_row)
-        count += len(raised)
-        alarmed += sum(alarm.stop - alarm.first for alarm in raised)
-        rows += rule.hop_rows * int((one.hops.end_index + 1 - rule.hop_rows >= piece.first_row).sum())
-    return Alarms(count, alarmed / max(rows, 1), rows / definition.rows_per_week)
+        rule = _rule(detector, definition, one.asset)
+        witness = Witness(definition, detector, one.asset, piece.series.values)
+        raised += raise_alarms(rule, one.asset, one.hops, first_row=piece.first_row, witness=witness)
+        judged = rule.hop_rows * int((one.hops.end_index + 1 - rule.hop_rows >= piece.first_row).sum())
+        rows += judged
+        allowed += rule.budget_per_week * judged / definition.rows_per_week
+    alarmed = sum(alarm.stop - alarm.first for alarm in raised)
+    return Alarms(len(raised), allowed, alarmed / max(rows, 1), rows / definition.rows_per_week)
+
+
+def _rule(detector: Detector, definition: StreamDefinition, asset: str) -> AlarmRule:
+    return AlarmRule(
+        calibration=detector.calibration,
+        budget_per_week=definition.asset_budgets.get(asset, definition.alarm_budget_per_week),
+        interval_us=definition.interval_us,
+        hop_rows=detector.hop_rows,
+        min_duration_us=definition.min_duration_us,
+    )
 
 
 def _watch(detector: Detector, piece: Recent) -> _Watched:

@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 
 from tfstream.app.evaluated import PRODUCT, AlarmQuality, CurveQuality, FileResult, Run
 from tfstream.app.files import guess_interval_us, read_labelled, train_rows_beside
-from tfstream.app.offline import HopScores, raise_alarms, score_series, spread
+from tfstream.app.offline import HopScores, Witness, raise_alarms, score_series, spread
 from tfstream.core.alarm import AlarmRule
 from tfstream.core.quality.affiliation import affiliation, by_chance
 from tfstream.core.quality.curves import auc_pr, auc_roc
 from tfstream.core.quality.events import alarmed_rows, judge_alarms
 from tfstream.core.quality.period import period
 from tfstream.core.quality.volume import volume
-from tfstream.core.reading import Series
+from tfstream.core.reading import Series, Values
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.window import align
 from tfstream.errors import BadData
@@ -179,7 +179,7 @@ def judged(labelled: LabelledSeries, detector: Detector, seed: int, began: float
     scores = spread(hops, hop_rows=detector.hop_rows, rows=len(values))
     seconds = time.monotonic() - began
     found = RowScores(method=PRODUCT, seed=seed, scores=scores)
-    return _run(labelled, found, seconds, _alarms(detector, hops, labelled)), found
+    return _run(labelled, found, seconds, _alarms(detector, hops, values, labelled)), found
 
 
 def _from(start: float, parts: int, progress: Progress) -> Report:
@@ -247,7 +247,7 @@ def curves(scores: Scores, labelled: LabelledSeries, first_row: int) -> CurveQua
     )
 
 
-def _alarms(detector: Detector, hops: HopScores, labelled: LabelledSeries) -> AlarmQuality:
+def _alarms(detector: Detector, hops: HopScores, values: Values, labelled: LabelledSeries) -> AlarmQuality:
     """The alarms on the test rows, of an asset that comes under watch when training ends."""
     definition, train_rows = labelled.definition, labelled.train_rows
     budget = definition.alarm_budget_per_week
@@ -257,7 +257,9 @@ def _alarms(detector: Detector, hops: HopScores, labelled: LabelledSeries) -> Al
         interval_us=definition.interval_us,
         hop_rows=detector.hop_rows,
     )
-    alarms = raise_alarms(rule, labelled.series.asset, hops, first_row=train_rows)
+    asset = labelled.series.asset
+    witness = Witness(definition, detector, asset, values)
+    alarms = raise_alarms(rule, asset, hops, first_row=train_rows, witness=witness)
     tested = [type(alarm)(*(row - train_rows for row in alarm)) for alarm in alarms]
     labels = labelled.labels[train_rows:]
     alarmed = alarmed_rows(tested, len(labels))

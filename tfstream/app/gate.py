@@ -63,7 +63,7 @@ def judge(
     tried = trials.prepare(held, challenger.config, seed)
     ours = perform(challenger, definition, held.recent, tried)
     theirs = perform(champion.model.detector, definition, held.recent, tried) if champion.model else None
-    checks = _checks(definition, tried, ours, theirs)
+    checks = _checks(tried, ours, theirs)
     return Verdict(
         promote=all(check.holds is not False for check in checks),
         checks=tuple(checks),
@@ -71,11 +71,9 @@ def judge(
     )
 
 
-def _checks(
-    definition: StreamDefinition, tried: Sequence[Trial], ours: Performance, theirs: Performance | None
-) -> list[Check]:
+def _checks(tried: Sequence[Trial], ours: Performance, theirs: Performance | None) -> list[Check]:
     alarms = theirs.alarms if theirs else None
-    checks = budget_checks(alarms, ours.alarms, definition.alarm_budget_per_week)
+    checks = budget_checks(alarms, ours.alarms)
     if not tried:
         return checks
     kinds = [trial.kind for trial in tried]

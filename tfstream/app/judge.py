@@ -38,12 +38,18 @@ class Judge:
         self._hop = champion.detector.hop_rows
         self._live = np.asarray(champion.detector.live)  # [sensors]: those that said anything in training
         self._alive = int(self._live.sum())
-        self._rule = AlarmRule(
-            calibration=champion.detector.calibration,
-            budget_per_week=definition.alarm_budget_per_week,
-            interval_us=definition.interval_us,
+        self._rule = self._rule_for(definition.alarm_budget_per_week)
+        self._own_rules = {
+            asset: self._rule_for(budget) for asset, budget in definition.asset_budgets.items()
+        }
+
+    def _rule_for(self, budget_per_week: float) -> AlarmRule:
+        return AlarmRule(
+            calibration=self.champion.detector.calibration,
+            budget_per_week=budget_per_week,
+            interval_us=self._definition.interval_us,
             hop_rows=self._hop,
-            min_duration_us=definition.min_duration_us,
+            min_duration_us=self._definition.min_duration_us,
         )
 
     def take(self, findings: Sequence[tuple[Lane, Finding]]) -> int:
@@ -87,22 +93,29 @@ class Judge:
         missing = self._missing(window)
         memory = self._sensors_silent(lane, found, missing, self._memory(lane, asset))
         if scored is not None:
-            judgement = self._rule.judge(scored.score, memory.baseline)
+            rule = self._own_rules.get(asset, self._rule)
+            judgement = rule.judge(scored.score, memory.baseline)
             if self._write_scores:
                 lane.outputs.append(self._teller.score(asset, window, judgement, missing))
-            memory = self._judged(lane, found, scored, judgement, memory)
+            memory = self._judged(lane, found, scored, judgement, memory, rule)
         lane.remember(asset, memory)
 
     def _judged(
-        self, lane: Lane, found: WindowReady, scored: Scored, judgement: Judgement, memory: AssetMemory
+        self,
+        lane: Lane,
+        found: WindowReady,
+        scored: Scored,
+        judgement: Judgement,
+        memory: AssetMemory,
+        rule: AlarmRule,
     ) -> AssetMemory:
         window = found.window
-        standing, told = self._rule.follow(
+        standing, told = rule.follow(
             Standing(memory.baseline, memory.episode),
             scored.score,
             judgement,
             Hop(window.end_index, window.first_offset, window.last_offset),
-            lambda: self._teller.sensors(scored),
+            self._teller.testimony(scored),
         )
         if told is not None:
             self._tell(lane, found.asset, told)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from tfstream.app.scoring import Candidate, Scored, score_batch, scoreable
+from tfstream.app.scoring import Candidate, Champion, Scored, Terms, score_batch, scoreable
+from tfstream.app.teller import Teller
 from tfstream.core.alarm import AlarmRule, Hop, Standing
-from tfstream.core.episode import Episode
+from tfstream.core.episode import Episode, Testimony, Unheard
 from tfstream.core.event import EventType
 from tfstream.core.quality.events import Alarm
 from tfstream.core.reading import Values
+from tfstream.core.stream import StreamDefinition
 from tfstream.core.track import Window
 from tfstream.model.detector import Detector
 
@@ -67,8 +69,30 @@ def spread(hops: HopScores, *, hop_rows: int, rows: int) -> NDArray[np.float64]:
     return hops.scores[np.maximum(begun, 0)]
 
 
-def raise_alarms(rule: AlarmRule, asset: str, hops: HopScores, *, first_row: int) -> list[Alarm]:
+class Witness:
+    """What the stream would ask of windows of ``values [rows, sensors]``, by the row that they end with."""
+
+    def __init__(self, definition: StreamDefinition, detector: Detector, asset: str, values: Values) -> None:
+        self._teller = Teller(definition, Champion(detector, 0, ""))
+        self._detector, self._asset, self._values = detector, asset, values
+
+    def __call__(self, end_index: int) -> Testimony:
+        window = self._values[end_index + 1 - self._detector.window_rows : end_index + 1]
+        actual = window[-self._detector.hop_rows :].mean(axis=0)
+        return self._teller.testimony(Scored(0.0, Terms(end_index, ()), self._asset, window, actual))
+
+
+def raise_alarms(
+    rule: AlarmRule,
+    asset: str,
+    hops: HopScores,
+    *,
+    first_row: int,
+    witness: Callable[[int], Testimony] = lambda end_index: Unheard(),
+) -> list[Alarm]:
     """The episodes of an asset that is watched from row ``first_row`` on; scores before it go unseen.
+
+    ``witness`` gives the testimony of the hop that ends with a row; without one the scores must do.
 
     An episode that is still open at the end of the series ends there; a pending one was never told.
     """
@@ -79,7 +103,8 @@ def raise_alarms(rule: AlarmRule, asset: str, hops: HopScores, *, first_row: int
         if end_index + 1 - rule.hop_rows < first_row:
             continue
         judgement = rule.judge(score, standing.baseline)
-        standing, told = rule.follow(standing, score, judgement, Hop(end_index, end_index, end_index), tuple)
+        hop = Hop(end_index, end_index, end_index)
+        standing, told = rule.follow(standing, score, judgement, hop, witness(end_index))
         if told is not None and told.event is EventType.OPENED:
             opened_us = told.episode.last_us
         if told is not None and told.event is EventType.CLOSED:

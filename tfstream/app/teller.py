@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -38,6 +39,7 @@ class Teller:
     def __init__(self, definition: StreamDefinition, champion: Champion) -> None:
         self._definition = definition
         self._detector = champion.detector
+        self._place = {name: place for place, name in enumerate(definition.sensors)}
         self._model = ModelReference(version=champion.version, sha256=champion.sha256)
         self._anomalies = anomalies_topic(definition.topic)
         self._scores = scores_topic(definition.topic)
@@ -80,6 +82,15 @@ class Teller:
         )
         return Output(self._scores, asset.encode(), encode(record))
 
+    def testimony(self, scored: Scored) -> HopTestimony:
+        """What the rule may ask of a scored window."""
+        return HopTestimony(self, scored)
+
+    def departs(self, scored: Scored, sensors: Sequence[str]) -> bool:
+        """Whether one of these sensors has a level that the others do not agree with."""
+        departures = np.abs(self._detector.departures(scored.window, scored.asset))
+        return any(departures[self._place[name]] > 1 for name in sensors if name in self._place)
+
     def sensors(self, scored: Scored) -> tuple[SensorShare, ...]:
         """The sensors that a score is put down to, largest share first."""
         found = self._detector.explain(scored.window, scored.asset)
@@ -105,6 +116,21 @@ class Teller:
             actual=rounded(band.actual),
             expected=rounded(band.expected),
         )
+
+
+class HopTestimony(NamedTuple):
+    """A scored window, ready to be asked."""
+
+    teller: Teller
+    scored: Scored
+
+    def sensors(self) -> tuple[SensorShare, ...]:
+        """See :class:`tfstream.core.episode.Testimony`."""
+        return self.teller.sensors(self.scored)
+
+    def departs(self, sensors: Sequence[str]) -> bool:
+        """See :class:`tfstream.core.episode.Testimony`."""
+        return self.teller.departs(self.scored, sensors)
 
 
 def silent_sensors(names: tuple[str, ...]) -> tuple[SensorShare, ...]:

@@ -1,94 +1,142 @@
-"""``tfstream trainer``: refits every stream on a cron schedule.
+"""``tfstream trainer``: refits every stream when it is due, and makes up for what was missed.
 
-One stream's failure is told and does not keep the others from being refitted; the champion of a stream whose
-refit fails stays in charge.
+What is due follows from the stored runs alone: after downtime each stream is refitted once, and of several
+trainers the one that comes first does it. One stream's failure is told and does not keep the others from
+being refitted; the champion of a stream whose refit fails stays in charge.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from cronsim import CronSim, CronSimError
-
-from tfstream.app.training import TrainingOptions, train
-from tfstream.core.stream import MICROSECONDS
+from tfstream.app.schedule import Schedule
+from tfstream.app.training import Interrupted, TrainingOptions, TrainingResult, train
+from tfstream.core.stream import MICROSECONDS, StreamDefinition
 from tfstream.errors import ConfigurationError, TfstreamError
-from tfstream.storage import readings, streams
+from tfstream.storage import readings, streams, training_runs
 from tfstream.storage.database import Database
 from tfstream.storage.streams import StreamRecord
+from tfstream.storage.training_lock import Busy
 
 _log = logging.getLogger("tfstream.trainer")
 _TICK_S = 0.5
+_LOOK_AGAIN = timedelta(seconds=30)  # at the streams: one may have been added, or its schedule changed
+_TRIES = 2  # of a refit that is interrupted, before it waits for its next time
+
+Stop = Callable[[], bool]
+Clock = Callable[[], datetime]
 
 
-def schedule(expression: str, start: datetime) -> Iterator[datetime]:
-    """The times of a cron expression after ``start``.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """When streams are refitted and on what, where their own definitions do not say; all of them, or some."""
 
-    :raises ConfigurationError: when the expression is no cron expression or never comes true.
-    """
-    try:
-        return iter(CronSim(expression, start))
-    except CronSimError as error:
-        raise ConfigurationError(
-            f"the schedule {expression!r} is no cron expression ({error}); '0 2 * * *' is 02:00 daily"
-        ) from None
+    schedule: Schedule = field(default_factory=Schedule)
+    history: timedelta = timedelta(days=14)
+    options: TrainingOptions = field(default_factory=TrainingOptions)
+    topics: frozenset[str] = frozenset()
+
+    def schedule_of(self, definition: StreamDefinition) -> Schedule:
+        """:raises ConfigurationError: when the stream's own cannot be read."""
+        expression = definition.schedule or self.schedule.expression
+        zone = definition.time_zone or self.schedule.time_zone
+        return replace(self.schedule, expression=expression, time_zone=zone)
+
+    def history_us(self, definition: StreamDefinition) -> int:
+        return definition.history_us or int(self.history.total_seconds()) * MICROSECONDS
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 class Trainer:
-    """Refits all streams, each on the newest ``history`` of its readings."""
+    """Refits the streams of a plan."""
 
-    def __init__(self, database: Database, *, history: timedelta, seed: int = 0) -> None:
+    def __init__(self, database: Database, plan: Plan, clock: Clock = _now) -> None:
         self._database = database
-        self._history_us = int(history.total_seconds()) * MICROSECONDS
-        self._options = TrainingOptions(seed=seed)
+        self._plan = plan
+        self._clock = clock
+        self._told: dict[str, datetime] = {}  # when each stream was last said to be due
 
-    def run(
-        self, expression: str, stop: Callable[[], bool], clock: Callable[[], datetime] | None = None
-    ) -> None:
-        """At every time of the schedule, until ``stop``."""
-        now = clock or (lambda: datetime.now(UTC))
-        times = schedule(expression, now())
-        due = next(times)
-        _log.info("next refit at %s", due.isoformat())
+    def run(self, stop: Stop) -> None:
+        """Each stream at every time of its schedule, until ``stop``."""
         while not stop():
-            if now() < due:
+            self._refit_due(stop)
+            again = min([self._clock() + _LOOK_AGAIN, *self._told.values()])
+            while self._clock() < again and not stop():
                 time.sleep(_TICK_S)
-                continue
-            self._refit_when_due(stop)
-            while due <= now():  # times that went by during the refit are not made up for
-                due = next(times)
-            _log.info("next refit at %s", due.isoformat())
 
-    def refit_all(self, stop: Callable[[], bool] = lambda: False) -> list[str]:
-        """One refit of each stream; returns the topics of those that failed.
+    def refit_all(self, stop: Stop = lambda: False) -> dict[str, TrainingResult | str]:
+        """One refit of each stream: what it gave, or why it was not refitted; by topic.
 
         :raises TfstreamError: when the streams cannot even be listed.
         """
-        with self._database.begin() as connection:
-            found = streams.list_all(connection)
-        return [stream.definition.topic for stream in found if not stop() and not self._refit(stream)]
+        return {
+            stream.definition.topic: self._refit(stream, stop) for stream in self._streams() if not stop()
+        }
 
-    def _refit_when_due(self, stop: Callable[[], bool]) -> None:
+    def due(self) -> dict[str, datetime]:
+        """When each stream is to be refitted next; a time that has gone by is now."""
+        with self._database.begin() as connection:
+            ended = training_runs.latest_starts(connection)
+            left = training_runs.interruptions(connection)
+            created = streams.created(connection)
+        times: dict[str, datetime] = {}
+        for stream in self._streams():
+            since = max([created[stream.id], *_counted(ended.get(stream.id), left.get(stream.id, ()))])
+            try:
+                schedule = self._plan.schedule_of(stream.definition)
+            except ConfigurationError as error:
+                _log.error("%s is never refitted: %s", stream.definition.topic, error)
+                continue
+            times[stream.definition.topic] = schedule.next_after(since, stream.definition.topic)
+        return times
+
+    def _streams(self) -> list[StreamRecord]:
+        """:raises ConfigurationError: when a topic of the plan is none that is defined."""
+        with self._database.begin() as connection:
+            if self._plan.topics:
+                return [streams.get(connection, topic) for topic in sorted(self._plan.topics)]
+            return streams.list_all(connection)
+
+    def _refit_due(self, stop: Stop) -> None:
         try:
-            self.refit_all(stop)
+            times = self.due()
+            for stream in self._streams():
+                topic = stream.definition.topic
+                if topic in times and times[topic] <= self._clock() and not stop():
+                    self._refit(stream, stop)
+            self._tell(self.due())
         except TfstreamError as error:
             _log.error("no stream can be refitted: %s", error)
+            self._told.clear()
 
-    def _refit(self, stream: StreamRecord) -> bool:
+    def _tell(self, times: dict[str, datetime]) -> None:
+        for topic, due in times.items():
+            if due > self._clock() and self._told.get(topic) != due:
+                _log.info("%s: next refit at %s", topic, due.isoformat(timespec="seconds"))
+        self._told = {topic: due for topic, due in times.items() if due > self._clock()}
+
+    def _refit(self, stream: StreamRecord, stop: Stop) -> TrainingResult | str:
+        """What it gave, or why there is none; the log says it, too."""
         topic = stream.definition.topic
         started = time.monotonic()
         try:
-            result = train(self._database, stream, self._span(stream), lambda stage, done: None)
+            result = train(self._database, stream, self._span(stream), _interruptible(stop))
+        except Busy as busy:
+            _log.info("%s", busy)
+            return str(busy)
         except TfstreamError as error:
             _log.error("%s was not refitted, its champion stays: %s", topic, error)
-            return False
-        except Exception:
+            return str(error)
+        except Exception as error:
             _log.exception("%s was not refitted, its champion stays; this is a defect", topic)
-            return False
+            return f"{type(error).__name__}: {error}"
         if result.promoted:
             _log.info(
                 "%s: version %d in charge after %.0f s", topic, result.version, time.monotonic() - started
@@ -101,12 +149,27 @@ class Trainer:
                 result.outcome,
                 result.reason,
             )
-        return True
+        return result
 
     def _span(self, stream: StreamRecord) -> TrainingOptions:
         """The newest history by event time: a stream may be behind the wall clock."""
         with self._database.begin() as connection:
             span = readings.span(connection, stream.id)
         if span is None:
-            return self._options
-        return replace(self._options, since_us=span[1] - self._history_us)
+            return self._plan.options
+        return replace(self._plan.options, since_us=span[1] - self._plan.history_us(stream.definition))
+
+
+def _counted(ended: datetime | None, interrupted: Iterable[datetime]) -> list[datetime]:
+    """The refits that a stream need not make up for: one that was interrupted is tried once more."""
+    return [*([] if ended is None else [ended]), *list(interrupted)[_TRIES - 1 :]]
+
+
+def _interruptible(stop: Stop) -> Callable[[str, float], None]:
+    """A report that ends the refit once the process is to end: the champion stays, the next start repeats."""
+
+    def report(stage: str, done: float) -> None:
+        if stop():
+            raise Interrupted("the trainer was told to end")
+
+    return report

@@ -15,16 +15,21 @@ from tfstream.core.promotion import Verdict, as_metrics
 from tfstream.core.reading import Series
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.window import align
-from tfstream.errors import BadData
+from tfstream.errors import BadData, TfstreamError
 from tfstream.model.config import DetectorConfig
-from tfstream.storage import models, readings, training_runs
+from tfstream.storage import models, readings, training_lock, training_runs
 from tfstream.storage.database import Database
 from tfstream.storage.streams import StreamRecord
+from tfstream.storage.training_lock import TrainingLock
 
 if TYPE_CHECKING:  # torch again
     from tfstream.model.detector import Detector
 
 Report = Callable[[str, float], None]
+
+
+class Interrupted(TfstreamError):
+    """The refit was told to end before it had."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,7 +45,10 @@ class TrainingOptions:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingResult:
-    """What a refit gave; ``metrics`` is the detector's own description, and the gate's table as ``gate``."""
+    """What a refit gave; ``metrics`` is the detector's own description, and the gate's table as ``gate``.
+
+    ``extrapolated``: the alarm budget is finer than the normal data behind the threshold.
+    """
 
     version: int
     promoted: bool
@@ -49,6 +57,7 @@ class TrainingResult:
     rows: int
     assets: int
     bundle_bytes: int
+    extrapolated: bool
     metrics: dict[str, object]
 
 
@@ -58,24 +67,43 @@ def train(
     """Fit a detector to the stored readings of a span, and make it the champion if the gate lets it through.
 
     The run is told in ``training_run`` whether it succeeds or not; the champion changes only at the very end,
-    in the transaction that stores the new model.
+    in the transaction that stores the new model. Nobody else refits the stream meanwhile.
 
+    :raises Busy: when another process is refitting the stream.
     :raises BadData: when there is too little to learn from.
     """
-    with database.begin() as connection:
-        run = training_runs.start(
-            connection, stream.id, trained_from_us=options.since_us, trained_until_us=options.until_us
-        )
-    try:
-        return _train(database, stream, options, report, run)
-    except BaseException as error:  # a Ctrl-C, too
+    with training_lock.exclusive(database, stream.id, stream.definition.topic) as lock:
         with database.begin() as connection:
-            training_runs.finish(connection, run, outcome="failed", reason=str(error) or type(error).__name__)
-        raise
+            training_runs.give_up_unfinished(connection, stream.id)
+            run = training_runs.start(
+                connection, stream.id, trained_from_us=options.since_us, trained_until_us=options.until_us
+            )
+        try:
+            return _train(database, stream, options, report, run, lock)
+        except BaseException as error:
+            _note_failure(database, run, error)
+            raise
+
+
+def _note_failure(database: Database, run: int, error: BaseException) -> None:
+    """A Ctrl-C, too, is no failure of the refit: it is tried again."""
+    stopped = isinstance(error, Interrupted | KeyboardInterrupt | SystemExit)
+    with database.begin() as connection:
+        training_runs.finish(
+            connection,
+            run,
+            outcome="interrupted" if stopped else "failed",
+            reason=str(error) or type(error).__name__,
+        )
 
 
 def _train(
-    database: Database, stream: StreamRecord, options: TrainingOptions, report: Report, run: int
+    database: Database,
+    stream: StreamRecord,
+    options: TrainingOptions,
+    report: Report,
+    run: int,
+    lock: TrainingLock,
 ) -> TrainingResult:
     from tfstream.model import bundle  # torch takes two seconds to import: most commands do without
     from tfstream.model.fitting import fit
@@ -100,6 +128,7 @@ def _train(
     if verdict is not None:
         metrics["gate"] = as_metrics(verdict)
     reason = verdict.reason if verdict else None
+    lock.require()
     version = _store(database, stream, options, run, learn, stored, metrics, outcome, reason)
     report("store", 1.0)
     return TrainingResult(
@@ -110,6 +139,7 @@ def _train(
         rows=_rows(learn),
         assets=len({one.asset for one in learn}),
         bundle_bytes=len(stored),
+        extrapolated=detector.calibration.extrapolated(definition.alarm_budget_per_week),
         metrics=metrics,
     )
 

@@ -10,7 +10,7 @@ import typer
 from tfstream import config
 from tfstream.app.spoken import spoken_band
 from tfstream.cli.options import AnyTopic, Json
-from tfstream.cli.output import cell, moment_us, out, plain, print_json, print_table
+from tfstream.cli.output import cell, moment_us, out, plain, print_json, print_table, tell
 from tfstream.core.event import EventKind
 from tfstream.storage import anomalies
 from tfstream.storage.anomalies import AnomalyRow
@@ -19,6 +19,11 @@ from tfstream.wiring import open_database
 app = typer.Typer(help="What was raised.", no_args_is_help=True)
 
 _SHOWN = ("id", "topic", "asset", "kind", "started_at", "lasted", "score", "threshold", "sensors")
+
+_EXTRAPOLATED = (
+    "{count} of {all} thresholds are extrapolated: the budget is finer than the normal data behind the model "
+    "can show; train on a longer span, or ask for a larger budget"
+)
 
 
 @app.command("list")
@@ -50,6 +55,9 @@ def list_(
         return
     shown = [name for name in _SHOWN if name != "topic" or topic is None]
     print_table(shown, [[_shown(name, row) for name in shown] for row in found], empty="no anomalies")
+    if extrapolated := sum(row.extrapolated for row in found):
+        words = _EXTRAPOLATED.format(count=extrapolated, all=len(found))
+        tell("note:", "yellow", words)
 
 
 @app.command()

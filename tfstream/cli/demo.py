@@ -15,6 +15,7 @@ from tfstream.app.demo.services import Services, services
 from tfstream.app.demo.show import DemoOptions, DemoResult, show
 from tfstream.app.demo.telling import commands, told
 from tfstream.app.demo.truth import Verdict
+from tfstream.cli.budgets import per_week
 from tfstream.cli.options import Json
 from tfstream.cli.output import err, out, print_json, print_table, stages, tell
 from tfstream.core.event import iso
@@ -27,14 +28,18 @@ def demo(
     output: Annotated[Path, typer.Option(help="Where the report goes.")] = Path("tfstream-demo"),
     seed: Annotated[int, typer.Option(help="Another seed is another plant.")] = 0,
     training_days: Annotated[int, typer.Option(help="Days to learn from.", min=1)] = 4,
-    alarm_budget: Annotated[float, typer.Option(help="False alarms an asset may raise in a week.")] = 1.0,
+    alarm_budget: Annotated[
+        str, typer.Option(help="False alarms an asset may raise: 1/week, 2/month …")
+    ] = "1/week",
     keep: Annotated[bool, typer.Option("--keep", help="Keep the services running until Ctrl-C.")] = False,
     as_json: Json = False,
 ) -> None:
     """Watch tfstream learn a simulated waterworks and find the faults in it."""
     logging.getLogger("tfstream").setLevel(logging.WARNING)  # the progress bars say it better
     began = time.monotonic()
-    options = DemoOptions(seed=seed, training_days=training_days, alarm_budget_per_week=alarm_budget)
+    options = DemoOptions(
+        seed=seed, training_days=training_days, alarm_budget_per_week=per_week(alarm_budget)
+    )
     err.print("starting what is not there yet: PostgreSQL, a broker")
     with services(config.load()) as running:
         _announce(running)

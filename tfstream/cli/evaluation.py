@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from tfstream.cli.budgets import per_week
 from tfstream.cli.options import Json
 
 
@@ -25,8 +26,8 @@ def evaluate(
     ] = None,
     seeds: Annotated[int, typer.Option(help="So many fits, with the seeds from 0 on.", min=1)] = 1,
     alarm_budget: Annotated[
-        float, typer.Option(help="False alarms a week that the threshold is set for.")
-    ] = 1.0,
+        str, typer.Option(help="False alarms that the threshold is set for: 1/week, 2/month …")
+    ] = "1/week",
     baselines: Annotated[bool, typer.Option("--baselines", help="Simple detectors beside ours.")] = False,
     scores_out: Annotated[
         Path | None, typer.Option(help="Write every row's score to this CSV or Parquet file.")
@@ -43,7 +44,7 @@ def evaluate(
         ignore=tuple(ignore or ()),
         train_rows=train_rows,
         seeds=seeds,
-        alarm_budget_per_week=alarm_budget,
+        alarm_budget_per_week=per_week(alarm_budget),
         baselines=baselines,
     )
     run(files, options, scores_out, as_json=as_json)

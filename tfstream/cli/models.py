@@ -7,14 +7,16 @@ from typing import Annotated
 import typer
 
 from tfstream import config
-from tfstream.cli.options import Json, Topic
+from tfstream.cli.options import AnyTopic, Json, Topic
 from tfstream.cli.output import err, out, plain, print_gate, print_json, print_table
-from tfstream.storage import models
+from tfstream.storage import models, training_runs
+from tfstream.storage.training_runs import RunRow
 from tfstream.wiring import find_stream, open_database
 
 app = typer.Typer(help="Model versions of a stream, and the champion among them.", no_args_is_help=True)
 
 Version = Annotated[int, typer.Argument(help="The model's version.")]
+_RUN_SHOWN = ("topic", "started_at", "took", "outcome", "model_version", "rows", "reason")
 _SHOWN = ("version", "status", "created_at", "trained_from", "trained_until", "rows", "sha256")
 
 
@@ -47,6 +49,33 @@ def show(version: Version, topic: Topic, as_json: Json = False) -> None:
     for name, value in shown.items():
         out.print(f"{name:<16}{value}", soft_wrap=True)
     print_gate(row.metrics)
+
+
+@app.command()
+def runs(
+    topic: AnyTopic = None,
+    limit: Annotated[int, typer.Option(help="At most so many.", min=1)] = 30,
+    as_json: Json = False,
+) -> None:
+    """Refits, newest first: what they learnt from, how they ended, and why."""
+    database = open_database(config.load())
+    stream_id = None if topic is None else find_stream(database, topic).id
+    with database.begin() as connection:
+        found = training_runs.list_all(connection, stream_id=stream_id, limit=limit)
+    if as_json:
+        print_json(found)
+        return
+    shown = [name for name in _RUN_SHOWN if name != "topic" or topic is None]
+    print_table(shown, [[_shown(name, run) for name in shown] for run in found], empty="no refits yet")
+
+
+def _shown(name: str, run: RunRow) -> object:
+    """A column of the refits."""
+    if name == "took":
+        return "-" if run.took is None else f"{run.took.total_seconds():.0f}s"
+    if name == "outcome":
+        return run.outcome or "running"
+    return getattr(run, name)
 
 
 @app.command()

@@ -9,6 +9,8 @@ import typer
 
 from tfstream import config
 from tfstream.app.inspection import inspect
+from tfstream.app.schedule import Schedule
+from tfstream.cli.budgets import of_assets, per_week
 from tfstream.cli.options import Json
 from tfstream.cli.output import duration_us, err, out, pretty_duration, print_json, print_table
 from tfstream.core.stream import Encoding, Layout, StreamDefinition, TimeUnit
@@ -27,9 +29,22 @@ Lateness = Annotated[
 ]
 Staleness = Annotated[str | None, typer.Option(help="How long a missing cell keeps its last value.")]
 Ahead = Annotated[str | None, typer.Option(help="Readings further in the future are dead letters.")]
-Budget = Annotated[float | None, typer.Option(help="False alarms an asset may raise in a week.")]
+Budget = Annotated[str | None, typer.Option(help="False alarms an asset may raise: 1/week, 2/month …")]
+OwnBudget = Annotated[
+    list[str] | None,
+    typer.Option(help="ASSET=1/month: a budget of its own; may be given several times; ASSET= ends it."),
+]
 Duration = Annotated[
     str | None, typer.Option(help="How long a score must stand over the threshold to be an anomaly.")
+]
+CronSchedule = Annotated[
+    str | None, typer.Option(help="When to refit: a cron expression; '' leaves it to the trainer.")
+]
+TimeZone = Annotated[
+    str | None, typer.Option(help="Whose clocks the schedule goes by: Europe/Berlin; '' for the trainer's.")
+]
+History = Annotated[
+    str | None, typer.Option(help="How much of the newest readings to refit on; 0s leaves it to the trainer.")
 ]
 LayoutOption = Annotated[Layout | None, typer.Option(help="How sensors stand in a message.")]
 EncodingOption = Annotated[Encoding | None, typer.Option(help="How a message is written.")]
@@ -47,7 +62,11 @@ def add(
     max_staleness: Staleness = None,
     max_ahead: Ahead = None,
     alarm_budget: Budget = None,
+    asset_budget: OwnBudget = None,
     min_duration: Duration = None,
+    schedule: CronSchedule = None,
+    time_zone: TimeZone = None,
+    history: History = None,
     layout: LayoutOption = None,
     encoding: EncodingOption = None,
     time_field: TimeField = None,
@@ -61,13 +80,17 @@ def add(
         lateness_us=lateness,
         max_staleness_us=max_staleness,
         max_ahead_us=max_ahead,
-        alarm_budget_per_week=alarm_budget,
+        alarm_budget_per_week=per_week(alarm_budget) if alarm_budget else None,
         min_duration_us=min_duration,
+        schedule=schedule,
+        time_zone=time_zone,
+        history_us=history,
         layout=layout,
         encoding=encoding,
         time_field=time_field,
         time_unit=time_unit,
         asset_field=asset_field,
+        asset_budgets=of_assets(asset_budget, {}) if asset_budget else None,
     )
     if "sensors" in changes and "interval_us" in changes:
         definition = StreamDefinition(topic=topic, **changes)
@@ -89,7 +112,11 @@ def set_(
     max_staleness: Staleness = None,
     max_ahead: Ahead = None,
     alarm_budget: Budget = None,
+    asset_budget: OwnBudget = None,
     min_duration: Duration = None,
+    schedule: CronSchedule = None,
+    time_zone: TimeZone = None,
+    history: History = None,
     layout: LayoutOption = None,
     encoding: EncodingOption = None,
     time_field: TimeField = None,
@@ -103,8 +130,11 @@ def set_(
         lateness_us=lateness,
         max_staleness_us=max_staleness,
         max_ahead_us=max_ahead,
-        alarm_budget_per_week=alarm_budget,
+        alarm_budget_per_week=per_week(alarm_budget) if alarm_budget else None,
         min_duration_us=min_duration,
+        schedule=schedule,
+        time_zone=time_zone,
+        history_us=history,
         layout=layout,
         encoding=encoding,
         time_field=time_field,
@@ -114,6 +144,8 @@ def set_(
     with open_database(config.load()).begin() as connection:
         definition = streams.get(connection, topic).definition
         _check_order(definition, changes.get("sensors", definition.sensors))
+        if asset_budget:
+            changes["asset_budgets"] = of_assets(asset_budget, definition.asset_budgets)
         streams.update(connection, replace(definition, **changes))
     err.print(f"stream {topic} changed: {', '.join(sorted(changes)) or 'nothing'}")
 
@@ -161,9 +193,21 @@ def show_definition(definition: StreamDefinition) -> None:
     out.print(f"lateness      {pretty_duration(definition.lateness_us)}")
     out.print(f"staleness     {pretty_duration(definition.staleness_rows * definition.interval_us)}")
     out.print(f"alarm budget  {definition.alarm_budget_per_week:g} per asset and week")
+    for asset, budget in sorted(definition.asset_budgets.items()):
+        out.print(f"              {budget:g} a week for {asset}", soft_wrap=True)
     if definition.min_duration_us:
         out.print(f"min duration  {pretty_duration(definition.min_duration_us)} over the threshold")
+    if definition.schedule or definition.time_zone:
+        out.print(f"refitted      {definition.schedule or 'as the trainer is told'}, {_clocks(definition)}")
+    if definition.history_us:
+        out.print(
+            f"history       {pretty_duration(definition.history_us)} of the newest readings are learnt from"
+        )
     out.print(f"sensors       {len(definition.sensors)}: {', '.join(definition.sensors)}", soft_wrap=True)
+
+
+def _clocks(definition: StreamDefinition) -> str:
+    return f"by the clocks of {definition.time_zone}" if definition.time_zone else "by the trainer's clocks"
 
 
 def _looked_at(topic: str) -> StreamDefinition:
@@ -184,6 +228,11 @@ def _check_order(definition: StreamDefinition, sensors: tuple[str, ...]) -> None
         )
 
 
+def _check_schedule(expression: str | None, time_zone: str | None) -> None:
+    """:raises ConfigurationError: when the trainer could not go by it."""
+    Schedule(expression=expression or "0 2 * * *", time_zone=time_zone or "UTC")
+
+
 def _names(listed: str) -> tuple[str, ...]:
     """:raises UsageError: when a name is empty."""
     names = tuple(name.strip() for name in listed.split(","))
@@ -198,6 +247,7 @@ def _changes(**given: Any) -> dict[str, Any]:
     for name, value in changes.items():
         if name.endswith("_us"):
             changes[name] = duration_us(value)
+    _check_schedule(changes.get("schedule"), changes.get("time_zone"))
     if "sensors" in changes:
         changes["sensors"] = _names(changes["sensors"])
     return changes

@@ -6,15 +6,14 @@ is told.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from tfstream.core import episode as episodes
 from tfstream.core.baseline import Baseline
 from tfstream.core.calibration import Calibration, Judgement, judge
-from tfstream.core.episode import Episode, Observation, Told
-from tfstream.core.event import SensorShare, rounded
+from tfstream.core.episode import Episode, Observation, Testimony, Told
+from tfstream.core.event import rounded
 
 
 class Hop(NamedTuple):
@@ -61,26 +60,26 @@ class AlarmRule:
         score: float,
         judgement: Judgement,
         hop: Hop,
-        sensors: Callable[[], tuple[SensorShare, ...]],
+        testimony: Testimony,
     ) -> tuple[Standing, Told | None]:
         """How the asset stands after a judged score, and the event to be told.
 
         The baseline follows quiet scores only: a fault must never become the new normal.
         """
-        episode, told = self._episode(standing.episode, self._observation(judgement, hop), sensors)
+        episode, told = self._episode(standing.episode, self._observation(judgement, hop), testimony)
         quiet = episode is None and not judgement.exceeds
         baseline = standing.baseline.updated(score) if quiet else standing.baseline
         return Standing(baseline, episode), told
 
     def _episode(
-        self, episode: Episode | None, seen: Observation, sensors: Callable[[], tuple[SensorShare, ...]]
+        self, episode: Episode | None, seen: Observation, testimony: Testimony
     ) -> tuple[Episode | None, Told | None]:
         """The asset's pending or open episode after this hop."""
         if episode is not None and not episode.pending:
-            return episodes.go_on(episode, seen, sensors, self.cooldown_us)
+            return episodes.go_on(episode, seen, testimony, self.cooldown_us)
         if seen.score < seen.threshold:
             return None, None
-        return episodes.exceed(episode, seen, sensors(), self.min_duration_us)
+        return episodes.exceed(episode, seen, testimony.sensors(), self.min_duration_us)
 
     def _observation(self, judgement: Judgement, hop: Hop) -> Observation:
         return Observation(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -12,6 +12,28 @@ from tfstream.core.event import EventKind, EventType, SensorShare
 
 _GREW_BY = 1.2  # an update is worth telling when the peak rises by a fifth
 _LONE_SENSOR_SHARE = 0.8
+_GUILTY_SHARE = 0.2
+_MOST_COOLDOWNS = 3
+
+
+class Testimony(Protocol):
+    """What a hop's window says beyond its score. Both take a while, and are asked of open episodes alone."""
+
+    def sensors(self) -> tuple[SensorShare, ...]:
+        """Who is to blame for its score."""
+
+    def departs(self, sensors: Sequence[str]) -> bool:
+        """Whether one of these has a level that the others do not agree with."""
+
+
+class Unheard:
+    """Testimony of a score alone: nobody is to blame, and nothing outlasts it."""
+
+    def sensors(self) -> tuple[SensorShare, ...]:
+        return ()
+
+    def departs(self, sensors: Sequence[str]) -> bool:
+        return False
 
 
 class Observation(NamedTuple):
@@ -51,6 +73,11 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
     first_offset: int
     last_offset: int
     ended_us: int | None = None
+
+    @property
+    def guilty(self) -> tuple[str, ...]:
+        """The sensors that much of it is put down to."""
+        return tuple(one.name for one in self.sensors if one.share >= _GUILTY_SHARE)
 
     @property
     def pending(self) -> bool:
@@ -105,21 +132,35 @@ def _begun(seen: Observation, sensors: tuple[SensorShare, ...]) -> Episode:
 
 
 def go_on(
-    episode: Episode, seen: Observation, sensors: Callable[[], tuple[SensorShare, ...]], cooldown_us: int
+    episode: Episode, seen: Observation, hop: Testimony, cooldown_us: int
 ) -> tuple[Episode | None, Told | None]:
     """One more hop of an open episode: the episode as it goes on, None once closed, and what to tell.
 
-    ``sensors`` is asked only of a hop that keeps it open: finding the guilty ones takes a while.
+    A fault that the score has grown used to is not over while a guilty sensor still departs from the others.
     """
     if seen.score < seen.hold:
-        if seen.end_us - episode.last_us < cooldown_us:
+        if hop.departs(episode.guilty):
+            return _lasting(episode, seen), None
+        if seen.end_us - episode.last_us < _patience_us(episode, cooldown_us):
             return episode, None
         return None, close(episode)
-    grown = _grown(episode, seen, sensors())
+    grown = _grown(episode, seen, hop.sensors())
     if grown.score == episode.score or grown.score < episode.told_score * _GREW_BY:
         return grown, None
     grown = msgspec.structs.replace(grown, sequence=episode.sequence + 1, told_score=grown.score)
     return grown, Told(EventType.UPDATED, grown)
+
+
+def _patience_us(episode: Episode, cooldown_us: int) -> int:
+    """How long a calm must be to end it: what has lasted for hours is not over after a quiet one."""
+    return max(cooldown_us, min((episode.last_us - episode.started_us) // 2, _MOST_COOLDOWNS * cooldown_us))
+
+
+def _lasting(episode: Episode, seen: Observation) -> Episode:
+    """One more hop that keeps it open, and says nothing new."""
+    return msgspec.structs.replace(
+        episode, last_us=seen.end_us, last_offset=max(episode.last_offset, seen.last_offset)
+    )
 
 
 def _grown(episode: Episode, seen: Observation, sensors: tuple[SensorShare, ...]) -> Episode:

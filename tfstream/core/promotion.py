@@ -50,22 +50,26 @@ def _told(check: Check) -> str:
 
 
 class Alarms(NamedTuple):
-    """How many were raised in ``weeks`` of one asset's time, and the ``share`` of that time under alarm."""
+    """How many were ``raised`` in ``weeks`` of one asset's time, where the budgets allow ``allowed``.
+
+    ``share`` of that time was under alarm.
+    """
 
     raised: int
+    allowed: float
     share: float
     weeks: float
 
 
-def budget_checks(champion: Alarms | None, challenger: Alarms, budget_per_week: float) -> list[Check]:
+def budget_checks(champion: Alarms | None, challenger: Alarms) -> list[Check]:
     """The alarms on held-out normal data against the most that the budget lets come about by chance."""
-    most = most_alarms(budget_per_week * challenger.weeks)
+    most = most_alarms(challenger.allowed)
     return [
         Check(
             what=f"alarms in {challenger.weeks * 7:.3g} asset days of held-out normal data",
             champion=champion.raised if champion else None,
             challenger=challenger.raised,
-            wanted=f"at most {most} (budget {budget_per_week:g} a week)",
+            wanted=f"at most {most} (the budget gives {challenger.allowed:.2g})",
             holds=challenger.raised <= most,
         ),
         Check(

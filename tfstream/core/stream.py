@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 
 import msgspec
@@ -58,7 +58,11 @@ class StreamDefinition:
     max_staleness_us: int = 0  # 0: five intervals; how long a missing cell keeps its last value
     max_ahead_us: int = 3600 * MICROSECONDS  # further ahead of the record's own time: dead letter
     alarm_budget_per_week: float = 1.0  # false alarms an asset may raise in a week
+    asset_budgets: dict[str, float] = field(default_factory=dict)  # of assets that have their own
     min_duration_us: int = 0  # how long a score must stand over the threshold before an episode opens
+    schedule: str = ""  # when to refit, as in crontab; "": as the trainer is told
+    time_zone: str = ""  # whose clocks the schedule goes by, an IANA name
+    history_us: int = 0  # how much of the newest readings a refit learns from; 0: as the trainer is told
 
     def __post_init__(self) -> None:
         if not self.topic:
@@ -71,10 +75,20 @@ class StreamDefinition:
             raise ConfigurationError(f"stream {self.topic} uses the field name {twice!r} twice")
         if self.interval_us <= 0:
             raise ConfigurationError(f"stream {self.topic}: the sampling interval must be above zero")
-        if min(self.lateness_us, self.max_staleness_us, self.max_ahead_us, self.min_duration_us) < 0:
+        if min(self._durations_us()) < 0:
             raise ConfigurationError(f"stream {self.topic}: a duration cannot be negative")
-        if not 0 < self.alarm_budget_per_week < math.inf:
+        budgets = (self.alarm_budget_per_week, *self.asset_budgets.values())
+        if not all(0 < budget < math.inf for budget in budgets):
             raise ConfigurationError(f"stream {self.topic}: the alarm budget must be a number above zero")
+
+    def _durations_us(self) -> tuple[int, ...]:
+        return (
+            self.lateness_us,
+            self.max_staleness_us,
+            self.max_ahead_us,
+            self.min_duration_us,
+            self.history_us,
+        )
 
     def _field_names(self) -> tuple[str, ...]:
         """All names that a decoder must tell apart; sensors always, since they are columns too."""
@@ -83,6 +97,10 @@ class StreamDefinition:
         if len(set(self.sensors)) != len(self.sensors):
             return self.sensors
         return head + body[self.layout]
+
+    def budget_of(self, asset: str) -> float:
+        """False alarms that this asset may raise in a week."""
+        return self.asset_budgets.get(asset, self.alarm_budget_per_week)
 
     @property
     def staleness_rows(self) -> int:

@@ -18,6 +18,7 @@ from torch import Tensor
 from tfstream.core.calibration import Calibration
 from tfstream.core.scale import Scaler
 from tfstream.errors import BadData
+from tfstream.model.agreement import Agreement
 from tfstream.model.bank import Bank
 from tfstream.model.closed_form import ClosedForm
 from tfstream.model.config import DetectorConfig
@@ -27,7 +28,7 @@ from tfstream.model.memory import Memory
 from tfstream.model.network import TimeFrequencyTransformer
 from tfstream.model.precision import Products, packed, unpacked
 
-FORMAT = 3
+FORMAT = 4
 _NETWORK = "network."
 
 
@@ -103,6 +104,7 @@ def _tensors(detector: Detector) -> dict[str, Tensor]:
     }
     tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
     tensors |= {f"linear.{name}": value for name, value in _held(detector.linear)}
+    tensors |= {f"agreement.{name}": value for name, value in _held(detector.agreement)}
     tensors |= {f"memory.{name}": value for name, value in _held(detector.memory)}
     tensors |= {f"bank.{name}": value for name, value in _held(detector.bank)}
     tensors["errors.usual"] = detector.usual_errors
@@ -110,7 +112,7 @@ def _tensors(detector: Detector) -> dict[str, Tensor]:
     return {name: packed(value).contiguous().clone() for name, value in tensors.items()}
 
 
-def _held(part: ClosedForm | Memory | Bank) -> Iterator[tuple[str, Tensor]]:
+def _held(part: ClosedForm | Agreement | Memory | Bank) -> Iterator[tuple[str, Tensor]]:
     """What a part holds, by name; not what it has made of that since."""
     for one in fields(part):
         yield one.name, getattr(part, one.name)
@@ -132,6 +134,7 @@ def _detector(header: _Header, tensors: dict[str, Tensor]) -> Detector:
         ),
         linear=ClosedForm(**_part(tensors, "linear.")),
         network=network.requires_grad_(False),
+        agreement=Agreement(**_part(tensors, "agreement.")),
         memory=Memory(**_part(tensors, "memory.")),
         bank=Bank(**_part(tensors, "bank.")),
         usual_errors=tensors["errors.usual"],

@@ -15,6 +15,7 @@ from torch import Tensor
 from tfstream.core.calibration import Calibration
 from tfstream.core.reading import Values
 from tfstream.core.scale import Scaler
+from tfstream.model.agreement import Agreement
 from tfstream.model.attribution import Attribution, Blamed, attribution
 from tfstream.model.bands import BandChange, change
 from tfstream.model.bank import Bank
@@ -68,6 +69,7 @@ class ScoringModel:
     scaler: Scaler
     linear: ClosedForm
     network: TimeFrequencyTransformer
+    agreement: Agreement
     memory: Memory
     bank: Bank
     usual_errors: Tensor
@@ -121,6 +123,18 @@ class ScoringModel:
     def fuse(self, followed: NDArray[np.float64], usual: Values) -> NDArray[np.float64]:
         """Smoothed terms ``[n, 9]`` and what V is expected to be ``[n]`` to scores; larger is stranger."""
         return self.fusion.scores(followed, usual.astype(np.float64))
+
+    @torch.inference_mode()
+    def departures(self, window: Values, asset: str) -> Values:
+        """How far each sensor's level lies from what all others say of it, for a raw window: ``[sensors]``.
+
+        Beyond 1 either way is what normal data show in one hop of a hundred.
+        """
+        scaled = torch.from_numpy(self.scaler.transform(window[None], [asset]))
+        found: Values = self.agreement.departures(self.linear.complete(scaled, self.config), self.config)[
+            0
+        ].numpy()
+        return found
 
     def known(self, scaled: Values) -> NDArray[np.bool_]:
         """``[batch, sensors]``: those without a gap in the newest rows that the errors are taken on."""

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tfstream.core.reading import Values
-from tfstream.model import self_test
+from tfstream.model import agreement, self_test
+from tfstream.model.agreement import Agreement
 from tfstream.model.bank import Bank, collect
 from tfstream.model.closed_form import ClosedForm
 from tfstream.model.config import DetectorConfig
@@ -40,6 +41,7 @@ Array = NDArray[np.float64]
 class Normal(NamedTuple):
     """``usual_errors [5, channels]``: see ``ScoringModel``."""
 
+    agreement: Agreement
     memory: Memory
     bank: Bank
     usual_errors: Tensor
@@ -90,7 +92,7 @@ class Predictors:
         faulted = self_test.faulted(held, np.random.default_rng(seed))
         normal, faulty = (self._tried(windows, usual, memory, bank) for windows in (held, faulted))
         fusion = calibrated(_followed(terms, before, config), expected, self._weight(normal, faulty))
-        return Normal(memory, bank, usual, fusion)
+        return Normal(agreement.learn(learnt.windows, held, config), memory, bank, usual, fusion)
 
     @torch.inference_mode()
     def remember_all(self, seen: Placed, usual: Tensor) -> Bank:

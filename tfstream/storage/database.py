@@ -62,5 +62,17 @@ class Database:
         except psycopg.Error as error:  # from a COPY, which goes past SQLAlchemy
             raise translated(self.place, error, error) from None
 
+    @contextmanager
+    def held(self) -> Iterator[Connection]:
+        """A session without a transaction, for what lasts as long as it does.
+
+        :raises ServiceUnavailable: when the database cannot be reached; otherwise as :meth:`begin`.
+        """
+        try:
+            with self.engine.connect() as connection:
+                yield connection.execution_options(isolation_level="AUTOCOMMIT")
+        except DBAPIError as error:
+            raise translated(self.place, error, error.orig) from None
+
     def close(self) -> None:
         self.engine.dispose()

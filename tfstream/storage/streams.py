@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, func, select
@@ -50,6 +51,11 @@ def get(connection: Connection, topic: str) -> StreamRecord:
 def list_all(connection: Connection) -> list[StreamRecord]:
     query = select(stream.c.id, stream.c.definition).order_by(stream.c.topic)
     return [_record(row) for row in connection.execute(query)]
+
+
+def created(connection: Connection) -> dict[int, datetime]:
+    """When each stream was defined, by its id."""
+    return dict(connection.execute(select(stream.c.id, stream.c.created_at)).all())
 
 
 def update(connection: Connection, definition: StreamDefinition) -> None:

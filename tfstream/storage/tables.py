@@ -33,6 +33,7 @@ metadata = MetaData(
 )
 
 Moment = TIMESTAMP(timezone=True)
+OUTCOMES = ("promoted", "candidate", "rejected", "failed", "interrupted")
 VERDICTS = ("confirmed", "false-alarm", "expected", "new-normal")
 STATUSES = ("candidate", "champion", "retired", "rejected")
 
@@ -190,6 +191,6 @@ training_run = Table(
     Column("trained_from", Moment),
     Column("trained_until", Moment),
     Column("metrics", JSONB),
-    CheckConstraint(_one_of("outcome", ("promoted", "candidate", "rejected", "failed")), name="outcome"),
+    CheckConstraint(_one_of("outcome", OUTCOMES), name="outcome"),
     Index(None, "stream_id", "started_at"),
 )

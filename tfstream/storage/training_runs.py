@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, func, insert, update
+from sqlalchemy import Connection, Select, func, insert, select, update
 
 from tfstream.storage.moments import to_datetime
-from tfstream.storage.tables import training_run
+from tfstream.storage.tables import stream, training_run
 
-Outcome = Literal["promoted", "candidate", "rejected", "failed"]
+Outcome = Literal["promoted", "candidate", "rejected", "failed", "interrupted"]
+_LEFT = "the process ended in the middle, without a word"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunRow:
+    """One refit; ``outcome`` and ``took`` are None while it goes on."""
+
+    topic: str
+    started_at: datetime
+    took: timedelta | None
+    outcome: str | None
+    reason: str | None
+    model_version: int | None
+    rows: int | None
+    trained_from: datetime | None
+    trained_until: datetime | None
 
 
 def start(
@@ -45,3 +63,53 @@ def finish(
     if trained_until_us is not None:
         values["trained_until"] = to_datetime(trained_until_us)
     connection.execute(update(training_run).where(training_run.c.id == run).values(values))
+
+
+def give_up_unfinished(connection: Connection, stream_id: int) -> int:
+    """Close what a process that is gone has left; only for who holds the stream's training lock."""
+    left = update(training_run).where(training_run.c.stream_id == stream_id, training_run.c.outcome.is_(None))
+    return connection.execute(
+        left.values(outcome="interrupted", reason=_LEFT, finished_at=func.now())
+    ).rowcount
+
+
+def latest_starts(connection: Connection) -> dict[int, datetime]:
+    """When each stream's newest refit began that came to an end of its own; by the stream's id."""
+    ended = training_run.c.outcome != "interrupted"
+    return dict(connection.execute(_latest(training_run.c.started_at).where(ended)).all())
+
+
+def interruptions(connection: Connection) -> dict[int, list[datetime]]:
+    """When the refits began that were interrupted since the stream's newest that was not, oldest first."""
+    found: dict[int, list[datetime]] = {}
+    ended = latest_starts(connection)
+    query = select(training_run.c.stream_id, training_run.c.started_at).where(
+        training_run.c.outcome == "interrupted"
+    )
+    for stream_id, started in connection.execute(query.order_by(training_run.c.started_at)):
+        if stream_id not in ended or started > ended[stream_id]:
+            found.setdefault(stream_id, []).append(started)
+    return found
+
+
+def _latest(column: Any) -> Select[Any]:
+    return select(training_run.c.stream_id, func.max(column)).group_by(training_run.c.stream_id)
+
+
+def list_all(connection: Connection, *, stream_id: int | None, limit: int) -> list[RunRow]:
+    """Refits, newest first."""
+    run = training_run.c
+    took = (run.finished_at - run.started_at).label("took")
+    query = (
+        select(
+            stream.c.topic,
+            took,
+            *(getattr(run, name) for name in RunRow.__dataclass_fields__ if name not in ("topic", "took")),
+        )
+        .join(stream, stream.c.id == run.stream_id)
+        .order_by(run.started_at.desc(), run.id.desc())
+        .limit(limit)
+    )
+    if stream_id is not None:
+        query = query.where(run.stream_id == stream_id)
+    return [RunRow(**row._mapping) for row in connection.execute(query)]

@@ -15,6 +15,7 @@ from tfstream.app.demo.faults import Fault, FaultKind
 from tfstream.app.demo.truth import Comparison, Verdict
 from tfstream.core.reading import Times
 
+_CENTURY = 100.0  # years: no calibration knows anything of what is rarer
 _MINUTE_US = 60_000_000
 _LOWEST_RATIO = 0.1  # of the threshold: the foot of the logarithmic axis
 _SAID = {
@@ -347,7 +348,8 @@ def _minutes(duration_us: int) -> str:
 def _rate(per_week: float) -> str:
     if per_week >= 0.1:
         return f"{per_week:.2g} times a week"
-    return f"once in {1 / (52 * per_week):.2g} years" if per_week > 0 else "practically never"
+    years = 1 / (52 * per_week) if per_week > 0 else _CENTURY
+    return f"once in {years:.2g} years" if years < _CENTURY else "less than once in a century"
 
 
 def _asset_days(report: DemoReport) -> str:

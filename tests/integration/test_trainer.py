@@ -1,0 +1,164 @@
+"""Unattended refits: at their times, one at a time, made up for, and never worse for having been killed."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from tests.conftest import temporary_database
+from tests.integration import rows
+from tests.integration.commands import Tfstream, wait_until
+from tests.integration.plants import write_plant
+from tfstream.app.schedule import Schedule
+from tfstream.app.trainer import Plan, Trainer
+from tfstream.embedded.process import free_port
+from tfstream.storage import models, streams, training_lock, training_runs
+from tfstream.storage.database import Database
+
+pytestmark = [pytest.mark.postgres, pytest.mark.slow]
+
+NIGHTLY = ("trainer", "--schedule", "0 2 * * *")
+RUNS = "SELECT outcome, reason, model_version, took FROM training_history WHERE topic = :topic ORDER BY id"
+
+
+@pytest.fixture(scope="module")
+def shell(postgres_url: str, template: str) -> Iterator[Tfstream]:
+    for url in temporary_database(postgres_url, template):
+        yield Tfstream(url, f"127.0.0.1:{free_port()}")
+
+
+@pytest.fixture
+def database(shell: Tfstream) -> Iterator[Database]:
+    with closing(Database(shell.database_url)) as found:
+        yield found
+
+
+@pytest.fixture
+def plant(shell: Tfstream, topic: str, tmp_path: Path, database: Database) -> Iterator[str]:
+    """A stream with readings and a champion, defined three days ago; nobody else's is left beside it."""
+    shell.run("load", write_plant(tmp_path / "normal.csv", rows=600), "--topic", topic)
+    with database.begin() as connection:
+        stream_id = streams.get(connection, topic).id
+        rows.save_model(connection, stream_id)
+        models.promote(connection, stream_id, 1)
+        connection.execute(text("UPDATE stream SET created_at = created_at - interval '3 days'"))
+    yield topic
+    with database.begin() as connection:
+        connection.execute(text("DELETE FROM stream"))
+
+
+def runs(database: Database, topic: str) -> list[Any]:
+    with database.begin() as connection:
+        return list(connection.execute(text(RUNS), {"topic": topic}))
+
+
+def outcomes(database: Database, topic: str) -> list[str]:
+    return [run.outcome for run in runs(database, topic)]
+
+
+def champion(database: Database, topic: str) -> int | None:
+    with database.begin() as connection:
+        return models.champion_version(connection, streams.get(connection, topic).id)
+
+
+def reaches(database: Database, topic: str, *wanted: str) -> Callable[[], bool]:
+    return lambda: outcomes(database, topic) == list(wanted)
+
+
+def test_what_was_missed_is_made_up_for_once_by_one_of_two(
+    shell: Tfstream, database: Database, plant: str
+) -> None:
+    """Three nights went by without a trainer: one refit, whoever does it."""
+    with shell.running(*NIGHTLY) as one, shell.running(*NIGHTLY) as other:
+        wait_until(reaches(database, plant, "promoted"), "the refit")
+        for process in (one, other):
+            process.send_signal(signal.SIGTERM)
+        said = [process.communicate(timeout=60)[0] for process in (one, other)]
+    assert [one.returncode, other.returncode] == [0, 0], said
+    assert outcomes(database, plant) == ["promoted"]
+    assert champion(database, plant) == 2
+    assert runs(database, plant)[0].took > timedelta(0)
+    listed = shell.run("models", "runs", "--topic", plant).stdout
+    assert "promoted" in listed
+
+
+def test_a_killed_refit_leaves_the_champion_and_the_next_one_is_clean(
+    shell: Tfstream, database: Database, plant: str
+) -> None:
+    with shell.running("train", "--topic", plant) as process:
+        wait_until(reaches(database, plant, "running"), "the refit's beginning")
+        process.kill()
+        process.wait()
+    assert champion(database, plant) == 1
+    with shell.running(*NIGHTLY) as process:
+        wait_until(reaches(database, plant, "interrupted", "promoted"), "the next refit")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    assert "ended in the middle" in runs(database, plant)[0].reason
+    assert champion(database, plant) == 2
+
+
+def test_sigterm_ends_a_refit_at_once_and_it_is_tried_again(
+    shell: Tfstream, database: Database, plant: str
+) -> None:
+    with shell.running(*NIGHTLY) as process:
+        wait_until(reaches(database, plant, "running"), "the refit's beginning")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    assert outcomes(database, plant) == ["interrupted"]
+    assert champion(database, plant) == 1
+    assert not due_later(database, plant)
+
+
+def test_two_at_once_are_refused(shell: Tfstream, database: Database, plant: str) -> None:
+    with database.begin() as connection:
+        stream_id = streams.get(connection, plant).id
+    with training_lock.exclusive(database, stream_id, plant):
+        refused = shell.run("train", "--topic", plant, exit_code=1)
+        assert f"{plant} is being refitted by another process" in refused.stderr
+    assert outcomes(database, plant) == []
+
+
+def due_later(database: Database, topic: str) -> bool:
+    trainer = Trainer(database, Plan(schedule=Schedule(expression="0 2 * * *")))
+    return trainer.due()[topic] > datetime.now(UTC)
+
+
+def test_an_interrupted_refit_is_tried_once_more_and_then_waits(database: Database, plant: str) -> None:
+    """A refit that takes the whole process with it, for want of memory, must not do so all night long."""
+    with database.begin() as connection:
+        stream_id = streams.get(connection, plant).id
+    waits = []
+    for _ in range(2):
+        with database.begin() as connection:
+            run = training_runs.start(connection, stream_id, trained_from_us=None, trained_until_us=None)
+        with database.begin() as connection:
+            training_runs.finish(connection, run, outcome="interrupted", reason="killed")
+        waits.append(due_later(database, plant))
+    assert waits == [False, True]
+
+
+def test_a_stream_has_a_schedule_of_its_own(shell: Tfstream, database: Database, plant: str) -> None:
+    shell.run("streams", "set", plant, "--schedule", "15 6 * * 1", "--time-zone", "Asia/Kolkata")
+    due = Trainer(database, Plan()).due()[plant].astimezone(UTC)
+    assert (due.strftime("%H:%M"), due.weekday()) == ("00:45", 0)
+    wrong = shell.run("streams", "set", plant, "--time-zone", "Asia/Atlantis", exit_code=3)
+    assert "'Asia/Atlantis' is not known here" in wrong.stderr
+    assert "by the clocks of Asia/Kolkata" in shell.run("streams", "show", plant).stdout
+
+
+def test_one_stream_that_fails_keeps_no_other(shell: Tfstream, database: Database, plant: str) -> None:
+    with database.begin() as connection:
+        rows.stream(connection, "empty.sensors")
+    done = shell.run("trainer", "--once", "--json", exit_code=1)
+    assert '"promoted": true' in done.stdout
+    assert "empty.sensors has no readings" in done.stdout
+    only = shell.run("trainer", "--once", "--topic", "absent.sensors", exit_code=3)
+    assert "absent.sensors is not defined" in only.stderr
