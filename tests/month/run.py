@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import text
 
 from tests.month.site import Site
-from tests.month.world import DAY_US, LEARNT_DAYS, MINUTE_US, START_US, Happening, Sort, World, day_us
+from tests.month.world import DAY_US, LEARNT_DAYS, Happening, Sort, World, day_us
+from tfstream.app.demo.plant import MINUTE_US
 from tfstream.core.event import iso
 from tfstream.core.stream import StreamDefinition
+from tfstream.storage.moments import to_datetime
 
 BUDGET = 2.0  # false alarms an asset and week
 _HISTORY = "14d"
+_LOSS_DAY = 19
 _EPISODES = """
 SELECT a.id::text, a.asset, a.kind, a.started_at, a.ended_at, a.verdict, a.model_version
   FROM anomaly a JOIN stream s ON s.id = a.stream_id WHERE s.topic = :topic ORDER BY a.started_at, a.id
@@ -47,13 +50,13 @@ def definition(world: World) -> StreamDefinition:
 
 
 class Month:
-    """One passage through a world; ``gate`` says whether what is refitted must pass before it is in charge."""
+    """One passage through a world; ``gate`` says whether a refitted model must pass before it takes over."""
 
     def __init__(self, world: World, site: Site, *, gate: bool, tell: Tell) -> None:
         self._world, self._site, self._gate, self._tell = world, site, gate, tell
         self.nights: list[dict[str, Any]] = []
 
-    def pass_by(self, folder: Path) -> None:
+    def pass_by(self) -> None:
         """All of it; the models that were in charge are left in the database."""
         site, world = self._site, self._world
         site.define()
@@ -68,6 +71,8 @@ class Month:
                 site.wait_recorded()
                 site.wait_scored(day_us(day + 1), world.plant.assets)
                 self._operate(day + 1)
+                if day + 1 == _LOSS_DAY:
+                    self._lose()
                 if day + 1 < world.days:
                     self._refit(LEARNT_DAYS + day + 1, "train", "--topic", site.topic, "--since", _HISTORY)
 
@@ -87,6 +92,12 @@ class Month:
                 "exclusions", "add", "--topic", self._site.topic, "--asset", week.asset,
                 "--from", iso(week.start_us), "--to", iso(week.end_us), "--reason", "overhaul",
             )  # fmt: skip
+
+    def _lose(self) -> None:
+        """A disk runs full, and somebody makes room: only the last day's readings are left to learn from."""
+        with self._site.database.begin() as connection:
+            oldest = to_datetime(day_us(_LOSS_DAY - 1))
+            connection.execute(text("DELETE FROM reading WHERE ts < :oldest"), {"oldest": oldest})
 
     def _operate(self, day: int) -> None:
         """What people say of the alarms that have come up to the end of a day."""
@@ -145,10 +156,5 @@ def cause(happening: Happening, episode: Episode) -> bool:
     return happening.meets(episode.start_us, episode.end_us, _GRACE_US)
 
 
-def _us(moment: Any) -> int:
+def _us(moment: datetime) -> int:
     return round(moment.timestamp() * 1e6)
-
-
-def first_us() -> int:
-    """The moment that the month's first readings have."""
-    return START_US

@@ -1,4 +1,4 @@
-"""The product on services of its own: recorder and scorer run all month, commands are run as people run them."""
+"""The product on services of its own: recorder and scorer run all month, commands are run as by people."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ from tfstream.streaming.topics import ensure_topic
 
 _PATIENCE_S = 300.0
 _WRITTEN = "SELECT count(*) FROM reading r JOIN stream s ON s.id = r.stream_id WHERE s.topic = :topic"
-_SCORED = "SELECT max(ts) FROM score c JOIN stream s ON s.id = c.stream_id WHERE s.topic = :topic AND asset = :asset"
+_SCORED = """
+SELECT max(ts) FROM score c JOIN stream s ON s.id = c.stream_id WHERE s.topic = :topic AND asset = :asset
+"""
 
 
 class Site:
@@ -50,9 +52,7 @@ class Site:
     def define(self) -> None:
         """Schema, topic and stream."""
         self.tfstream.run("db", "upgrade")
-        ensure_topic(
-            {"bootstrap.servers": self.tfstream.bootstrap}, self.topic, 1, {"retention.ms": "-1"}
-        )
+        ensure_topic({"bootstrap.servers": self.tfstream.bootstrap}, self.topic, 1, {"retention.ms": "-1"})
         with self.database.begin() as connection:
             streams.add(connection, self.definition)
 
@@ -129,5 +129,6 @@ class Site:
 @contextmanager
 def services(kafka_home: Path, folder: Path) -> Iterator[tuple[str, str]]:
     """A broker's address and a database's URL, of the run's own."""
-    with EmbeddedPostgres(folder / "postgres") as postgres, ApacheKafka(kafka_home, folder / "kafka") as kafka:
+    kafka = ApacheKafka(kafka_home, folder / "kafka")
+    with EmbeddedPostgres(folder / "postgres") as postgres, kafka:
         yield kafka.bootstrap, postgres.url

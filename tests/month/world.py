@@ -1,27 +1,29 @@
 """What happens in the simulated month: two waterworks, and everything that makes unattended learning hard.
 
-Readings come once a minute from the demo's plant. Some sensors drift slowly all the time. One works has a week of
-maintenance; at the other a transmitter is exchanged and shows more from then on; a sensor is wrong for three
-days; and short faults happen now and then. Everything follows from the seed.
+Readings come once a minute from the demo's plant. Some sensors drift slowly all the time. One works has a
+week of maintenance, and later a transmitter is exchanged and shows more from then on; at the other a sensor is
+wrong for three days; and short faults happen now and then. Everything follows from the seed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tfstream.app.demo.faults import Fault, FaultKind, attacks, inject
 from tfstream.app.demo.plant import MINUTE_US, WaterPlant
-from tfstream.core.reading import Series
+from tfstream.core.reading import Series, Values
 
 DAY_US = 1440 * MINUTE_US
 START_US = 1_767_571_200_000_000  # Monday 2026-01-05 00:00 UTC
 LEARNT_DAYS = 14  # before the month begins: the first model's readings
 _DRIFTING = ("AIT101_TURB", "AIT102_COND", "DPIT201_FILTER", "P201_VIB")
 _DRIFT_A_DAY = 0.03  # deviations
+_SHIFTED, _SHIFT_DAY, _SHIFT = ("north-works", "AIT203_PH"), 16.25, 2.5
 _WORK = ("PCV301_POS", "PIT101_PRESS", "FIT201_FLOW", "AIT202_CL2", "P101_VIB")
 
 
@@ -66,9 +68,7 @@ class World:
         """The readings of a day, counted from the beginning of what is learnt from first."""
         first = number * 1440
         return [
-            one._replace(
-                times_us=one.times_us[first : first + 1440], values=one.values[first : first + 1440]
-            )
+            one._replace(times_us=one.times_us[first : first + 1440], values=one.values[first : first + 1440])
             for one in self.series
         ]
 
@@ -85,20 +85,31 @@ def build(seed: int, days: int) -> World:
     """The month, or the beginning of it; what does not fit into ``days`` does not happen."""
     plant = WaterPlant(seed, assets=2)
     here, there = plant.assets
-    plan = [one for one in _plan(here, there) if day_us(0) <= one[1].start_us and one[1].end_us <= day_us(days)]
+    plan = [one for one in _plan(here, there) if one[1].end_us <= day_us(days)]
     faults = [fault for _, fault in plan]
     work = [fault for fault in _maintenance(here) if fault.end_us <= day_us(days)]
     rows = (LEARNT_DAYS + days) * 1440
     series = plant.simulate(rows, START_US, attacks([*faults, *work]))
     sensors = tuple(plant.sensors)
-    series = [_drifted(one, sensors) for one in series]
+    series = [one._replace(values=_drifted(one, sensors, _days(one))) for one in series]
     series = inject(series, sensors, [*faults, *work], seed)
     happenings = [_happening(sort, fault) for sort, fault in plan]
     if work:
         happenings.append(_week(here, work))
-    return World(
-        plant=plant, days=days, series=series, happenings=tuple(sorted(happenings, key=lambda one: one.start_us))
-    )
+    happenings.sort(key=lambda one: one.start_us)
+    return World(plant=plant, days=days, series=series, happenings=tuple(happenings))
+
+
+def as_on(series: Sequence[Series], sensors: tuple[str, ...], day: float) -> list[Series]:
+    """Clean readings of the plant as its instruments would show them on a day of the month."""
+    shown = []
+    for one in series:
+        values = _drifted(one, sensors, np.full(len(one.times_us), LEARNT_DAYS + day))
+        if one.asset == _SHIFTED[0] and day >= _SHIFT_DAY:
+            column = sensors.index(_SHIFTED[1])
+            values[:, column] += _SHIFT * np.nanstd(one.values[:, column])
+        shown.append(one._replace(values=values))
+    return shown
 
 
 def _plan(here: str, there: str) -> Iterable[tuple[Sort, Fault]]:
@@ -109,7 +120,7 @@ def _plan(here: str, there: str) -> Iterable[tuple[Sort, Fault]]:
     yield Sort.SHORT, _fault(there, FaultKind.DECOUPLED, "FIT202_FLOW", 5.3, 0.12, 1020.0)
     yield Sort.SHORT, _fault(there, FaultKind.ATTACK, "PCV302_POS", 8.5, 0.08, 0.25)
     yield Sort.LONG, _fault(there, FaultKind.OFFSET, "LIT101_LEVEL", 11.125, 3.0, 2.0)
-    yield Sort.SHIFT, _fault(here, FaultKind.OFFSET, "AIT203_PH", 16.25, 13.75, 2.5)
+    yield Sort.SHIFT, _fault(here, FaultKind.OFFSET, _SHIFTED[1], _SHIFT_DAY, 30 - _SHIFT_DAY, _SHIFT)
     yield Sort.SHORT, _fault(there, FaultKind.NOISE, "P202_VIB", 18.3, 0.12, 0.8)
     yield Sort.SHORT, _fault(here, FaultKind.DECOUPLED, "FIT201_FLOW", 20.4, 0.1, 900.0)
     yield Sort.SHORT, _fault(there, FaultKind.ATTACK, "MV101_POS", 22.5, 0.1, 1.0)
@@ -128,9 +139,7 @@ def _maintenance(asset: str) -> list[Fault]:
     return work
 
 
-def _fault(
-    asset: str, kind: FaultKind, sensor: str, day: float, lasts: float, size: float = 0.0
-) -> Fault:
+def _fault(asset: str, kind: FaultKind, sensor: str, day: float, lasts: float, size: float = 0.0) -> Fault:
     return Fault(
         asset=asset,
         kind=kind,
@@ -157,11 +166,15 @@ def _week(asset: str, work: list[Fault]) -> Happening:
     )
 
 
-def _drifted(series: Series, sensors: tuple[str, ...]) -> Series:
+def _days(series: Series) -> NDArray[np.float64]:
+    days: NDArray[np.float64] = (series.times_us - START_US) / DAY_US
+    return days
+
+
+def _drifted(series: Series, sensors: tuple[str, ...], days: NDArray[np.float64]) -> Values:
     """Fouling, wear and the season: slow, and for ever."""
     values = series.values.copy()
-    days = (series.times_us - START_US) / DAY_US
     for name in _DRIFTING:
         column = sensors.index(name)
         values[:, column] += _DRIFT_A_DAY * np.nanstd(series.values[:, column]) * days
-    return series._replace(values=values.astype(np.float32))
+    return values
