@@ -11,35 +11,35 @@ from tests.quality.document import figure, table
 _BEGIN, _END = "<!-- month: written by `make month` -->\n", "<!-- end of month -->"
 
 _WORDS = """{days} days of two simulated waterworks (48 sensors each, a row a minute, seed {seed}) on a real
-Apache Kafka and PostgreSQL, after 14 days to learn from: recorder and scorer run all the time, every night `tfstream train
---since 14d` refits as the trainer does, an operator labels what was raised in the day. Some sensors drift, one
-works is overhauled for a week (`exclusions add`), a sensor is 2 deviations too high for three days, a transmitter
-is exchanged for good (`anomalies label … new-normal`), and on day 19 somebody deletes all readings but the last day's.
-The same month once more with `--no-gate` is the control. The exam is apart from all that: {faults} faults in
-six other days, as the instruments show them that night; neither model nor gate has seen them.
+Apache Kafka and PostgreSQL, after 14 days to learn from: recorder and scorer run all the time, every night
+`tfstream train --since 14d` refits as the trainer does, an operator labels what was raised in the day. Some
+sensors drift, one works is overhauled for a week (`exclusions add`), a sensor is 2 deviations too high for three
+days, a transmitter is exchanged for good (`anomalies label … new-normal`), and on day 19 somebody deletes all
+readings but the last day's. The same month once more with `--no-gate` is the control. The exam is apart from all
+that: {faults} faults in six other days, as the instruments show them that night; nobody has learnt from them.
 """
 
 
-def write(found: Mapping[str, Any], page: Path) -> None:
-    """Put the section into the page, in place of the one before."""
+def write(made: Mapping[str, Any], page: Path) -> None:
+    """Put the section into the page, in place of the one before; ``made`` are figures with their provenance."""
     text = page.read_text(encoding="utf-8")
     before, mark, rest = text.partition(_BEGIN)
     after = rest.partition(_END)[2] if mark else ""
-    page.write_text(f"{before}{_BEGIN}{section(found)}{_END}{after}", encoding="utf-8")
+    page.write_text(f"{before}{_BEGIN}{section(made)}{_END}{after}", encoding="utf-8")
 
 
-def section(found: Mapping[str, Any]) -> str:
-    """Words, table and picture."""
+def section(made: Mapping[str, Any]) -> str:
+    """Words, picture and table."""
+    found = made["found"]
     runs = found["runs"]
     lines = [[what, *(tell(run) for run in runs.values())] for what, tell in _LINES.items()]
     faults = next(iter(runs.values()))["nights"][0]["faults"]
-    made = found["provenance"]
     return "\n".join(
         [
             _WORDS.format(days=found["days"], seed=found["seed"], faults=faults),
             "![the month](learning/month.svg)\n",
             table(["", "with the gate", "without: the control"], lines),
-            f"<sub>`make month SEED={found['seed']}`, {made}</sub>\n",
+            _FROM.format(**made),
         ]
     )
 
@@ -87,6 +87,8 @@ def _lowered(run: Mapping[str, Any]) -> str:
     return f"{min(falls):+.3f}" if falls else "not measured"
 
 
+_FROM = """<sub>`{command}`, {date}, commit {commit}: {seconds:.0f} s on {machine[cores]} cores ({machine[cpu]}).</sub>
+"""
 _LINES = {
     "false alarms": _asked,
     "episodes of the three-day fault, hours after it began": _long,

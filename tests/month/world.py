@@ -1,8 +1,8 @@
 """What happens in the simulated month: two waterworks, and everything that makes unattended learning hard.
 
 Readings come once a minute from the demo's plant. Some sensors drift slowly all the time. One works has a
-week of maintenance, and later a transmitter is exchanged and shows more from then on; at the other a sensor is
-wrong for three days; and short faults happen now and then. Everything follows from the seed.
+week of maintenance, and later a transmitter is exchanged and shows more from then on; at the other a sensor
+is wrong for three days; and short faults happen now and then. Everything follows from the seed.
 """
 
 from __future__ import annotations
