@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sqlalchemy import Connection
 
+from tfstream.core.held_out import HeldOut, hold_out
+from tfstream.core.promotion import Verdict, as_metrics
 from tfstream.core.reading import Series
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.window import align
@@ -18,6 +21,9 @@ from tfstream.storage import models, readings, training_lock, training_runs
 from tfstream.storage.database import Database
 from tfstream.storage.streams import StreamRecord
 from tfstream.storage.training_lock import TrainingLock
+
+if TYPE_CHECKING:  # torch again
+    from tfstream.model.detector import Detector
 
 Report = Callable[[str, float], None]
 
@@ -34,17 +40,20 @@ class TrainingOptions:
     until_us: int | None = None
     seed: int = 0
     promote: bool = True
+    gate: bool = True  # hold the newest rows out, and judge the model on them before it is promoted
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingResult:
-    """What a refit gave; ``metrics`` is the detector's own description.
+    """What a refit gave; ``metrics`` is the detector's own description, and the gate's table as ``gate``.
 
     ``extrapolated``: the alarm budget is finer than the normal data behind the threshold.
     """
 
     version: int
     promoted: bool
+    outcome: training_runs.Outcome
+    reason: str | None
     rows: int
     assets: int
     bundle_bytes: int
@@ -55,7 +64,7 @@ class TrainingResult:
 def train(
     database: Database, stream: StreamRecord, options: TrainingOptions, report: Report
 ) -> TrainingResult:
-    """Fit a detector to the stored readings of a span and make it the champion.
+    """Fit a detector to the stored readings of a span, and make it the champion if the gate lets it through.
 
     The run is told in ``training_run`` whether it succeeds or not; the champion changes only at the very end,
     in the transaction that stores the new model. Nobody else refits the stream meanwhile.
@@ -107,23 +116,61 @@ def _train(
             f"stream {definition.topic} has no readings in the span to learn from; "
             f"fill it with `tfstream record` or `tfstream load`"
         )
+    held = hold_out(series, definition.interval_us) if options.gate else None
+    learn = held.learn if held else series
     began = time.monotonic()
-    detector = fit(series, definition.sensors, definition.interval_us, DetectorConfig(), options.seed, report)
+    detector = fit(learn, definition.sensors, definition.interval_us, DetectorConfig(), options.seed, report)
     stored = bundle.dump(detector)
     metrics = {**detector.describe(), "seconds": round(time.monotonic() - began, 2)}
+    verdict = _verdict(database, stream, held, detector, options, report) if options.gate else None
     report("store", 0.0)
+    outcome = _outcome(options, verdict)
+    if verdict is not None:
+        metrics["gate"] = as_metrics(verdict)
+    reason = verdict.reason if verdict else None
     lock.require()
-    version = _store(database, stream, options, run, series, stored, metrics)
+    version = _store(database, stream, options, run, learn, stored, metrics, outcome, reason)
     report("store", 1.0)
     return TrainingResult(
         version=version,
-        promoted=options.promote,
-        rows=_rows(series),
-        assets=len({one.asset for one in series}),
+        promoted=outcome == "promoted",
+        outcome=outcome,
+        reason=reason,
+        rows=_rows(learn),
+        assets=len({one.asset for one in learn}),
         bundle_bytes=len(stored),
         extrapolated=detector.calibration.extrapolated(definition.alarm_budget_per_week),
         metrics=metrics,
     )
+
+
+def _verdict(
+    database: Database,
+    stream: StreamRecord,
+    held: HeldOut | None,
+    challenger: Detector,
+    options: TrainingOptions,
+    report: Report,
+) -> Verdict:
+    """What the gate says of the challenger beside the present champion."""
+    from tfstream.app import gate  # torch takes two seconds to import: most commands do without
+
+    report("judge", 0.0)
+    with database.begin() as connection:
+        row = models.champion(connection, stream.id)
+    champion = gate.incumbent(row, stream.definition, challenger.config)
+    if held is None:
+        verdict = gate.unjudged(champion)
+    else:
+        verdict = gate.judge(stream.definition, held, champion, challenger, options.seed)
+    report("judge", 1.0)
+    return verdict
+
+
+def _outcome(options: TrainingOptions, verdict: Verdict | None) -> training_runs.Outcome:
+    if verdict is not None and not verdict.promote:
+        return "rejected"
+    return "promoted" if options.promote else "candidate"
 
 
 def _store(
@@ -134,6 +181,8 @@ def _store(
     series: Sequence[Series],
     stored: bytes,
     metrics: dict[str, object],
+    outcome: training_runs.Outcome,
+    reason: str | None,
 ) -> int:
     """Model, champion and the end of the run in one transaction; returns the model's version."""
     first = min(int(one.times_us[0]) for one in series)
@@ -149,13 +198,15 @@ def _store(
             rows=_rows(series),
             seed=options.seed,
         )
-        if options.promote:
+        if outcome == "promoted":
             models.promote(connection, stream.id, version)
+        elif outcome == "rejected":
+            models.reject(connection, stream.id, version, reason or "")
         training_runs.finish(
             connection,
             run,
-            outcome="promoted" if options.promote else "candidate",
-            reason=None,
+            outcome=outcome,
+            reason=reason,
             model_version=version,
             rows=_rows(series),
             trained_from_us=first,
