@@ -12,7 +12,7 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import CheckConstraint, Connection, inspect, select, text
+from sqlalchemy import CheckConstraint, Connection, inspect, text
 
 from tests.integration import rows
 from tests.integration.connections import acting_as, opened
@@ -20,7 +20,7 @@ from tfstream.core.event import EventKind, EventType, iso
 from tfstream.errors import ConfigurationError
 from tfstream.storage import anomalies, migrate, models, partitions, progress, readings, scores, streams
 from tfstream.storage.database import Database
-from tfstream.storage.tables import exclusion, metadata
+from tfstream.storage.tables import metadata
 
 pytestmark = pytest.mark.postgres
 
@@ -114,6 +114,11 @@ def test_anomaly_history(database: Database) -> None:
         "verdict": "expected",
         "model_version": 3,
         "id": uuid.UUID(int=1),
+        "verdict_at": None,
+        "verdict_by": None,
+        "note": None,
+        "hidden": False,
+        "hidden_by": None,
     }
     assert second["state"] == "open"
     unknown = ("ended_at", "duration", "severity", "top_sensor", "sensors", "verdict")
@@ -229,7 +234,7 @@ def test_the_reading_role_sees_everything_and_changes_nothing(owned_url: str) ->
         migrate.require_current(database)
         with database.begin() as connection:
             seen = {name: count(connection, name) for name in names}
-    assert {name for name, found in seen.items() if not found} == {"exclusion"}
+    assert {name for name, found in seen.items() if not found} == {"hidden_anomaly"}
     for name in metadata.tables:
         refused(url, f"DELETE FROM {name}")
     refused(url, "UPDATE anomaly SET verdict = 'confirmed'")
@@ -260,9 +265,6 @@ def before(revision: str) -> str:
 def fill_every_table(url: str) -> None:
     with opened(url) as connection:
         rows.fill(connection)
-        stream_id = connection.execute(select(metadata.tables["stream"].c.id)).scalar_one()
-        span = {"starts_at": moment(HOURS[0]), "ends_at": moment(HOURS[1]), "hide": True, "no_learn": False}
-        connection.execute(exclusion.insert().values(stream_id=stream_id, **span))
         assert all(count(connection, name) for name in metadata.tables)
 
 
