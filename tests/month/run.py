@@ -64,7 +64,7 @@ class Month:
             for day in range(LEARNT_DAYS):
                 site.send(world.day(day))
             site.wait_recorded()
-            self._refit(LEARNT_DAYS, "train", "--topic", site.topic)
+            self._refit(0)
             for day in range(world.days):
                 site.send(world.day(LEARNT_DAYS + day))
                 site.wait_recorded()
@@ -75,14 +75,14 @@ class Month:
                         LEARNT_DAYS + day + 1, "train", "--topic", site.topic, "--since", _history(day + 1)
                     )
 
-    def _refit(self, night: int, *command: str) -> None:
+    def _refit(self, night: int, *span: str) -> None:
         """As the trainer does it, and wait until the scorer goes by what came of it."""
         gate = () if self._gate else ("--no-gate",)
-        found = self._site.json(*command, *gate)
-        self.nights.append({"night": night - LEARNT_DAYS, **found})
+        found = self._site.json("train", "--topic", self._site.topic, *span, *gate)
+        self.nights.append({"night": night, **found})
         if found["promoted"]:
             self._site.wait_for_model(found["version"])
-        self._tell(f"night {night - LEARNT_DAYS}: version {found['version']}, promoted: {found['promoted']}")
+        self._tell(f"night {night}: version {found['version']}, promoted: {found['promoted']}")
 
     def _exclude(self) -> None:
         """The maintenance is known beforehand: hidden, and not learnt from."""
