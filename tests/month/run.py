@@ -71,9 +71,7 @@ class Month:
                 site.wait_scored(day_us(day + 1), world.plant.assets)
                 self._operate(day + 1)
                 if day + 1 < world.days:
-                    self._refit(
-                        LEARNT_DAYS + day + 1, "train", "--topic", site.topic, "--since", _history(day + 1)
-                    )
+                    self._refit(day + 1, "--since", _history(day + 1))
 
     def _refit(self, night: int, *span: str) -> None:
         """As the trainer does it, and wait until the scorer goes by what came of it."""
