@@ -193,7 +193,7 @@ verdict = Table(
     Column("given_at", Moment, nullable=False, server_default=func.now()),
     Column("given_by", Text, nullable=False),
     CheckConstraint(_one_of("verdict", VERDICTS), name="verdict"),
-    comment="Every verdict that was ever given, NULL where one was taken back; anomaly has the newest",
+    comment="Every verdict ever given, NULL where one was taken back; anomaly has the newest",
 )
 
 hidden_anomaly = table("hidden_anomaly", column("anomaly_id", UUID(as_uuid=True)), column("hidden_by", Text))
