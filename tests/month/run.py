@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import text
 
 from tests.month.site import Site
-from tests.month.world import DAY_US, LEARNT_DAYS, Happening, Sort, World, day_us
-from tfstream.app.demo.plant import MINUTE_US
+from tests.month.world import DAY_US, INTERVAL_US, LEARNT_DAYS, Happening, Sort, World, day_us
 from tfstream.core.event import iso
 from tfstream.core.stream import StreamDefinition
 
@@ -43,7 +42,7 @@ def definition(world: World) -> StreamDefinition:
     return StreamDefinition(
         topic="month.sensors",
         sensors=world.sensors,
-        interval_us=MINUTE_US,
+        interval_us=INTERVAL_US,
         alarm_budget_per_week=BUDGET,
     )
 
@@ -135,7 +134,7 @@ class Month:
         ]
 
 
-_GRACE_US = 64 * MINUTE_US  # a window: what happened in it may still be raised
+_GRACE_US = 64 * INTERVAL_US  # a window: what happened in it may still be raised
 
 
 def cause(happening: Happening, episode: Episode) -> bool:
