@@ -14,7 +14,7 @@ from tfstream.core.promotion import Verdict, as_metrics
 from tfstream.core.reading import Series
 from tfstream.errors import BadData, TfstreamError
 from tfstream.model.config import DetectorConfig
-from tfstream.storage import exclusions, models, training_lock, training_runs
+from tfstream.storage import exclusions, models, scores, training_lock, training_runs
 from tfstream.storage.database import Database
 from tfstream.storage.streams import StreamRecord
 from tfstream.storage.training_lock import TrainingLock
@@ -76,6 +76,7 @@ def train(
         with database.begin() as connection:
             training_runs.give_up_unfinished(connection, stream.id)
             exclusions.extend_spans(connection, int(time.time() * 1e6))
+            scores.count_days(connection)
             run = training_runs.start(
                 connection, stream.id, trained_from_us=options.since_us, trained_until_us=options.until_us
             )
