@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 
 from tests.integration import rows
 from tests.integration.rows import HOUR_US, MINUTE_US, MONDAY_US, TOPIC
-from tfstream.core.event import AnomalyEvent, EventKind, EventType, iso
+from tfstream.core.event import AnomalyEvent, EventKind, EventType, SensorShare, iso
 from tfstream.core.exclusion import Exclusion
 from tfstream.core.pattern import matches
 from tfstream.core.spans import Span
@@ -107,14 +107,25 @@ def test_which_episodes_an_exclusion_concerns(database: Database, more: dict[str
         assert hidden(connection) == found
 
 
-def test_a_silent_asset_is_not_hidden_by_an_exclusion_of_sensors(database: Database) -> None:
-    silence = closed(*MORNING, kind=EventKind.SILENCE, sensors=())
+@pytest.mark.parametrize(
+    ("silent", "pattern", "found"),
+    [
+        ((), "*", False),  # the asset itself: no sensor is named
+        ((), None, True),
+        (("flow",), "flow", True),
+        (("flow", "level"), "flow", False),
+        (("flow", "level"), "*l*", True),
+    ],
+)
+def test_which_silences_are_hidden(
+    database: Database, silent: tuple[str, ...], pattern: str | None, found: bool
+) -> None:
+    sensors = tuple(SensorShare(name=name, share=0.0, actual=None, expected=None) for name in silent)
+    silence = closed(*MORNING, kind=EventKind.SILENCE, sensors=sensors)
     with database.begin() as connection:
         anomalies.apply(connection, rows.stream(connection), [silence])
-        hide(connection, sensor="*")
-        assert not hidden(connection)
-        hide(connection)
-        assert hidden(connection)
+        hide(connection, sensor=pattern)
+        assert hidden(connection) == found
 
 
 def test_an_exclusion_that_is_removed_shows_again_what_it_hid(database: Database) -> None:
