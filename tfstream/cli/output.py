@@ -137,6 +137,10 @@ def stages(title: str) -> Iterator[Report]:
         yield report
 
 
+def now_us() -> int:
+    return int(datetime.now(UTC).timestamp() * 1e6)
+
+
 def duration_us(text: str) -> int:
     """``500ms``, ``1s``, ``5m``, ``2h``, ``14d`` or ``2w`` in microseconds.
 

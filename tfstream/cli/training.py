@@ -67,8 +67,18 @@ def train(
         f"model version {result.version} {_TOLD[result.outcome]}: "
         f"{result.rows} rows of {result.assets} assets, {result.bundle_bytes / 1e6:.1f} MB"
     )
+    _tell_left_out(result)
     if result.extrapolated:
         tell("note:", "yellow", _EXTRAPOLATED.format(budget=stream.definition.alarm_budget_per_week))
+
+
+def _tell_left_out(result: training.TrainingResult) -> None:
+    """How much of the readings was not learnt from, and why."""
+    if result.left_out:
+        causes = ", ".join(f"{cause} {share:.1%}" for cause, share in result.left_out.items())
+        err.print(f"left out: {causes}", soft_wrap=True)
+    for note in result.notes:
+        tell("note:", "yellow", note)
 
 
 def trainer(

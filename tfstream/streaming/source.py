@@ -85,10 +85,10 @@ class Source:
             if message.error() is not None:
                 self._on_message_error(message)
                 continue
-            partition = partition_of(message)
-            self.at_end.pop(partition, None)
-            if partition in self.owned and partition not in self._held:
-                records.append(as_record(message))
+            record = as_record(message)
+            self.at_end.pop(record.partition, None)
+            if record.partition in self.owned and record.partition not in self._held:
+                records.append(record)
         return self._without_lost(records) if self._lost else records
 
     def _without_lost(self, records: list[Record]) -> list[Record]:
