@@ -38,6 +38,7 @@ GRANT SELECT ON reading, exclusion, anomaly TO tfstream_train;
 GRANT SELECT, INSERT ON exclusion_span TO tfstream_train;
 GRANT UPDATE (spans_until) ON exclusion TO tfstream_train;
 GRANT SELECT, INSERT, UPDATE ON model, training_run TO tfstream_train;
-GRANT SELECT ON training_history TO tfstream_train;
+GRANT SELECT ON training_history, score TO tfstream_train;
+GRANT SELECT, INSERT, UPDATE ON scored_day TO tfstream_train;
 -- a new version locks its stream's row, so that versions count on without a gap; that takes a right to change it
 GRANT UPDATE (changed_at) ON stream TO tfstream_train;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.integration import rows
 from tests.integration.commands import Tfstream
 from tests.integration.plants import SENSORS, write_plant
 from tfstream.app import normal
+from tfstream.core.affordable import affordable
 from tfstream.core.event import EventKind, EventType
 from tfstream.embedded.process import free_port
 from tfstream.storage import anomalies, exclusions, readings, streams
@@ -131,6 +133,17 @@ def plant(shell: Shell, database: Database, topic: str, tmp_path: Path) -> Strea
 def learnt(database: Database, stream: StreamRecord) -> normal.NormalData:
     with database.begin() as connection:
         return normal.read(connection, stream, None, None, lambda *_: None)
+
+
+def test_the_newest_of_too_much_is_learnt_from(
+    database: Database, plant: StreamRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(normal, "affordable", partial(affordable, most_cells=2048 * 4 // 4))
+    found = learnt(database, plant)
+    assert sum(len(one.values) for one in found.series) == 513  # ends included
+    assert any("only the newest 512 rows" in note for note in found.left_out.notes)
+    newest = max(int(one.times_us[-1]) for one in found.series)
+    assert newest == rows.MONDAY_US + 899 * 1_000_000
 
 
 def test_a_refit_learns_from_what_is_normal_and_says_how_much_that_is(

@@ -5,16 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from tfstream.app import normal
+from tfstream.core.held_out import HeldOut, hold_out
 from tfstream.core.left_out import LeftOut
+from tfstream.core.promotion import Verdict, as_metrics
 from tfstream.core.reading import Series
 from tfstream.errors import BadData, TfstreamError
 from tfstream.model.config import DetectorConfig
-from tfstream.storage import exclusions, models, training_lock, training_runs
+from tfstream.storage import exclusions, models, scores, training_lock, training_runs
 from tfstream.storage.database import Database
 from tfstream.storage.streams import StreamRecord
 from tfstream.storage.training_lock import TrainingLock
+
+if TYPE_CHECKING:  # torch again
+    from tfstream.model.detector import Detector
 
 Report = Callable[[str, float], None]
 
@@ -31,11 +37,12 @@ class TrainingOptions:
     until_us: int | None = None
     seed: int = 0
     promote: bool = True
+    gate: bool = True  # hold the newest rows out, and judge the model on them before it is promoted
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingResult:
-    """What a refit gave; ``metrics`` is the detector's own description.
+    """What a refit gave; ``metrics`` is the detector's own description, and the gate's table as ``gate``.
 
     ``extrapolated``: the alarm budget is finer than the normal data behind the threshold. ``left_out``: the
     share of the readings that was not learnt from, by cause; ``notes`` say what to know of single assets.
@@ -43,6 +50,8 @@ class TrainingResult:
 
     version: int
     promoted: bool
+    outcome: training_runs.Outcome
+    reason: str | None
     rows: int
     assets: int
     bundle_bytes: int
@@ -55,7 +64,7 @@ class TrainingResult:
 def train(
     database: Database, stream: StreamRecord, options: TrainingOptions, report: Report
 ) -> TrainingResult:
-    """Fit a detector to the stored readings of a span and make it the champion.
+    """Fit a detector to the stored readings of a span, and make it the champion if the gate lets it through.
 
     The run is told in ``training_run`` whether it succeeds or not; the champion changes only at the very end,
     in the transaction that stores the new model. Nobody else refits the stream meanwhile.
@@ -67,6 +76,7 @@ def train(
         with database.begin() as connection:
             training_runs.give_up_unfinished(connection, stream.id)
             exclusions.extend_spans(connection, int(time.time() * 1e6), stream.id)
+            scores.count_days(connection)
             run = training_runs.start(
                 connection, stream.id, trained_from_us=options.since_us, trained_until_us=options.until_us
             )
@@ -108,32 +118,83 @@ def _train(
             f"stream {definition.topic} has no readings in the span to learn from; "
             f"fill it with `tfstream record` or `tfstream load`"
         )
+    held = hold_out(series, definition.interval_us) if options.gate else None
+    learn = held.learn if held else series
     began = time.monotonic()
     try:
         detector = fit(
-            series, definition.sensors, definition.interval_us, DetectorConfig(), options.seed, report
+            learn, definition.sensors, definition.interval_us, DetectorConfig(), options.seed, report
         )
     except BadData as error:
         raise BadData(f"{error}{_because(left_out)}") from None
     stored = bundle.dump(detector)
     shares = {cause: round(share, 4) for cause, share in left_out.shares.items()}
     seconds = round(time.monotonic() - began, 2)
-    metrics = {**detector.describe(), "left_out": shares, "seconds": seconds}
+    verdict = _verdict(database, stream, held, detector, options, report) if options.gate else None
+    gate = {} if verdict is None else {"gate": as_metrics(verdict)}
+    refit = _Refit(
+        learn=learn,
+        bundle=stored,
+        metrics={**detector.describe(), "left_out": shares, "seconds": seconds, **gate},
+        outcome=_outcome(options, verdict),
+        reason=verdict.reason if verdict else None,
+    )
     report("store", 0.0)
     lock.require()
-    version = _store(database, stream, options, run, series, stored, metrics)
+    version = _store(database, stream, options, run, refit)
     report("store", 1.0)
     return TrainingResult(
         version=version,
-        promoted=options.promote,
-        rows=_rows(series),
-        assets=len({one.asset for one in series}),
+        promoted=refit.outcome == "promoted",
+        outcome=refit.outcome,
+        reason=refit.reason,
+        rows=_rows(learn),
+        assets=len({one.asset for one in learn}),
         bundle_bytes=len(stored),
         extrapolated=detector.calibration.extrapolated(definition.alarm_budget_per_week),
         left_out=shares,
         notes=left_out.notes,
-        metrics=metrics,
+        metrics=refit.metrics,
     )
+
+
+class _Refit(NamedTuple):
+    """What is to be stored: the series that were learnt from, what came of them, and what becomes of it."""
+
+    learn: Sequence[Series]
+    bundle: bytes
+    metrics: dict[str, object]
+    outcome: training_runs.Outcome
+    reason: str | None
+
+
+def _verdict(
+    database: Database,
+    stream: StreamRecord,
+    held: HeldOut | None,
+    challenger: Detector,
+    options: TrainingOptions,
+    report: Report,
+) -> Verdict:
+    """What the gate says of the challenger beside the present champion."""
+    from tfstream.app import gate  # torch takes two seconds to import: most commands do without
+
+    report("judge", 0.0)
+    with database.begin() as connection:
+        row = models.champion(connection, stream.id)
+    champion = gate.incumbent(row, stream.definition, challenger.config)
+    if held is None:
+        verdict = gate.unjudged(champion)
+    else:
+        verdict = gate.judge(stream.definition, held, champion, challenger, options.seed)
+    report("judge", 1.0)
+    return verdict
+
+
+def _outcome(options: TrainingOptions, verdict: Verdict | None) -> training_runs.Outcome:
+    if verdict is not None and not verdict.promote:
+        return "rejected"
+    return "promoted" if options.promote else "candidate"
 
 
 def _because(left_out: LeftOut) -> str:
@@ -143,40 +204,36 @@ def _because(left_out: LeftOut) -> str:
 
 
 def _store(
-    database: Database,
-    stream: StreamRecord,
-    options: TrainingOptions,
-    run: int,
-    series: Sequence[Series],
-    stored: bytes,
-    metrics: dict[str, object],
+    database: Database, stream: StreamRecord, options: TrainingOptions, run: int, refit: _Refit
 ) -> int:
     """Model, champion and the end of the run in one transaction; returns the model's version."""
-    first = min(int(one.times_us[0]) for one in series)
-    last = max(int(one.times_us[-1]) for one in series)
+    first = min(int(one.times_us[0]) for one in refit.learn)
+    last = max(int(one.times_us[-1]) for one in refit.learn)
     with database.begin() as connection:
         version = models.save(
             connection,
             stream.id,
-            stored,
-            metrics=metrics,
+            refit.bundle,
+            metrics=refit.metrics,
             trained_from_us=first,
             trained_until_us=last,
-            rows=_rows(series),
+            rows=_rows(refit.learn),
             seed=options.seed,
         )
-        if options.promote:
+        if refit.outcome == "promoted":
             models.promote(connection, stream.id, version)
+        elif refit.outcome == "rejected":
+            models.reject(connection, stream.id, version, refit.reason or "")
         training_runs.finish(
             connection,
             run,
-            outcome="promoted" if options.promote else "candidate",
-            reason=None,
+            outcome=refit.outcome,
+            reason=refit.reason,
             model_version=version,
-            rows=_rows(series),
+            rows=_rows(refit.learn),
             trained_from_us=first,
             trained_until_us=last,
-            metrics=metrics,
+            metrics=refit.metrics,
         )
     return version
 

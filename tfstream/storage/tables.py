@@ -8,6 +8,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     Double,
     ForeignKey,
     Identity,
@@ -88,6 +89,16 @@ score = Table(
     Column("masked", ARRAY(Text), nullable=False),
     postgresql_partition_by="RANGE (ts)",
     comment="One row for each asset and hop, ending at ts; partitioned by UTC day",
+)
+
+scored_day = Table(
+    "scored_day",
+    metadata,
+    _stream_id(primary_key=True),
+    Column("asset", Text, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("hops", BigInteger, nullable=False),
+    comment="Scores of each asset and UTC day, of days that score may have forgotten",
 )
 
 anomaly = Table(
