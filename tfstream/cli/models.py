@@ -8,7 +8,7 @@ import typer
 
 from tfstream import config
 from tfstream.cli.options import AnyTopic, Json, Topic
-from tfstream.cli.output import err, out, plain, print_gate, print_json, print_table
+from tfstream.cli.output import out, plain, print_gate, print_json, print_table, say
 from tfstream.storage import models, training_runs
 from tfstream.storage.training_runs import RunRow
 from tfstream.wiring import find_stream, open_database
@@ -85,7 +85,7 @@ def promote(version: Version, topic: Topic) -> None:
     stream = find_stream(database, topic)
     with database.begin() as connection:
         models.promote(connection, stream.id, version)
-    err.print(f"model version {version} is in charge of {topic}")
+    say(f"model version {version} is in charge of {topic}")
 
 
 def _without_bundle(row: object) -> dict[str, object]:
