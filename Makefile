@@ -80,6 +80,10 @@ SEED ?= 1
 chaos: $(STAMP) ## docs/reliability.md measured anew: MINUTES=30 SEED=1; needs Apache Kafka
 	$(BIN)/python -m tests.chaos --minutes $(MINUTES) --seed $(SEED)
 
+.PHONY: month
+month: $(STAMP) ## docs/learning.md measured anew: a simulated month of nightly refits; SEED=1; needs Apache Kafka
+	$(BIN)/python -m tests.month --seed $(SEED)
+
 # PARTS as above: scorer, detector, recorder, ...; none named: all but the other runtimes.
 .PHONY: bench
 bench: $(STAMP) ## docs/performance.md measured anew: PARTS="scorer recorder"; needs Apache Kafka, and a quiet machine

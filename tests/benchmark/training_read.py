@@ -13,7 +13,7 @@ from tests.benchmark.bench import Bench
 from tests.benchmark.cores import alone
 from tests.benchmark.plant import SENSORS, START_US, definition
 from tests.quality.simulated import SECOND_US, readings
-from tfstream.app.training import TrainingOptions, read_aligned
+from tfstream.app import normal
 from tfstream.storage import readings as stored
 from tfstream.storage import streams
 from tfstream.storage.database import Database
@@ -43,11 +43,9 @@ def work(url: str, topic: str, cells: int) -> dict[str, Any]:
     for _ in range(_ROUNDS):
         began = time.perf_counter()
         with database.begin() as connection:
-            series = read_aligned(
-                connection, streams.get(connection, topic), TrainingOptions(), lambda *_: None
-            )
+            found = normal.read(connection, streams.get(connection, topic), None, None, lambda *_: None)
         seconds.append(time.perf_counter() - began)
-        if sum(one.values.size for one in series) != cells:
+        if sum(one.values.size for one in found.series) != cells:
             raise AssertionError(f"{cells} values were stored, and others were read")
     return {"values": cells, "seconds": seconds}
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 _TIMEOUT_S = 240.0
 _TICK_S = 0.05
@@ -42,11 +43,12 @@ class Tfstream:
         assert done.returncode == exit_code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 
-    def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
+    def start(self, *arguments: str | Path, output: IO[str] | int = subprocess.PIPE) -> subprocess.Popen[str]:
+        """What it says goes to ``output``, errors included."""
         return subprocess.Popen(
             self._command(arguments),
             env=self.environment,
-            stdout=subprocess.PIPE,
+            stdout=output,
             stderr=subprocess.STDOUT,
             text=True,
         )

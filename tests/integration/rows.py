@@ -20,9 +20,22 @@ from tfstream.core.event import (
     iso,
 )
 from tfstream.core.event import SourceSpan as Span
+from tfstream.core.exclusion import Exclusion
 from tfstream.core.reading import Times, Values
+from tfstream.core.spans import Span as Interval
 from tfstream.core.stream import StreamDefinition
-from tfstream.storage import anomalies, models, progress, readings, scores, streams, training_runs
+from tfstream.core.verdict import Verdict
+from tfstream.storage import (
+    anomalies,
+    exclusions,
+    models,
+    progress,
+    readings,
+    scores,
+    streams,
+    training_runs,
+    verdicts,
+)
 
 MONDAY_US = 1_767_571_200_000_000  # 2026-01-05 00:00 UTC
 MINUTE_US = 60_000_000
@@ -108,7 +121,11 @@ def fill(connection: Connection) -> None:
     stream_id = stream(connection)
     readings.write(connection, stream_id, ["line-1"], times(0), cells([1, 2, 3]))
     scores.write(connection, stream_id, [score(MONDAY_US)])
+    scores.count_days(connection)
     anomalies.apply(connection, stream_id, [event()])
     models.promote(connection, stream_id, save_model(connection, stream_id))
     progress.advance(connection, "record", TOPIC, 0, None, 1)
     training_runs.start(connection, stream_id, trained_from_us=MONDAY_US, trained_until_us=None)
+    span = Exclusion(first=Interval(MONDAY_US, MONDAY_US + HOUR_US))
+    exclusions.add(connection, stream_id, span, reason="valve", by="anna", now_us=MONDAY_US)
+    verdicts.give(connection, [uuid.UUID(int=1)], Verdict.CONFIRMED, note=None, from_us=None, by="anna")

@@ -171,10 +171,10 @@ def test_files_are_loaded(shell: Shell, database: Database, tmp_path: Path) -> N
 def test_a_model_is_trained_and_refitted(shell: Shell, database: Database, tmp_path: Path) -> None:
     """The nightly refit does what it can, and says by its exit code that it was not everything."""
     normal, topic = tmp_path / "line-1.csv", "trained.sensors"
-    normal_readings(300).to_csv(normal, index=False)
+    normal_readings(500).to_csv(normal, index=False)
     shell.run("load", normal, "--topic", topic)
     trained = shell.json("train", "--topic", topic, "--seed", "3")
-    assert (trained["version"], trained["promoted"], trained["rows"], trained["assets"]) == (1, True, 300, 1)
+    assert (trained["version"], trained["promoted"], trained["rows"], trained["assets"]) == (1, True, 404, 1)
     with database.begin() as connection:
         rows.stream(connection, "empty.sensors")
         others = sorted({one.definition.topic for one in streams.list_all(connection)} - {topic})
@@ -186,8 +186,8 @@ def test_a_model_is_trained_and_refitted(shell: Shell, database: Database, tmp_p
         listed = models.list_all(connection, streams.get(connection, topic).id)
         runs = connection.execute(RUNS, {"topic": "empty.sensors"}).all()
     assert [(row.version, row.status, row.seed, row.rows) for row in listed] == [
-        (2, "champion", 0, 300),
-        (1, "retired", 3, 300),
+        (2, "champion", 0, 404),
+        (1, "retired", 3, 404),
     ]
     assert [(run.outcome, run.finished_at is not None) for run in runs] == [("failed", True)]
     assert "no readings" in runs[0].reason

@@ -29,11 +29,12 @@ class Table:
         self.asked = 0
         self.rows: list[bytes | None] = []
 
-    def write(self, connection: Connection, records: Sequence[Record]) -> None:
+    def write(self, connection: Connection, records: Sequence[Record]) -> int:
         self.asked += 1
         if self.away:
             raise ServiceUnavailable("the database is away")
         self.rows += [record.value for record in records]
+        return len(records)
 
 
 def send(broker: Broker, topic: str, partition: int, value: bytes) -> None:
@@ -64,10 +65,11 @@ def test_what_waits_for_a_database_of_few_locks_does_not_grow(
     written: list[bytes | None] = []
     waiting: list[int] = []
 
-    def write(connection: Connection, records: Sequence[Record]) -> None:
+    def write(connection: Connection, records: Sequence[Record]) -> int:
         if len(records) > 1:
             raise OutOfLocks("out of shared memory")
         written.extend(record.value for record in records)
+        return len(records)
 
     def step() -> bool:
         feed.step(most=10)
@@ -91,10 +93,11 @@ def test_more_is_written_at_a_time_once_the_database_has_locks_again(
     few = True
     written: list[int] = []
 
-    def write(connection: Connection, records: Sequence[Record]) -> None:
+    def write(connection: Connection, records: Sequence[Record]) -> int:
         if few and len(records) > 1:
             raise OutOfLocks("out of shared memory")
         written.append(len(records))
+        return len(records)
 
     def send_many(count: int) -> None:
         producer = Producer(mock_kafka.properties)

@@ -8,7 +8,15 @@ from typing import Any, Protocol, cast
 
 from tests.quality.settings import Settings
 
-PARTS = ("suites", "ablation", "budget", "attribution", "speed", "robustness")  # as docs/quality.md has them
+PARTS = (
+    "suites",
+    "ablation",
+    "budget",
+    "attribution",
+    "speed",
+    "robustness",
+    "gate",
+)  # as docs/quality.md has them
 
 
 class Part(Protocol):

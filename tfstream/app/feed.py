@@ -30,7 +30,7 @@ _MOST = 1 << 30  # as many as have come, unless they touch more day partitions t
 _TRY_MORE_AFTER = 16  # transactions that went well
 _PUBLISH_S = 1.0
 
-Write = Callable[[Connection, Sequence[Record]], None]
+Write = Callable[[Connection, Sequence[Record]], int]  # how many it took, from the first on
 
 
 class Feed:
@@ -161,12 +161,11 @@ class Feed:
         self._unplaced.update(partitions)
 
     def _flush(self) -> int:
-        """Write what is held, or as much of it as the database has locks for; returns how much that was."""
+        """Write what is held, or as much as can go in one transaction; returns how much that was."""
         records = [record for partition in sorted(self._held) for record in self._held[partition]]
         while True:
             try:
-                self._write_some(records[: self._most])
-                written = min(len(records), self._most)
+                written = self._write_some(records[: self._most])
                 self._take_on_more()
                 return written
             except OutOfLocks:
@@ -180,10 +179,10 @@ class Feed:
         if self._went_well >= _TRY_MORE_AFTER:
             self._most, self._went_well = min(2 * self._most, _MOST), 0
 
-    def _write_some(self, records: Sequence[Record]) -> None:
-        moved = {record.partition: record.offset + 1 for record in records}
+    def _write_some(self, records: Sequence[Record]) -> int:
         with self._database.begin() as connection:
-            self._write(connection, records)
+            taken = self._write(connection, records)
+            moved = {record.partition: record.offset + 1 for record in records[:taken]}
             for partition, following in moved.items():
                 expected = self._expected[partition]
                 progress.advance(connection, self._consumer, self._topic, partition, expected, following)
@@ -192,9 +191,10 @@ class Feed:
             rest = [record for record in self._held.pop(partition) if record.offset >= following]
             if rest:
                 self._held[partition] = rest
-        self.written += len(records)
+        self.written += taken
         self._commits += 1
         self._committed_at = time.time()
+        return taken
 
     def _samples(self) -> list[Sample]:
         own = (self._consumer, self._topic)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -32,15 +32,24 @@ class HopScores(NamedTuple):
 
 def score_series(detector: Detector, asset: str, values: Values) -> HopScores:
     """Every window of ``values [rows, sensors]``, filled as the stream fills gaps; row 0 begins a hop."""
-    ends: list[int] = []
-    scores: list[float] = []
-    before: Terms | None = None
+    return hop_scores(scored_hops(detector, asset, values))
+
+
+def hop_scores(scored: Sequence[Scored]) -> HopScores:
+    """Where each score belongs, and the score."""
+    ends = [one.terms.end_index for one in scored]
+    return HopScores(
+        np.array(ends, dtype=np.int64), np.array([one.score for one in scored], dtype=np.float64)
+    )
+
+
+def scored_hops(detector: Detector, asset: str, values: Values) -> list[Scored]:
+    """The same with all that the next hop's score depends on."""
+    found: list[Scored] = []
     for windows in _batches(detector, values):
-        scored = score_batch(detector, [Candidate(0, asset, window, before) for window in windows])
-        ends += [one.terms.end_index for one in scored]
-        scores += [one.score for one in scored]
-        before = scored[-1].terms
-    return HopScores(np.array(ends, dtype=np.int64), np.array(scores, dtype=np.float64))
+        before = found[-1].terms if found else None
+        found += score_batch(detector, [Candidate(0, asset, window, before) for window in windows])
+    return found
 
 
 def spread(hops: HopScores, *, hop_rows: int, rows: int) -> NDArray[np.float64]:

@@ -137,7 +137,20 @@ class Trainer:
         except Exception as error:
             _log.exception("%s was not refitted, its champion stays; this is a defect", topic)
             return f"{type(error).__name__}: {error}"
-        _log.info("%s: version %d in charge after %.0f s", topic, result.version, time.monotonic() - started)
+        if result.promoted:
+            _log.info(
+                "%s: version %d in charge after %.0f s", topic, result.version, time.monotonic() - started
+            )
+        else:
+            _log.warning(
+                "%s: version %d %s, the champion stays: %s",
+                topic,
+                result.version,
+                result.outcome,
+                result.reason,
+            )
+        for note in result.notes:
+            _log.warning("%s: %s", topic, note)
         return result
 
     def _span(self, stream: StreamRecord) -> TrainingOptions:

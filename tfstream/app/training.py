@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-from sqlalchemy import Connection
-
+from tfstream.app import normal
+from tfstream.core.held_out import HeldOut, hold_out
+from tfstream.core.left_out import LeftOut
+from tfstream.core.promotion import Verdict, as_metrics
 from tfstream.core.reading import Series
-from tfstream.core.stream import StreamDefinition
-from tfstream.core.window import align
 from tfstream.errors import BadData, TfstreamError
 from tfstream.model.config import DetectorConfig
-from tfstream.storage import models, readings, training_lock, training_runs
+from tfstream.storage import exclusions, models, scores, training_lock, training_runs
 from tfstream.storage.database import Database
 from tfstream.storage.streams import StreamRecord
 from tfstream.storage.training_lock import TrainingLock
+
+if TYPE_CHECKING:  # torch again
+    from tfstream.model.detector import Detector
 
 Report = Callable[[str, float], None]
 
@@ -34,28 +37,34 @@ class TrainingOptions:
     until_us: int | None = None
     seed: int = 0
     promote: bool = True
+    gate: bool = True  # hold the newest rows out, and judge the model on them before it is promoted
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingResult:
-    """What a refit gave; ``metrics`` is the detector's own description.
+    """What a refit gave; ``metrics`` is the detector's own description, and the gate's table as ``gate``.
 
-    ``extrapolated``: the alarm budget is finer than the normal data behind the threshold.
+    ``extrapolated``: the alarm budget is finer than the normal data behind the threshold. ``left_out``: the
+    share of the readings that was not learnt from, by cause; ``notes`` say what to know of single assets.
     """
 
     version: int
     promoted: bool
+    outcome: training_runs.Outcome
+    reason: str | None
     rows: int
     assets: int
     bundle_bytes: int
     extrapolated: bool
+    left_out: dict[str, float]
+    notes: list[str]
     metrics: dict[str, object]
 
 
 def train(
     database: Database, stream: StreamRecord, options: TrainingOptions, report: Report
 ) -> TrainingResult:
-    """Fit a detector to the stored readings of a span and make it the champion.
+    """Fit a detector to the stored readings of a span, and make it the champion if the gate lets it through.
 
     The run is told in ``training_run`` whether it succeeds or not; the champion changes only at the very end,
     in the transaction that stores the new model. Nobody else refits the stream meanwhile.
@@ -66,6 +75,8 @@ def train(
     with training_lock.exclusive(database, stream.id, stream.definition.topic) as lock:
         with database.begin() as connection:
             training_runs.give_up_unfinished(connection, stream.id)
+            exclusions.extend_spans(connection, int(time.time() * 1e6), stream.id)
+            scores.count_days(connection)
             run = training_runs.start(
                 connection, stream.id, trained_from_us=options.since_us, trained_until_us=options.until_us
             )
@@ -101,102 +112,131 @@ def _train(
 
     definition = stream.definition
     with database.begin() as connection:
-        series = read_aligned(connection, stream, options, report)
-    if not series:
+        series, left_out = normal.read(connection, stream, options.since_us, options.until_us, report)
+    if not left_out.cells:
         raise BadData(
             f"stream {definition.topic} has no readings in the span to learn from; "
             f"fill it with `tfstream record` or `tfstream load`"
         )
+    held = hold_out(series, definition.interval_us) if options.gate else None
+    learn = held.learn if held else series
     began = time.monotonic()
-    detector = fit(series, definition.sensors, definition.interval_us, DetectorConfig(), options.seed, report)
+    try:
+        detector = fit(
+            learn, definition.sensors, definition.interval_us, DetectorConfig(), options.seed, report
+        )
+    except BadData as error:
+        raise BadData(f"{error}{_because(left_out)}") from None
     stored = bundle.dump(detector)
-    metrics = {**detector.describe(), "seconds": round(time.monotonic() - began, 2)}
+    shares = {cause: round(share, 4) for cause, share in left_out.shares.items()}
+    seconds = round(time.monotonic() - began, 2)
+    verdict = _verdict(database, stream, held, detector, options, report) if options.gate else None
+    gate = {} if verdict is None else {"gate": as_metrics(verdict)}
+    refit = _Refit(
+        learn=learn,
+        bundle=stored,
+        metrics={**detector.describe(), "left_out": shares, "seconds": seconds, **gate},
+        outcome=_outcome(options, verdict),
+        reason=verdict.reason if verdict else None,
+    )
     report("store", 0.0)
     lock.require()
-    version = _store(database, stream, options, run, series, stored, metrics)
+    version = _store(database, stream, options, run, refit)
     report("store", 1.0)
     return TrainingResult(
         version=version,
-        promoted=options.promote,
-        rows=_rows(series),
-        assets=len({one.asset for one in series}),
+        promoted=refit.outcome == "promoted",
+        outcome=refit.outcome,
+        reason=refit.reason,
+        rows=_rows(learn),
+        assets=len({one.asset for one in learn}),
         bundle_bytes=len(stored),
         extrapolated=detector.calibration.extrapolated(definition.alarm_budget_per_week),
-        metrics=metrics,
+        left_out=shares,
+        notes=left_out.notes,
+        metrics=refit.metrics,
     )
 
 
-def _store(
+class _Refit(NamedTuple):
+    """What is to be stored: the series that were learnt from, what came of them, and what becomes of it."""
+
+    learn: Sequence[Series]
+    bundle: bytes
+    metrics: dict[str, object]
+    outcome: training_runs.Outcome
+    reason: str | None
+
+
+def _verdict(
     database: Database,
     stream: StreamRecord,
+    held: HeldOut | None,
+    challenger: Detector,
     options: TrainingOptions,
-    run: int,
-    series: Sequence[Series],
-    stored: bytes,
-    metrics: dict[str, object],
+    report: Report,
+) -> Verdict:
+    """What the gate says of the challenger beside the present champion."""
+    from tfstream.app import gate  # torch takes two seconds to import: most commands do without
+
+    report("judge", 0.0)
+    with database.begin() as connection:
+        row = models.champion(connection, stream.id)
+    champion = gate.incumbent(row, stream.definition, challenger.config)
+    if held is None:
+        verdict = gate.unjudged(champion)
+    else:
+        verdict = gate.judge(stream.definition, held, champion, challenger, options.seed)
+    report("judge", 1.0)
+    return verdict
+
+
+def _outcome(options: TrainingOptions, verdict: Verdict | None) -> training_runs.Outcome:
+    if verdict is not None and not verdict.promote:
+        return "rejected"
+    return "promoted" if options.promote else "candidate"
+
+
+def _because(left_out: LeftOut) -> str:
+    """What keeps most of the readings from being learnt, for a refusal."""
+    causes = [f"{cause} {share:.0%}" for cause, share in left_out.shares.items() if share >= 0.005]
+    return f"; left out of what there is: {', '.join(causes[:3])}" if causes else ""
+
+
+def _store(
+    database: Database, stream: StreamRecord, options: TrainingOptions, run: int, refit: _Refit
 ) -> int:
     """Model, champion and the end of the run in one transaction; returns the model's version."""
-    first = min(int(one.times_us[0]) for one in series)
-    last = max(int(one.times_us[-1]) for one in series)
+    first = min(int(one.times_us[0]) for one in refit.learn)
+    last = max(int(one.times_us[-1]) for one in refit.learn)
     with database.begin() as connection:
         version = models.save(
             connection,
             stream.id,
-            stored,
-            metrics=metrics,
+            refit.bundle,
+            metrics=refit.metrics,
             trained_from_us=first,
             trained_until_us=last,
-            rows=_rows(series),
+            rows=_rows(refit.learn),
             seed=options.seed,
         )
-        if options.promote:
+        if refit.outcome == "promoted":
             models.promote(connection, stream.id, version)
+        elif refit.outcome == "rejected":
+            models.reject(connection, stream.id, version, refit.reason or "")
         training_runs.finish(
             connection,
             run,
-            outcome="promoted" if options.promote else "candidate",
-            reason=None,
+            outcome=refit.outcome,
+            reason=refit.reason,
             model_version=version,
-            rows=_rows(series),
+            rows=_rows(refit.learn),
             trained_from_us=first,
             trained_until_us=last,
-            metrics=metrics,
+            metrics=refit.metrics,
         )
     return version
 
 
 def _rows(series: Sequence[Series]) -> int:
     return sum(len(one.times_us) for one in series)
-
-
-def read_aligned(
-    connection: Connection, stream: StreamRecord, options: TrainingOptions, report: Report
-) -> list[Series]:
-    """Every asset's readings on the grid, cut where a gap is too long to be one piece."""
-    names = readings.assets(connection, stream.id, options.since_us, options.until_us)
-    series: list[Series] = []
-    for done, asset in enumerate(names):
-        report("read", done / len(names))
-        width = len(stream.definition.sensors)
-        read = readings.read(connection, stream.id, asset, options.since_us, options.until_us, width)
-        series.extend(aligned_pieces(read, stream.definition))
-    report("read", 1.0)
-    return series
-
-
-def aligned_pieces(series: Series, definition: StreamDefinition) -> Iterator[Series]:
-    """A series on the regular grid, in pieces: a gap longer than the filling and a hop separates two."""
-    if not len(series.times_us):
-        return
-    widest_us = (definition.staleness_rows + 8) * definition.interval_us
-    cuts = np.flatnonzero(np.diff(series.times_us) > widest_us) + 1
-    for times_us, values in zip(np.split(series.times_us, cuts), np.split(series.values, cuts), strict=True):
-        first, grid = align(
-            times_us,
-            values,
-            interval_us=definition.interval_us,
-            staleness=definition.staleness_rows,
-            closes_early=definition.lateness_us == 0,
-        )
-        regular = (first + np.arange(len(grid), dtype=np.int64)) * definition.interval_us
-        yield Series(series.asset, regular, grid)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -10,15 +9,18 @@ import typer
 from tfstream import config
 from tfstream.app.spoken import spoken_band
 from tfstream.cli.options import AnyTopic, Json
-from tfstream.cli.output import cell, moment_us, out, plain, print_json, print_table, tell
+from tfstream.cli.output import cell, moment_us, now_us, out, plain, print_json, print_table, tell
+from tfstream.cli.verdicts import label
 from tfstream.core.event import EventKind
 from tfstream.storage import anomalies
 from tfstream.storage.anomalies import AnomalyRow
 from tfstream.wiring import open_database
 
 app = typer.Typer(help="What was raised.", no_args_is_help=True)
+app.command("label")(label)
 
 _SHOWN = ("id", "topic", "asset", "kind", "started_at", "lasted", "score", "threshold", "sensors")
+_RARE = ("verdict", "hidden_by")  # where some have one
 
 _EXTRAPOLATED = (
     "{count} of {all} thresholds are extrapolated: the budget is finer than the normal data behind the model "
@@ -35,25 +37,29 @@ def list_(
     ] = None,
     kind: Annotated[EventKind | None, typer.Option(help="Only this kind.")] = None,
     open_only: Annotated[bool, typer.Option("--open", help="Only what is still going on.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Those that exclusions hide, too, and the reasons.")
+    ] = False,
     limit: Annotated[int, typer.Option(help="At most so many.", min=1)] = 100,
     as_json: Json = False,
 ) -> None:
-    """Anomalies, newest first."""
-    now_us = int(datetime.now(UTC).timestamp() * 1e6)
+    """Anomalies, newest first; not those that lie in an exclusion that hides them."""
     with open_database(config.load()).begin() as connection:
         found = anomalies.find(
             connection,
             topic=topic,
             asset=asset,
-            since_us=moment_us(since, now_us) if since else None,
+            since_us=moment_us(since, now_us()) if since else None,
             open_only=open_only,
             kind=kind,
+            hidden=every,
             limit=limit,
         )
     if as_json:
         print_json(found)
         return
     shown = [name for name in _SHOWN if name != "topic" or topic is None]
+    shown += [name for name in _RARE if any(getattr(row, name) for row in found)]
     print_table(shown, [[_shown(name, row) for name in shown] for row in found], empty="no anomalies")
     if extrapolated := sum(row.extrapolated for row in found):
         words = _EXTRAPOLATED.format(count=extrapolated, all=len(found))

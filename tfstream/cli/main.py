@@ -20,6 +20,7 @@ from tfstream.cli import (
     demo,
     doctor,
     evaluation,
+    exclusions,
     models,
     processes,
     streams,
@@ -78,6 +79,7 @@ app.command("score")(processes.score)
 app.command("sink")(processes.sink)
 app.add_typer(models.app, name="models")
 app.add_typer(anomalies.app, name="anomalies")
+app.add_typer(exclusions.app, name="exclusions")
 app.command("evaluate")(evaluation.evaluate)
 app.command("check")(doctor.check)
 

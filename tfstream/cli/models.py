@@ -8,7 +8,7 @@ import typer
 
 from tfstream import config
 from tfstream.cli.options import AnyTopic, Json, Topic
-from tfstream.cli.output import out, plain, print_json, print_table, say
+from tfstream.cli.output import out, plain, print_gate, print_json, print_table, say
 from tfstream.storage import models, training_runs
 from tfstream.storage.training_runs import RunRow
 from tfstream.wiring import find_stream, open_database
@@ -36,7 +36,7 @@ def list_(topic: Topic, as_json: Json = False) -> None:
 
 @app.command()
 def show(version: Version, topic: Topic, as_json: Json = False) -> None:
-    """One version with its metrics."""
+    """One version with its metrics, and what the gate said of it."""
     database = open_database(config.load())
     stream = find_stream(database, topic)
     with database.begin() as connection:
@@ -45,8 +45,10 @@ def show(version: Version, topic: Topic, as_json: Json = False) -> None:
     if as_json:
         print_json(shown)
         return
+    shown["metrics"] = {name: value for name, value in row.metrics.items() if name != "gate"}
     for name, value in shown.items():
         out.print(f"{name:<16}{value}", soft_wrap=True)
+    print_gate(row.metrics)
 
 
 @app.command()

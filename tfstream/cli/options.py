@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from getpass import getuser
 from typing import Annotated
 
 import typer
@@ -14,6 +15,7 @@ Group = Annotated[
     str | None,
     typer.Option(envvar="TFSTREAM_GROUP", help="The scorers' consumer group, if not the usual one."),
 ]
+By = Annotated[str | None, typer.Option(envvar="TFSTREAM_BY", help="Who says so; if not given, your login.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, for programs.")]
 DrainTimeout = Annotated[
     str,
@@ -52,3 +54,11 @@ Parent = Annotated[
     typer.Option("--parent", hidden=True, help="A worker drains when the process of this id is gone."),
 ]
 UntilEnd = Annotated[bool, typer.Option("--until-end", help="Stop at the topic's present end.")]
+
+
+def whoever() -> str:
+    """The login of whoever runs the command; a container may know none."""
+    try:
+        return getuser()
+    except (KeyError, OSError):
+        return "unknown"

@@ -57,7 +57,7 @@ def say(words: str) -> None:
     if telemetry.for_programs():
         _log.info("%s", words)
     else:
-        err.print(words)
+        err.print(words, soft_wrap=True)
 
 
 def tell(label: str, style: str, words: str, *, traceback: bool = False) -> None:
@@ -106,6 +106,21 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, emp
     out.print(table)
 
 
+def print_gate(metrics: Mapping[str, Any]) -> None:
+    """What the gate said of a model, from its metrics; nothing when it was not asked."""
+    gate = metrics.get("gate")
+    if not gate:
+        return
+    told = {True: "yes", False: "NO", None: ""}
+    rows = [
+        (one["what"], one["champion"], one["challenger"], one["wanted"], told[one["holds"]])
+        for one in gate["checks"]
+    ]
+    if rows:
+        print_table(("gate", "champion", "challenger", "wanted", "holds"), rows, empty="")
+    out.print(gate["reason"], markup=False, soft_wrap=True)
+
+
 def cell(value: object) -> str:
     """One value as people read it."""
     if value is None:
@@ -135,6 +150,10 @@ def stages(title: str) -> Iterator[Report]:
             bars.update(tasks[stage], completed=done)
 
         yield report
+
+
+def now_us() -> int:
+    return int(datetime.now(UTC).timestamp() * 1e6)
 
 
 def duration_us(text: str) -> int:

@@ -12,12 +12,14 @@ from tfstream.app import training
 from tfstream.app.schedule import Schedule
 from tfstream.app.trainer import Plan, Trainer
 from tfstream.cli.options import Json, Topic
-from tfstream.cli.output import duration_us, moment_us, print_json, say, stages, tell
+from tfstream.cli.output import duration_us, moment_us, print_gate, print_json, say, stages, tell
 from tfstream.errors import BadData, TfstreamError, UsageError
 from tfstream.storage import readings
 from tfstream.wiring import find_stream, open_database, until_signalled
 
 Seed = Annotated[int, typer.Option(help="The same seed, data and versions give the same model.")]
+
+_TOLD = {"promoted": "is in charge", "candidate": "is a candidate", "rejected": "is rejected"}
 
 
 _EXTRAPOLATED = (
@@ -35,9 +37,13 @@ def train(
     until: Annotated[str | None, typer.Option(help="Learn up to here; as --since.")] = None,
     seed: Seed = 0,
     promote: Annotated[bool, typer.Option(help="Put the new model in charge.")] = True,
+    gate: Annotated[
+        bool,
+        typer.Option(help="Judge it on the newest rows first, which are held out, beside the champion."),
+    ] = True,
     as_json: Json = False,
 ) -> None:
-    """Refit a stream once on its stored readings: fit, calibrate, store, promote."""
+    """Refit a stream once on its stored readings: fit, calibrate, judge, store, promote or reject."""
     database = open_database(config.load())
     stream = find_stream(database, topic)
     with database.begin() as connection:
@@ -49,18 +55,30 @@ def train(
         until_us=moment_us(until, span[1]) if until else None,
         seed=seed,
         promote=promote,
+        gate=gate,
     )
     with stages(f"train {topic}") as report:
         result = training.train(database, stream, options, report)
     if as_json:
         print_json(result)
         return
+    print_gate(result.metrics)
     say(
-        f"model version {result.version} {'is in charge' if result.promoted else 'is a candidate'}: "
+        f"model version {result.version} {_TOLD[result.outcome]}: "
         f"{result.rows} rows of {result.assets} assets, {result.bundle_bytes / 1e6:.1f} MB"
     )
+    _tell_left_out(result)
     if result.extrapolated:
         tell("note:", "yellow", _EXTRAPOLATED.format(budget=stream.definition.alarm_budget_per_week))
+
+
+def _tell_left_out(result: training.TrainingResult) -> None:
+    """How much of the readings was not learnt from, and why."""
+    if result.left_out:
+        causes = ", ".join(f"{cause} {share:.1%}" for cause, share in result.left_out.items())
+        say(f"left out: {causes}")
+    for note in result.notes:
+        tell("note:", "yellow", note)
 
 
 def trainer(

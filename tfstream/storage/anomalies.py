@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, Text, cast, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Text, cast, func, literal_column, select
 from sqlalchemy.dialects.postgresql import insert
 
 from tfstream.core.event import AnomalyEvent, EventKind, EventType
@@ -17,12 +17,17 @@ from tfstream.errors import BadData
 from tfstream.storage.moments import to_datetime
 from tfstream.storage.tables import anomaly, stream
 
-_KEPT = ("id", "stream_id", "asset", "first_seen_at", "verdict", "verdict_at", "note")
+_VERDICT = ("verdict", "verdict_at", "verdict_by", "verdict_from", "note")
+_HIDDEN_BY: ColumnElement[str | None] = literal_column("hidden_by(anomaly)", Text)  # of the schema
+_KEPT = ("id", "stream_id", "asset", "first_seen_at", *_VERDICT)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AnomalyRow:
-    """One anomaly as the database has it; ``sensors`` largest share first."""
+    """One anomaly as the database has it; ``sensors`` largest share first.
+
+    ``hidden_by`` gives the reasons of the exclusions that hide it, None where none does.
+    """
 
     id: uuid.UUID
     topic: str
@@ -42,8 +47,12 @@ class AnomalyRow:
     model_sha256: str
     source: dict[str, int]
     verdict: str | None
+    verdict_at: datetime | None
+    verdict_by: str | None
+    verdict_from: datetime | None
     note: str | None
     first_seen_at: datetime
+    hidden_by: str | None
 
 
 def apply(connection: Connection, stream_id: int, events: Sequence[AnomalyEvent]) -> None:
@@ -73,9 +82,10 @@ def find(
     since_us: int | None = None,
     open_only: bool = False,
     kind: EventKind | None = None,
+    hidden: bool = True,
     limit: int = 100,
 ) -> list[AnomalyRow]:
-    """Anomalies that match everything given, newest first."""
+    """Anomalies that match everything given, newest first; without ``hidden`` those that nothing hides."""
     query = _query().order_by(anomaly.c.started_at.desc(), anomaly.c.id).limit(limit)
     if topic is not None:
         query = query.where(stream.c.topic == topic)
@@ -87,7 +97,16 @@ def find(
         query = query.where(anomaly.c.state == "open")
     if kind is not None:
         query = query.where(anomaly.c.kind == kind.value)
+    if not hidden:
+        query = query.where(_HIDDEN_BY.is_(None))
     return [_row(row) for row in connection.execute(query)]
+
+
+def count_hidden(connection: Connection, stream_id: int) -> int:
+    """How many of a stream's anomalies exclusions hide."""
+    query = select(func.count()).select_from(anomaly)
+    query = query.where(anomaly.c.stream_id == stream_id, _HIDDEN_BY.is_not(None))
+    return int(connection.execute(query).scalar_one())
 
 
 def get(connection: Connection, anomaly_id: str) -> AnomalyRow:
@@ -106,7 +125,8 @@ def get(connection: Connection, anomaly_id: str) -> AnomalyRow:
 
 
 def _query() -> Select[Any]:
-    return select(stream.c.topic, anomaly).join(stream, stream.c.id == anomaly.c.stream_id)
+    columns = (stream.c.topic, anomaly, _HIDDEN_BY.label("hidden_by"))
+    return select(*columns).join(stream, stream.c.id == anomaly.c.stream_id)
 
 
 def _row(row: Row[Any]) -> AnomalyRow:

@@ -8,6 +8,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     Double,
     ForeignKey,
     Identity,
@@ -22,6 +23,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP, UUID
 
+from tfstream.core.verdict import Verdict
+
 metadata = MetaData(
     naming_convention={
         "pk": "%(table_name)s_pkey",
@@ -34,7 +37,7 @@ metadata = MetaData(
 
 Moment = TIMESTAMP(timezone=True)
 OUTCOMES = ("promoted", "candidate", "rejected", "failed", "interrupted")
-VERDICTS = ("confirmed", "false-alarm", "expected", "new-normal")
+VERDICTS = tuple(one.value for one in Verdict)
 STATUSES = ("candidate", "champion", "retired", "rejected")
 
 
@@ -88,6 +91,16 @@ score = Table(
     comment="One row for each asset and hop, ending at ts; partitioned by UTC day",
 )
 
+scored_day = Table(
+    "scored_day",
+    metadata,
+    _stream_id(primary_key=True),
+    Column("asset", Text, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("hops", BigInteger, nullable=False),
+    comment="Scores of each asset and UTC day, of days that score may have forgotten",
+)
+
 anomaly = Table(
     "anomaly",
     metadata,
@@ -112,6 +125,8 @@ anomaly = Table(
     Column("verdict_at", Moment),
     Column("note", Text),
     Column("first_seen_at", Moment, nullable=False, server_default=func.now()),
+    Column("verdict_by", Text),
+    Column("verdict_from", Moment, comment="Since when a new normal is one, where not since started_at"),
     CheckConstraint(_one_of("kind", ("process", "instrument", "silence")), name="kind"),
     CheckConstraint(_one_of("state", ("open", "closed")), name="state"),
     CheckConstraint(_one_of("verdict", VERDICTS), name="verdict"),
@@ -158,8 +173,36 @@ exclusion = Table(
     Column("no_learn", Boolean, nullable=False),
     Column("reason", Text),
     Column("created_at", Moment, nullable=False, server_default=func.now()),
+    Column("time_zone", Text, nullable=False, server_default="UTC"),
+    Column("created_by", Text),
+    Column("removed_at", Moment),
+    Column("removed_from", Moment, comment="Occurrences that begin here or later are none any more"),
+    Column("spans_until", Moment, comment="How far exclusion_span knows its occurrences"),
     CheckConstraint("ends_at > starts_at", name="span"),
     Index(None, "stream_id", "starts_at"),
+)
+
+exclusion_span = Table(
+    "exclusion_span",
+    metadata,
+    Column("exclusion_id", ForeignKey("exclusion.id", ondelete="CASCADE"), primary_key=True),
+    Column("starts_at", Moment, primary_key=True),
+    Column("ends_at", Moment, nullable=False),
+    comment="Every occurrence of the exclusions, about a year ahead",
+)
+
+verdict = Table(
+    "verdict",
+    metadata,
+    Column("id", Integer, Identity(), primary_key=True),
+    Column("anomaly_id", ForeignKey("anomaly.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("verdict", Text),
+    Column("verdict_from", Moment),
+    Column("note", Text),
+    Column("given_at", Moment, nullable=False, server_default=func.now()),
+    Column("given_by", Text, nullable=False),
+    CheckConstraint(_one_of("verdict", VERDICTS), name="verdict"),
+    comment="Every verdict ever given, NULL where one was taken back; anomaly has the newest",
 )
 
 progress = Table(

@@ -86,10 +86,11 @@ class Source:
             if message.error() is not None:
                 self._on_message_error(message)
                 continue
-            partition = partition_of(message)
+            record = as_record(message)
+            partition = record.partition
             self.at_end.pop(partition, None)
             if partition in self.owned and partition not in self._held and partition not in self.stopped:
-                records.append(as_record(message))
+                records.append(record)
         return self._without_lost(records) if self._lost else records
 
     def _without_lost(self, records: list[Record]) -> list[Record]:

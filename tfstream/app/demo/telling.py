@@ -9,12 +9,12 @@ import numpy as np
 from sqlalchemy import Connection
 
 from tfstream import __version__
+from tfstream.app.aligned import aligned_pieces
 from tfstream.app.demo.report import DemoReport, Episode, SensorPlot, Timeline
 from tfstream.app.demo.services import Services
 from tfstream.app.demo.show import DemoResult, raised_us
 from tfstream.app.scoring import Champion
 from tfstream.app.spoken import spoken_band
-from tfstream.app.training import aligned_pieces
 from tfstream.core.reading import Series, Values
 from tfstream.storage import readings, scores
 from tfstream.storage.anomalies import AnomalyRow

@@ -1,0 +1,115 @@
+"""Refits of a stored stream from the command line: the worse one is turned away and the champion stays."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+
+import numpy as np
+import pytest
+from sqlalchemy import text
+
+from tests.integration import rows
+from tests.integration.commands import Tfstream
+from tests.quality.simulated import SECOND_US
+from tests.quality.simulated import readings as simulated
+from tfstream.core.reading import Values
+from tfstream.core.stream import StreamDefinition
+from tfstream.storage import models, readings, streams
+from tfstream.storage.database import Database
+
+pytestmark = [pytest.mark.postgres, pytest.mark.slow]
+
+TOPIC = "judged.sensors"
+SENSORS = ("flow", "level", "power", "pressure")
+GOOD_ROWS, BAD_ROWS, NEWEST_ROWS = 2000, 3000, 340
+RUNS = "SELECT outcome, reason, model_version, metrics, trained_until FROM training_run ORDER BY id"
+
+
+@pytest.fixture
+def stored(database_url: str) -> Iterator[Database]:
+    with closing(Database(database_url)) as database:
+        yield database
+
+
+@pytest.fixture
+def tfstream(database_url: str) -> Tfstream:
+    return Tfstream(database_url, "127.0.0.1:9")
+
+
+def store(database: Database, values: Values, first_row: int) -> None:
+    times = rows.MONDAY_US + (first_row + np.arange(len(values), dtype=np.int64)) * SECOND_US
+    with database.begin() as connection:
+        stream = streams.get(connection, TOPIC)
+        readings.write(connection, stream.id, ["line-1"] * len(values), times, values)
+
+
+def statuses(database: Database) -> dict[int, str]:
+    with database.begin() as connection:
+        stream = streams.get(connection, TOPIC)
+        return {row.version: row.status for row in models.list_all(connection, stream.id)}
+
+
+def test_a_worse_refit_is_rejected_with_its_reasons(stored: Database, tfstream: Tfstream) -> None:
+    plant = simulated(GOOD_ROWS + BAD_ROWS + NEWEST_ROWS, len(SENSORS))
+    with stored.begin() as connection:
+        streams.add(connection, StreamDefinition(topic=TOPIC, sensors=SENSORS, interval_us=SECOND_US))
+    store(stored, plant[:GOOD_ROWS], 0)
+    first = json.loads(tfstream.run("train", "--topic", TOPIC, "--json").stdout)
+    assert (first["outcome"], first["rows"]) == ("promoted", GOOD_ROWS * 9 // 10)
+    assert "there is no champion to compare it with" in first["reason"]
+    told = json.loads(tfstream.run("models", "show", "1", "--topic", TOPIC, "--json").stdout)
+    assert told["metrics"]["gate"] == first["metrics"]["gate"]
+
+    bad = plant[GOOD_ROWS : GOOD_ROWS + BAD_ROWS]
+    noise = np.random.default_rng(0).normal(size=bad.shape)
+    store(stored, (bad + 2 * bad.std(0) * noise).astype(np.float32), GOOD_ROWS)
+    store(stored, plant[GOOD_ROWS + BAD_ROWS :], GOOD_ROWS + BAD_ROWS)
+    since = ("--since", f"{BAD_ROWS + NEWEST_ROWS}s")  # the span that the noise is in
+    second = tfstream.run("train", "--topic", TOPIC, *since)
+    assert "model version 2 is rejected" in second.stderr
+    assert "faults found (AUC), all kinds" in second.stdout
+    assert "NO" in second.stdout
+    assert statuses(stored) == {1: "champion", 2: "rejected"}
+    with stored.begin() as connection:
+        model = models.load(connection, streams.get(connection, TOPIC).id, 2)
+        good, worse = connection.execute(text(RUNS)).all()
+    assert model.reason is not None
+    assert "faults found (AUC), all kinds" in model.reason
+    assert (good.outcome, good.model_version) == ("promoted", 1)
+    assert (worse.outcome, worse.model_version, worse.reason) == ("rejected", 2, model.reason)
+    assert worse.metrics["gate"] == model.metrics["gate"]
+    assert model.metrics["gate"]["promote"] is False
+    shown = tfstream.run("models", "show", "2", "--topic", TOPIC).stdout
+    assert "channel swap" in shown
+    assert model.reason in shown
+
+    refit = tfstream.run("trainer", "--once", "--history", since[1])
+    assert f"{TOPIC}: version 3 rejected, the champion stays: faults found" in refit.stderr
+    forced = tfstream.run("train", "--topic", TOPIC, *since, "--no-gate")
+    assert "model version 4 is in charge" in forced.stderr
+    assert statuses(stored) == {1: "retired", 2: "rejected", 3: "rejected", 4: "champion"}
+
+
+def test_a_champion_that_cannot_be_compared_is_told_of(stored: Database, tfstream: Tfstream) -> None:
+    with stored.begin() as connection:
+        stream = streams.add(
+            connection, StreamDefinition(topic=TOPIC, sensors=SENSORS, interval_us=SECOND_US)
+        )
+        models.promote(connection, stream.id, rows.save_model(connection, stream.id, b"of another time"))
+    store(stored, simulated(1200, len(SENSORS)), 0)
+    found = json.loads(tfstream.run("train", "--topic", TOPIC, "--json").stdout)
+    assert found["outcome"] == "promoted"
+    assert "the champion, version 1, cannot be compared: the model bundle is damaged" in found["reason"]
+    assert statuses(stored) == {1: "retired", 2: "champion"}
+
+
+def test_what_is_not_promoted_is_judged_all_the_same(stored: Database, tfstream: Tfstream) -> None:
+    with stored.begin() as connection:
+        streams.add(connection, StreamDefinition(topic=TOPIC, sensors=SENSORS, interval_us=SECOND_US))
+    store(stored, simulated(1200, len(SENSORS)), 0)
+    found = json.loads(tfstream.run("train", "--topic", TOPIC, "--no-promote", "--json").stdout)
+    assert (found["outcome"], found["promoted"]) == ("candidate", False)
+    assert found["metrics"]["gate"]["promote"] is True
+    assert statuses(stored) == {1: "candidate"}

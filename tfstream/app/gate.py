@@ -1,0 +1,95 @@
+"""The gate between a fit and its promotion: champion and challenger on the same rows and the same faults."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tfstream.app import champion as champions
+from tfstream.app.contest import Performance, perform
+from tfstream.app.scoring import Champion
+from tfstream.core.event import iso
+from tfstream.core.held_out import HeldOut
+from tfstream.core.promotion import Check, Verdict, budget_checks, detection_checks
+from tfstream.core.stream import StreamDefinition
+from tfstream.errors import TfstreamError
+from tfstream.model import trials
+from tfstream.model.config import DetectorConfig
+from tfstream.model.detector import Detector
+from tfstream.model.trials import Trial
+from tfstream.storage.models import ModelRow
+from tfstream.storage.moments import to_us
+
+_UNTRIED = "too few held-out rows to put faults into: what it detects was not compared"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Incumbent:
+    """The stream's champion, if any: its ``model``, or why it cannot be compared."""
+
+    row: ModelRow | None
+    model: Champion | None
+    incomparable: str | None = None
+
+
+def incumbent(row: ModelRow | None, definition: StreamDefinition, config: DetectorConfig) -> Incumbent:
+    """The champion made ready to be compared; one of other sensors, windows or damaged bytes cannot be."""
+    if row is None:
+        return Incumbent(row=None, model=None)
+    try:
+        model = champions.load(row, definition)
+    except TfstreamError as error:
+        return Incumbent(row=row, model=None, incomparable=str(error))
+    theirs = model.detector.config
+    if (theirs.window_rows, theirs.hop_rows) != (config.window_rows, config.hop_rows):
+        return Incumbent(row=row, model=None, incomparable="its windows have another size")
+    return Incumbent(row=row, model=model)
+
+
+def unjudged(champion: Incumbent) -> Verdict:
+    """With too little data to hold any out, only a stream without a champion gets a model."""
+    why = "too few rows to hold any out: nothing is known of its alarms, nor of what it detects"
+    return Verdict(promote=champion.row is None, notes=(why,))
+
+
+def judge(
+    definition: StreamDefinition, held: HeldOut, champion: Incumbent, challenger: Detector, seed: int
+) -> Verdict:
+    """The alarm budget must hold; and what the champion detects, the challenger must detect about as well.
+
+    Neither has learnt from the held-out rows. A first model, and one whose champion cannot be compared, is
+    judged by its alarms alone.
+    """
+    tried = trials.prepare(held, challenger.config, seed)
+    ours = perform(challenger, definition, held.recent, tried)
+    theirs = perform(champion.model.detector, definition, held.recent, tried) if champion.model else None
+    checks = _checks(tried, ours, theirs)
+    return Verdict(
+        promote=all(check.holds is not False for check in checks),
+        checks=tuple(checks),
+        notes=tuple(_notes(held, champion, tried)),
+    )
+
+
+def _checks(tried: Sequence[Trial], ours: Performance, theirs: Performance | None) -> list[Check]:
+    alarms = theirs.alarms if theirs else None
+    checks = budget_checks(alarms, ours.alarms)
+    if not tried:
+        return checks
+    kinds = [trial.kind for trial in tried]
+    return [*checks, *detection_checks(kinds, theirs.found if theirs else None, ours.found)]
+
+
+def _notes(held: HeldOut, champion: Incumbent, tried: Sequence[Trial]) -> list[str]:
+    notes = [f"judged on {sum(one.rows for one in held.recent)} rows, the newest from {iso(held.from_us)} on"]
+    if champion.row is None:
+        notes.append("there is no champion to compare it with")
+    elif champion.incomparable:
+        notes.append(
+            f"the champion, version {champion.row.version}, cannot be compared: {champion.incomparable}"
+        )
+    elif to_us(champion.row.trained_until) >= held.from_us:
+        notes.append(f"the champion, version {champion.row.version}, has learnt from some of these rows")
+    if not tried:
+        notes.append(_UNTRIED)
+    return notes

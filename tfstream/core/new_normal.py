@@ -1,0 +1,108 @@
+"""A level that has become normal is learnt at once.
+
+What was before it is moved to it, sensor by sensor, by the difference of the medians; once there is as much
+after as before, what was before is dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from tfstream.core.event import EventKind, iso
+from tfstream.core.left_out import LeftOut, known_cells
+from tfstream.core.normal import Cause, Episode, Mask
+from tfstream.core.reading import Series, Times, Values
+from tfstream.core.stream import MICROSECONDS
+
+_HOUR_US = 3600 * MICROSECONDS
+_POSITIONS = 3  # of a switch, at most: what it is set to is no level
+
+
+def accept(
+    pieces: Sequence[Series], episodes: Sequence[Episode], sensors: Sequence[str], least: int, told: LeftOut
+) -> list[Series]:
+    """The pieces of one asset at its newest normal; ``episodes`` are those that are accepted, in any order.
+
+    A level is known from ``least`` rows on; until then what is older stays as it is. Pieces are changed in
+    place.
+    """
+    found = list(pieces)
+    starts = sorted((one.accepted_from_us or 0, number) for number, one in enumerate(episodes))
+    for place, (start_us, number) in enumerate(starts):
+        until_us = starts[place + 1][0] if place + 1 < len(starts) else None
+        found = _accepted(found, episodes[number], start_us, until_us, sensors, least, told)
+    return found
+
+
+def _accepted(
+    pieces: Sequence[Series],
+    episode: Episode,
+    start_us: int,
+    until_us: int | None,
+    sensors: Sequence[str],
+    least: int,
+    told: LeftOut,
+) -> list[Series]:
+    """``until_us``: where the next new normal begins."""
+    before, rest = _parted(pieces, start_us)
+    after = rest if until_us is None else _parted(rest, until_us)[0]
+    if not before:
+        return rest
+    if _rows(after) < least:
+        told.notes.append(
+            f"{episode.asset}: the normal since {iso(start_us)} has {_rows(after)} rows, {least} are needed "
+            f"to know its level; what was before is learnt as it was"
+        )
+        return before + rest
+    if episode.kind is not EventKind.INSTRUMENT and _rows(after) >= _rows(before):
+        told.by_cause[Cause.BEFORE] += known_cells(before)
+        return rest
+    for sensor in np.flatnonzero(episode.concerns(sensors)).tolist():
+        _move(before, after, sensor, least)
+    return before + rest
+
+
+def _move(before: Sequence[Series], after: Sequence[Series], sensor: int, least: int) -> None:
+    """A sensor's older values to its new level, compared at the hours of day that both have seen."""
+    hours = np.isin(np.arange(24), np.concatenate([_hours(piece.times_us) for piece in after]))
+    new, old = _known(after, sensor, hours), _known(before, sensor, hours)
+    if len(old) < least:
+        old = _known(before, sensor, np.ones(24, dtype=np.bool_))
+    switch = max(len(np.unique(new)), len(np.unique(old))) <= _POSITIONS
+    if switch or min(len(new), len(old)) < least:
+        return
+    for piece in before:
+        piece.values[:, sensor] += np.median(new) - np.median(old)
+
+
+def _known(pieces: Sequence[Series], sensor: int, hours: Mask) -> Values:
+    """A sensor's finite values at these hours of the day."""
+    values = np.concatenate([piece.values[hours[_hours(piece.times_us)], sensor] for piece in pieces])
+    known: Values = values[np.isfinite(values)]
+    return known
+
+
+def _hours(times_us: Times) -> Times:
+    return times_us // _HOUR_US % 24
+
+
+def _parted(pieces: Sequence[Series], at_us: int) -> tuple[list[Series], list[Series]]:
+    """What is before a moment, and the rest."""
+    places = [int(np.searchsorted(piece.times_us, at_us)) for piece in pieces]
+    return (
+        list(_some(pieces, [slice(0, place) for place in places])),
+        list(_some(pieces, [slice(place, None) for place in places])),
+    )
+
+
+def _some(pieces: Sequence[Series], parts: Sequence[slice]) -> Iterator[Series]:
+    """These rows of each piece, where there are any."""
+    for piece, part in zip(pieces, parts, strict=True):
+        if len(piece.times_us[part]):
+            yield Series(piece.asset, piece.times_us[part], piece.values[part])
+
+
+def _rows(pieces: Sequence[Series]) -> int:
+    return sum(len(piece.times_us) for piece in pieces)

@@ -1,0 +1,137 @@
+"""Whether a new model may take over: the rule, apart from how its figures come about."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+MARGIN = 0.03  # of the AUC that a challenger may lie below the champion; docs/quality.md has the measurement
+_RARE = 0.05  # a count of alarms that the budget gives less often than this breaks it
+_MOST_ALARMED = 0.2  # of the time: an alarm that never ends is but one
+_RESAMPLES = 1000
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Check:
+    """A line of the table; ``holds`` is None where it is there to be read only."""
+
+    what: str
+    champion: float | None
+    challenger: float
+    wanted: str = ""
+    holds: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """Why a model may take over, or may not; ``notes`` are what else there is to know."""
+
+    promote: bool
+    checks: tuple[Check, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def reason(self) -> str:
+        """What broke, or else what held, and the notes, as one text."""
+        decisive = [check for check in self.checks if check.holds is not None and check.holds == self.promote]
+        return "; ".join([*(_told(check) for check in decisive), *self.notes])
+
+
+def _told(check: Check) -> str:
+    against = "" if check.champion is None else f" against {check.champion:.4g} of the champion"
+    return f"{check.what}: {check.challenger:.4g}{against}, wanted {check.wanted}"
+
+
+class Alarms(NamedTuple):
+    """How many were ``raised`` in ``weeks`` of one asset's time, where the budgets allow ``allowed``.
+
+    ``share`` of that time was under alarm.
+    """
+
+    raised: int
+    allowed: float
+    share: float
+    weeks: float
+
+
+def budget_checks(champion: Alarms | None, challenger: Alarms) -> list[Check]:
+    """The alarms on held-out normal data against the most that the budget lets come about by chance."""
+    most = most_alarms(challenger.allowed)
+    return [
+        Check(
+            what=f"alarms in {challenger.weeks * 7:.3g} asset days of held-out normal data",
+            champion=champion.raised if champion else None,
+            challenger=challenger.raised,
+            wanted=f"at most {most} (the budget gives {challenger.allowed:.2g})",
+            holds=challenger.raised <= most,
+        ),
+        Check(
+            what="share of that time under alarm",
+            champion=champion.share if champion else None,
+            challenger=challenger.share,
+            wanted=f"at most {_MOST_ALARMED:g}",
+            holds=challenger.share <= _MOST_ALARMED,
+        ),
+    ]
+
+
+def most_alarms(expected: float) -> int:
+    """The largest count that a Poisson law of this mean reaches at least once in twenty times.
+
+    One alarm is always allowed: however short the time, it may be a fault that nobody has labelled.
+    """
+    if not expected:  # no hop was judged
+        return 1
+    count, fewer = 0, 0.0
+    while 1 - fewer >= _RARE:
+        fewer += math.exp(count * math.log(expected) - expected - math.lgamma(count + 1))
+        count += 1
+    return max(count - 1, 1)
+
+
+def detection_checks(kinds: Sequence[str], champion: Array | None, challenger: Array) -> list[Check]:
+    """How well faults are told from normal data: of all kinds together, which decides, and of each.
+
+    :param champion: how each fault ranks among normal places ``[faults]``, as ``challenger``: paired.
+    """
+    found = [_detection("faults found (AUC), all kinds", champion, challenger)]
+    for kind in dict.fromkeys(kinds):
+        own = np.array([name == kind for name in kinds])
+        of_champion = None if champion is None else float(champion[own].mean())
+        found.append(Check(what=kind, champion=of_champion, challenger=float(challenger[own].mean())))
+    return found
+
+
+def _detection(what: str, champion: Array | None, challenger: Array) -> Check:
+    mean = float(challenger.mean())
+    if champion is None:
+        return Check(what=what, champion=None, challenger=mean)
+    low, high = interval(challenger - champion)
+    return Check(
+        what=what,
+        champion=float(champion.mean()),
+        challenger=mean,
+        wanted=f"at most {MARGIN:g} less (difference {low:+.3f} to {high:+.3f})",
+        holds=float((challenger - champion).mean()) >= -MARGIN,
+    )
+
+
+def interval(differences: Array) -> tuple[float, float]:
+    """A bootstrap interval of 95 % for the mean of paired differences ``[n]``; the same each time."""
+    rng = np.random.default_rng(0)
+    drawn = rng.choice(differences, (_RESAMPLES, len(differences))).mean(axis=1)
+    low, high = np.quantile(drawn, (0.025, 0.975))
+    return float(low), float(high)
+
+
+def as_metrics(verdict: Verdict) -> dict[str, Any]:
+    """As JSON keeps it."""
+    checks = [{name: getattr(check, name) for name in check.__slots__} for check in verdict.checks]
+    return {"promote": verdict.promote, "reason": verdict.reason, "checks": checks, "notes": [*verdict.notes]}
