@@ -136,6 +136,8 @@ def _train(
     if verdict is not None:
         metrics["gate"] = as_metrics(verdict)
     reason = verdict.reason if verdict else None
+    if undone := _undone(database, stream, stored):
+        outcome, reason = "rejected", undone
     lock.require()
     version = _store(database, stream, options, run, learn, stored, metrics, outcome, reason)
     report("store", 1.0)
@@ -181,6 +183,15 @@ def _outcome(options: TrainingOptions, verdict: Verdict | None) -> training_runs
     if verdict is not None and not verdict.promote:
         return "rejected"
     return "promoted" if options.promote else "candidate"
+
+
+def _undone(database: Database, stream: StreamRecord, stored: bytes) -> str | None:
+    """Why a model that was rolled back before, byte for byte, is not put in charge again."""
+    from tfstream.model import bundle
+
+    with database.begin() as connection:
+        twin = models.rejected_twin(connection, stream.id, bundle.sha256(stored))
+    return None if twin is None else f"the same, byte for byte, as version {twin.version}: {twin.reason}"
 
 
 def _because(left_out: LeftOut) -> str:
