@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from tests.integration import rows
 from tests.integration.commands import wait_until
 from tests.integration.plants import SENSORS, Plant
-from tests.integration.topic_reader import read_committed
+from tests.integration.topic_reader import Message, read_committed
 from tfstream.app import taking_charge, training
 from tfstream.core.reading import Series
 from tfstream.core.state import HEAD_KEY
@@ -149,10 +149,11 @@ def test_running_scorers_follow_there_and_back(plant: Plant, trained: str) -> No
         tfstream.run("models", "promote", "2", "--topic", topic)
         wait_until(lambda: versions(tfstream.bootstrap, topic)[-1:] == [2], "scores of version 2", scorer)
         said = tfstream.run("models", "rollback", "--topic", topic, "--reason", "drill", "--json")
-        undone_at = end_of(tfstream.bootstrap, f"{topic}.state")
+        undone_at = ends_of(tfstream.bootstrap, f"{topic}.state")
         wait_until(lambda: versions(tfstream.bootstrap, topic)[-1:] == [1], "version 1 again", scorer)
     assert json.loads(said.stdout)["version"] == 1
-    still = [version for offset, version in heads(tfstream.bootstrap, topic) if offset >= undone_at]
+    since = [head for head in heads(tfstream.bootstrap, topic) if head.offset >= undone_at[head.partition]]
+    still = [head.body["model_version"] for head in since]
     assert still.count(2) <= MOST_COMMITS
     assert still == sorted(still, reverse=True)  # once back, it stays back
     history = json.loads(tfstream.run("models", "history", "--topic", topic, "--json").stdout)
@@ -168,17 +169,20 @@ def versions(bootstrap: str, topic: str) -> list[int]:
     return [found.body["model_version"] for found in read_committed(bootstrap, f"{topic}.scores")]
 
 
-def heads(bootstrap: str, topic: str) -> list[tuple[int, int]]:
-    """The offset of every commit's head in the state topic, and the version that it was scored with."""
-    found = read_committed(bootstrap, f"{topic}.state")
-    return [(one.offset, one.body["model_version"]) for one in found if one.key == HEAD_KEY]
+def heads(bootstrap: str, topic: str) -> list[Message]:
+    """Every commit's head in the state topic: it names the version that was scored with."""
+    return [one for one in read_committed(bootstrap, f"{topic}.state") if one.key == HEAD_KEY]
 
 
-def end_of(bootstrap: str, topic: str) -> int:
-    """The next offset of a topic's only partition."""
+def ends_of(bootstrap: str, topic: str) -> dict[int, int]:
+    """The next offset of every partition."""
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "test.end"})
     try:
-        return consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=10.0)[1]
+        numbers = consumer.list_topics(topic, timeout=10.0).topics[topic].partitions
+        return {
+            number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=10.0)[1]
+            for number in numbers
+        }
     finally:
         consumer.close()
 

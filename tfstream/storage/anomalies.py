@@ -9,10 +9,12 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, Text, cast, func, select
+from sqlalchemy import Connection, Row, Select, Text, cast, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from tfstream.core.event import AnomalyEvent, EventKind, EventType
+from tfstream.core.spans import Span
+from tfstream.core.verdict import Verdict
 from tfstream.errors import BadData
 from tfstream.storage.moments import to_datetime
 from tfstream.storage.tables import anomaly, hidden_anomaly, stream
@@ -99,6 +101,23 @@ def find(
     if not hidden:
         query = query.where(hidden_anomaly.c.anomaly_id.is_(None))
     return [_row(row) for row in connection.execute(query)]
+
+
+def standing(connection: Connection, topic: str, asset: str, within: Span) -> list[AnomalyRow]:
+    """An asset's anomalies with a moment in a span, oldest first, hidden ones too."""
+    ends_later = or_(anomaly.c.ended_at.is_(None), anomaly.c.ended_at >= to_datetime(within.start_us))
+    query = _query().where(stream.c.topic == topic, anomaly.c.asset == asset, ends_later)
+    query = query.where(anomaly.c.started_at < to_datetime(within.end_us))
+    return [_row(row) for row in connection.execute(query.order_by(anomaly.c.started_at, anomaly.c.id))]
+
+
+def confirmed(connection: Connection, stream_id: int, within: Span) -> list[AnomalyRow]:
+    """Those of a stream that people called faults, with a moment in a span."""
+    ends_later = or_(anomaly.c.ended_at.is_(None), anomaly.c.ended_at >= to_datetime(within.start_us))
+    query = _query().where(anomaly.c.stream_id == stream_id, ends_later)
+    query = query.where(anomaly.c.started_at < to_datetime(within.end_us))
+    query = query.where(anomaly.c.verdict == Verdict.CONFIRMED.value)
+    return [_row(row) for row in connection.execute(query.order_by(anomaly.c.started_at, anomaly.c.id))]
 
 
 def count_hidden(connection: Connection, stream_id: int) -> int:
