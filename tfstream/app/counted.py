@@ -1,4 +1,4 @@
-"""An asset's alarms in a backtest: beside its events, and beside the exclusions that would have hidden them."""
+"""An asset's alarms in a backtest: beside its events, and beside the exclusions that would hide them."""
 
 from __future__ import annotations
 

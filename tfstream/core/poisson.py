@@ -14,8 +14,8 @@ _STEPS = 60  # of a bisection: more than a float can tell apart
 def mean_bounds(count: int, share: float = _SHARE) -> tuple[float, float]:
     """The Poisson means under which ``count`` lies within the central ``share``.
 
-    The exact interval of Garwood (1936), here by bisection: with the lower mean so many or more are as rare as
-    each tail may be, with the upper one so many or fewer.
+    The exact interval of Garwood (1936), here by bisection: with the lower mean so many or more are as rare
+    as each tail may be, with the upper one so many or fewer.
     """
     tail = (1 - share) / 2
     widest = count + 10 * (count + 1) ** 0.5 + 10
