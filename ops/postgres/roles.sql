@@ -10,7 +10,8 @@
 --     tfstream_score    score, sink
 --     tfstream_train    train, trainer
 --     tfstream_read     every listing, replay, check; made by the migrations, as is
---     tfstream_write    all of them, with streams add, streams set, load, models promote and db partitions
+--     tfstream_write    all of them, with streams add, streams set, load, models promote,
+--                       models rollback and db partitions
 
 DO $$
 DECLARE
@@ -36,5 +37,6 @@ GRANT EXECUTE ON FUNCTION make_partition TO tfstream_record, tfstream_score;
 GRANT SELECT ON reading, exclusion TO tfstream_train;
 GRANT SELECT, INSERT, UPDATE ON model, training_run TO tfstream_train;
 GRANT SELECT ON training_history TO tfstream_train;
+GRANT SELECT, INSERT ON champion_change TO tfstream_train;
 -- a new version locks its stream's row, so that versions count on without a gap; that takes a right to change it
 GRANT UPDATE (changed_at) ON stream TO tfstream_train;

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from tfstream.app import champion as champions
 from tfstream.app.backtested import Backtest
 from tfstream.app.counted import CountedAsset, Watch, by, line_of
-from tfstream.app.review import Progress, Review
+from tfstream.app.review import Progress, Review, silences
 from tfstream.core.event import iso
 from tfstream.core.exclusion import Exclusion
 from tfstream.core.quality.events import GRACE_ROWS
@@ -51,7 +51,8 @@ def backtest(
     found: list[CountedAsset] = []
     for done, asset in enumerate(names):
         watch = Watch(stream.definition.interval_us)
-        review = Review(database, stream, champion, asset, alone=len(names) == 1, see=watch)
+        silent = silences(database, stream, asset, options.span)
+        review = Review(database, stream, champion, asset, silent=silent, see=watch)
         review.run(*options.span, _part(progress, done, len(names)))
         found.append(CountedAsset(stream.definition, champion, asset, watch, events.get(asset, ()), hiding))
     progress(1.0)

@@ -26,7 +26,7 @@ class AlarmLine:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EventLine:
-    """A labelled event: ``delay_s`` from its start to the first alarm, ``warning_s`` from there to the end."""
+    """A labelled event: ``delay_s`` to its first alarm, ``warning_s`` from there to its end."""
 
     asset: str
     start: str

@@ -15,6 +15,7 @@ from tfstream.app.explaining import Explained
 from tfstream.app.judge import Judged
 from tfstream.app.trail import between
 from tfstream.core.event import from_iso
+from tfstream.core.spans import Span, joined
 
 _PLOTS = 3
 
@@ -61,12 +62,12 @@ def _bands(found: Explained) -> list[Band]:
     told = found.explanation
     asked = Band(start_us=from_iso(told.since), end_us=from_iso(told.until), title="this hop", style="truth")
     hop_us = asked.end_us - asked.start_us
-    alarms = [
-        Band(start_us=end_us - hop_us, end_us=end_us, title="alarm", style="alarm")
-        for end_us, judged in sorted(found.trail.around.items())
+    spans = joined(
+        Span(end_us - hop_us, end_us)
+        for end_us, judged in found.trail.around.items()
         if judged.after.episode is not None and not judged.after.episode.pending
-    ]
-    return [asked, *alarms]
+    )
+    return [asked, *(Band(start_us=one, end_us=end, title="alarm", style="alarm") for one, end in spans)]
 
 
 def _timeline(found: Explained) -> str:

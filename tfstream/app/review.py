@@ -7,7 +7,7 @@ than what is looked at.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,9 +18,11 @@ from tfstream.app.scoring import Champion
 from tfstream.core.dead_letter_limit import DeadLetterLimit
 from tfstream.core.partition import Finding, WindowReady
 from tfstream.core.reading import Reading, Series
+from tfstream.core.spans import Span
 from tfstream.core.window import WindowShape
-from tfstream.storage import readings
+from tfstream.storage import anomalies, readings, scores
 from tfstream.storage.database import Database
+from tfstream.storage.moments import to_us
 from tfstream.storage.streams import StreamRecord
 
 Progress = Callable[[float], None]
@@ -39,8 +41,21 @@ class Reviewed:
     last_us: int | None = None
 
 
+def silences(database: Database, stream: StreamRecord, asset: str, within: Span) -> list[Span] | None:
+    """When an asset was found silent, which takes others of its partition; None when nobody can have looked.
+
+    What was told then says it. Where nothing was scored, every long gap is one, if there are others.
+    """
+    with database.begin() as connection:
+        if not scores.any_within(connection, stream.id, asset, *within):
+            return None if readings.others(connection, stream.id, asset, *within) else []
+        rows = anomalies.silences(connection, stream.id, asset, within)
+    ends = [within.end_us if row.ended_at is None else to_us(row.ended_at) for row in rows]
+    return [Span(to_us(row.started_at), end_us) for row, end_us in zip(rows, ends, strict=True)]
+
+
 class Review:
-    """One asset under one model. ``alone``: no other asset's clock can show that it is silent."""
+    """One asset under one model; ``silent`` as :func:`silences` gives it."""
 
     def __init__(
         self,
@@ -49,12 +64,12 @@ class Review:
         champion: Champion,
         asset: str,
         *,
-        alone: bool,
+        silent: Sequence[Span] | None,
         see: Callable[[Judged], None],
     ) -> None:
         detector = champion.detector
         self.shape = WindowShape(detector.window_rows, detector.hop_rows)
-        self._database, self._stream, self._asset, self._alone = database, stream, asset, alone
+        self._database, self._stream, self._asset, self._silent = database, stream, asset, silent
         self._lane = Lane(0, stream.definition, self.shape, DeadLetterLimit())
         self._judge = Judge(stream.definition, champion, write_scores=False, see=see)
         self._batch: list[tuple[Lane, Finding]] = []
@@ -113,12 +128,20 @@ class Review:
             self._take()
 
     def _silence(self, time_us: int) -> list[Finding]:
-        """What other assets would have shown meanwhile."""
+        """What other assets have shown meanwhile."""
         limit_us = self._lane.tracks.silence_us
-        if self._alone or self._heard_us is None or time_us - self._heard_us <= limit_us:
+        if self._heard_us is None or time_us - self._heard_us <= limit_us:
             return []
-        shown = Reading(_CLOCK, self._heard_us + limit_us + 1, self._no_reading)
+        noticed_us = self._heard_us + limit_us + 1
+        if not self._was_noticed(noticed_us):
+            return []
+        shown = Reading(_CLOCK, noticed_us, self._no_reading)
         return [found for found in self._lane.tracks.push(shown, 0) if found.asset == self._asset]
+
+    def _was_noticed(self, at_us: int) -> bool:
+        if self._silent is None:
+            return True
+        return any(span.start_us <= at_us <= span.end_us for span in self._silent)
 
     def _take(self) -> None:
         self._judge.take(self._batch)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from tfstream.app.explained import Replay
 from tfstream.app.judge import Judged
-from tfstream.app.review import Progress, Review, Reviewed
+from tfstream.app.review import Progress, Review, Reviewed, silences
 from tfstream.app.scoring import Champion
 from tfstream.core.event import iso, rounded
 from tfstream.core.spans import Span
@@ -56,7 +56,6 @@ def walk(asked: Asked, until_us: int, focus: Span, progress: Progress) -> tuple[
     stream, asset, version = asked.stream, asked.asset, asked.champion.version
     window_us = asked.champion.detector.window_rows * stream.definition.interval_us
     with asked.database.begin() as connection:
-        seen = readings.others(connection, stream.id, asset, until_us - asked.most_us, focus.end_us)
         first_us = readings.first(connection, stream.id, asset)
         took_over_us = scores.took_over(connection, stream.id, asset, version, until_us)
     first_us = _still_stored(asset, first_us, until_us, window_us)
@@ -64,7 +63,8 @@ def walk(asked: Asked, until_us: int, focus: Span, progress: Progress) -> tuple[
     whole = took_over_us is not None and took_over_us - window_us >= earliest_us
     start_us = took_over_us - 1 if took_over_us is not None and whole else earliest_us
     trail = Trail(stream.definition.interval_us, focus)
-    review = Review(asked.database, stream, asked.champion, asset, alone=not seen, see=trail)
+    silent = silences(asked.database, stream, asset, Span(start_us - window_us, focus.end_us))
+    review = Review(asked.database, stream, asked.champion, asset, silent=silent, see=trail)
     reviewed = review.run(start_us, focus.end_us, progress)
     return trail, _compared(asked, trail, reviewed, Span(start_us, until_us), whole)
 

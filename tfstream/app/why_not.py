@@ -62,19 +62,21 @@ def _of_a_hop(judged: Judged, rule: AlarmRule) -> Iterator[str]:
     yield verdict_on(judged, rule)
     judgement = judged.judgement
     if judgement is not None and not judgement.exceeds:
-        yield _lacking(judgement, judged)
+        yield _lacking(judgement, judged, rule)
     if judged.missing:
         yield f"silent in this hop, and so without a part in its score: {', '.join(judged.missing)}"
 
 
-def _lacking(judgement: Judgement, judged: Judged) -> str:
+def _lacking(judgement: Judgement, judged: Judged, rule: AlarmRule) -> str:
     baseline = judged.before.baseline
     alarm = baseline.center + judgement.threshold * baseline.spread
     raw = judged.scored.score if judged.scored else float("nan")
+    usual = f"normal data are as strange {judgement.expected_per_week:.3g} times a week"
+    if judgement.value < rule.calibration.u:
+        usual = "an ordinary one: more than a twentieth of normal data are as strange"
     return (
-        f"the score is {judgement.value:.4g}, the threshold {judgement.threshold:.4g}: normal data are as "
-        f"strange {judgement.expected_per_week:.3g} times a week; the raw score of {raw:.4g} would have to "
-        f"be {alarm:.4g}"
+        f"the score is {judgement.value:.4g}, {usual}; the threshold is {judgement.threshold:.4g}, and the "
+        f"raw score of {raw:.4g} would have to be {alarm:.4g}"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from statistics import median
 from typing import Annotated
 
 import typer
@@ -19,6 +20,7 @@ from tfstream.storage import readings
 from tfstream.wiring import find_stream, open_database
 
 _MOST_ALARMS = 50
+_WEEK_S = 604_800
 
 
 def backtest(
@@ -49,7 +51,7 @@ def backtest(
     if span is None:
         raise BadData(f"stream {topic} has no readings; fill it with `tfstream record` or `tfstream load`")
     options = BacktestOptions(
-        span=_span(since, until, span[1]),
+        span=_span(since, until, span[1], stream.definition.interval_us),
         version=model,
         budget=None if alarm_budget is None else per_week(alarm_budget),
         labels=None if labels is None else read_labels(labels),
@@ -63,9 +65,10 @@ def backtest(
     _print(found)
 
 
-def _span(since: str, until: str | None, newest_us: int) -> Span:
+def _span(since: str, until: str | None, newest_us: int, interval_us: int) -> Span:
+    """Up to the end of the newest reading's row, unless it is said up to when."""
     start_us = moment_us(since, newest_us)
-    end_us = newest_us + 1 if until is None else moment_us(until, newest_us)
+    end_us = (newest_us // interval_us + 1) * interval_us if until is None else moment_us(until, newest_us)
     if start_us >= end_us:
         raise UsageError("--to must be after --from")
     return Span(start_us, end_us)
@@ -95,24 +98,25 @@ def _print(found: Backtest) -> None:
 def _summary(total: AssetLine) -> str:
     hidden = f", {total.hidden} more hidden by exclusions" if total.hidden else ""
     return (
-        f"{total.alarms} alarms in {total.weeks:.3g} asset-weeks{hidden}: {total.per_week:.3g} a week and "
-        f"asset (95 %: {total.low:.3g} to {total.high:.3g}), {total.budget:.3g} asked for"
+        f"{total.alarms} alarms in {_spoken(total.weeks * _WEEK_S)} of scores, all assets together{hidden}: "
+        f"{total.per_week:.3g} a week and asset (95 %: {total.low:.3g} to {total.high:.3g}), "
+        f"{total.budget:.3g} asked for"
     )
 
 
 def _events(found: Backtest) -> str:
     """What came of the labelled events."""
     total = found.total
-    delays = sorted(one.delay_s for one in found.events if one.delay_s is not None)
-    warnings = sorted(one.warning_s for one in found.events if one.warning_s is not None)
+    delays = [one.delay_s for one in found.events if one.delay_s is not None]
+    warnings = [one.warning_s for one in found.events if one.warning_s is not None]
     words = (
         f"{total.detected} of {total.events} events detected ({found.events_from}), "
         f"{total.false_alarms} false alarms"
     )
     if not delays:
         return words
-    delay, warning = (spoken_span(values[len(values) // 2]) for values in (delays, warnings))
-    return f"{words}; median delay {delay}, warning before the event's end {warning}"
+    delay, warning = (spoken_span(median(values)) for values in (delays, warnings))
+    return f"{words}; median delay {delay}, and {warning} from the alarm to the event's end"
 
 
 def _print_assets(found: Backtest) -> None:

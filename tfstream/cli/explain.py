@@ -79,6 +79,8 @@ def _print(explanation: Explanation) -> None:
         out.print(f"- verdict: {explanation.verdict}")
     _print_level(explanation)
     _print_sensors(explanation)
+    if explanation.masked:
+        out.print(f"without a part in the score: {', '.join(explanation.masked)}", soft_wrap=True)
     _print_hops(explanation)
     out.print()
     out.print(_replay(explanation.replay), soft_wrap=True)
@@ -92,7 +94,7 @@ def _score(explanation: Explanation) -> str:
         told = f", told as {explanation.told.score:g} against {explanation.told.threshold:g}"
     return (
         f"score {explanation.score:g} against a threshold of {explanation.threshold:g} "
-        f"({explanation.budget_per_week:.3g} false alarms a week){told}"
+        f"(budget {explanation.budget_per_week:.3g} a week){told}"
     )
 
 
@@ -115,14 +117,15 @@ def _print_sensors(explanation: Explanation) -> None:
     if not explanation.sensors:
         return
     out.print()
+    if sum(one.evidence for one in explanation.sensors) < 1:
+        out.print("no sensor stands out: together they are less than one deviation from what was expected")
+        return
     rows = [
         (one.name, f"{one.share:.0%}", one.evidence, one.actual, one.expected, _band(one.band))
         for one in explanation.sensors
     ]
     columns = ("sensor", "share", "evidence", "actual", "expected", "what changed")
     print_table(columns, rows, empty="no sensor is to blame")
-    if explanation.masked:
-        out.print(f"without a part in the score: {', '.join(explanation.masked)}", soft_wrap=True)
 
 
 def _band(band: object) -> str:

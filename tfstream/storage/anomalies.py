@@ -111,6 +111,15 @@ def standing(connection: Connection, topic: str, asset: str, within: Span) -> li
     return [_row(row) for row in connection.execute(query.order_by(anomaly.c.started_at, anomaly.c.id))]
 
 
+def silences(connection: Connection, stream_id: int, asset: str, within: Span) -> list[AnomalyRow]:
+    """When an asset, or some of its sensors, said nothing: those with a moment in a span."""
+    ends_later = or_(anomaly.c.ended_at.is_(None), anomaly.c.ended_at >= to_datetime(within.start_us))
+    query = _query().where(anomaly.c.stream_id == stream_id, anomaly.c.asset == asset, ends_later)
+    query = query.where(anomaly.c.started_at < to_datetime(within.end_us))
+    query = query.where(anomaly.c.kind == EventKind.SILENCE.value)
+    return [_row(row) for row in connection.execute(query.order_by(anomaly.c.started_at, anomaly.c.id))]
+
+
 def confirmed(connection: Connection, stream_id: int, within: Span) -> list[AnomalyRow]:
     """Those of a stream that people called faults, with a moment in a span."""
     ends_later = or_(anomaly.c.ended_at.is_(None), anomaly.c.ended_at >= to_datetime(within.start_us))

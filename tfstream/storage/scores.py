@@ -68,6 +68,13 @@ def at(connection: Connection, stream_id: int, asset: str, time_us: int) -> Scor
     return None if row is None else ScoreRow(row.score, row.threshold, row.model_version, tuple(row.masked))
 
 
+def any_within(connection: Connection, stream_id: int, asset: str, since_us: int, until_us: int) -> bool:
+    """Whether a score of an asset is stored in a span."""
+    query = select(score.c.ts).where(score.c.stream_id == stream_id, score.c.asset == asset)
+    span = score.c.ts.between(to_datetime(since_us), to_datetime(until_us))
+    return connection.execute(query.where(span).limit(1)).first() is not None
+
+
 def took_over(connection: Connection, stream_id: int, asset: str, version: int, until_us: int) -> int | None:
     """The first stored score since which an asset was scored by ``version`` alone, up to a moment."""
     its = select(score.c.ts).where(score.c.stream_id == stream_id, score.c.asset == asset)
