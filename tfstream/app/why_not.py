@@ -44,10 +44,9 @@ def reasons(
     row: AnomalyRow | None,
 ) -> tuple[str, ...]:
     """Sentences, what decides first."""
-    if judged is None:
-        found = list(_no_window(connection, moment, champion))
-    else:
-        found = list(_of_a_hop(judged, rule))
+    found = [] if judged is None else list(_of_a_hop(judged, rule))
+    if judged is None or judged.judgement is None:
+        found += _no_score(connection, moment, champion, filling=judged is None)
     found += _episodes(connection, moment, row)
     found += _exclusions(connection, moment)
     if told is None:
@@ -63,7 +62,7 @@ def _of_a_hop(judged: Judged, rule: AlarmRule) -> Iterator[str]:
     judgement = judged.judgement
     if judgement is not None and not judgement.exceeds:
         yield _lacking(judgement, judged, rule)
-    if judged.missing:
+    if judgement is not None and judged.missing:
         yield f"silent in this hop, and so without a part in its score: {', '.join(judged.missing)}"
 
 
@@ -80,8 +79,8 @@ def _lacking(judgement: Judgement, judged: Judged, rule: AlarmRule) -> str:
     )
 
 
-def _no_window(connection: Connection, moment: Moment, champion: Champion) -> Iterator[str]:
-    """Why no window ends here."""
+def _no_score(connection: Connection, moment: Moment, champion: Champion, *, filling: bool) -> Iterator[str]:
+    """Why no window ends here, or none with something in it."""
     definition, detector = moment.stream.definition, champion.detector
     shape = WindowShape(detector.window_rows, detector.hop_rows)
     hop_us = shape.hop * definition.interval_us
@@ -90,7 +89,7 @@ def _no_window(connection: Connection, moment: Moment, champion: Champion) -> It
         yield f"no reading of {moment.asset} is stored before {iso(moment.until_us)}"
     elif last_us < moment.until_us - hop_us:
         yield _gap(moment, last_us, next_us, silence_limit_us(definition, shape))
-    else:
+    elif filling:
         yield _filling(moment, shape)
 
 
