@@ -78,8 +78,11 @@ SELECT a.id AS anomaly_id,
           AND (e.removed_from IS NULL OR span.starts_at < e.removed_from)
           AND name_matches(e.asset, a.asset)
           AND (e.sensor_pattern IS NULL OR
-               (SELECT sum((part ->> 'share')::double precision) FROM jsonb_array_elements(a.sensors) AS part
-                 WHERE name_matches(e.sensor_pattern, part ->> 'name')) >= 0.8)
+               (SELECT CASE a.kind WHEN 'silence' THEN bool_and(one.named)
+                                   ELSE sum(one.share) FILTER (WHERE one.named) >= 0.8 END
+                  FROM (SELECT name_matches(e.sensor_pattern, part ->> 'name') AS named,
+                               (part ->> 'share')::double precision AS share
+                          FROM jsonb_array_elements(a.sensors) AS part) AS one))
           AND span.starts_at - 8 * step <= its.ended_at
           AND span.ends_at + 64 * step >= a.started_at) AS by
  WHERE by.spans @> tstzrange(a.started_at, its.ended_at, '[]');

@@ -86,4 +86,4 @@ def wait_until(
 
 
 def _said(process: subprocess.Popen[str]) -> str:
-    return process.communicate()[0] or ""
+    return process.communicate(timeout=_TIMEOUT_S)[0] or ""  # without one it could not be asked again

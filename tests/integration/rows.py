@@ -121,6 +121,7 @@ def fill(connection: Connection) -> None:
     stream_id = stream(connection)
     readings.write(connection, stream_id, ["line-1"], times(0), cells([1, 2, 3]))
     scores.write(connection, stream_id, [score(MONDAY_US)])
+    scores.count_days(connection)
     anomalies.apply(connection, stream_id, [event()])
     models.promote(connection, stream_id, save_model(connection, stream_id))
     progress.advance(connection, "record", TOPIC, 0, None, 1)

@@ -98,3 +98,18 @@ def test_workers_are_given_their_time_and_a_little_more(kafka: Broker, plant: Pl
     assert parent.returncode == 4, said
     assert "ended with exit code 4" in said
     assert "is killed" not in said
+
+
+def test_workers_of_a_killed_parent_drain(plant: Plant, trained: str) -> None:
+    tfstream, port = plant.tfstream, free_port()
+    arguments = ("score", "--topic", trained, "--commit-interval", "1h", "--workers", "2")
+    with tfstream.running(*arguments, "--metrics-port", str(port)) as parent:
+        wait_until(lambda: read(port, "score") + read(port + 1, "score") == 700, "all in hand", parent)
+        parent.kill()
+        said, _ = parent.communicate(timeout=60)  # the workers write there, too: until they have ended
+    assert said.count("stopping: finishing what is in hand") == 2
+    assert "could not be finished" not in said
+    tfstream.run(
+        "score", "--topic", trained, "--until-end"
+    )  # what two that left at once may have rolled back
+    assert len(read_committed(tfstream.bootstrap, f"{trained}.scores")) == 80, said

@@ -29,11 +29,12 @@ class Table:
         self.asked = 0
         self.rows: list[bytes | None] = []
 
-    def write(self, connection: Connection, records: Sequence[Record]) -> None:
+    def write(self, connection: Connection, records: Sequence[Record]) -> int:
         self.asked += 1
         if self.away:
             raise ServiceUnavailable("the database is away")
         self.rows += [record.value for record in records]
+        return len(records)
 
 
 def send(broker: Broker, topic: str, partition: int, value: bytes) -> None:
@@ -64,10 +65,11 @@ def test_what_waits_for_a_database_of_few_locks_does_not_grow(
     written: list[bytes | None] = []
     waiting: list[int] = []
 
-    def write(connection: Connection, records: Sequence[Record]) -> None:
+    def write(connection: Connection, records: Sequence[Record]) -> int:
         if len(records) > 1:
             raise OutOfLocks("out of shared memory")
         written.extend(record.value for record in records)
+        return len(records)
 
     def step() -> bool:
         feed.step(most=10)
@@ -82,6 +84,63 @@ def test_what_waits_for_a_database_of_few_locks_does_not_grow(
         wait_until(step, "all is written")
     assert written == [b"%d" % number for number in range(200)]
     assert max(waiting) <= 10
+
+
+def test_more_is_written_at_a_time_once_the_database_has_locks_again(
+    mock_kafka: Broker, database: Database, topic: str
+) -> None:
+    """A table of many days is over some time; what comes after it is written as fast as before."""
+    few = True
+    written: list[int] = []
+
+    def write(connection: Connection, records: Sequence[Record]) -> int:
+        if few and len(records) > 1:
+            raise OutOfLocks("out of shared memory")
+        written.append(len(records))
+        return len(records)
+
+    def send_many(count: int) -> None:
+        producer = Producer(mock_kafka.properties)
+        for number in range(count):
+            producer.produce(topic, b"%d" % number, partition=0)
+        assert producer.flush(10.0) == 0
+
+    def done(count: int) -> bool:
+        feed.step(most=100)
+        return sum(written) == count
+
+    with Feed(mock_kafka.properties, database, topic, "test", write) as feed:
+        send_many(40)
+        wait_until(lambda: done(40), "all is written, one by one")
+        few = False
+        send_many(2000)
+        wait_until(lambda: done(2040), "the rest is written")
+    assert written[:40] == [1] * 40
+    assert len(written) < 40 + 400
+
+
+def test_another_topic_is_only_so_for_partitions_that_were_there(
+    mock_kafka: Broker, database: Database, topic: str
+) -> None:
+    """A partition that was taken over before it was read anew is read from where the other one stands."""
+    table = Table()
+    table.away = False
+    for number in range(2):
+        send(mock_kafka, topic, number, b"first")
+    with Feed(mock_kafka.properties, database, topic, "test", table.write) as feed:
+        wait_until(lambda: feed.step() >= 0 and len(table.rows) == 2, "both are written")
+        feed._source.owned.discard(1)
+        feed._topic_id = "one"
+        feed._notice("two")
+        assert feed._of_another == feed._source.owned != set()
+        feed._source.owned.add(1)
+        feed._source.hold([1])
+        feed.assigned([1])
+        wait_until(lambda: feed.step() >= 0 and len(table.rows) == 3, "one is read again from its beginning")
+        assert not feed._of_another
+        send(mock_kafka, topic, 1, b"second")
+        wait_until(lambda: feed.step() >= 0 and len(table.rows) == 4, "the other goes on where it stood")
+    assert table.rows[2:] == [b"first", b"second"]
 
 
 @pytest.mark.kafka

@@ -121,3 +121,17 @@ def test_the_state_grows_with_its_source(kafka: Broker, plant: Plant, trained: s
 
     assert hops(kafka, trained) == windows(700) + 6 * windows(300)
     assert {one.partition for one in read_committed(kafka.bootstrap, trained)} & {3, 4, 5}
+
+
+def test_a_late_start_skips_nothing_of_partitions_that_are_added_later(
+    kafka: Broker, plant: Plant, trained: str, tmp_path: Path
+) -> None:
+    """All that a new partition holds came after the start, whoever reads it first and when."""
+    score(plant.tfstream, trained, start="latest")
+    ensure_partitions(kafka.properties, trained, 6)
+    file = write_plant(tmp_path / "later.csv", rows=300, start="2026-01-08T00:00:00Z")
+    for asset in ("a", "b", "c", "d", "e", "f"):
+        plant.tfstream.run("replay", file, "--topic", trained, "--asset", asset)
+    assert {one.partition for one in read_committed(kafka.bootstrap, trained)} & {3, 4, 5}
+    score(plant.tfstream, trained, start="latest")
+    assert hops(kafka, trained) == 6 * windows(300)

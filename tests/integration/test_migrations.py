@@ -126,9 +126,10 @@ def test_anomaly_history(database: Database) -> None:
 
 
 def test_alarm_budget(database: Database) -> None:
+    """Half an alarm a week for most; how much of a week was watched decides what chance may bring."""
     next_week = rows.MONDAY_US + 7 * rows.DAY_US
     with database.begin() as connection:
-        stream_id = rows.stream(connection, alarm_budget_per_week=0.5)
+        stream_id = rows.stream(connection, alarm_budget_per_week=0.5, asset_budgets={"line-2": 2.0})
         starts = [rows.MONDAY_US, rows.MONDAY_US + rows.DAY_US, next_week - 1, next_week]
         raised = [rows.event(number, started_at=iso(start)) for number, start in enumerate(starts)]
         other = rows.event(10, asset="line-2", kind=EventKind.INSTRUMENT)
@@ -137,17 +138,57 @@ def test_alarm_budget(database: Database) -> None:
         confirm = text("UPDATE anomaly SET verdict = :verdict WHERE id = :id")
         connection.execute(confirm, {"verdict": "confirmed", "id": uuid.UUID(int=0)})
         connection.execute(confirm, {"verdict": "false-alarm", "id": uuid.UUID(int=1)})
+        watch(connection, stream_id, "line-1", days=7)
         connection.execute(text("SET LOCAL TIME ZONE 'Pacific/Auckland'"))  # weeks are those of UTC
         found = connection.execute(
             text(
-                "SELECT topic, asset, week, asked, raised_unconfirmed, raised FROM alarm_budget ORDER BY 2, 3"
+                "SELECT topic, asset, week, asked, raised_unconfirmed, raised, "
+                "round(watched_weeks::numeric, 3), least, most, kept FROM alarm_budget ORDER BY 2, 3"
             )
         ).all()
+        weeks = view(connection, "SELECT * FROM alarm_budget_week ORDER BY week")
     assert [tuple(row) for row in found] == [
-        (rows.TOPIC, "line-1", moment(rows.MONDAY_US), 0.5, 2, 3),
-        (rows.TOPIC, "line-1", moment(next_week), 0.5, 1, 1),
-        (rows.TOPIC, "line-2", moment(rows.MONDAY_US), 0.5, 1, 1),
+        (rows.TOPIC, "line-1", moment(rows.MONDAY_US), 0.5, 2, 3, 1, 0, 2, True),
+        (rows.TOPIC, "line-1", moment(next_week), 0.5, 1, 1, 0, 0, 0, False),
+        (rows.TOPIC, "line-2", moment(rows.MONDAY_US), 2.0, 1, 1, 0, 0, 0, False),
     ]
+    assert [(week["assets"], week["raised_unconfirmed"], week["most"]) for week in weeks] == [
+        (2, 3, 2),
+        (1, 1, 0),
+    ]
+
+
+def watch(connection: Connection, stream_id: int, asset: str, *, days: int) -> None:
+    """As if scores had been counted all the time: a hop is eight rows of a minute."""
+    insert = text(
+        "INSERT INTO scored_day SELECT :stream, :asset, date '2026-01-05' + n, 180 "
+        "FROM generate_series(0, :days - 1) n"
+    )
+    connection.execute(insert, {"stream": stream_id, "asset": asset, "days": days})
+
+
+def test_how_long_an_asset_was_watched_outlives_its_scores(database: Database) -> None:
+    with database.begin() as connection:
+        stream_id = rows.stream(connection)
+        scores.write(
+            connection, stream_id, [rows.score(rows.MONDAY_US + 8 * rows.MINUTE_US * n) for n in range(90)]
+        )
+        watched = "SELECT round((weeks * 7 * 24)::numeric, 6) AS hours FROM watched_week"
+        assert [row["hours"] for row in view(connection, watched)] == [12]
+        scores.count_days(connection)
+        assert [row["hours"] for row in view(connection, watched)] == [12]
+        connection.execute(text("DELETE FROM score"))
+        scores.count_days(connection)
+        assert [row["hours"] for row in view(connection, watched)] == [12]
+
+
+@pytest.mark.parametrize(
+    ("mean", "least", "most"), [(0.0, 0, 0), (0.5, 0, 2), (10.0, 4, 17), (1000.0, 938, 1062)]
+)
+def test_what_chance_gives(database: Database, mean: float, least: int, most: int) -> None:
+    quantile = text("SELECT poisson_quantile(:mean, 0.025), poisson_quantile(:mean, 0.975)")
+    with database.begin() as connection:
+        assert tuple(connection.execute(quantile, {"mean": mean}).one()) == (least, most)
 
 
 def test_asset_health(database: Database) -> None:

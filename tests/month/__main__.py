@@ -1,4 +1,4 @@
-"""``python -m tests.month --seed 1``: the simulated month with the gate and without, into ``docs/learning.md``."""
+"""``python -m tests.month --seed 1``: the month with the gate and without it, into ``docs/learning.md``."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ def _run(options: argparse.Namespace) -> int:
     if home is None:
         raise ConfigurationError("the month needs Apache Kafka: set KAFKA_HOME, install Java 17")
     began = time.monotonic()
-    world, exam = build(options.seed, options.days), Exam(_EXAM_SEED)
+    world = build(options.seed, options.days)
+    exam = Exam(world.plant, world.days, _EXAM_SEED)
     runs = {name: once(world, exam, home, gate=name == "gated") for name in ("gated", "control")}
     found = {
         "days": options.days,

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tests.month.world import DAY_US, START_US, as_on
+from tests.month.world import DAY_ROWS, INTERVAL_US, LEARNT_DAYS, START_US, as_on
 from tfstream.app.demo.faults import Fault, FaultKind, inject
 from tfstream.app.demo.plant import MINUTE_US, WaterPlant
 from tfstream.app.offline import Witness, raise_alarms, score_series
@@ -38,10 +38,12 @@ class Result(NamedTuple):
 class Exam:
     """Six days of both works, with a fault every six hours."""
 
-    def __init__(self, seed: int) -> None:
-        plant = WaterPlant(seed, assets=2)
-        start = START_US + 100 * DAY_US
-        self._clean = plant.simulate(_DAYS * 1440, start)
+    def __init__(self, plant: WaterPlant, days: int, seed: int) -> None:
+        """Those that follow on a month of so many days."""
+        before = (LEARNT_DAYS + days) * DAY_ROWS
+        start = START_US + before * INTERVAL_US
+        whole = plant.simulate(before + _DAYS * DAY_ROWS, START_US)
+        self._clean = [Series(one.asset, one.times_us[before:], one.values[before:]) for one in whole]
         self._sensors, self._seed = tuple(plant.sensors), seed
         rng = np.random.default_rng(seed)
         self._faults = [

@@ -16,7 +16,8 @@ from tfstream.storage import models, streams
 
 def figures(world: World, month: Month, site: Site, exam: Exam) -> dict[str, Any]:
     """Everything that the page tells."""
-    episodes = [one for one in month.episodes(day_us(world.days)) if one.kind != "silence"]
+    every = month.episodes(day_us(world.days))
+    episodes = [one for one in every if one.kind != "silence" and one.start_us >= day_us(0)]
     return {
         "alarms": _alarms(world, episodes),
         "long": _long(world, episodes),

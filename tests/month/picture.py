@@ -46,7 +46,7 @@ def _legend() -> list[Patch]:
 def _alarms(
     ax: Axes, happenings: Sequence[Mapping[str, Any]], episodes: Sequence[Mapping[str, Any]], title: str
 ) -> None:
-    assets = sorted({one["asset"] for one in happenings})
+    assets = sorted({one["asset"] for one in (*happenings, *episodes)})
     for one in happenings:
         place = assets.index(one["asset"])
         ax.barh(place, one["to_day"] - one["from_day"], left=one["from_day"], height=0.8,

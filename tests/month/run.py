@@ -9,15 +9,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import text
 
 from tests.month.site import Site
-from tests.month.world import DAY_US, LEARNT_DAYS, Happening, Sort, World, day_us
-from tfstream.app.demo.plant import MINUTE_US
+from tests.month.world import DAY_US, INTERVAL_US, LEARNT_DAYS, Happening, Sort, World, day_us
 from tfstream.core.event import iso
 from tfstream.core.stream import StreamDefinition
-from tfstream.storage.moments import to_datetime
 
 BUDGET = 2.0  # false alarms an asset and week
 _HISTORY = "14d"
-_LOSS_DAY = 19
+_SLIP = range(19, 26), "1d"  # somebody sets the wrong history, and nobody notices for a week of nights
 _EPISODES = """
 SELECT a.id::text, a.asset, a.kind, a.started_at, a.ended_at, a.verdict, a.model_version
   FROM anomaly a JOIN stream s ON s.id = a.stream_id WHERE s.topic = :topic ORDER BY a.started_at, a.id
@@ -44,7 +42,7 @@ def definition(world: World) -> StreamDefinition:
     return StreamDefinition(
         topic="month.sensors",
         sensors=world.sensors,
-        interval_us=MINUTE_US,
+        interval_us=INTERVAL_US,
         alarm_budget_per_week=BUDGET,
     )
 
@@ -65,25 +63,23 @@ class Month:
             for day in range(LEARNT_DAYS):
                 site.send(world.day(day))
             site.wait_recorded()
-            self._refit(LEARNT_DAYS, "train", "--topic", site.topic)
+            self._refit(0)
             for day in range(world.days):
                 site.send(world.day(LEARNT_DAYS + day))
                 site.wait_recorded()
                 site.wait_scored(day_us(day + 1), world.plant.assets)
                 self._operate(day + 1)
-                if day + 1 == _LOSS_DAY:
-                    self._lose()
                 if day + 1 < world.days:
-                    self._refit(LEARNT_DAYS + day + 1, "train", "--topic", site.topic, "--since", _HISTORY)
+                    self._refit(day + 1, "--since", _history(day + 1))
 
-    def _refit(self, night: int, *command: str) -> None:
+    def _refit(self, night: int, *span: str) -> None:
         """As the trainer does it, and wait until the scorer goes by what came of it."""
         gate = () if self._gate else ("--no-gate",)
-        found = self._site.json(*command, *gate)
-        self.nights.append({"night": night - LEARNT_DAYS, **found})
+        found = self._site.json("train", "--topic", self._site.topic, *span, *gate)
+        self.nights.append({"night": night, **found})
         if found["promoted"]:
             self._site.wait_for_model(found["version"])
-        self._tell(f"night {night - LEARNT_DAYS}: version {found['version']}, promoted: {found['promoted']}")
+        self._tell(f"night {night}: version {found['version']}, promoted: {found['promoted']}")
 
     def _exclude(self) -> None:
         """The maintenance is known beforehand: hidden, and not learnt from."""
@@ -92,12 +88,6 @@ class Month:
                 "exclusions", "add", "--topic", self._site.topic, "--asset", week.asset,
                 "--from", iso(week.start_us), "--to", iso(week.end_us), "--reason", "overhaul",
             )  # fmt: skip
-
-    def _lose(self) -> None:
-        """A disk runs full, and somebody makes room: only the last day's readings are left to learn from."""
-        with self._site.database.begin() as connection:
-            oldest = to_datetime(day_us(_LOSS_DAY - 1))
-            connection.execute(text("DELETE FROM reading WHERE ts < :oldest"), {"oldest": oldest})
 
     def _operate(self, day: int) -> None:
         """What people say of the alarms that have come up to the end of a day."""
@@ -144,7 +134,7 @@ class Month:
         ]
 
 
-_GRACE_US = 64 * MINUTE_US  # a window: what happened in it may still be raised
+_GRACE_US = 64 * INTERVAL_US  # a window: what happened in it may still be raised
 
 
 def cause(happening: Happening, episode: Episode) -> bool:
@@ -154,6 +144,12 @@ def cause(happening: Happening, episode: Episode) -> bool:
     if happening.sort is Sort.SHIFT:  # the exchange is news for some days only
         return happening.start_us <= episode.start_us < happening.start_us + 3 * DAY_US
     return happening.meets(episode.start_us, episode.end_us, _GRACE_US)
+
+
+def _history(night: int) -> str:
+    """What a refit learns from."""
+    nights, history = _SLIP
+    return history if night in nights else _HISTORY
 
 
 def _us(moment: datetime) -> int:

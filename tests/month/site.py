@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from subprocess import Popen
 from typing import Any
 
 from confluent_kafka import Producer
@@ -41,8 +40,6 @@ class Site:
         self.database = Database(database_url)
         self._folder = folder
         self._sent = 0
-        self._producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 20})
-        self._running: list[Popen[str]] = []
         self._metrics = free_port()
 
     @property
@@ -75,7 +72,6 @@ class Site:
         """A process whose words go to a file: nobody reads them meanwhile."""
         with (self._folder / f"{arguments[0]}.log").open("w", encoding="utf-8") as log:
             process = self.tfstream.start(*arguments, output=log)
-            self._running.append(process)
             try:
                 yield
             finally:
@@ -84,16 +80,17 @@ class Site:
 
     def send(self, series: list[Series]) -> None:
         """Rows in the order of their time, all assets of a minute one after the other."""
+        producer = Producer({"bootstrap.servers": self.tfstream.bootstrap, "linger.ms": 20})
         for row in range(len(series[0].times_us)):
             for one in series:
                 reading = Reading(one.asset, int(one.times_us[row]), one.values[row])
                 for message in encode(reading, self.definition):
-                    self._producer.produce(
+                    producer.produce(
                         self.topic, message, one.asset.encode(), timestamp=reading.time_us // 1000
                     )
                     self._sent += 1
-            self._producer.poll(0)
-        self._producer.flush(60)
+            producer.poll(0)
+        producer.flush(60)
 
     def wait_recorded(self) -> None:
         """Until everything sent is in Postgres."""

@@ -1,6 +1,6 @@
 """What happens in the simulated month: two waterworks, and everything that makes unattended learning hard.
 
-Readings come once a minute from the demo's plant. Some sensors drift slowly all the time. One works has a
+Readings come every two minutes from the demo's plant. Some sensors drift slowly all the time. One works has a
 week of maintenance, and later a transmitter is exchanged and shows more from then on; at the other a sensor
 is wrong for three days; and short faults happen now and then. Everything follows from the seed.
 """
@@ -19,6 +19,8 @@ from tfstream.app.demo.plant import MINUTE_US, WaterPlant
 from tfstream.core.reading import Series, Values
 
 DAY_US = 1440 * MINUTE_US
+INTERVAL_US = 2 * MINUTE_US
+DAY_ROWS = DAY_US // INTERVAL_US
 START_US = 1_767_571_200_000_000  # Monday 2026-01-05 00:00 UTC
 LEARNT_DAYS = 14  # before the month begins: the first model's readings
 _DRIFTING = ("AIT101_TURB", "AIT102_COND", "DPIT201_FILTER", "P201_VIB")
@@ -66,9 +68,11 @@ class World:
 
     def day(self, number: int) -> list[Series]:
         """The readings of a day, counted from the beginning of what is learnt from first."""
-        first = number * 1440
+        first = number * DAY_ROWS
         return [
-            one._replace(times_us=one.times_us[first : first + 1440], values=one.values[first : first + 1440])
+            one._replace(
+                times_us=one.times_us[first : first + DAY_ROWS], values=one.values[first : first + DAY_ROWS]
+            )
             for one in self.series
         ]
 
@@ -83,12 +87,12 @@ def day_us(day: float) -> int:
 
 def build(seed: int, days: int) -> World:
     """The month, or the beginning of it; what does not fit into ``days`` does not happen."""
-    plant = WaterPlant(seed, assets=2)
+    plant = WaterPlant(seed, assets=2, interval_us=INTERVAL_US)
     here, there = plant.assets
     plan = [one for one in _plan(here, there) if one[1].end_us <= day_us(days)]
     faults = [fault for _, fault in plan]
     work = [fault for fault in _maintenance(here) if fault.end_us <= day_us(days)]
-    rows = (LEARNT_DAYS + days) * 1440
+    rows = (LEARNT_DAYS + days) * DAY_ROWS
     series = plant.simulate(rows, START_US, attacks([*faults, *work]))
     sensors = tuple(plant.sensors)
     series = [one._replace(values=_drifted(one, sensors, _days(one))) for one in series]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfstream.core.codec import Codec
+from tfstream.core.codec import Codec, unpacked
 from tfstream.core.encode import encode
 from tfstream.core.reading import InvalidReading, Reading
 from tfstream.core.stream import Encoding, Layout, StreamDefinition, TimeUnit
@@ -105,3 +108,33 @@ def test_what_is_encoded_is_decoded(
         assert (found.asset, found.time_us) == ("line-1", time_us)
         np.copyto(merged, found.values, where=~np.isnan(found.values))
     np.testing.assert_array_equal(merged, sent.values)
+
+
+CELL = st.none() | st.sampled_from([0.0, -0.0, 1e300, -1e300, 3.4028235e38, 1e-46]) | st.floats(width=32)
+
+
+@settings(max_examples=200, derandomize=True, deadline=None)
+@given(
+    st.lists(st.lists(CELL, min_size=3, max_size=3), max_size=8),
+    st.sampled_from([Layout.FLAT, Layout.NESTED]),
+    st.sampled_from(list(Encoding)),
+)
+def test_packed_rows_hold_what_is_decoded(
+    table: list[list[float | None]], layout: Layout, encoding: Encoding
+) -> None:
+    """In one array as one by one, and both as NumPy rounds to float32; what is not finite is missing."""
+    decoder, packed, decoded = codec(layout, encoding), [], []
+    for cells in table:
+        fields = dict(zip(SENSORS, cells, strict=True))
+        body = fields if layout is Layout.FLAT else {"values": fields}
+        message = {"ts": 1_767_614_400, "asset": "a", **body}
+        value = (
+            msgspec.msgpack.encode(message) if encoding is Encoding.MSGPACK else json.dumps(message).encode()
+        )
+        packed.append(decoder.pack(value, None, None)[2])
+        decoded.append(decoder.decode(value, None, None).values)
+    with np.errstate(over="ignore"):
+        wanted = np.array(table, dtype=np.float64).astype(np.float32).reshape(-1, 3)
+    wanted[~np.isfinite(wanted)] = np.nan
+    np.testing.assert_array_equal(unpacked(packed, 3), wanted)
+    np.testing.assert_array_equal(np.array(decoded).reshape(-1, 3), wanted)

@@ -13,7 +13,14 @@ from tfstream.core.alarm import AlarmRule, Hop, Standing
 from tfstream.core.baseline import Baseline
 from tfstream.core.calibration import Calibration
 from tfstream.core.episode import Unheard
-from tfstream.core.partition import Finding, PartitionTracks, WindowReady
+from tfstream.core.partition import (
+    AssetGone,
+    AssetReturned,
+    AssetSilent,
+    Finding,
+    PartitionTracks,
+    WindowReady,
+)
 from tfstream.core.reading import Reading
 from tfstream.core.state import AssetMemory, AssetState, decode_asset, encode
 from tfstream.core.stream import StreamDefinition
@@ -21,6 +28,7 @@ from tfstream.core.window import WindowShape
 
 SHAPE = WindowShape(rows=8, hop=4)
 STEP = 10
+DAY = 24 * 3600 * 1_000_000
 SENSORS = ("a", "b")
 
 
@@ -32,13 +40,16 @@ class Message(NamedTuple):
 
 @st.composite
 def logs(draw: st.DrawFn) -> list[Message]:
-    """Readings of a few assets: mostly regular, with jitter, gaps, jumps, repeats, empty cells."""
+    """Readings of a few assets: mostly regular, with jitter, gaps, jumps, repeats, silences."""
     clock = dict.fromkeys("xyz"[: draw(st.integers(1, 3))], 1000)
-    steps = st.sampled_from([STEP] * 12 + [0, 3, 2 * STEP, 5 * STEP, 9 * STEP, 40 * STEP, -STEP, -3 * STEP])
+    usual = [STEP] * 24 + [0, 3, 2 * STEP, 5 * STEP, 9 * STEP, 40 * STEP, -STEP, -3 * STEP] * 2
+    steps = st.sampled_from([*usual, 3 * DAY, 4 * DAY, 8 * DAY])
     cells = st.sampled_from([1.0, 2.0, 3.0, float("nan")])
-    messages = []
+    messages, talking = [], sorted(clock)
     for _ in range(draw(st.integers(20, 150))):
-        asset = draw(st.sampled_from(sorted(clock)))
+        if draw(st.integers(0, 15)) == 0:
+            talking = draw(st.lists(st.sampled_from(sorted(clock)), min_size=1, unique=True))
+        asset = draw(st.sampled_from(talking))
         time_us = max(0, clock[asset] + draw(steps))
         clock[asset] = max(clock[asset], time_us)
         messages.append(Message(asset, time_us, (draw(cells), draw(cells))))
@@ -79,6 +90,7 @@ def states_of(tracks: PartitionTracks, assets: set[str]) -> dict[str, AssetState
             encode(AssetState(track=tracks.state(asset), silent=asset in tracks.silent, memory=None))
         )
         for asset in assets
+        if asset in tracks
     }
 
 
@@ -112,6 +124,30 @@ def test_restarts_change_nothing(
         assert [plain(one) for one in found] == [plain(one) for one in expected]
         assert disturbed.clock_us == undisturbed.clock_us
     assert disturbed.late == undisturbed.late
+
+
+@settings(max_examples=250, derandomize=True, deadline=None, phases=[Phase.generate])
+@given(logs(), definitions)
+def test_only_who_was_heard_within_a_week_is_remembered(
+    log: list[Message], definition: StreamDefinition
+) -> None:
+    """Told silent first, told gone once, and never both gone and still there."""
+    tracks, silent = PartitionTracks(definition, SHAPE), set[str]()
+    heard: dict[str, int] = {}
+    for offset, message in enumerate(log):
+        heard[message.asset] = max(tracks.clock_us, message.time_us)
+        for found in tracks.push(reading(message), offset):
+            if isinstance(found, AssetSilent):
+                silent.add(found.asset)
+            elif isinstance(found, AssetReturned):
+                silent.remove(found.asset)
+            elif isinstance(found, AssetGone):
+                silent.remove(found.asset)
+                assert found.ended_us == heard.pop(found.asset) + tracks.silence_us + 7 * DAY
+        assert silent == tracks.silent
+        limit = tracks.clock_us - tracks.silence_us - 7 * DAY
+        assert {asset for asset in "xyz" if asset in tracks} == set(heard)
+        assert all(time_us >= limit for time_us in heard.values())
 
 
 rules = st.builds(

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 
 from tests.quality.ablated import REWEIGHED, Remembering, Weights, reweighed
@@ -23,6 +22,7 @@ from tfstream.model.fitting import fit
 
 AS_IS, ALL_ROWS = "as it is", "nothing held out"
 _FULL = DetectorConfig()
+_NARROW = DetectorConfig(width=16, feed_forward=32)
 
 
 class Recipe(NamedTuple):
@@ -59,17 +59,11 @@ def _miswired(labelled: LabelledSeries, learn: Series) -> Series:
     return learn._replace(values=learn.values[:, order].copy())
 
 
-def _other(**changes: Any) -> DetectorConfig:
-    return msgspec.structs.replace(_FULL, **changes)
-
-
 RECIPES: Mapping[str, Recipe] = {
     "the champion": Recipe(),
     "another seed": Recipe(seed=1),
-    "20 steps": Recipe(config=_other(steps=20)),
-    "a quarter of the width": Recipe(config=_other(width=16, feed_forward=32)),
+    "a quarter of the width": Recipe(config=_NARROW),
     "the newest quarter of the rows": Recipe(learn=_newest_quarter),
-    "a thousand times the ridge": Recipe(config=_other(var_ridge=1e5, ridge=3e4)),
     "faults in a fifth of the rows": Recipe(learn=_contaminated),
     "noise in every sensor": Recipe(learn=_noisy),
     "sensors miswired": Recipe(learn=_miswired),

@@ -9,13 +9,15 @@ import sys
 import pytest
 
 _WORK = """
-import sys, time
+import ctypes, sys, time
 from tfstream import telemetry, wiring
 telemetry.configure()
 with wiring.until_signalled(0.5) as stop:
     print("ready", flush=True)
     while not stop() or sys.argv[1] == "stuck":
         time.sleep(0.01)
+    if sys.argv[1] == "locked":
+        ctypes.PyDLL(None).sleep(120)  # as a library that hangs and lets no other thread of Python run
 print("done", flush=True)
 """
 
@@ -45,3 +47,12 @@ def test_what_does_not_is_ended(number: signal.Signals) -> None:
     assert (said, process.returncode) == ("", 4)
     assert "could not be finished in 0.5 s" in told
     assert "Traceback" not in told
+
+
+def test_what_lets_no_python_run_is_ended_all_the_same() -> None:
+    process = started("locked")
+    process.send_signal(signal.SIGTERM)
+    said, told = process.communicate(timeout=20)
+    assert (said, process.returncode) == ("", 1)
+    assert "Timeout (0:00:02.500000)!" in told
+    assert "most recent call first" in told

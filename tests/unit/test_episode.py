@@ -147,8 +147,8 @@ def test_silence() -> None:
 
 
 def test_metadata_of_somebody_else_is_none() -> None:
-    metadata = RewindMetadata(rw=5, m=2)
-    assert encode(metadata) == b'{"v":1,"rw":5,"m":2}'
+    metadata = RewindMetadata(rw=5, m=2, n=3)
+    assert encode(metadata) == b'{"v":1,"rw":5,"m":2,"n":3}'
     assert decode_metadata(encode(metadata).decode()) == metadata
     assert decode_metadata("") is None
     assert decode_metadata('{"x": 1}') is None

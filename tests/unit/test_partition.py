@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfstream.core.partition import AssetReturned, AssetSilent, Finding, PartitionTracks, WindowReady
+from tfstream.core.partition import (
+    AssetGone,
+    AssetReturned,
+    AssetSilent,
+    Finding,
+    PartitionTracks,
+    WindowReady,
+)
 from tfstream.core.reading import Reading
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.window import WindowShape
 
 STEP = 10
+WEEK = 7 * 24 * 3600 * 1_000_000 // STEP  # in rows
 DEFINITION = StreamDefinition(topic="t", sensors=("a",), interval_us=STEP)
 SHAPE = WindowShape(rows=8, hop=4)
 
@@ -62,3 +70,32 @@ def test_an_asset_that_is_behind_is_not_silent() -> None:
     assert not silences(found)
     ends = [one.window.end_index for one in found if isinstance(one, WindowReady) and one.asset == "past"]
     assert ends == list(range(7, 40, 4))  # from the very first window on
+
+
+def test_an_asset_that_stays_silent_for_a_week_is_forgotten() -> None:
+    log = Log()
+    log.send("x", 0)
+    log.send("y", *range(40))
+    limit = log.tracks.silence_us // STEP + WEEK
+    assert silences(log.send("y", limit)) == []
+    assert "x" in log.tracks
+    assert silences(log.send("y", limit + 1)) == [AssetGone("x", limit * STEP, 42)]
+    assert "x" not in log.tracks
+    assert not log.tracks.silent
+
+
+def test_one_that_returned_meanwhile_is_not() -> None:
+    log = Log()
+    log.send("x", 0)
+    log.send("y", *range(40))
+    log.send("x", 40)
+    found = silences(log.send("y", WEEK + 40))
+    assert found == [AssetSilent("x", 40 * STEP, 42)]
+    assert "x" in log.tracks
+
+
+def test_a_long_jump_tells_the_silence_before_the_end() -> None:
+    log = Log()
+    log.send("x", 0)
+    assert [type(one) for one in silences(log.send("y", 2 * WEEK))] == [AssetSilent, AssetGone]
+    assert silences(log.send("x", 2 * WEEK)) == []  # a new one

@@ -27,7 +27,9 @@ def series(rows: int, first: int = 0, asset: str = "x", interval_us: int = SECON
     return Series(asset, times, np.ones((rows, 2), dtype=np.float32))
 
 
-@pytest.mark.parametrize(("expected", "most"), [(0.001, 1), (0.14, 1), (0.5, 2), (1.0, 3), (10.0, 15)])
+@pytest.mark.parametrize(
+    ("expected", "most"), [(0.0, 1), (0.001, 1), (0.14, 1), (0.5, 2), (1.0, 3), (10, 15)]
+)
 def test_as_many_alarms_as_chance_gives_once_in_twenty_times(expected: float, most: int) -> None:
     assert most_alarms(expected) == most
 

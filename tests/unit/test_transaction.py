@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -37,9 +38,10 @@ class Scripted:
         self._script = script
 
     def __getattr__(self, name: str) -> Callable[..., None]:
+        calls, failures = self.calls, self._script.get(name)  # a call that fails keeps no producer alive
+
         def call(*_: object, **__: object) -> None:
-            self.calls.append(name.removesuffix("_transaction").removesuffix("_transactions"))
-            failures = self._script.get(name)
+            calls.append(name.removesuffix("_transaction").removesuffix("_transactions"))
             if failures:
                 raise KafkaException(failures.pop(0))
 
@@ -201,6 +203,39 @@ def test_a_call_that_hangs_ends_the_process(
     writer = started()
     monkeypatch.setattr(watchdog, "HANG_TIMEOUT_S", 0.02)
     monkeypatch.setattr(os, "_exit", end)
-    monkeypatch.setattr(transaction, "_produce_one", lambda producer, output: ended.wait(20.0))
+    monkeypatch.setattr(writer, "_produce_one", lambda output: ended.wait(20.0))
     commit(writer)
     assert codes == [4]
+
+
+@pytest.mark.parametrize("call", ["begin_transaction", "produce", "send_offsets_to_transaction"])
+def test_a_producer_that_is_given_up_ends_under_the_watchdog(
+    monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """librdkafka waits for its threads then, and may wait for good."""
+    watched: list[str] = []
+    ended: list[bool] = []
+
+    class Noted(watchdog.Watchdog):
+        def __enter__(self) -> None:
+            super().__enter__()
+            watched.append(call)
+
+        def __exit__(self, *_: object) -> None:
+            super().__exit__()
+            watched.pop()
+
+    def made(properties: object, transactional_id: str, report: Callable[..., None]) -> Scripted:
+        producer = Scripted(report, {call: [TIMED_OUT]})
+        weakref.finalize(producer, lambda: ended.append(bool(watched)))
+        return producer
+
+    monkeypatch.setattr(transaction, "Watchdog", Noted)
+    monkeypatch.setattr(transaction, "new_transactional_producer", made)
+    writer = started()
+    with pytest.raises(Aborted):
+        commit(writer)
+    assert ended == [True]
+    writer.start()
+    writer.close()
+    assert ended == [True, True]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import os
 import signal
@@ -13,6 +14,8 @@ from contextlib import contextmanager
 _log = logging.getLogger("tfstream")
 _EXIT_CODE = 4  # as when a service cannot be reached: that is what keeps a process from draining
 _ENDING = {signal.SIGTERM, signal.SIGINT}
+_LAST_RESORT_S = 2.0  # later than that, and sooner than who waits for a worker kills it
+_STDERR = 2
 
 
 @contextmanager
@@ -22,6 +25,10 @@ def deadline_after_signal(drain_s: float | None) -> Iterator[None]:
     Python runs a signal's handler only when the main thread is back from what it waits for, such as a call
     to a broker that does not answer. The signal itself wakes the watching thread here at once. Ending in the
     middle is safe: nothing uncommitted is visible to anyone.
+
+    No thread of Python's runs while a library hangs that has not let go of the interpreter's lock, as
+    librdkafka has been seen to do when it left its group. For that a timer of C's own is set as well: two
+    seconds later it writes to stderr where every thread stands, and ends the process with exit code 1.
     """
     if drain_s is None:
         yield
@@ -39,12 +46,14 @@ def deadline_after_signal(drain_s: float | None) -> Iterator[None]:
         signal.set_wakeup_fd(before)
         theirs.close()  # wakes the watcher, if no signal has
         watcher.join()
+        faulthandler.cancel_dump_traceback_later()
         ours.close()
 
 
 def _watch(wakeup: socket.socket, drain_s: float, over: threading.Event) -> None:
     while numbers := wakeup.recv(64):
         if _ENDING & set(numbers):
+            faulthandler.dump_traceback_later(drain_s + _LAST_RESORT_S, exit=True, file=_STDERR)
             if not over.wait(drain_s):
                 _end(drain_s)
             return

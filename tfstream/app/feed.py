@@ -21,15 +21,16 @@ from tfstream.storage.complaint import OutOfLocks
 from tfstream.storage.database import Database
 from tfstream.storage.progress import OffsetConflict
 from tfstream.streaming.client import Properties
-from tfstream.streaming.identity import TopicIdentity
+from tfstream.streaming.identity import TopicIdentity, differ
 from tfstream.streaming.records import Record
 from tfstream.streaming.source import Source
 
 _log = logging.getLogger("tfstream.feed")
 _MOST = 1 << 30  # as many as have come, unless they touch more day partitions than the server has locks for
+_TRY_MORE_AFTER = 16  # transactions that went well
 _PUBLISH_S = 1.0
 
-Write = Callable[[Connection, Sequence[Record]], None]
+Write = Callable[[Connection, Sequence[Record]], int]  # how many it took, from the first on
 
 
 class Feed:
@@ -61,9 +62,11 @@ class Feed:
         self._held: dict[int, list[Record]] = {}  # read, not yet written
         self._unplaced: set[int] = set()  # assigned, and the database has not yet said where to start
         self._most = _MOST  # records in one transaction
+        self._went_well = 0  # transactions since that was last changed
         self._patience = Patience(_log)
         self._identity = TopicIdentity(properties, topic)
-        self._made_anew = False  # whether the topic is another one since the partitions were placed
+        self._topic_id = ""  # of the topic that the offsets of the partitions mean
+        self._of_another: set[int] = set()  # partitions whose stored offsets mean an older topic's messages
         self._source = Source(properties, topic, f"tfstream.{consumer}.{topic}", self)
 
     def __enter__(self) -> Feed:
@@ -99,9 +102,8 @@ class Feed:
         if not (self._held or self._unplaced):
             self._go_on()  # what waited for the database may have been revoked meanwhile
             return 0
-        if self._held and self._identity.changed():
-            self._made_anew = True
-            self._drop_all()
+        if self._held:
+            self._notice(self._identity.recent())
         try:
             if self._unplaced:
                 self._place()
@@ -129,17 +131,23 @@ class Feed:
         """Start where the database says, or at the beginning."""
         with self._database.begin() as connection:
             stored = progress.positions(connection, self._consumer, self._topic)
-        before, now = self._identity.known, self._identity.ask()
-        self._made_anew = self._made_anew or "" != before != now
-        starts = {p: self._start_of(p, stored.get(p, 0)) for p in sorted(self._unplaced)}
+        self._notice(self._identity.ask())
+        bounds = self._source.bounds(sorted(self._unplaced))
+        starts = {p: self._start_of(p, stored.get(p, 0), *bounds[p]) for p in bounds}
         self._source.place(starts)
         self._expected.update({partition: stored.get(partition) for partition in starts})
         self._unplaced.clear()
-        self._made_anew = False
+        self._of_another.difference_update(starts)
 
-    def _start_of(self, partition: int, stored: int) -> int:
-        low, high = self._source.bounds(partition)
-        if stored > high or self._made_anew:
+    def _notice(self, topic_id: str) -> None:
+        """A topic that was made anew has other messages at the offsets that are stored for its partitions."""
+        if differ(self._topic_id, topic_id):
+            self._of_another.update(self._source.owned)
+            self._drop_all()
+        self._topic_id = topic_id or self._topic_id
+
+    def _start_of(self, partition: int, stored: int, low: int, high: int) -> int:
+        if stored > high or partition in self._of_another:
             _log.warning(
                 "partition %d: topic %s was made anew; beginning at offset %d", partition, self._topic, low
             )
@@ -153,21 +161,28 @@ class Feed:
         self._unplaced.update(partitions)
 
     def _flush(self) -> int:
-        """Write what is held, or as much of it as the database has locks for; returns how much that was."""
+        """Write what is held, or as much as can go in one transaction; returns how much that was."""
         records = [record for partition in sorted(self._held) for record in self._held[partition]]
         while True:
             try:
-                self._write_some(records[: self._most])
-                return min(len(records), self._most)
+                written = self._write_some(records[: self._most])
+                self._take_on_more()
+                return written
             except OutOfLocks:
                 if self._most == 1:
                     raise
-                self._most = max(1, min(self._most, len(records)) // 4)
+                self._most, self._went_well = max(1, min(self._most, len(records)) // 4), 0
 
-    def _write_some(self, records: Sequence[Record]) -> None:
-        moved = {record.partition: record.offset + 1 for record in records}
+    def _take_on_more(self) -> None:
+        """What took many locks may be over: try twice as much, and not too often in vain."""
+        self._went_well += 1
+        if self._went_well >= _TRY_MORE_AFTER:
+            self._most, self._went_well = min(2 * self._most, _MOST), 0
+
+    def _write_some(self, records: Sequence[Record]) -> int:
         with self._database.begin() as connection:
-            self._write(connection, records)
+            taken = self._write(connection, records)
+            moved = {record.partition: record.offset + 1 for record in records[:taken]}
             for partition, following in moved.items():
                 expected = self._expected[partition]
                 progress.advance(connection, self._consumer, self._topic, partition, expected, following)
@@ -176,9 +191,10 @@ class Feed:
             rest = [record for record in self._held.pop(partition) if record.offset >= following]
             if rest:
                 self._held[partition] = rest
-        self.written += len(records)
+        self.written += taken
         self._commits += 1
         self._committed_at = time.time()
+        return taken
 
     def _samples(self) -> list[Sample]:
         own = (self._consumer, self._topic)

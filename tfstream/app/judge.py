@@ -16,7 +16,7 @@ from tfstream.core.alarm import AlarmRule, Hop, Standing
 from tfstream.core.calibration import Judgement
 from tfstream.core.episode import Told
 from tfstream.core.event import EventType
-from tfstream.core.partition import AssetReturned, AssetSilent, Finding, WindowReady
+from tfstream.core.partition import AssetGone, AssetReturned, AssetSilent, Finding, WindowReady
 from tfstream.core.reading import complete
 from tfstream.core.state import AssetMemory
 from tfstream.core.stream import StreamDefinition
@@ -89,8 +89,10 @@ class Judge:
                 self._window(lane, found, scored.get(place))
             elif isinstance(found, AssetSilent):
                 self._asset_silent(lane, found)
-            else:
+            elif isinstance(found, AssetReturned):
                 self._asset_returned(lane, found)
+            else:
+                self._asset_gone(lane, found)
         self._count_unscoreable(len(batch), findings)
         return len(batch)
 
@@ -195,6 +197,13 @@ class Judge:
             told = episodes.close_silence(memory.silence, found.time_us, found.offset)
             memory = self._with_silence(lane, found.asset, memory, told)
         lane.remember(found.asset, memory)
+
+    def _asset_gone(self, lane: Lane, found: AssetGone) -> None:
+        """Nobody would ever close the episode of an asset that is not known any more."""
+        silence = self._memory(lane, found.asset).silence
+        if silence is not None:
+            self._tell(lane, found.asset, episodes.close_silence(silence, found.ended_us, found.offset))
+        lane.forget(found.asset)
 
     def _with_silence(self, lane: Lane, asset: str, memory: AssetMemory, told: Told) -> AssetMemory:
         self._tell(lane, asset, told)

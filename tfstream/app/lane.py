@@ -34,6 +34,7 @@ class Lane:
         self.position = 0  # the next offset to read
         self.committed = 0
         self.dead_letters = 0
+        self.partitions_at_first = 0  # of the topic, when the group began
         self.topic_id = ""  # the broker's own for the source: a topic that is made anew has another
         self.events = 0
         self.tally = DeadLetterTally()
@@ -131,6 +132,13 @@ class Lane:
         self.memories[asset] = memory
         self._touched.add(asset)
 
+    def forget(self, asset: str) -> None:
+        """An asset is gone: so is its state, unless it has returned by now as a new one."""
+        self.memories.pop(asset, None)
+        if asset not in self.tracks:
+            self._touched.discard(asset)
+            self._discarded.add(asset.encode())
+
     @property
     def changed(self) -> bool:
         return self._fresh or self.position > self.committed
@@ -138,7 +146,7 @@ class Lane:
     def pending(self, model_version: int) -> tuple[list[Output], Position]:
         """What the next commit writes: outputs, the touched assets' state, the head; and the new position."""
         rewind = self.tracks.rewind(self.position)
-        metadata = encode(RewindMetadata(rw=rewind, m=model_version)).decode()
+        metadata = encode(RewindMetadata(rw=rewind, m=model_version, n=self.partitions_at_first)).decode()
         head = PartitionHead(
             offset=self.position,
             clock_us=self.tracks.clock_us,

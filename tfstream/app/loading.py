@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from tfstream.app.files import SensorTable, guess_interval_us
-from tfstream.core.batch import merge
-from tfstream.core.reading import Reading, Values
+from tfstream.core.batch import ReadingBatch, merge
+from tfstream.core.reading import Values
 from tfstream.core.stream import StreamDefinition
 from tfstream.errors import BadData
 from tfstream.storage import readings, streams
@@ -108,7 +108,6 @@ def _write(
     rows: NDArray[np.intp],
 ) -> None:
     """One chunk; rows of the same asset and moment become one."""
-    assets = (table.assets[row] for row in rows.tolist())
-    batch = merge(map(Reading, assets, table.times_us[rows].tolist(), values[rows]))
-    if batch is not None:
-        readings.write(connection, stream.id, batch.assets, batch.times_us, batch.values)
+    assets = [table.assets[row] for row in rows.tolist()]
+    batch = merge(ReadingBatch(assets, table.times_us[rows], values[rows]))
+    readings.write(connection, stream.id, *batch)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from tfstream.app.aligned import aligned_pieces
+from tfstream.core.affordable import affordable
 from tfstream.core.exclusion import Exclusion
 from tfstream.core.left_out import LeftOut, known_cells, take_out
 from tfstream.core.new_normal import accept
@@ -53,12 +54,13 @@ def read(
     until_us: int | None,
     report: Report,
 ) -> NormalData:
-    """Every asset's normal readings of a span, ends included; None is open."""
+    """Every asset's normal readings of a span, ends included; None is open. The newest, if it is too much."""
     names = readings.assets(connection, stream.id, since_us, until_us)
     span = readings.span(connection, stream.id) if names else None
     left_out = LeftOut()
     if span is None:
         return NormalData([], left_out)
+    names, since_us = _affordable(names, stream.definition, since_us, until_us, span, left_out)
     known = _known(connection, stream, Span(span[0], span[1] + 1))
     series: list[Series] = []
     for done, asset in enumerate(names):
@@ -73,6 +75,31 @@ def read(
         series += kept
     report("read", 1.0)
     return NormalData(series, left_out)
+
+
+def _affordable(
+    names: list[str],
+    definition: StreamDefinition,
+    since_us: int | None,
+    until_us: int | None,
+    span: tuple[int, int, int],
+    left_out: LeftOut,
+) -> tuple[list[str], int | None]:
+    """The assets and the beginning that fit into memory; what does not is said."""
+    found = affordable(names, len(definition.sensors))
+    first = span[0] if since_us is None else max(since_us, span[0])
+    last = span[1] if until_us is None else min(until_us, span[1])
+    if len(found.assets) < len(names):
+        left_out.notes.append(
+            f"{len(found.assets)} of {len(names)} assets are learnt from: more would not fit into memory"
+        )
+    affordable_us = found.rows * definition.interval_us
+    if last - first <= affordable_us:
+        return found.assets, since_us
+    left_out.notes.append(
+        f"only the newest {found.rows:,} rows are learnt from: more would not fit into memory"
+    )
+    return found.assets, last - affordable_us
 
 
 def _known(connection: Connection, stream: StreamRecord, within: Span) -> _Known:

@@ -6,21 +6,30 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+import numpy as np
 from sqlalchemy import Connection
 
 from tfstream.app.feed import Feed
+from tfstream.app.garbage import seldom_collected
 from tfstream.app.metrics import UNREADABLE, Board, Sample
-from tfstream.core.batch import merge
-from tfstream.core.codec import Codec
-from tfstream.core.reading import InvalidReading, Reading
-from tfstream.storage import readings
+from tfstream.core.batch import ReadingBatch, merge
+from tfstream.core.codec import Codec, Packed, unpacked
+from tfstream.core.reading import InvalidReading
 from tfstream.storage.database import Database
+from tfstream.storage.inflow import Inflow
 from tfstream.storage.streams import StreamRecord
 from tfstream.streaming.client import Properties
 from tfstream.streaming.records import Record
 
 _log = logging.getLogger("tfstream.record")
 _REPORT_EVERY_S = 30.0
+_MOST_CELLS, _MOST = 1 << 20, 10_000  # in one transaction: some 30 MB of messages, however wide they are
+_SLICE_CELLS, _SLICE_MOST = 1 << 15, 512  # about what a socket takes at once: the server never runs dry
+
+
+def at_once(sensors: int) -> int:
+    """The messages of a stream of so many sensors that go into one transaction, at most."""
+    return max(1, min(_MOST, _MOST_CELLS // sensors))
 
 
 class Recorder:
@@ -33,6 +42,9 @@ class Recorder:
         self._board = board or Board()
         self._stream = stream
         self._codec = Codec(stream.definition)
+        self._inflow = Inflow(stream.id)
+        self._sensors = len(stream.definition.sensors)
+        self._slice = max(1, min(_SLICE_MOST, _SLICE_CELLS // self._sensors))  # records
         self._feed = Feed(properties, database, stream.definition.topic, "record", self._write, self._board)
 
     @property
@@ -43,24 +55,37 @@ class Recorder:
     def run(self, stop: Callable[[], bool], *, until_end: bool = False) -> int:
         """Until ``stop`` says so, or until the topic's end; returns the records dealt with."""
         report_at = time.monotonic() + _REPORT_EVERY_S
-        with self._feed as feed:
+        with seldom_collected(), self._feed as feed:
             while not stop() and not (until_end and feed.exhausted):
-                feed.step(timeout_s=0.2)
+                feed.step(most=at_once(self._sensors), timeout_s=0.2)
                 if time.monotonic() >= report_at:
                     _log.info("%d messages recorded, %d unreadable", feed.written, self.unreadable)
                     report_at += _REPORT_EVERY_S
         return self._feed.written
 
-    def _write(self, connection: Connection, records: Sequence[Record]) -> None:
-        batch = merge(self._readable(records))
-        if batch is not None:
-            readings.write(connection, self._stream.id, batch.assets, batch.times_us, batch.values)
+    def _write(self, connection: Connection, records: Sequence[Record]) -> int:
+        slices = [records[at : at + self._slice] for at in range(0, len(records), self._slice)]
+        unreadable: list[int] = []  # in each slice
+        taken = self._inflow.write(connection, self._decoded(slices, unreadable))
+        self.unreadable += sum(unreadable[:taken])
         own = ("record", self._stream.definition.topic)
         self._board.publish("unreadable", [Sample(UNREADABLE, own, self.unreadable)])
+        return sum(map(len, slices[:taken]))
 
-    def _readable(self, records: Sequence[Record]) -> Iterator[Reading]:
+    def _decoded(self, slices: Sequence[Sequence[Record]], unreadable: list[int]) -> Iterator[ReadingBatch]:
+        for records in slices:
+            rows = self._readable(records)
+            unreadable.append(len(records) - len(rows))
+            assets, times, cells = zip(*rows, strict=True) if rows else ((), (), ())
+            times_us, values = np.array(times, dtype=np.int64), unpacked(cells, self._sensors)
+            yield merge(ReadingBatch(assets, times_us, values))
+
+    def _readable(self, records: Sequence[Record]) -> list[Packed]:
+        rows = []
+        pack = self._codec.pack
         for record in records:
             try:
-                yield self._codec.decode(record.value, record.key, record.time_ms)
+                rows.append(pack(record.value, record.key, record.time_ms))
             except InvalidReading:
-                self.unreadable += 1
+                continue
+        return rows

@@ -7,13 +7,13 @@ go live.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from tfstream.app.lane import Lane
+from tfstream.app.state_wait import StateWait
 from tfstream.core.dead_letter_limit import DeadLetterLimit
 from tfstream.core.state import (
     HEAD_KEY,
@@ -25,22 +25,16 @@ from tfstream.core.state import (
 )
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.window import WindowShape
-from tfstream.errors import ConfigurationError, TfstreamError
+from tfstream.errors import ConfigurationError
 from tfstream.streaming.client import Properties
-from tfstream.streaming.identity import TopicIdentity
+from tfstream.streaming.identity import TopicIdentity, differ
 from tfstream.streaming.records import Position
 from tfstream.streaming.source import Source
-from tfstream.streaming.state import Table, read_tables
+from tfstream.streaming.state import StateReader, Table
 from tfstream.streaming.topics import state_topic
 
 _log = logging.getLogger("tfstream.score")
-_STATE_WAIT_S = 40.0  # a broker rolls back what nobody ends after 15 s, and looks for it every 10 s
-
-
-class StateBehind(TfstreamError):
-    """A partition's state is older than its committed offset, and stays so."""
-
-    exit_code = 4
+_SLICE_S = 0.5  # of reading states, between two polls of the group
 
 
 class Restored(NamedTuple):
@@ -70,61 +64,82 @@ class Restorer:
         self._identity = TopicIdentity(properties, definition.topic)
         self._group = group
         self._limit = limit
-        self._behind_since: dict[int, float] = {}
+        self._states = StateReader(properties, state_topic(definition.topic))
+        self._wait = StateWait(definition.topic)
 
-    def restore(self, partitions: Sequence[int], shape: WindowShape) -> dict[int, Restored]:
-        """Those of the partitions whose state is there; that of the last commit may take a moment to come.
+    def restore(self, partitions: Sequence[int], shape: WindowShape, count: int) -> dict[int, Restored]:
+        """Those of the partitions whose state is there; call it again for the others.
+
+        The state of the last commit may take a moment to come, a long one is read bit by bit: the caller must
+        poll its group meanwhile. The topic has ``count`` partitions.
 
         :raises ServiceUnavailable: when the broker does not answer.
         :raises ConfigurationError: when the state is another group's.
         :raises StateBehind: when a state has not come for a long time.
         """
         self._identity.ask()
-        committed = self._source.committed(partitions)
-        tables = read_tables(self._properties, state_topic(self._definition.topic), partitions)
-        return {
-            partition: self._restored(partition, shape, committed[partition], tables[partition])
+        self._states.want(partitions)
+        committed = self._source.committed(partitions)  # first: what it speaks of must be in the state then
+        tables = self._states.read(_SLICE_S)
+        here = [
+            partition
             for partition in partitions
-            if not self._is_behind(partition, committed[partition], _head(tables[partition]))
+            if partition in tables
+            and not self._wait.is_behind(partition, committed[partition], _head(tables[partition]))
+        ]
+        bounds = self._source.bounds(here)
+        at_first = self._partitions_at_first([committed[partition] for partition in here], count)
+        found = {
+            partition: self._restored(
+                self._lane(partition, shape, at_first),
+                committed[partition],
+                tables[partition],
+                *bounds[partition],
+            )
+            for partition in here
         }
+        self._states.drop(found)
+        if self._states.idle:
+            self._states.close()
+        return found
 
-    def made_anew(self) -> bool:
-        """Whether the topic was deleted and made anew since the partitions were restored."""
-        return self._identity.changed()
+    def close(self) -> None:
+        """Nothing more is to be restored."""
+        self._states.close()
+
+    def made_anew(self, lanes: Iterable[Lane]) -> bool:
+        """Whether the topic was deleted and made anew since one of the lanes was restored.
+
+        A lane that was restored while nobody told the topic's id is given the first one that is heard of.
+        """
+        now = self._identity.recent()
+        for lane in lanes:
+            lane.topic_id = lane.topic_id or now
+            if differ(lane.topic_id, now):
+                return True
+        return False
 
     def forget(self, partitions: Iterable[int]) -> None:
         """They are another's now: what their state lacked says nothing of the next time they come."""
-        for partition in partitions:
-            self._behind_since.pop(partition, None)
+        self._states.drop(partitions)
+        self._wait.forget(partitions)
 
-    def _is_behind(self, partition: int, position: Position | None, head: PartitionHead | None) -> bool:
-        """Whether the offset is our own commit and its state has not come yet.
+    def _partitions_at_first(self, positions: Sequence[Position | None], count: int) -> int:
+        """How many partitions the topic had when the group began, as its commits say; else, now."""
+        said = _counts(positions)
+        if len(said) < len(positions):
+            said = _counts(self._source.committed(range(count)).values())
+        return min(said, default=count)
 
-        Fresh windows are for a group that somebody has reset, never for a state that cannot be read yet.
-        """
-        stands = -1 if head is None else head.offset
-        ours = position is not None and decode_metadata(position.metadata) is not None
-        if position is None or not ours or stands >= position.offset:
-            self._behind_since.pop(partition, None)
-            return False
-        since = self._behind_since.setdefault(partition, time.monotonic())
-        if time.monotonic() - since < _STATE_WAIT_S:
-            return True
-        if head is None:  # the state topic was emptied or made anew
-            return False
-        raise StateBehind(
-            f"partition {partition} of {self._definition.topic}: the group stands at offset "
-            f"{position.offset}, its state at {stands} even after {_STATE_WAIT_S:.0f} s; "
-            f"is the broker well? Start again"
-        )
-
-    def _restored(
-        self, partition: int, shape: WindowShape, position: Position | None, table: Table
-    ) -> Restored:
+    def _lane(self, partition: int, shape: WindowShape, at_first: int) -> Lane:
         lane = Lane(partition, self._definition, shape, self._limit, self._group)
         lane.topic_id = self._identity.known
-        low, high = self._source.bounds(partition)
-        head = _head(table)
+        lane.partitions_at_first = at_first
+        return lane
+
+    def _restored(self, lane: Lane, position: Position | None, table: Table, low: int, high: int) -> Restored:
+        """``low`` and ``high`` are the partition's first offset and its end."""
+        partition, head = lane.partition, _head(table)
         if head is not None:
             self._check_owner(partition, head.group)
         position = position or self._as_the_state_says(partition, head)
@@ -132,7 +147,9 @@ class Restorer:
         if lost or self._is_another_topic(head):  # the broker forgets the offsets of a topic that is deleted
             return Restored(lane, lane.begin(self._after_a_loss(partition, head, low, high), table))
         if position is None:
-            return Restored(lane, lane.begin(low if self._begin_at == "earliest" else high, table))
+            added = partition >= lane.partitions_at_first  # all of it came after the group began
+            start = low if added or self._begin_at == "earliest" else high
+            return Restored(lane, lane.begin(start, table))
         refused = self._reason_to_begin_anew(position, head)
         if head is None or refused is not None:
             _log.warning("partition %d: %s; going on with fresh windows", partition, refused)
@@ -161,7 +178,7 @@ class Restorer:
 
     def _is_another_topic(self, head: PartitionHead | None) -> bool:
         """Whether the state is of a topic of the same name that was deleted since."""
-        return head is not None and "" != head.topic_id != self._identity.known != ""
+        return head is not None and differ(head.topic_id, self._identity.known)
 
     def _after_a_loss(self, partition: int, head: PartitionHead | None, low: int, high: int) -> int:
         """Where to begin in a topic that was made anew, or in one whose newest messages were lost."""
@@ -196,6 +213,12 @@ class Restorer:
         if head.interval_us != self._definition.interval_us:
             return "the sampling interval was changed"
         return None
+
+
+def _counts(positions: Iterable[Position | None]) -> list[int]:
+    """How many partitions there were when the group began, of each commit that says so."""
+    found = [decode_metadata(position.metadata) for position in positions if position is not None]
+    return [metadata.n for metadata in found if metadata is not None and metadata.n]
 
 
 def _head(table: Table) -> PartitionHead | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from tfstream.app.judge import Judge
@@ -109,7 +110,7 @@ class Scorer:
         :raises TfstreamError: when this process must not go on; nothing uncommitted was written.
         """
         due = time.monotonic() + self._options.commit_interval_s
-        with self._source as source:
+        with self._source as source, closing(self._restorer), closing(self._writer):
             while not stop():
                 self._recover()
                 self.step(source.poll(most=self._pace.most, timeout_s=_POLL_S))
@@ -146,7 +147,7 @@ class Scorer:
 
     def commit(self) -> bool:
         """Everything since the last commit, or nothing: False when that is to be read again."""
-        if self._lanes and self._restorer.made_anew():
+        if self._lanes and self._restorer.made_anew(self._lanes.values()):
             self._drop_all()
             return False
         lanes = [lane for lane in self._lanes.values() if lane.changed]
@@ -205,7 +206,7 @@ class Scorer:
             self._states = require_topic(self._properties, self._definition.topic)
             ensure_partitions(self._properties, state_topic(self._definition.topic), self._states)
             self._writer.look_again(state_topic(self._definition.topic))
-        found = self._restorer.restore(sorted(self._unplaced), shape)  # those that can be, now
+        found = self._restorer.restore(sorted(self._unplaced), shape, self._states)  # those that can be
         self._source.place({partition: restored.start for partition, restored in found.items()})
         for partition, restored in found.items():
             self._lanes[partition] = restored.lane

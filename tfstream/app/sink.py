@@ -52,11 +52,13 @@ class Sink:
                 if ending and not moved and all(feed.caught_up() for feed in feeds):
                     return
 
-    def _write_anomalies(self, connection: Connection, records: Sequence[Record]) -> None:
+    def _write_anomalies(self, connection: Connection, records: Sequence[Record]) -> int:
         anomalies.apply(connection, self._stream.id, _decode(records, AnomalyEvent))
+        return len(records)
 
-    def _write_scores(self, connection: Connection, records: Sequence[Record]) -> None:
+    def _write_scores(self, connection: Connection, records: Sequence[Record]) -> int:
         scores.write(connection, self._stream.id, _decode(records, ScoreRecord))
+        return len(records)
 
 
 def _decode(records: Sequence[Record], kind: type[_Message]) -> list[_Message]:

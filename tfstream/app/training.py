@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tfstream.app import normal
 from tfstream.core.held_out import HeldOut, hold_out
@@ -14,7 +14,7 @@ from tfstream.core.promotion import Verdict, as_metrics
 from tfstream.core.reading import Series
 from tfstream.errors import BadData, TfstreamError
 from tfstream.model.config import DetectorConfig
-from tfstream.storage import exclusions, models, training_lock, training_runs
+from tfstream.storage import exclusions, models, scores, training_lock, training_runs
 from tfstream.storage.database import Database
 from tfstream.storage.streams import StreamRecord
 from tfstream.storage.training_lock import TrainingLock
@@ -76,6 +76,7 @@ def train(
         with database.begin() as connection:
             training_runs.give_up_unfinished(connection, stream.id)
             exclusions.extend_spans(connection, int(time.time() * 1e6))
+            scores.count_days(connection)
             run = training_runs.start(
                 connection, stream.id, trained_from_us=options.since_us, trained_until_us=options.until_us
             )
@@ -129,31 +130,44 @@ def _train(
     stored = bundle.dump(detector)
     shares = {cause: round(share, 4) for cause, share in left_out.shares.items()}
     seconds = round(time.monotonic() - began, 2)
-    metrics = {**detector.describe(), "left_out": shares, "seconds": seconds}
     verdict = _verdict(database, stream, held, detector, options, report) if options.gate else None
-    report("store", 0.0)
-    outcome = _outcome(options, verdict)
-    if verdict is not None:
-        metrics["gate"] = as_metrics(verdict)
-    reason = verdict.reason if verdict else None
+    gate = {} if verdict is None else {"gate": as_metrics(verdict)}
+    refit = _Refit(
+        learn=learn,
+        bundle=stored,
+        metrics={**detector.describe(), "left_out": shares, "seconds": seconds, **gate},
+        outcome=_outcome(options, verdict),
+        reason=verdict.reason if verdict else None,
+    )
     if undone := _undone(database, stream, stored):
-        outcome, reason = "rejected", undone
+        refit = refit._replace(outcome="rejected", reason=undone)
+    report("store", 0.0)
     lock.require()
-    version = _store(database, stream, options, run, learn, stored, metrics, outcome, reason)
+    version = _store(database, stream, options, run, refit)
     report("store", 1.0)
     return TrainingResult(
         version=version,
-        promoted=outcome == "promoted",
-        outcome=outcome,
-        reason=reason,
+        promoted=refit.outcome == "promoted",
+        outcome=refit.outcome,
+        reason=refit.reason,
         rows=_rows(learn),
         assets=len({one.asset for one in learn}),
         bundle_bytes=len(stored),
         extrapolated=detector.calibration.extrapolated(definition.alarm_budget_per_week),
         left_out=shares,
         notes=left_out.notes,
-        metrics=metrics,
+        metrics=refit.metrics,
     )
+
+
+class _Refit(NamedTuple):
+    """What is to be stored: the series that were learnt from, what came of them, and what becomes of it."""
+
+    learn: Sequence[Series]
+    bundle: bytes
+    metrics: dict[str, object]
+    outcome: training_runs.Outcome
+    reason: str | None
 
 
 def _verdict(
@@ -201,44 +215,36 @@ def _because(left_out: LeftOut) -> str:
 
 
 def _store(
-    database: Database,
-    stream: StreamRecord,
-    options: TrainingOptions,
-    run: int,
-    series: Sequence[Series],
-    stored: bytes,
-    metrics: dict[str, object],
-    outcome: training_runs.Outcome,
-    reason: str | None,
+    database: Database, stream: StreamRecord, options: TrainingOptions, run: int, refit: _Refit
 ) -> int:
     """Model, champion and the end of the run in one transaction; returns the model's version."""
-    first = min(int(one.times_us[0]) for one in series)
-    last = max(int(one.times_us[-1]) for one in series)
+    first = min(int(one.times_us[0]) for one in refit.learn)
+    last = max(int(one.times_us[-1]) for one in refit.learn)
     with database.begin() as connection:
         version = models.save(
             connection,
             stream.id,
-            stored,
-            metrics=metrics,
+            refit.bundle,
+            metrics=refit.metrics,
             trained_from_us=first,
             trained_until_us=last,
-            rows=_rows(series),
+            rows=_rows(refit.learn),
             seed=options.seed,
         )
-        if outcome == "promoted":
+        if refit.outcome == "promoted":
             models.promote(connection, stream.id, version)
-        elif outcome == "rejected":
-            models.reject(connection, stream.id, version, reason or "")
+        elif refit.outcome == "rejected":
+            models.reject(connection, stream.id, version, refit.reason or "")
         training_runs.finish(
             connection,
             run,
-            outcome=outcome,
-            reason=reason,
+            outcome=refit.outcome,
+            reason=refit.reason,
             model_version=version,
-            rows=_rows(series),
+            rows=_rows(refit.learn),
             trained_from_us=first,
             trained_until_us=last,
-            metrics=metrics,
+            metrics=refit.metrics,
         )
     return version
 

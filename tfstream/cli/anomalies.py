@@ -21,7 +21,8 @@ app = typer.Typer(help="What was raised.", no_args_is_help=True)
 app.command("label")(label)
 app.command("explain")(explain)
 
-_SHOWN = ("id", "topic", "asset", "kind", "started_at", "lasted", "score", "threshold", "sensors", "verdict")
+_SHOWN = ("id", "topic", "asset", "kind", "started_at", "lasted", "score", "threshold", "sensors")
+_RARE = ("verdict", "hidden_by")  # where some have one
 
 _EXTRAPOLATED = (
     "{count} of {all} thresholds are extrapolated: the budget is finer than the normal data behind the model "
@@ -59,7 +60,8 @@ def list_(
     if as_json:
         print_json(found)
         return
-    shown = [name for name in (*_SHOWN, *["hidden_by"] * every) if name != "topic" or topic is None]
+    shown = [name for name in _SHOWN if name != "topic" or topic is None]
+    shown += [name for name in _RARE if any(getattr(row, name) for row in found)]
     print_table(shown, [[_shown(name, row) for name in shown] for row in found], empty="no anomalies")
     if extrapolated := sum(row.extrapolated for row in found):
         words = _EXTRAPOLATED.format(count=extrapolated, all=len(found))

@@ -10,7 +10,7 @@ import typer
 from tfstream import config
 from tfstream.cli.options import Json
 from tfstream.cli.output import err, now_us, print_json, print_table
-from tfstream.storage import exclusions, migrate, partitions
+from tfstream.storage import exclusions, migrate, partitions, scores
 from tfstream.wiring import open_database
 
 app = typer.Typer(help="Migrations and partitions of the database.", no_args_is_help=True)
@@ -49,12 +49,13 @@ def partitions_(
     """Make day partitions ahead of time, drop old ones, and list what there is.
 
     Writers make a missing partition themselves; making them ahead keeps that out of their way. Occurrences of
-    exclusions are written ahead, too.
+    exclusions are written ahead, too, and how long each asset was watched on every day is counted.
     """
     database = open_database(config.load())
     today = datetime.now(UTC).date()
     with database.begin() as connection:
         exclusions.extend_spans(connection, now_us())
+        scores.count_days(connection)
         for table in ("reading", "score"):
             partitions.ensure(connection, table, [today + timedelta(days=day) for day in range(ahead + 1)])
             if keep is not None:

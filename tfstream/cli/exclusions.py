@@ -73,7 +73,8 @@ def add(
     if as_json:
         print_json(found)
         return
-    err.print(f"exclusion {made}: {_when(given)}; {hidden} more anomalies of the history are hidden")
+    words = f"exclusion {made}: {_when(given)}; {hidden} more anomalies of the history are hidden"
+    err.print(words, soft_wrap=True)
 
 
 @app.command("list")

@@ -39,6 +39,10 @@ MetricsAddress = Annotated[
         envvar="TFSTREAM_METRICS_ADDRESS", help="Listen for scrapes here; 0.0.0.0 is every address."
     ),
 ]
+Parent = Annotated[
+    int | None,
+    typer.Option("--parent", hidden=True, help="A worker drains when the process of this id is gone."),
+]
 UntilEnd = Annotated[bool, typer.Option("--until-end", help="Stop at the topic's present end.")]
 
 

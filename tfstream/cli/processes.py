@@ -11,8 +11,9 @@ import typer
 from tfstream import config, wiring
 from tfstream.app.background import Stop
 from tfstream.app.metrics import Board
+from tfstream.app.orphan import end_with_parent
 from tfstream.cli import worker_commands
-from tfstream.cli.options import DrainTimeout, Group, MetricsAddress, MetricsPort, Topic, UntilEnd
+from tfstream.cli.options import DrainTimeout, Group, MetricsAddress, MetricsPort, Parent, Topic, UntilEnd
 from tfstream.cli.output import duration_us, err
 from tfstream.core.dead_letter_limit import DeadLetterLimit
 from tfstream.errors import UsageError
@@ -62,7 +63,8 @@ def score(
     start: Annotated[
         str,
         typer.Option(
-            envvar="TFSTREAM_START", help="Where a group without commits begins: earliest or latest."
+            envvar="TFSTREAM_START",
+            help="Where a group without commits begins: earliest or latest; added partitions: earliest.",
         ),
     ] = "earliest",
     until_end: UntilEnd = False,
@@ -85,6 +87,7 @@ def score(
     metrics_port: MetricsPort = 0,
     metrics_address: MetricsAddress = _LOOPBACK,
     drain_timeout: DrainTimeout = _DRAIN,
+    parent: Parent = None,
 ) -> None:
     """Score a topic: anomalies to Kafka, and from there to Postgres."""
     if start not in ("earliest", "latest"):
@@ -106,6 +109,8 @@ def score(
         return
     board = Board()
     with _running(board, metrics_port, metrics_address, drain_timeout) as stop:
+        if parent is not None:
+            end_with_parent(parent)
         progress = wiring.score(config.load(), request, stop, board)
     err.print(
         f"{progress.records} messages, {progress.windows} windows scored, {progress.commits} commits, "

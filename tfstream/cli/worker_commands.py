@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 
 from tfstream import wiring
@@ -17,6 +18,7 @@ def run(request: wiring.ScoreRequest, workers: int, port: int, address: str, dra
             *_worker_arguments(request, number),
             *_metrics_arguments(port, address, number),
             *("--drain-timeout", drain_timeout),
+            *("--parent", str(os.getpid())),
         ]
         for number in range(workers)
     ]

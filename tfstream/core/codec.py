@@ -1,19 +1,22 @@
 """Bytes to readings: one decoder per stream, generated from its definition.
 
 A struct type made for the stream's own sensors lets msgspec decode straight into typed fields: about six
-times faster than ``json.loads`` and a lookup per sensor.
+times faster than ``json.loads`` and a lookup per sensor. ``struct`` packs a row of them in a third of the
+time that NumPy takes, which looks at each cell's type.
 """
 
 from __future__ import annotations
 
 import json
+import struct
 from collections import Counter
-from collections.abc import Callable
-from math import isfinite
+from collections.abc import Callable, Sequence
+from math import isfinite, nan
 from typing import Any
 
 import msgspec
 import numpy as np
+from msgspec.structs import astuple
 
 from tfstream.core.reading import MAX_ASSET_LENGTH, InvalidReading, Reading, Values, is_asset_name
 from tfstream.core.stream import Encoding, Layout, StreamDefinition, TimeUnit
@@ -24,6 +27,11 @@ _Name = str | int | None
 _UNKNOWN_SAMPLE_EVERY = 256
 MAX_BYTES = 1 << 20  # a reading of ten thousand sensors has about a quarter of it
 _TOO_DEEP = "nested deeper than a thousand levels"  # msgspec and json stop at Python's recursion limit
+
+
+# Asset, event time in microseconds and the cells, float32 ``[sensors]`` in this machine's order, ±inf among
+# them: for who puts many rows into one array with :func:`unpacked`.
+Packed = tuple[str, int, bytes]
 
 
 class Codec:
@@ -38,12 +46,15 @@ class Codec:
         self._definition = definition
         self._index = {name: i for i, name in enumerate(definition.sensors)}
         self._width = len(definition.sensors)
+        self._pack = struct.Struct(f"{self._width}f").pack
+        self._nothing = np.full(self._width, np.nan, dtype=np.float32)
         self._read_time = time_reader(definition.time_unit)
         self._json = definition.encoding is Encoding.JSON
         self._record_time = definition.time_unit is TimeUnit.RECORD
         self._type = _message_type(definition)
         self._decode = _decoder(definition.encoding, self._type)
-        self._values_of = self._extractor(definition.layout)
+        self._cells_of = self._extractor(definition.layout)
+        self._long = definition.layout is Layout.LONG
         self._seen = 0
 
     def decode(self, value: bytes | None, key: bytes | None, record_time_ms: int | None) -> Reading:
@@ -52,6 +63,11 @@ class Codec:
         :param record_time_ms: the Kafka record's own time; None where it has none.
         :raises InvalidReading: with the reason, whatever the bytes are; nothing else is ever raised.
         """
+        asset, time_us, cells = self.pack(value, key, record_time_ms)
+        return Reading(asset, time_us, _finite(cells))
+
+    def pack(self, value: bytes | None, key: bytes | None, record_time_ms: int | None) -> Packed:
+        """As :meth:`decode`, with the cells left as bytes."""
         if not value:
             raise InvalidReading("the message is empty")
         if len(value) > MAX_BYTES:
@@ -67,9 +83,11 @@ class Codec:
             raise InvalidReading(
                 "the time lies further ahead of the record's own time than the stream allows"
             )
-        reading = Reading(_asset(message.asset, key), time_us, self._values_of(message))
-        self._sample_unknown(value)
-        return reading
+        packed = _asset(message.asset, key), time_us, self._cells_of(message)
+        self._seen += 1
+        if self._seen % _UNKNOWN_SAMPLE_EVERY == 1 and not self._long:
+            self._sample_unknown(value)
+        return packed
 
     def _parse(self, value: bytes) -> Any:
         try:
@@ -81,46 +99,50 @@ class Codec:
                 return _parse_lenient(value, self._type)
             raise InvalidReading(f"unreadable {self._definition.encoding}: {str(error)[:200]}") from None
 
-    def _extractor(self, layout: Layout) -> Callable[[Any], Values]:
+    def _extractor(self, layout: Layout) -> Callable[[Any], bytes]:
         if layout is Layout.FLAT:
-            return self._flat_values
-        return self._nested_values if layout is Layout.NESTED else self._long_values
+            return self._flat_cells
+        return self._nested_cells if layout is Layout.NESTED else self._long_cells
 
-    def _flat_values(self, message: Any) -> Values:
-        return _finite(msgspec.structs.astuple(message)[2:])
+    def _flat_cells(self, message: Any) -> bytes:
+        return self._packed(astuple(message)[2:])
 
-    def _nested_values(self, message: Any) -> Values:
+    def _nested_cells(self, message: Any) -> bytes:
         values = message.values
         if isinstance(values, bytes):
             return self._blob(values)
-        cells = values if isinstance(values, list) else msgspec.structs.astuple(values)
+        cells = values if isinstance(values, list) else astuple(values)
         if len(cells) != self._width:
             raise InvalidReading(f"the message has {len(cells)} values; the stream has {self._width} sensors")
-        return _finite(cells)
+        return self._packed(cells)
 
-    def _blob(self, blob: bytes) -> Values:
+    def _packed(self, cells: Any) -> bytes:
+        """What float32 cannot hold becomes ±inf, None becomes NaN."""
+        try:
+            return self._pack(*cells)
+        except struct.error:  # a cell is None
+            with np.errstate(over="ignore"):
+                return np.array(cells, dtype=np.float32).tobytes()
+
+    def _blob(self, blob: bytes) -> bytes:
         if len(blob) != 4 * self._width:
             raise InvalidReading(
                 f"the message has {len(blob)} bytes of values; "
                 f"the stream's {self._width} float32 need {4 * self._width}"
             )
-        values = np.frombuffer(blob, dtype="<f4").astype(np.float32)
-        values[~np.isfinite(values)] = np.nan
-        return values
+        return np.frombuffer(blob, dtype="<f4").astype(np.float32).tobytes()
 
-    def _long_values(self, message: Any) -> Values:
-        values = np.full(self._width, np.nan, dtype=np.float32)
+    def _long_cells(self, message: Any) -> bytes:
+        cells = self._nothing.copy()
         index = self._index.get(message.sensor)
         if index is None:
             self.unknown[message.sensor[:80]] += 1
         else:
-            values[index] = _finite((message.value,))[0]
-        return values
+            with np.errstate(over="ignore"):
+                cells[index] = np.nan if message.value is None else message.value
+        return cells.tobytes()
 
     def _sample_unknown(self, value: bytes) -> None:
-        self._seen += 1
-        if self._definition.layout is Layout.LONG or self._seen % _UNKNOWN_SAMPLE_EVERY != 1:
-            return
         try:
             fields = _loads(value, self._definition.encoding)
         except (ValueError, RecursionError):
@@ -144,7 +166,7 @@ def _message_type(definition: StreamDefinition) -> type:
         body: list[Any] = [("sensor", str), ("value", float | None)]
         return msgspec.defstruct("Message", [*head, *body], rename=names, kw_only=True)
     sensors = {f"s{i}": name for i, name in enumerate(definition.sensors)}
-    cells: list[Any] = [(field, float | None, None) for field in sensors]
+    cells: list[Any] = [(field, float | None, nan) for field in sensors]
     if definition.layout is Layout.FLAT:
         return msgspec.defstruct("Message", [*head, *cells], rename={**names, **sensors})
     values = msgspec.defstruct("Values", cells, rename=sensors)
@@ -170,10 +192,19 @@ def _parse_lenient(value: bytes, message_type: type) -> Any:
         raise InvalidReading(f"unreadable json: {str(error)[:200]}") from None
 
 
-def _finite(cells: Any) -> Values:
-    """``[sensors]`` float32; None, NaN, ±inf and what float32 cannot hold become NaN."""
-    with np.errstate(over="ignore"):
-        values = np.array(cells, dtype=np.float32)
+def unpacked(cells: Sequence[bytes], sensors: int) -> Values:
+    """Packed rows as one array ``[rows, sensors]`` of its own; ±inf become NaN."""
+    values = np.frombuffer(bytearray().join(cells), dtype=np.float32).reshape(len(cells), sensors)
+    finite = np.isfinite(values)
+    if not finite.all():
+        values[~finite] = np.nan
+    return values
+
+
+def _finite(cells: bytes) -> Values:
+    """``[sensors]``; ±inf become NaN."""
+    values = np.frombuffer(bytearray(cells), dtype=np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
         squares = values.dot(values)  # one look at a whole row: a tenth of the price of a mask
     if not isfinite(squares):
         values[~np.isfinite(values)] = np.nan

@@ -132,7 +132,7 @@ def _until_here(part: str, here: ZoneInfo) -> str:
     if part.endswith("Z"):
         moment = datetime.strptime(part, "UNTIL=%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
         return f"UNTIL={moment.astimezone(here):%Y%m%dT%H%M%S}"
-    return part if "T" in part else f"{part}T235959"
+    return f"{part}T235959" if part[6:].isdigit() else part
 
 
 def _clocks(time_us: int, time_zone: str) -> datetime:

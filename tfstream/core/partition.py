@@ -14,6 +14,8 @@ from tfstream.core.stream import StreamDefinition
 from tfstream.core.track import AssetTrack, TrackState, Window
 from tfstream.core.window import WindowShape
 
+_GONE_AFTER_US = 7 * 24 * 3600 * 1_000_000  # of silence that has been told of
+
 
 class WindowReady(NamedTuple):
     """A window to be scored."""
@@ -38,7 +40,15 @@ class AssetReturned(NamedTuple):
     offset: int
 
 
-Finding = WindowReady | AssetSilent | AssetReturned
+class AssetGone(NamedTuple):
+    """An asset has been silent for so long that all that is known of it is forgotten."""
+
+    asset: str
+    ended_us: int  # when the partition's clock passed its limit
+    offset: int  # the message of another asset that showed it
+
+
+Finding = WindowReady | AssetSilent | AssetReturned | AssetGone
 
 
 class PartitionTracks:
@@ -47,6 +57,9 @@ class PartitionTracks:
     An asset that sends nothing while the clock moves on by more than ``silence_us`` is reported and its
     window forgotten, so that it does not pin the offset from which the partition would be read again. One
     that sends with its own clock behind, as when history is caught up with, is not silent.
+
+    One that stays silent for a week of the clock's more is forgotten, or a partition would grow by every
+    asset that it has ever had. Should it return, it is a new one.
     """
 
     def __init__(self, definition: StreamDefinition, shape: WindowShape) -> None:
@@ -57,6 +70,10 @@ class PartitionTracks:
         self.silent: set[str] = set()
         self._tracks: dict[str, AssetTrack] = {}
         self._deadlines: list[tuple[int, str]] = []
+        self._departures: list[tuple[int, str]] = []  # one for each silence, whether it still lasts or not
+
+    def __contains__(self, asset: str) -> bool:
+        return asset in self._tracks
 
     def __len__(self) -> int:
         return len(self._tracks)
@@ -88,6 +105,8 @@ class PartitionTracks:
             found.insert(0, AssetReturned(asset, track.heard_us, offset))
         if self._deadlines and self._deadlines[0][0] < self.clock_us:
             found.extend(self._new_silences(offset))
+        if self._departures and self._departures[0][0] < self.clock_us:
+            found.extend(self._departed(offset))
         return found
 
     def _new_silences(self, offset: int) -> list[AssetSilent]:
@@ -102,8 +121,23 @@ class PartitionTracks:
                 continue
             track.reset()
             self.silent.add(asset)
+            heapq.heappush(self._departures, (self._departure_us(track), asset))
             found.append(AssetSilent(asset, track.heard_us, offset))
         return sorted(found, key=lambda silent: (silent.since_us, silent.asset))
+
+    def _departed(self, offset: int) -> list[AssetGone]:
+        """A silence that has ended since leaves a departure behind that is nobody's."""
+        found = []
+        while self._departures and self._departures[0][0] < self.clock_us:
+            departure, asset = heapq.heappop(self._departures)
+            if asset in self.silent and self._departure_us(self._tracks[asset]) == departure:
+                self.silent.discard(asset)
+                del self._tracks[asset]
+                found.append(AssetGone(asset, departure, offset))
+        return found
+
+    def _departure_us(self, track: AssetTrack) -> int:
+        return track.heard_us + self.silence_us + _GONE_AFTER_US
 
     def state(self, asset: str) -> TrackState:
         return self._tracks[asset].state()
@@ -140,7 +174,9 @@ class PartitionTracks:
             for asset, track in self._tracks.items()
             if asset not in self.silent
         ]
+        self._departures = [(self._departure_us(self._tracks[asset]), asset) for asset in self.silent]
         heapq.heapify(self._deadlines)
+        heapq.heapify(self._departures)
 
 
 def silence_limit_us(definition: StreamDefinition, shape: WindowShape) -> int:

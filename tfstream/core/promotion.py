@@ -86,9 +86,9 @@ def most_alarms(expected: float) -> int:
     """The largest count that a Poisson law of this mean reaches at least once in twenty times.
 
     One alarm is always allowed: however short the time, it may be a fault that nobody has labelled.
-
-    :param expected: above zero.
     """
+    if not expected:  # no hop was judged
+        return 1
     count, fewer = 0, 0.0
     while 1 - fewer >= _RARE:
         fewer += math.exp(count * math.log(expected) - expected - math.lgamma(count + 1))

@@ -54,11 +54,16 @@ class PartitionHead(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RewindMetadata(msgspec.Struct, frozen=True, kw_only=True):
-    """The metadata of a committed offset: ``rw`` is the oldest offset that a live window still needs."""
+    """The metadata of a committed offset.
+
+    ``rw`` is the oldest offset that a live window still needs, ``m`` the model's version, ``n`` how many
+    partitions the topic had when the group began: 0, in commits of older versions, is unknown.
+    """
 
     v: int = 1
     rw: int
     m: int
+    n: int = 0
 
 
 def encode(value: msgspec.Struct) -> bytes:

@@ -12,31 +12,35 @@ from numpy.typing import NDArray
 
 from tfstream.core.reading import Times, Values
 
-_HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
-_TRAILER = b"\xff\xff"
+HEADER = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
+TRAILER = b"\xff\xff"
 _FLOAT4_OID = 700
 _EPOCH_2000_US = 946_684_800_000_000
 _ARRAY_HEAD = [("dims", ">i4"), ("nulls", ">i4"), ("oid", ">i4"), ("length", ">i4"), ("lower", ">i4")]
 
 
 def encode_readings(stream_id: int, assets: Sequence[str], times_us: Times, values: Values) -> bytes:
-    """Rows of ``reading`` as one COPY stream: ``times_us [rows]``, ``values [rows, sensors]``.
+    """Rows of ``reading`` as one COPY stream: ``times_us [rows]``, ``values [rows, sensors]``."""
+    return b"".join([HEADER, *encode_rows(stream_id, assets, times_us, values), TRAILER])
 
-    Rows go out grouped by the byte length of their asset, so that each group is one structured array.
+
+def encode_rows(stream_id: int, assets: Sequence[str], times_us: Times, values: Values) -> list[bytes]:
+    """The rows alone, for a stream that is sent bit by bit.
+
+    They go out grouped by the byte length of their asset, so that each group is one structured array.
     """
     encoded = [asset.encode() for asset in assets]
     lengths = np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded))
-    if (lengths == lengths[:1]).all():  # as usual: nothing to be sorted out
-        alike = [_records(stream_id, encoded, times_us, values)] if encoded else []
-        return b"".join([_HEADER, *(group.tobytes() for group in alike), _TRAILER])
+    if not encoded:
+        return []
+    if (lengths == lengths[0]).all():  # as usual: nothing to be sorted out
+        return [_records(stream_id, encoded, times_us, values).tobytes()]
     names = np.array(encoded, dtype=object)
-    groups = [
-        _records(
-            stream_id, list(names[lengths == length]), times_us[lengths == length], values[lengths == length]
-        )
-        for length in np.unique(lengths)
-    ]
-    return b"".join([_HEADER, *(group.tobytes() for group in groups), _TRAILER])
+    groups = []
+    for length in np.unique(lengths):
+        own = lengths == length
+        groups.append(_records(stream_id, list(names[own]), times_us[own], values[own]).tobytes())
+    return groups
 
 
 def _records(stream_id: int, names: list[bytes], times_us: Times, values: Values) -> NDArray[np.void]:
@@ -79,8 +83,8 @@ def decode_readings(stream: bytes, width: int) -> tuple[Times, Values]:
             ("cells", [("size", ">i4"), ("value", ">f4")], (width,)),
         ]
     )
-    body = len(stream) - len(_HEADER) - len(_TRAILER)
-    if body < 0 or body % layout.itemsize or stream[: len(_HEADER)] != _HEADER:
+    body = len(stream) - len(HEADER) - len(TRAILER)
+    if body < 0 or body % layout.itemsize or stream[: len(HEADER)] != HEADER:
         raise ValueError(f"{len(stream)} bytes are no COPY stream of rows of {layout.itemsize} bytes")
-    rows = np.frombuffer(stream, dtype=layout, count=body // layout.itemsize, offset=len(_HEADER))
+    rows = np.frombuffer(stream, dtype=layout, count=body // layout.itemsize, offset=len(HEADER))
     return rows["ts"].astype(np.int64) + _EPOCH_2000_US, rows["cells"]["value"].astype(np.float32)

@@ -21,10 +21,10 @@ def ensure(connection: Connection, table: str, days: Iterable[date]) -> list[dat
     Processes that make the same partition at the same time wait for one another.
     """
     wanted = set(days)
-    if wanted <= set(_days(connection, table)):
+    if wanted <= days_of(connection, table):
         return []
     _lock(connection)
-    made = sorted(wanted - set(_days(connection, table)))
+    made = sorted(wanted - days_of(connection, table))
     for day in made:
         connection.execute(text("SELECT make_partition(:table, :day)"), {"table": table, "day": day})
     return made
@@ -39,10 +39,16 @@ def list_all(connection: Connection, table: str) -> list[str]:
     return list(connection.execute(query, {"table": _checked(table)}).scalars())
 
 
+def days_of(connection: Connection, table: str) -> set[date]:
+    """The days that a table has partitions for."""
+    names = (re.fullmatch(rf"{table}_(\d{{4}})(\d\d)(\d\d)", name) for name in list_all(connection, table))
+    return {date(int(found[1]), int(found[2]), int(found[3])) for found in names if found}
+
+
 def drop_before(connection: Connection, table: str, day: date) -> list[str]:
     """Drop the partitions that end on or before the beginning of ``day``; returns their names."""
     _lock(connection)
-    old = [found for found in _days(connection, table) if found < day]
+    old = [found for found in sorted(days_of(connection, table)) if found < day]
     for found in old:
         connection.execute(text("SELECT drop_partition(:table, :day)"), {"table": table, "day": found})
     return [f"{table}_{found:%Y%m%d}" for found in old]
@@ -50,11 +56,6 @@ def drop_before(connection: Connection, table: str, day: date) -> list[str]:
 
 def _lock(connection: Connection) -> None:
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-
-
-def _days(connection: Connection, table: str) -> list[date]:
-    names = (re.fullmatch(rf"{table}_(\d{{4}})(\d\d)(\d\d)", name) for name in list_all(connection, table))
-    return [date(int(found[1]), int(found[2]), int(found[3])) for found in names if found]
 
 
 def _checked(table: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
@@ -41,10 +42,10 @@ def write(
     make_room(connection, times_us)
     stream = encode_readings(stream_id, assets, times_us, values)
     try:
-        with connection.begin_nested():
-            _copy_in(connection, "reading", stream)
+        with connection.begin_nested(), copying(connection) as copy:
+            copy.write(stream)
     except psycopg.errors.UniqueViolation:
-        _merge(connection, stream)
+        merge(connection, stream)
     return len(times_us)
 
 
@@ -54,23 +55,31 @@ def make_room(connection: Connection, times_us: Times) -> None:
     :func:`write` does it, too; who writes several times in one transaction makes room for all rows in one
     before it, so as not to wait for another's partition while holding up its rows.
     """
-    days = {datetime.fromtimestamp(int(day) * 86_400, UTC).date() for day in np.unique(times_us // _DAY_US)}
-    partitions.ensure(connection, "reading", days)
+    partitions.ensure(connection, "reading", days_of(times_us))
 
 
-def _merge(connection: Connection, stream: bytes) -> None:
+def days_of(times_us: Times) -> set[date]:
+    """The days whose partitions hold rows of these times."""
+    return {datetime.fromtimestamp(int(day) * 86_400, UTC).date() for day in np.unique(times_us // _DAY_US)}
+
+
+def merge(connection: Connection, stream: bytes) -> None:
+    """Store rows of which some may exist, cell by cell; ``stream`` has one row for each asset and moment."""
     connection.exec_driver_sql(
         "CREATE TEMPORARY TABLE IF NOT EXISTS incoming (LIKE reading) ON COMMIT DELETE ROWS"
     )
     connection.exec_driver_sql("DELETE FROM incoming")
-    _copy_in(connection, "incoming", stream)
+    with copying(connection, "incoming") as copy:
+        copy.write(stream)
     connection.exec_driver_sql(_MERGE)
 
 
-def _copy_in(connection: Connection, table: str, stream: bytes) -> None:
+@contextmanager
+def copying(connection: Connection, table: str = "reading") -> Iterator[psycopg.Copy]:
+    """A COPY that takes rows as bytes; nothing else can be asked of the connection meanwhile."""
     statement = sql.SQL(_COPY_IN).format(sql.Identifier(table))
     with _driver(connection).cursor() as cursor, cursor.copy(statement) as copy:
-        copy.write(stream)
+        yield copy
 
 
 def assets(connection: Connection, stream_id: int, since_us: int | None, until_us: int | None) -> list[str]:

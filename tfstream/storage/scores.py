@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from tfstream.core.event import ScoreRecord
@@ -15,6 +15,11 @@ from tfstream.storage.moments import to_datetime, to_us
 from tfstream.storage.tables import score
 
 _CHUNK = 2000
+_COUNT_DAYS = text("""
+INSERT INTO scored_day AS kept (stream_id, asset, day, hops)
+SELECT stream_id, asset, (ts AT TIME ZONE 'UTC')::date, count(*) FROM score GROUP BY 1, 2, 3
+ON CONFLICT (stream_id, asset, day) DO UPDATE SET hops = greatest(kept.hops, excluded.hops)
+""")
 
 
 class ScorePoint(NamedTuple):
@@ -84,6 +89,14 @@ def took_over(connection: Connection, stream_id: int, asset: str, version: int, 
     own = its.where(score.c.model_version == version).order_by(score.c.ts).limit(1)
     first = connection.execute(own if last is None else own.where(score.c.ts > last)).scalar()
     return None if first is None else to_us(first)
+
+
+def count_days(connection: Connection) -> None:
+    """Keep how many scores each asset has had on each day, before the days themselves are dropped.
+
+    A day that is counted again, with some of its scores gone, keeps the larger count.
+    """
+    connection.execute(_COUNT_DAYS)
 
 
 def _values(stream_id: int, record: ScoreRecord) -> dict[str, Any]:

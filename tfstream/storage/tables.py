@@ -8,6 +8,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     Double,
     ForeignKey,
     Identity,
@@ -91,6 +92,16 @@ score = Table(
     Column("masked", ARRAY(Text), nullable=False),
     postgresql_partition_by="RANGE (ts)",
     comment="One row for each asset and hop, ending at ts; partitioned by UTC day",
+)
+
+scored_day = Table(
+    "scored_day",
+    metadata,
+    _stream_id(primary_key=True),
+    Column("asset", Text, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("hops", BigInteger, nullable=False),
+    comment="Scores of each asset and UTC day, of days that score may have forgotten",
 )
 
 anomaly = Table(
@@ -209,7 +220,7 @@ verdict = Table(
     Column("given_at", Moment, nullable=False, server_default=func.now()),
     Column("given_by", Text, nullable=False),
     CheckConstraint(_one_of("verdict", VERDICTS), name="verdict"),
-    comment="Every verdict that was ever given, NULL where one was taken back; anomaly has the newest",
+    comment="Every verdict ever given, NULL where one was taken back; anomaly has the newest",
 )
 
 hidden_anomaly = table("hidden_anomaly", column("anomaly_id", UUID(as_uuid=True)), column("hidden_by", Text))

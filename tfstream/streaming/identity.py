@@ -14,6 +14,11 @@ _ASK_EVERY_S = 2.0
 _NONE = str(Uuid(0, 0))  # from a broker of before topics had ids: the next one may be newer
 
 
+def differ(before: str, now: str) -> bool:
+    """Whether two ids are known, and of two topics."""
+    return "" != before != now != ""
+
+
 class TopicIdentity:
     """Asks the broker for a topic's id, now and then.
 
@@ -37,12 +42,9 @@ class TopicIdentity:
             self.known = self._told(self._admin) or self.known
         return self.known
 
-    def changed(self) -> bool:
-        """Whether it is another topic than the one that was known; asks every two seconds at most."""
-        if time.monotonic() < self._ask_at:
-            return False
-        before = self.known
-        return bool(before) and self.ask() != before
+    def recent(self) -> str:
+        """The id as of two seconds ago at most, for who asks at every commit."""
+        return self.ask() if time.monotonic() >= self._ask_at else self.known
 
     def _told(self, admin: AdminClient) -> str:
         found = admin.describe_topics(TopicCollection([self._topic]), request_timeout=_TIMEOUT_S)

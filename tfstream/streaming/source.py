@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from tfstream.errors import ServiceUnavailable, TfstreamError
+from tfstream.streaming.bounds import end_offsets, first_offsets
 from tfstream.streaming.client import Properties, new_consumer
 from tfstream.streaming.pulse import Pulse
 from tfstream.streaming.records import Position, Record, as_record, partition_of
@@ -84,10 +85,10 @@ class Source:
             if message.error() is not None:
                 self._on_message_error(message)
                 continue
-            partition = partition_of(message)
-            self.at_end.pop(partition, None)
-            if partition in self.owned and partition not in self._held:
-                records.append(as_record(message))
+            record = as_record(message)
+            self.at_end.pop(record.partition, None)
+            if record.partition in self.owned and record.partition not in self._held:
+                records.append(record)
         return self._without_lost(records) if self._lost else records
 
     def _without_lost(self, records: list[Record]) -> list[Record]:
@@ -111,9 +112,10 @@ class Source:
 
     def caught_up(self) -> bool:
         """Whether every partition has been read to the end that the broker names now, markers included."""
-        return self.exhausted and all(
-            self.at_end[partition] >= self.bounds(partition)[1] for partition in self.owned
-        )
+        if not self.exhausted:
+            return False
+        bounds = self.bounds(sorted(self.owned))
+        return all(self.at_end[partition] >= high for partition, (_, high) in bounds.items())
 
     def group_metadata(self) -> object:
         return self._consumer.consumer_group_metadata()
@@ -132,14 +134,15 @@ class Source:
             for entry in found
         }
 
-    def bounds(self, partition: int) -> tuple[int, int]:
-        """The partition's first offset that is still stored, and its end.
+    def bounds(self, partitions: Sequence[int]) -> dict[int, tuple[int, int]]:
+        """Each partition's first offset that is still stored, and its end.
 
         :raises ServiceUnavailable: when the broker does not answer.
         """
-        entry = TopicPartition(self.topic, partition)
-        low, high = self._retried(lambda: self._consumer.get_watermark_offsets(entry, timeout=_TIMEOUT_S))
-        return low, high
+        asked = (self._consumer, self.topic, partitions, _TIMEOUT_S)
+        low = self._retried(lambda: first_offsets(*asked))
+        high = self._retried(lambda: end_offsets(*asked))
+        return {partition: (low[partition], high[partition]) for partition in partitions}
 
     def behind(self, partition: int, position: int) -> int:
         """Messages between a position and the end that the last fetch has shown; asks nobody."""
@@ -184,13 +187,12 @@ class Source:
 
     def _beginnings(self, partitions: Sequence[int]) -> list[TopicPartition]:
         """Places that exist, as far as the broker tells: fetching may start before a partition is paused."""
-        entries = [TopicPartition(self.topic, partition, 0) for partition in partitions]
         try:
-            for entry in entries:
-                entry.offset = self._consumer.get_watermark_offsets(entry, timeout=_BEGIN_S)[0]
+            first = first_offsets(self._consumer, self.topic, partitions, _BEGIN_S)
         except KafkaException as error:
             _log.debug("beginning at offset 0: %s", said(self._properties, error.args[0]))
-        return entries
+            first = {}
+        return [TopicPartition(self.topic, partition, first.get(partition, 0)) for partition in partitions]
 
     def pause(self) -> None:
         """Fetch nothing, yet stay in the group: an output is down."""

@@ -90,17 +90,20 @@ class TransactionalWriter:
         :raises Aborted: restore and go on, with :meth:`start` first when no longer ``ready``.
         :raises TfstreamError: this process must end.
         """
-        producer = self._granted()
         offsets = [TopicPartition(topic, p.partition, p.offset, p.metadata) for p in positions]
         try:
             with Watchdog(self._id):
-                producer.begin_transaction()
-                self._produce(producer, outputs)
-                producer.send_offsets_to_transaction(offsets, group_metadata, _CALL_TIMEOUT_S)
-                _persist(lambda: producer.commit_transaction(_CALL_TIMEOUT_S))
+                self._granted().begin_transaction()
+                self._produce(outputs)
+                self._granted().send_offsets_to_transaction(offsets, group_metadata, _CALL_TIMEOUT_S)
+                _persist(lambda: self._granted().commit_transaction(_CALL_TIMEOUT_S))
         except KafkaException as error:
-            self._roll_back(producer, error.args[0])
+            self._roll_back(error.args[0])
         self._rolled_back = 0
+
+    def close(self) -> None:
+        """Nothing more is to be written."""
+        self._give_up()
 
     def look_again(self, topic: str) -> None:
         """A topic has more partitions than the producer may know of.
@@ -116,42 +119,53 @@ class TransactionalWriter:
         assert self._producer is not None, "commit before start"
         return self._producer
 
-    def _produce(self, producer: Producer, outputs: Iterable[Output]) -> None:
+    def _produce(self, outputs: Iterable[Output]) -> None:
         for output in outputs:
             while True:
                 try:
-                    _produce_one(producer, output)
+                    self._produce_one(output)
                     break
                 except BufferError:  # the local queue is full: let it drain
-                    producer.poll(0.1)
+                    self._granted().poll(0.1)
                 except KafkaException as error:
                     self._note_refusal(error.args[0], output.topic)
                     raise
 
-    def _roll_back(self, producer: Producer, reason: KafkaError) -> None:
+    def _produce_one(self, output: Output) -> None:
+        headers: list[tuple[str, str | bytes | None]] = list(output.headers)
+        what = (output.topic, output.value, output.key)
+        if output.partition is None:
+            self._granted().produce(*what, headers=headers)
+        else:
+            self._granted().produce(*what, output.partition, headers=headers)
+
+    def _roll_back(self, reason: KafkaError) -> None:
         """The three paths of a failed commit."""
         self._check_fatal(reason)
         self._rolled_back += 1
-        if not self._aborted(producer, reason):
+        if not self._aborted(reason):
             _log.warning("%s: a commit is not settled (%s); asking the broker", self._id, reason.str())
             self._give_up()
         self._check_lasting(reason)
         raise Aborted(reason.str())
 
-    def _aborted(self, producer: Producer, reason: KafkaError) -> bool:
+    def _aborted(self, reason: KafkaError) -> bool:
         """Whether the transaction was rolled back and the producer can go on."""
         if reason.retriable() and not reason.txn_requires_abort():
             return False
         try:
             with Watchdog(self._id):
-                _persist(lambda: producer.abort_transaction(_CALL_TIMEOUT_S))
+                _persist(lambda: self._granted().abort_transaction(_CALL_TIMEOUT_S))
         except KafkaException as error:
             self._check_fatal(error.args[0])
             return False
         return True
 
     def _give_up(self) -> None:
-        self._producer, self.ready = None, False
+        """Nobody else holds the producer, not even a frame on the way here: this is where it ends."""
+        self.ready = False
+        with Watchdog(self._id):  # librdkafka waits for its threads
+            self._producer = None
 
     def _check_fatal(self, reason: KafkaError) -> None:
         if not reason.fatal():
@@ -197,14 +211,6 @@ class TransactionalWriter:
     def _note_refusal(self, error: KafkaError, topic: str) -> None:
         if self._refused is None and error.code() in _LASTING:
             self._refused, self._refused_topic = error, topic
-
-
-def _produce_one(producer: Producer, output: Output) -> None:
-    headers: list[tuple[str, str | bytes | None]] = list(output.headers)
-    if output.partition is None:
-        producer.produce(output.topic, output.value, output.key, headers=headers)
-    else:
-        producer.produce(output.topic, output.value, output.key, output.partition, headers=headers)
 
 
 def _persist(call: Callable[[], object]) -> None:

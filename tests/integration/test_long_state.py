@@ -1,0 +1,69 @@
+"""A state topic that nobody has compacted for long takes longer to read than a member may be away."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from confluent_kafka import Producer
+
+from tests.conftest import Broker
+from tests.integration.commands import wait_until
+from tests.integration.plants import Plant
+from tests.integration.scoring import score
+from tests.integration.topic_reader import read_committed
+from tfstream.streaming.state import StateReader
+from tfstream.streaming.topics import ensure_topic, state_topic
+
+pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.slow]
+
+RECORDS = 2_000_000
+IMPATIENT = {"session.timeout.ms": "6000", "heartbeat.interval.ms": "1000", "max.poll.interval.ms": "6000"}
+
+
+def fill(broker: Broker, topic: str, records: int) -> None:
+    """The same few keys over and over, as commits of weeks."""
+    producer = Producer(
+        {**broker.properties, "linger.ms": 50, "queue.buffering.max.messages": 2 * records, "log_level": 0}
+    )
+    for number in range(records):
+        producer.produce(topic, b"%d" % number, b"asset-%d" % (number % 7), number % 3)
+        if number % 10_000 == 0:
+            producer.poll(0.0)
+    assert producer.flush(120.0) == 0
+
+
+def test_a_scorer_stays_in_its_group_while_it_reads_a_long_state(
+    kafka: Broker, plant: Plant, trained: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its messages are junk, which costs those assets their windows and nobody the membership."""
+    ensure_topic(kafka.properties, state_topic(trained), 3, {"cleanup.policy": "compact"})
+    fill(kafka, state_topic(trained), RECORDS)
+    with caplog.at_level(logging.INFO, "tfstream.kafka"):
+        score(plant.tfstream, trained, kafka=IMPATIENT)
+    assert "lost partitions" not in caplog.text
+    assert caplog.text.count("assigned partitions") == 1
+    assert len(read_committed(kafka.bootstrap, f"{trained}.scores")) == 80
+
+
+def test_a_state_is_read_bit_by_bit(kafka: Broker, topic: str) -> None:
+    """Each partition is given when its end is reached, what comes later is added, and none is read twice."""
+    ensure_topic(kafka.properties, topic, 3)
+    fill(kafka, topic, 30_000)
+    reader = StateReader(kafka.properties, topic)
+    try:
+        reader.want([0, 1])
+        reader.want([0, 1, 2])
+        wait_until(lambda: len(reader.read(0.0)) == 3, "all were read")
+        tables = reader.read(0.0)
+        assert {len(table) for table in tables.values()} == {7}
+        reader.drop([0])
+        fill(kafka, topic, 4)
+        wait_until(lambda: reader.read(0.0).get(1, {}).get(b"asset-1") == b"1", "the newest was added")
+        assert set(reader.read(0.0)) == {1, 2}
+        reader.want([0, 1, 2])
+        assert 0 not in reader.read(0.0)
+        wait_until(lambda: reader.read(0.0).get(0, {}).get(b"asset-3") == b"3", "it was read anew")
+    finally:
+        reader.close()
+    assert reader.idle

@@ -1,0 +1,54 @@
+"""What a partition's next commit writes of an asset that is gone."""
+
+from __future__ import annotations
+
+import json
+
+from tfstream.app.lane import Lane
+from tfstream.core.baseline import Baseline
+from tfstream.core.codec import Codec
+from tfstream.core.dead_letter_limit import DeadLetterLimit
+from tfstream.core.partition import AssetGone
+from tfstream.core.state import AssetMemory
+from tfstream.core.stream import StreamDefinition
+from tfstream.core.window import WindowShape
+from tfstream.streaming.records import Record
+
+DEFINITION = StreamDefinition(topic="t", sensors=("a",), interval_us=1_000_000)
+CODEC = Codec(DEFINITION)
+MEMORY = AssetMemory(model_version=1, baseline=Baseline(center=0.0, spread=1.0, usual=1.0))
+MONTH_S = 30 * 24 * 3600
+
+
+def lane_with(*messages: tuple[str, int]) -> Lane:
+    """A lane that has read readings of (asset, second), and in one batch with them the end of "x"."""
+    lane = Lane(0, DEFINITION, WindowShape(8, 4), DeadLetterLimit())
+    lane.begin(0, [])
+    gone = []
+    for offset, (asset, second) in enumerate(messages):
+        value = json.dumps({"ts": second, "asset": asset, "a": 1.0}).encode()
+        found = lane.read(Record(0, offset, None, value, second * 1000), CODEC)
+        gone += [one.asset for one in found if isinstance(one, AssetGone)]
+    assert gone == ["x"]
+    lane.remember("x", MEMORY)  # its silence is judged only now, and so is its end
+    lane.forget("x")
+    return lane
+
+
+def last_state(lane: Lane) -> dict[bytes | None, bytes | None]:
+    outputs, _ = lane.pending(1)
+    return {output.key: output.value for output in outputs}
+
+
+def test_its_state_is_removed() -> None:
+    lane = lane_with(("x", MONTH_S), ("y", MONTH_S), ("y", 2 * MONTH_S))
+    assert last_state(lane)[b"x"] is None
+    assert "x" not in lane.memories
+    lane.was_committed()
+    assert b"x" not in last_state(lane)
+
+
+def test_one_that_has_returned_is_a_new_one() -> None:
+    lane = lane_with(("x", MONTH_S), ("y", MONTH_S), ("y", 2 * MONTH_S), ("x", 2 * MONTH_S))
+    assert last_state(lane)[b"x"] is not None
+    assert "x" not in lane.memories

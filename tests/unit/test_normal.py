@@ -1,0 +1,202 @@
+"""What is learnt from: which alarms come back, what a cut leaves, and how a new level is learnt at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tfstream.core.event import EventKind
+from tfstream.core.exclusion import Exclusion
+from tfstream.core.left_out import LeftOut, take_out
+from tfstream.core.new_normal import accept
+from tfstream.core.normal import Cause, Cut, Episode, cuts_of
+from tfstream.core.reading import Series, Values
+from tfstream.core.spans import Span
+from tfstream.core.verdict import Verdict
+
+SENSORS = ("level", "flow", "valve")
+MINUTE_US = 60_000_000
+MARGIN_US = 5 * MINUTE_US
+LEAST = 64
+
+
+def episode(**changed: Any) -> Episode:
+    """A closed alarm of line-1 in minutes 100 to 120, as likely as the budget's."""
+    fields: dict[str, Any] = {
+        "asset": "line-1",
+        "kind": EventKind.PROCESS,
+        "start_us": 100 * MINUTE_US,
+        "end_us": 120 * MINUTE_US,
+        "verdict": None,
+        "accepted_us": None,
+        "expected_per_week": 0.5,
+        "budget": 1.0,
+        "shares": {"flow": 0.9, "level": 0.08},
+    }
+    return Episode(**(fields | changed))
+
+
+def series(rows: int, *, seed: int = 0) -> Series:
+    """Two sensors at their levels, and a switch; a row a minute."""
+    rng = np.random.default_rng(seed)
+    values = np.stack([5 + rng.normal(size=rows), rng.normal(size=rows), np.arange(rows) % 2], axis=1)
+    return Series("line-1", np.arange(rows) * MINUTE_US, values.astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("changed", "cause"),
+    [
+        ({}, None),  # a false alarm within the budget comes back, or nothing new is ever learnt
+        ({"expected_per_week": 0.01}, Cause.CLEAR),
+        ({"end_us": None}, Cause.OPEN),
+        ({"kind": EventKind.INSTRUMENT}, Cause.INSTRUMENT),
+        ({"verdict": Verdict.CONFIRMED}, Cause.CONFIRMED),
+        ({"verdict": Verdict.FALSE_ALARM, "expected_per_week": 0.0}, None),
+        ({"verdict": Verdict.EXPECTED, "kind": EventKind.INSTRUMENT}, None),
+        ({"verdict": Verdict.EXPECTED, "end_us": None}, None),
+        ({"verdict": Verdict.NEW_NORMAL, "end_us": None}, None),
+        ({"kind": EventKind.SILENCE, "end_us": None}, None),  # nothing is there to learn from
+    ],
+)
+def test_which_anomalies_are_left_out(changed: dict[str, Any], cause: Cause | None) -> None:
+    assert episode(**changed).cause is cause
+
+
+def cuts(*episodes: Episode, exclusions: tuple[Exclusion, ...] = ()) -> list[Cut]:
+    within = Span(0, 1000 * MINUTE_US)
+    return cuts_of("line-1", SENSORS, exclusions, episodes, within, MARGIN_US)
+
+
+def test_a_fault_is_left_out_with_a_margin_and_an_open_one_for_good() -> None:
+    closed, still = cuts(episode(verdict=Verdict.CONFIRMED), episode(end_us=None))
+    assert closed.span == Span(95 * MINUTE_US, 125 * MINUTE_US)
+    assert still.span.start_us == 95 * MINUTE_US
+    assert still.span.end_us > 2**61
+    assert closed.sensors.tolist() == [True, True, True]
+
+
+def test_an_instrument_spoils_its_own_sensor_alone() -> None:
+    assert cuts(episode(kind=EventKind.INSTRUMENT))[0].sensors.tolist() == [False, True, False]
+    unknown = episode(kind=EventKind.INSTRUMENT, shares={"gone": 1.0})  # since renamed: all, to be safe
+    assert cuts(unknown)[0].sensors.all()
+
+
+def test_exclusions_count_first_and_other_assets_do_not() -> None:
+    first = Span(100 * MINUTE_US, 110 * MINUTE_US)
+    valve = Exclusion(first=first, sensor="v*")
+    found = cuts(
+        episode(verdict=Verdict.CONFIRMED),
+        episode(verdict=Verdict.CONFIRMED, asset="line-2"),
+        exclusions=(Exclusion(first=first, asset="line-2"), valve),
+    )
+    assert [one.cause for one in found] == [Cause.EXCLUSION, Cause.CONFIRMED]
+    assert found[0].sensors.tolist() == [False, False, True]
+    assert found[0].span == first.widened(MARGIN_US, MARGIN_US)
+
+
+def test_a_verdict_brings_nothing_back_that_an_exclusion_keeps_out() -> None:
+    kept_out = Exclusion(first=Span(100 * MINUTE_US, 120 * MINUTE_US))
+    assert [one.cause for one in cuts(episode(verdict=Verdict.EXPECTED), exclusions=(kept_out,))] == [
+        Cause.EXCLUSION
+    ]
+
+
+def test_what_is_left_out_is_cut_or_missing_and_counted_once() -> None:
+    piece, told = series(300), LeftOut(cells=900)
+    cut_out = cuts(
+        episode(verdict=Verdict.CONFIRMED),
+        episode(start_us=200 * MINUTE_US, end_us=210 * MINUTE_US, kind=EventKind.INSTRUMENT),
+        exclusions=(Exclusion(first=Span(95 * MINUTE_US, 125 * MINUTE_US)),),
+    )
+    before, after = take_out(piece, cut_out, told)
+    assert (len(before.values), len(after.values)) == (90, 300 - 130)
+    assert int(after.times_us[0]) == 130 * MINUTE_US
+    gone = np.isnan(after.values[:, 1])
+    assert np.flatnonzero(gone).tolist() == list(range(65, 85))
+    assert np.isfinite(after.values[:, [0, 2]]).all()
+    assert +told.by_cause == {Cause.EXCLUSION: 40 * 3, Cause.INSTRUMENT: 20}
+    assert told.shares == {"exclusions": 120 / 900, "instrument faults": 20 / 900}
+
+
+def test_nothing_to_leave_out_leaves_a_piece_as_it_is() -> None:
+    piece = series(50)
+    assert list(take_out(piece, [], LeftOut())) == [piece]
+    everything = Cut(Cause.OPEN, Span(0, 50 * MINUTE_US), np.ones(3, dtype=np.bool_))
+    assert list(take_out(piece, [everything], LeftOut())) == []
+
+
+def shifted(rows: int, at: int, by: float) -> Series:
+    piece = series(rows)
+    piece.values[at:, 0] += by
+    return piece
+
+
+def new_normal(at: int, **changed: Any) -> Episode:
+    return episode(verdict=Verdict.NEW_NORMAL, start_us=at * MINUTE_US, end_us=None, **changed)
+
+
+def values(pieces: list[Series]) -> Values:
+    return np.concatenate([piece.values for piece in pieces])
+
+
+def test_what_was_before_a_new_normal_is_moved_to_its_level() -> None:
+    """With a tenth of the rows at the new level, its location is that of all."""
+    told = LeftOut()
+    found = values(accept([shifted(1000, 900, 40.0)], [new_normal(900)], SENSORS, LEAST, told))
+    assert len(found) == 1000
+    assert np.median(found[:900, 0]) == pytest.approx(45.0, abs=0.3)
+    np.testing.assert_array_equal(found[:900, 2], series(1000).values[:900, 2])  # a switch has no level
+    assert not told.by_cause
+
+
+def test_what_was_before_is_dropped_once_there_is_as_much_after_it() -> None:
+    told = LeftOut()
+    found = accept([shifted(1000, 400, 40.0)], [new_normal(400)], SENSORS, LEAST, told)
+    assert [int(piece.times_us[0]) for piece in found] == [400 * MINUTE_US]
+    assert told.by_cause == {Cause.BEFORE: 400 * 3}
+
+
+def test_an_instrument_at_a_new_level_keeps_the_history_of_all() -> None:
+    piece = series(1000)
+    piece.values[400:, 1] += 40.0
+    told = LeftOut()
+    found = values(accept([piece], [new_normal(400, kind=EventKind.INSTRUMENT)], SENSORS, LEAST, told))
+    assert len(found) == 1000
+    assert np.median(found[:400, 1]) == pytest.approx(40.0, abs=0.3)
+    np.testing.assert_array_equal(found[:, 0], series(1000).values[:, 0])
+
+
+def test_a_level_that_is_hardly_known_changes_nothing_yet() -> None:
+    told = LeftOut()
+    found = values(accept([shifted(1000, 950, 40.0)], [new_normal(950)], SENSORS, LEAST, told))
+    np.testing.assert_array_equal(found, shifted(1000, 950, 40.0).values)
+    assert "50 rows, 64 are needed" in told.notes[0]
+
+
+def test_one_new_normal_after_another() -> None:
+    piece = series(2000)
+    piece.values[1000:, 0] += 10.0
+    piece.values[1800:, 0] += 10.0
+    pair = [new_normal(1800), new_normal(1000)]
+    found = values(accept([piece], pair, SENSORS, LEAST, LeftOut()))
+    for part in (slice(0, 1000), slice(1000, 1800), slice(1800, 2000)):
+        assert np.median(found[part, 0]) == pytest.approx(25.0, abs=0.4)
+
+
+def test_levels_are_compared_at_the_same_hours() -> None:
+    """A tank that is fuller by night: three hours of a night say nothing of its days."""
+    rows = 3 * 1440 + 180
+    piece = series(rows)
+    hour = np.arange(rows) // 60 % 24
+    piece.values[:, 0] += np.where(hour < 6, 20.0, 0.0)
+    piece.values[3 * 1440 :, 0] += 7.0
+    found = values(accept([piece], [new_normal(3 * 1440)], SENSORS, LEAST, LeftOut()))
+    days = found[: 3 * 1440][hour[: 3 * 1440] >= 6, 0]
+    assert np.median(days) == pytest.approx(5.0 + 7.0, abs=0.3)
+
+
+def test_the_way_to_a_new_normal_is_left_out() -> None:
+    (way,) = cuts(new_normal(100, accepted_us=150 * MINUTE_US))
+    assert (way.cause, way.span) == (Cause.BEFORE, Span(145 * MINUTE_US, 150 * MINUTE_US))
