@@ -128,6 +128,16 @@ def test_what_was_missing_to_an_alarm(moment: Explain, asset: str, at: str, said
     assert any(finding.startswith(said) for finding in findings), findings
 
 
+def test_a_silence_is_explained_by_what_was_missing(scored: Tfstream) -> None:
+    of = ("anomalies", "list", "--topic", TOPIC, "--asset", "holes", "--kind", "silence", "--json")
+    (silence,) = json.loads(scored.run(*of).stdout)
+    assert [one["name"] for one in silence["sensors"]] == ["flow"]
+    found = json.loads(scored.run("anomalies", "explain", silence["id"], "--json").stdout)
+    assert "silent in this hop, and so without a part in its score: flow" in found["findings"]
+    assert any(silence["id"] in finding for finding in found["findings"])
+    assert found["masked"] == ["flow"]
+
+
 def test_a_longer_minimum_duration_and_another_budget(scored: Tfstream, moment: Explain) -> None:
     """The definition was changed since: the threshold of the time counts, and the alarm would now wait."""
     before = moment(ASSET, "2026-01-06T00:05:00")

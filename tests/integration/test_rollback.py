@@ -15,15 +15,12 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from tests.integration import rows
 from tests.integration.commands import wait_until
 from tests.integration.plants import SENSORS, Plant
+from tests.integration.small_model import weights
 from tests.integration.topic_reader import Message, read_committed
 from tfstream.app import taking_charge, training
-from tfstream.core.reading import Series
 from tfstream.core.state import HEAD_KEY
 from tfstream.core.stream import StreamDefinition
 from tfstream.errors import BadData, ConfigurationError
-from tfstream.model import bundle
-from tfstream.model.config import DetectorConfig
-from tfstream.model.fitting import fit
 from tfstream.storage import champions, models, readings, streams
 from tfstream.storage.database import Database
 from tfstream.storage.streams import StreamRecord
@@ -31,28 +28,20 @@ from tfstream.storage.streams import StreamRecord
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
 COMMIT = "200ms"
+FLOWING = b"flowing"
 # A scorer asks every 2 s which version is in charge: at most ten commits, one that is in hand, one that waits
 # for the database.
 MOST_COMMITS = 12
 
 
-@pytest.fixture(scope="module")
-def weights() -> bytes:
-    """A small model that fits the streams of ``rows``."""
-    values = np.random.default_rng(0).normal(size=(300, 3)).astype(np.float32)
-    series = [Series("line-1", rows.times(*range(300)), values)]
-    detector = fit(series, rows.SENSORS, rows.MINUTE_US, DetectorConfig(steps=2), 0, lambda stage, done: None)
-    return bundle.dump(detector)
-
-
 @pytest.fixture
-def stream(database: Database, weights: bytes) -> StreamRecord:
+def stream(database: Database) -> StreamRecord:
     """Versions 1, 2 and 3 were in charge in turn; 4 is a candidate."""
     with database.begin() as connection:
         stream_id = rows.stream(connection)
         for _ in range(3):
-            models.promote(connection, stream_id, rows.save_model(connection, stream_id, weights))
-        rows.save_model(connection, stream_id, weights)
+            models.promote(connection, stream_id, rows.save_model(connection, stream_id, weights()))
+        rows.save_model(connection, stream_id, weights())
         return streams.get(connection, rows.TOPIC)
 
 
@@ -165,8 +154,9 @@ def test_running_scorers_follow_there_and_back(plant: Plant, trained: str) -> No
 
 
 def versions(bootstrap: str, topic: str) -> list[int]:
-    """The model version of every score, in order."""
-    return [found.body["model_version"] for found in read_committed(bootstrap, f"{topic}.scores")]
+    """The model version of every score of the asset that goes on, in order."""
+    found = read_committed(bootstrap, f"{topic}.scores")
+    return [one.body["model_version"] for one in found if one.key == FLOWING]
 
 
 def heads(bootstrap: str, topic: str) -> list[Message]:
@@ -208,8 +198,10 @@ def _produce(bootstrap: str, topic: str, done: threading.Event) -> None:
         for _ in range(8):
             slow, fast = np.sin(second / 17), np.cos(second / 5)
             cells = np.array([slow + fast, slow - 0.5 * fast, 2 * fast, slow]) + 0.1 * rng.normal(size=4)
-            reading = {"ts": second, "asset": "flowing"} | dict(zip(SENSORS, cells.tolist(), strict=True))
-            producer.produce(topic, json.dumps(reading).encode(), b"flowing")
+            reading = {"ts": second, "asset": FLOWING.decode()} | dict(
+                zip(SENSORS, cells.tolist(), strict=True)
+            )
+            producer.produce(topic, json.dumps(reading).encode(), FLOWING)
             second += 1
         producer.poll(0)
     producer.flush(10.0)

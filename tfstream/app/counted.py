@@ -28,18 +28,18 @@ class Raised(NamedTuple):
 
 
 class Watch:
-    """Listens to the judge of one asset: its alarms, and the ends of the hops that were scored."""
+    """Listens to the judge of one asset: its alarms, and how many hops were scored."""
 
     def __init__(self, interval_us: int) -> None:
         self._interval_us = interval_us
         self.raised: dict[int, Raised] = {}  # by the episode's start
-        self.scored: list[int] = []
+        self.scored = 0
         self.open: int | None = None  # the start of the episode that is open at the end
 
     def __call__(self, judged: Judged) -> None:
         end_us = (judged.window.end_index + 1) * self._interval_us
         if judged.judgement is not None:
-            self.scored.append(end_us)
+            self.scored += 1
         episode = judged.after.episode
         self.open = None
         if episode is None or episode.pending:
@@ -70,7 +70,7 @@ class CountedAsset:
         self.raised = list(watch.raised.values())
         self.hidden = [self._is_hidden(one.episode, hiding) for one in self.raised]
         self.owners = owners_of([self._rows(one) for one in self.raised], self._event_rows())
-        self.weeks = len(watch.scored) * self._shape[0] * self._interval_us / WEEK_US
+        self.weeks = watch.scored * self._shape[0] * self._interval_us / WEEK_US
 
     def _rows(self, one: Raised) -> Alarm:
         episode = one.episode

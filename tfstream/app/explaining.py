@@ -17,10 +17,12 @@ from tfstream.core.alarm import AlarmRule
 from tfstream.core.event import EventKind, iso, rounded
 from tfstream.core.spans import Span
 from tfstream.core.stream import StreamDefinition
+from tfstream.core.window import WindowShape
 from tfstream.errors import BadData
 from tfstream.storage import models, scores, streams
 from tfstream.storage.anomalies import AnomalyRow
 from tfstream.storage.database import Database
+from tfstream.storage.models import ModelRow
 from tfstream.storage.moments import to_us
 from tfstream.storage.streams import StreamRecord
 
@@ -47,14 +49,13 @@ class Options:
 def explain_alarm(database: Database, row: AnomalyRow, options: Options) -> Explained:
     """The peak of an anomaly, from the same readings, model version and threshold.
 
-    :raises BadData: when its readings or its model are not there any more, or nothing was scored: a silence.
+    Of a silence, which has no score, the first moment at which it is one.
+
+    :raises BadData: when its readings or its model are not there any more.
     :raises ConfigurationError: when the model does not fit the stream any more.
     """
     if row.kind == EventKind.SILENCE.value:
-        raise BadData(
-            f"{row.id} is a silence of {row.asset}: nothing was scored; `tfstream anomalies show` says since "
-            f"when, and `explain --asset {row.asset} --at TIME` what there was at a moment"
-        )
+        return _explain_silence(database, row, options)
     peak_us = to_us(row.peak_at)
     with database.begin() as connection:
         stream = streams.get(connection, row.topic)
@@ -68,6 +69,21 @@ def explain_alarm(database: Database, row: AnomalyRow, options: Options) -> Expl
     told = Told(score=row.score, threshold=row.threshold, model_version=version)
     moment = Moment(stream=_under(stream, row.asset, budget), asset=row.asset, until_us=peak_us)
     return _explained(database, champion, moment, told, row, options)
+
+
+def _explain_silence(database: Database, row: AnomalyRow, options: Options) -> Explained:
+    """Sensors are missed in the hop that they are silent in, an asset once its window has run out."""
+    with database.begin() as connection:
+        stream = streams.get(connection, row.topic)
+        champion = models.champion(connection, stream.id)
+    rows = 0 if row.sensors or champion is None else _shape_of(champion, stream).rows
+    at_us = to_us(row.started_at) + rows * stream.definition.interval_us
+    return explain_moment(database, stream, row.asset, at_us, options)
+
+
+def _shape_of(model: ModelRow, stream: StreamRecord) -> WindowShape:
+    detector = champions.load(model, stream.definition).detector
+    return WindowShape(detector.window_rows, detector.hop_rows)
 
 
 def explain_moment(
