@@ -165,6 +165,8 @@ def test_bad_questions(scored: Tfstream, alarm: dict[str, Any]) -> None:
     of = ("anomalies", "explain", "--topic", TOPIC)
     refused = scored.run(*of, "--asset", ASSET, exit_code=2)
     assert "give either the id of an anomaly, or --topic, --asset and --at" in refused.stderr
+    nowhere = scored.run("anomalies", "explain", alarm["id"], "--plot", "/no/such/folder/a.html", exit_code=5)
+    assert "/no/such/folder/a.html cannot be written: No such file" in nowhere.stderr
     nobody = scored.run(*of, "--asset", "nobody", "--at", "2026-01-06T00:05", exit_code=5)
     assert "no reading of nobody is stored" in nobody.stderr
     early = scored.run(*of, "--asset", ASSET, "--at", "2026-01-01", exit_code=5)

@@ -14,7 +14,7 @@ from tfstream.app.spoken import spoken_band
 from tfstream.cli.options import AnyTopic, Json
 from tfstream.cli.output import Report, duration_us, err, out, print_json, print_table, stages
 from tfstream.cli.spans import when_us
-from tfstream.errors import UsageError
+from tfstream.errors import BadData, UsageError
 from tfstream.storage import anomalies
 from tfstream.wiring import find_stream, open_database
 
@@ -66,8 +66,15 @@ def _explain(
         stream = find_stream(database, topic or "")
         found = explaining.explain_moment(database, stream, *moment, options)
     if plot is not None:
-        plot.write_text(explained_page.render(found), encoding="utf-8")
+        _write(plot, explained_page.render(found))
     return found.explanation
+
+
+def _write(path: Path, page: str) -> None:
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise BadData(f"{path} cannot be written: {error.strerror}") from None
 
 
 def _print(explanation: Explanation) -> None:
