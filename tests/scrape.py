@@ -7,6 +7,8 @@ from urllib.request import urlopen
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from tfstream.app.not_scoring import Reason
+
 
 def scrape(port: int, name: str, **labels: str) -> list[float]:
     """The values of a metric's samples with these labels; none while nobody listens."""
@@ -21,3 +23,8 @@ def scrape(port: int, name: str, **labels: str) -> list[float]:
         for sample in family.samples
         if sample.name == name and labels.items() <= sample.labels.items()
     ]
+
+
+def reason(port: int) -> str | None:
+    """Why a scorer says that it scores nothing; None while windows are scored, or nobody listens."""
+    return next((one for one in Reason if scrape(port, "tfstream_not_scoring", reason=one) == [1.0]), None)

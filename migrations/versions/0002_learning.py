@@ -54,39 +54,37 @@ COMMENT ON TABLE verdict IS 'Every verdict ever given, NULL where one was taken 
 # An episode is hidden when all of it lies in exclusions; one that outlasts them is not, nor one that began
 # earlier. A window's 64 rows keep looking strange for a while, and the hop of 8 in which it begins may begin
 # earlier.
-VIEWS = """
+FUNCTIONS = """
 CREATE FUNCTION name_matches(pattern text, name text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
     SELECT pattern IS NULL OR name LIKE
         translate(replace(replace(replace(pattern, '\\', '\\\\'), '%', '\\%'), '_', '\\_'), '*?', '%_')
 $$;
 COMMENT ON FUNCTION name_matches IS '* is any text, ? any one character; NULL is every name';
 
-CREATE VIEW hidden_anomaly AS
-SELECT a.id AS anomaly_id,
-       by.hidden_by
-  FROM anomaly a
-  JOIN stream s ON s.id = a.stream_id
- CROSS JOIN LATERAL (SELECT (s.definition ->> 'interval_us')::bigint * interval '1 microsecond' AS step,
-                            coalesce(a.ended_at, greatest(now(), a.started_at)) AS ended_at) AS its
- CROSS JOIN LATERAL (
-       SELECT range_agg(tstzrange(span.starts_at - 8 * step, span.ends_at + 64 * step)) AS spans,
-              string_agg(DISTINCT coalesce(e.reason, 'exclusion ' || e.id), ', ') AS hidden_by
-         FROM exclusion e
-         JOIN exclusion_span span ON span.exclusion_id = e.id
-        WHERE e.stream_id = a.stream_id
-          AND e.hide
-          AND (e.removed_from IS NULL OR span.starts_at < e.removed_from)
-          AND name_matches(e.asset, a.asset)
-          AND (e.sensor_pattern IS NULL OR
-               (SELECT CASE a.kind WHEN 'silence' THEN bool_and(one.named)
-                                   ELSE sum(one.share) FILTER (WHERE one.named) >= 0.8 END
-                  FROM (SELECT name_matches(e.sensor_pattern, part ->> 'name') AS named,
-                               (part ->> 'share')::double precision AS share
-                          FROM jsonb_array_elements(a.sensors) AS part) AS one))
-          AND span.starts_at - 8 * step <= its.ended_at
-          AND span.ends_at + 64 * step >= a.started_at) AS by
- WHERE by.spans @> tstzrange(a.started_at, its.ended_at, '[]');
-COMMENT ON VIEW hidden_anomaly IS 'Episodes that lie in exclusions that hide, and why';
+CREATE FUNCTION hidden_by(a anomaly) RETURNS text LANGUAGE sql STABLE
+RETURN (
+    SELECT CASE WHEN range_agg(tstzrange(span.starts_at - 8 * its.step, span.ends_at + 64 * its.step))
+                     @> tstzrange(a.started_at, min(its.ended_at), '[]')
+                THEN string_agg(DISTINCT coalesce(e.reason, 'exclusion ' || e.id), ', ') END
+      FROM (SELECT (s.definition ->> 'interval_us')::bigint * interval '1 microsecond' AS step,
+                   coalesce(a.ended_at, greatest(now(), a.started_at)) AS ended_at
+              FROM stream s WHERE s.id = a.stream_id) AS its
+     CROSS JOIN exclusion e
+      JOIN exclusion_span span
+        ON span.exclusion_id = e.id
+       AND span.starts_at <= its.ended_at + 8 * its.step
+       AND span.starts_at >= a.started_at - 64 * its.step - (e.ends_at - e.starts_at) - interval '2 hours'
+       AND (e.removed_from IS NULL OR span.starts_at < e.removed_from)
+     WHERE e.stream_id = a.stream_id
+       AND e.hide
+       AND name_matches(e.asset, a.asset)
+       AND (e.sensor_pattern IS NULL OR
+            (SELECT CASE a.kind WHEN 'silence' THEN bool_and(one.named)
+                                ELSE sum(one.share) FILTER (WHERE one.named) >= 0.8 END
+               FROM (SELECT name_matches(e.sensor_pattern, part ->> 'name') AS named,
+                            (part ->> 'share')::double precision AS share
+                       FROM jsonb_array_elements(a.sensors) AS part) AS one)));
+COMMENT ON FUNCTION hidden_by IS 'The reasons of the exclusions that an episode lies in, NULL: it is shown';
 """
 
 HISTORY = """
@@ -109,26 +107,24 @@ SELECT s.topic,
        a.model_version,
        a.id{columns}
   FROM anomaly a
-  JOIN stream s ON s.id = a.stream_id{joins};
+  JOIN stream s ON s.id = a.stream_id;
 COMMENT ON VIEW anomaly_history IS 'Every episode as people read it; order by started_at';
 """
 COLUMNS = """,
        a.verdict_at,
        a.verdict_by,
        a.note,
-       h.anomaly_id IS NOT NULL AS hidden,
-       h.hidden_by"""
-JOINS = """
-  LEFT JOIN hidden_anomaly h ON h.anomaly_id = a.id"""
+       hidden_by(a) IS NOT NULL AS hidden,
+       hidden_by(a) AS hidden_by"""
 
 RIGHTS = """
 DO $$
 BEGIN
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'tfstream_read') THEN
-        GRANT SELECT ON exclusion_span, verdict, hidden_anomaly TO tfstream_read;
+        GRANT SELECT ON exclusion_span, verdict TO tfstream_read;
     END IF;
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'tfstream_write') THEN
-        GRANT SELECT, INSERT, UPDATE, DELETE ON exclusion_span, verdict, hidden_anomaly TO tfstream_write;
+        GRANT SELECT, INSERT, UPDATE, DELETE ON exclusion_span, verdict TO tfstream_write;
     END IF;
 END $$;
 """
@@ -149,19 +145,19 @@ END $$;
 
 def upgrade() -> None:
     op.execute(TABLES)
-    op.execute(VIEWS)
-    op.execute(HISTORY.format(replace="OR REPLACE", columns=COLUMNS, joins=JOINS))
+    op.execute(FUNCTIONS)
+    op.execute(HISTORY.format(replace="OR REPLACE", columns=COLUMNS))
     op.execute(RIGHTS)
 
 
 def downgrade() -> None:
-    op.execute("DROP VIEW anomaly_history, hidden_anomaly")
-    op.execute("DROP FUNCTION name_matches")
+    op.execute("DROP VIEW anomaly_history")
+    op.execute("DROP FUNCTION hidden_by, name_matches")
     op.execute("DROP TABLE verdict, exclusion_span")
     op.execute("ALTER TABLE anomaly DROP COLUMN verdict_by, DROP COLUMN verdict_from")
     op.execute(
         "ALTER TABLE exclusion DROP COLUMN time_zone, DROP COLUMN created_by, DROP COLUMN removed_at, "
         "DROP COLUMN removed_from, DROP COLUMN spans_until"
     )
-    op.execute(HISTORY.format(replace="", columns="", joins=""))
+    op.execute(HISTORY.format(replace="", columns=""))
     op.execute(RIGHTS_BEFORE)

@@ -89,8 +89,7 @@ SELECT topic, asset, week, asked, raised_unconfirmed, raised, watched_weeks,
                             count(*) FILTER (WHERE coalesce(a.verdict, 'false-alarm') = 'false-alarm')
                               AS unconfirmed
                        FROM anomaly a
-                       LEFT JOIN hidden_anomaly h ON h.anomaly_id = a.id
-                      WHERE a.kind <> 'silence' AND h.anomaly_id IS NULL
+                      WHERE a.kind <> 'silence' AND hidden_by(a) IS NULL
                       GROUP BY a.stream_id, a.asset, date_trunc('week', a.started_at, 'UTC')) a
             ON a.stream_id = w.stream_id AND a.asset = w.asset AND a.week = w.week
           JOIN stream s ON s.id = coalesce(w.stream_id, a.stream_id)) AS found;

@@ -1,19 +1,24 @@
-"""A broken deployment stops the scorer, however often it is started again; mended, nothing has been lost."""
+"""A broken deployment stops its partition, however often scorers start; mended, nothing has been lost."""
 
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Producer
 
-from tests.integration.commands import Tfstream
+from tests.integration.commands import Tfstream, wait_until
 from tests.integration.plants import Plant, write_plant
 from tests.integration.stream_copy import copy_stream
 from tests.integration.topic_reader import Message, read_committed
+from tests.scrape import reason, scrape
+from tfstream.embedded.process import free_port
+from tfstream.streaming.topics import ensure_topic
 
 ROWS, WINDOWS = 3000, 368  # 64 rows to a window, one every 8
-LIMIT = 1000
+LIMIT, SHORT = 1000, 20
 AHEAD = ("--max-ahead", "5000w")  # the year 2100 is no mistake any more
 
 pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.slow]
@@ -56,6 +61,74 @@ def test_it_stops_at_the_limit_and_goes_on_once_mended(plant: Plant, trained: st
         "faulty": 80,
         "deployed": (held_back - 64) // 8 + 1,
     }
+
+
+def send_broken(plant: Plant, topic: str, partition: int) -> None:
+    producer = Producer({"bootstrap.servers": plant.tfstream.bootstrap})
+    for _ in range(SHORT + 10):
+        producer.produce(topic, b"{", partition=partition)
+    assert producer.flush(20.0) == 0
+
+
+def test_one_partition_at_the_limit_stops_no_other(plant: Plant, trained: str) -> None:
+    """Not in its own process, nor in those that share the topic later; a restart changes nothing."""
+    tfstream, ports = plant.tfstream, [free_port() for _ in range(3)]
+    (good,) = {message.partition for message in read_committed(tfstream.bootstrap, trained)}
+    broken = (good + 1) % 3
+    send_broken(plant, trained, broken)
+    limited = ("score", "--topic", trained, "--dead-letter-run", str(SHORT))
+
+    def everywhere(metric: str, **labels: str) -> list[float]:
+        return [value for port in ports for value in scrape(port, metric, process="score", **labels)]
+
+    def at_the_limit() -> list[float]:
+        """What each process that has the broken partition says of it."""
+        return everywhere("tfstream_at_dead_letter_limit", partition=str(broken))
+
+    def goes_on(day: str) -> None:
+        more = write_plant(plant.normal.with_name("more.csv"), rows=200, start=f"{day}T00:00:00Z")
+        tfstream.run("replay", more, "--topic", trained, "--asset", "faulty")
+        wait_until(
+            lambda: f"{day}T00:03:20Z" in [ts for _, ts, _ in scores(plant, trained)],
+            "the last score of the other partition",
+        )
+
+    with ExitStack() as stack:
+        processes = []
+        for number, port in enumerate(ports):
+            arguments = (*limited, "--slot", f"{number}", "--metrics-port", str(port))
+            processes.append(stack.enter_context(tfstream.running(*arguments)))
+            if number == 0:
+                wait_until(lambda: at_the_limit() == [1.0], "the limit", processes[0])
+                goes_on("2026-01-07")
+                assert reason(ports[0]) == "dead-letter-limit"
+        wait_until(
+            lambda: everywhere("tfstream_assigned_partitions") == [1.0, 1.0, 1.0], "a partition for each"
+        )
+        wait_until(lambda: at_the_limit() == [1.0], "the limit, wherever the partition is now")
+        goes_on("2026-01-08")
+        assert [process.poll() for process in processes] == [None, None, None]
+        said = tfstream.run("check", "--topic", trained, exit_code=5).stdout
+        assert f"partition {broken} at offset {SHORT}, and nothing from there on is scored" in said
+        for process in processes:
+            process.terminate()
+        assert [process.wait(60) for process in processes] == [0, 0, 0]
+
+    tfstream.run(*limited, "--until-end", exit_code=5)
+    assert len(letters(plant, trained)) == SHORT
+    tfstream.run("score", "--topic", trained, "--until-end", "--dead-letter-run", "off")
+    assert len(letters(plant, trained)) == SHORT + 10
+    tfstream.run("check", "--topic", trained)
+    tfstream.run("check", "--topic", trained, "--strict", exit_code=1)  # the dead letters are a warning
+
+
+def test_a_scorer_ends_when_nobody_could_go_on(plant: Plant, template_stream: str, topic: str) -> None:
+    tfstream = plant.tfstream
+    ensure_topic({"bootstrap.servers": tfstream.bootstrap}, topic, 1)
+    copy_stream(tfstream.database_url, template_stream, topic)
+    send_broken(plant, topic, 0)
+    said = tfstream.run("score", "--topic", topic, "--dead-letter-run", str(SHORT), exit_code=5).stderr
+    assert f"more than {SHORT} messages in a row cannot be read" in said
 
 
 def test_what_is_held_back_is_scored_as_if_it_had_never_been(

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
 from tests.conftest import Broker
 from tests.integration.commands import wait_until
+from tests.integration.frozen import frozen
 from tests.integration.plants import Plant
 from tests.integration.topic_reader import read_committed
 from tests.scrape import scrape
@@ -23,16 +23,10 @@ DRAIN_S, MARGIN_S = 4.0, 3.0
 pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.slow]
 
 
-@contextmanager
-def frozen(kafka: Broker) -> Iterator[None]:
-    """The broker's connections stay open, and nobody answers."""
+def frozen_broker(kafka: Broker) -> AbstractContextManager[None]:
     if kafka.server is None:
         pytest.skip("needs a broker of its own")
-    os.kill(kafka.server.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(kafka.server.pid, signal.SIGCONT)
+    return frozen(kafka.server.pid)
 
 
 @contextmanager
@@ -55,7 +49,7 @@ def test_a_scorer_that_cannot_commit_ends_in_time(kafka: Broker, plant: Plant, t
     arguments = ("score", "--topic", trained, "--commit-interval", "1h", "--drain-timeout", f"{DRAIN_S:g}s")
     with tfstream.running(*arguments, "--metrics-port", str(port)) as scorer:
         wait_until(lambda: read(port, "score") == 700, "everything in hand", scorer)
-        with frozen(kafka):
+        with frozen_broker(kafka):
             began = time.monotonic()
             scorer.send_signal(signal.SIGTERM)
             said, _ = scorer.communicate(timeout=60)
@@ -76,7 +70,7 @@ def test_what_only_reads_ends_in_time(kafka: Broker, plant: Plant, trained: str,
     arguments = (command, "--topic", trained, "--drain-timeout", f"{DRAIN_S:g}s")
     with tfstream.running(*arguments, "--metrics-port", str(port)) as process:
         wait_until(lambda: read(port, command) >= 80, "everything", process)
-        with frozen(kafka):
+        with frozen_broker(kafka):
             began = time.monotonic()
             process.send_signal(signal.SIGTERM)
             said, _ = process.communicate(timeout=60)
@@ -92,7 +86,7 @@ def test_workers_are_given_their_time_and_a_little_more(kafka: Broker, plant: Pl
     more = ("--workers", "2", "--metrics-port", str(port))
     with tfstream.running(*arguments, *more) as parent, told_to_end(parent):
         wait_until(lambda: read(port, "score") + read(port + 1, "score") == 700, "all in hand", parent)
-        with frozen(kafka):
+        with frozen_broker(kafka):
             parent.send_signal(signal.SIGTERM)
             said, _ = parent.communicate(timeout=60)
     assert parent.returncode == 4, said

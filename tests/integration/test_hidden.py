@@ -16,7 +16,7 @@ from tfstream.core.exclusion import Exclusion
 from tfstream.core.pattern import matches
 from tfstream.core.spans import Span
 from tfstream.core.verdict import Verdict
-from tfstream.errors import BadData
+from tfstream.errors import BadData, ConfigurationError
 from tfstream.model.config import DetectorConfig
 from tfstream.storage import anomalies, exclusions, streams, verdicts
 from tfstream.storage.database import Database
@@ -170,6 +170,18 @@ def test_an_exclusion_written_in_sql_is_extended_as_well(database: Database) -> 
         )
         assert exclusions.extend_spans(connection, NOW_US) == 1
         assert rows_of(connection, "exclusion_span") > 50
+
+
+def test_a_rule_that_sql_got_wrong_is_named_and_keeps_no_other_stream(database: Database) -> None:
+    with database.begin() as connection:
+        stream_id, other = rows.stream(connection), rows.stream(connection, "other.sensors")
+        number = hide(connection, rule="FREQ=DAILY")
+        connection.execute(text("UPDATE exclusion SET rrule = 'FREQ=HOURLY', spans_until = NULL"))
+        assert exclusions.extend_spans(connection, NOW_US, other) == 0
+        with pytest.raises(ConfigurationError, match=f"exclusion {number} of {TOPIC}: .* take it away"):
+            exclusions.extend_spans(connection, NOW_US, stream_id)
+        exclusions.remove(connection, number, None)
+        assert exclusions.extend_spans(connection, NOW_US) == 0
 
 
 def test_patterns_are_the_same_in_sql(database: Database) -> None:

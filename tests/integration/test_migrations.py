@@ -275,7 +275,7 @@ def test_the_reading_role_sees_everything_and_changes_nothing(owned_url: str) ->
         migrate.require_current(database)
         with database.begin() as connection:
             seen = {name: count(connection, name) for name in names}
-    assert {name for name, found in seen.items() if not found} == {"hidden_anomaly"}
+    assert all(seen.values()), seen
     for name in metadata.tables:
         refused(url, f"DELETE FROM {name}")
     refused(url, "UPDATE anomaly SET verdict = 'confirmed'")

@@ -10,9 +10,11 @@ import pytest
 
 from tests.conftest import Broker
 from tests.integration.commands import Tfstream, wait_until
+from tests.integration.frozen import frozen
 from tests.integration.plants import Plant, write_plant
 from tests.integration.stream_copy import copy_stream
 from tests.integration.topic_reader import read_committed
+from tests.scrape import reason, scrape
 from tfstream.app.background import Background, beside
 from tfstream.app.files import read_table
 from tfstream.app.recorder import Recorder
@@ -21,6 +23,7 @@ from tfstream.core.stream import StreamDefinition
 from tfstream.embedded import kafka as apache
 from tfstream.embedded.kafka import ApacheKafka
 from tfstream.embedded.postgres import EmbeddedPostgres
+from tfstream.embedded.process import free_port
 from tfstream.storage import migrate, streams
 from tfstream.storage.database import Database
 
@@ -60,6 +63,47 @@ def test_scoring_goes_on_without_the_database(kafka: Broker, topic: str, tmp_pat
                 assert refused.returncode == 4, said
             assert scorer.poll() is None
             server.start()
+
+
+def test_a_database_that_hangs_delays_nothing_but_new_models(
+    kafka: Broker, topic: str, tmp_path: Path
+) -> None:
+    """Its connections stay open and nobody answers: who asks it waits, and nobody waits for who asks."""
+    with EmbeddedPostgres(tmp_path / "postgres") as server:
+        tfstream, port = Tfstream(server.url, kafka.bootstrap), free_port()
+        tfstream.run("db", "upgrade")
+        normal = write_plant(tmp_path / "normal.csv", rows=600)
+        tfstream.run("load", normal, "--topic", topic)
+        tfstream.run("replay", normal, "--topic", topic)
+        more = write_plant(tmp_path / "more.csv", rows=300, start="2026-01-07T00:00:00Z")
+        definition = definition_of(server.url, topic)
+
+        arguments = ("score", "--topic", topic, "--commit-interval", "100ms", "--metrics-port", str(port))
+        with tfstream.running(*arguments) as scorer:
+            wait_until(lambda: reason(port) == "no-model", "it asks for a model", scorer)
+            with frozen(server.pid):
+                wait_until(lambda: reason(port) == "database-unreachable", "the hang is told", scorer)
+            tfstream.run("train", "--topic", topic)
+            wait_until(lambda: on_topic(kafka, topic) == WINDOWS, "the first scores", scorer)
+            add_version_2(server.url)
+            with frozen(server.pid):
+                wait_until(lambda: waits(port) == [1.0], "the question is told to be late", scorer)
+                replay(kafka.properties, read_table(more), definition)
+                wait_until(
+                    lambda: on_topic(kafka, topic) == WINDOWS + LATER_WINDOWS, "scores meanwhile", scorer
+                )
+            wait_until(lambda: waits(port) == [0.0], "it is answered", scorer)
+            tfstream.run("models", "promote", "2", "--topic", topic)
+            wait_until(
+                lambda: scrape(port, "tfstream_model_version", process="score") == [2.0],
+                "the new model",
+                scorer,
+            )
+            wait_until(lambda: in_sql(server.url) == WINDOWS + LATER_WINDOWS, "SQL to catch up", scorer)
+            scorer.terminate()
+            said, _ = scorer.communicate(timeout=60)
+        assert scorer.returncode == 0, said
+    assert "cannot ask for a newer model, version 1 goes on: PostgreSQL at" in said
 
 
 def test_partitions_that_come_during_an_outage_wait_for_it(
@@ -116,6 +160,21 @@ def test_a_scorer_outlives_a_crash_of_the_broker(
                 )
         scored = [(one.key, one.body["ts"]) for one in read_committed(server.bootstrap, f"{topic}.scores")]
     assert len(set(scored)) == 2 * FLOW_WINDOWS
+
+
+def add_version_2(url: str) -> None:
+    """The first model once more, not in charge yet."""
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "INSERT INTO model (stream_id, version, status, metrics, bundle, sha256, trained_from, "
+            "trained_until, rows, seed) SELECT stream_id, 2, 'candidate', metrics, bundle, sha256, "
+            "trained_from, trained_until, rows, seed FROM model"
+        )
+
+
+def waits(port: int) -> list[float]:
+    """Whether the scorer waits in vain for an answer about its successor's model."""
+    return scrape(port, "tfstream_waiting_for_service", process="score")
 
 
 def definition_of(url: str, topic: str) -> StreamDefinition:

@@ -79,6 +79,7 @@ def test_the_older_of_two_processes_with_one_slot_ends(plant: Plant, trained: st
             )
     assert older.returncode == 1
     assert "another process took over the transactional id" in said
+    assert "give each process on a host a --slot of its own" in said
     records = [found.body for found in read_committed(tfstream.bootstrap, f"{trained}.scores")]
     assert len({(one["asset"], one["ts"]) for one in records}) == len(records)
 

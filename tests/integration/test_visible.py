@@ -13,22 +13,15 @@ from confluent_kafka import Producer
 
 from tests.conftest import Broker
 from tests.integration.commands import Tfstream, wait_until
+from tests.integration.frozen import frozen
 from tests.integration.plants import Plant, write_plant
 from tests.integration.stream_copy import copy_models, copy_stream
 from tests.integration.topic_reader import committed_offsets
-from tests.scrape import scrape
+from tests.scrape import reason, scrape
 from tfstream.embedded.process import free_port
 from tfstream.streaming.topics import ensure_topic
 
 pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.slow]
-
-
-def reason(port: int) -> str | None:
-    """The one that the metrics name; None while windows are scored."""
-    return next((one for one in REASONS if scrape(port, "tfstream_not_scoring", reason=one) == [1.0]), None)
-
-
-REASONS = ("no-model", "no-partitions", "windows-filling", "no-known-sensor", "broker-unreachable")
 
 
 def found(tfstream: Tfstream, topic: str, name: str) -> dict[str, str]:
@@ -92,7 +85,7 @@ def test_a_scorer_tells_why_it_does_not_score(plant: Plant, template_stream: str
         second = stack.enter_context(tfstream.running(*arguments))
         wait_until(lambda: reason(spare) == "no-partitions", "a spare scorer", second)
         wait_until(
-            lambda: "1 of 2 scorers have no partition" in found_scorers(tfstream, topic), "check", second
+            lambda: "1 of 2 scorers without a partition" in found_scorers(tfstream, topic), "check", second
         )
         assert "no partition is assigned" in said_at_its_end(second)
         wait_until(lambda: found_scorers(tfstream, topic) == "1 scorer at work", "it has left", scorer)
@@ -154,6 +147,59 @@ def test_a_broker_that_is_away_is_named(kafka: Broker, plant: Plant, trained: st
             kafka.server.start()
         wait_until(lambda: reason(port) is None, "it is back", scorer)
         assert "not scoring: Kafka cannot be reached" in said_at_its_end(scorer)
+
+
+def test_a_broker_that_hangs_is_named(kafka: Broker, plant: Plant, trained: str) -> None:
+    """Its connections stay open: the partitions are lost with the session, and that is not the reason."""
+    if kafka.server is None:
+        pytest.skip("needs a broker of its own")
+    tfstream, port = plant.tfstream, free_port()
+    with tfstream.running("score", "--topic", trained, "--metrics-port", str(port)) as scorer:
+        wait_until(lambda: committed(kafka, trained) == 700, "the commit", scorer)
+        with frozen(kafka.server.pid):
+            wait_until(
+                lambda: scrape(port, "tfstream_assigned_partitions", process="score") == [0.0],
+                "the session's end",
+                scorer,
+            )
+            wait_until(lambda: reason(port) == "broker-unreachable", "the hang", scorer, timeout_s=10.0)
+        wait_until(
+            lambda: scrape(port, "tfstream_assigned_partitions", process="score") == [3.0], "it is back"
+        )
+
+
+def test_a_restart_tells_how_full_the_windows_are_and_counts_what_is_new(
+    kafka: Broker, plant: Plant, trained: str
+) -> None:
+    tfstream = plant.tfstream
+    tfstream.run("score", "--topic", trained, "--until-end")
+    with tfstream.running("score", "--topic", trained) as scorer:
+        assert scorer.stdout is not None
+        said = ""
+        while "rows of 1 s" not in said and "scoring windows" not in said:
+            said += scorer.stdout.readline()
+        send(plant, trained, 10, "faulty", start="2026-01-06T00:11:40Z")
+        wait_until(lambda: committed(kafka, trained) == 710, "the commit", scorer)
+        said += said_at_its_end(scorer)
+    assert " 0 of 64 rows" not in said
+    assert "10 messages, " in said
+
+
+def test_every_line_is_json_where_stderr_is_for_programs(plant: Plant, trained: str) -> None:
+    """The summary, errors and tracebacks, and what workers say, too."""
+    tfstream = plant.tfstream
+    for arguments, exit_code, last in (
+        (("score", "--topic", trained, "--until-end"), 0, "700 messages, 80 windows scored"),
+        (("record", "--topic", trained, "--until-end"), 0, "700 messages recorded, 0 unreadable"),
+        (("score", "--topic", "nowhere"), 3, "nowhere"),
+        (("score", "--topic", "nowhere", "--workers", "2"), 3, "ended with exit code 3"),
+        (("--debug", "score", "--topic", "nowhere"), 3, "nowhere"),
+    ):
+        done = tfstream.run("--log-format", "json", *arguments, exit_code=exit_code)
+        lines = [json.loads(line) for line in done.stderr.splitlines()]
+        assert last in lines[-1]["message"]
+        assert lines[-1]["level"] == ("error" if exit_code else "info")
+        assert ("Traceback" in lines[-1].get("exception", "")) == ("--debug" in arguments)
 
 
 def test_dead_letters_are_counted_and_the_last_one_told(plant: Plant, trained: str) -> None:

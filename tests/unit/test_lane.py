@@ -1,4 +1,4 @@
-"""What a partition's next commit writes of an asset that is gone."""
+"""What a partition's next commit writes: of an asset that is gone, and where it stands at its limit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tfstream.core.baseline import Baseline
 from tfstream.core.codec import Codec
 from tfstream.core.dead_letter_limit import DeadLetterLimit
 from tfstream.core.partition import AssetGone
-from tfstream.core.state import AssetMemory
+from tfstream.core.state import AssetMemory, RewindMetadata, decode_metadata
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.window import WindowShape
 from tfstream.streaming.records import Record
@@ -52,3 +52,29 @@ def test_one_that_has_returned_is_a_new_one() -> None:
     lane = lane_with(("x", MONTH_S), ("y", MONTH_S), ("y", 2 * MONTH_S), ("x", 2 * MONTH_S))
     assert last_state(lane)[b"x"] is not None
     assert "x" not in lane.memories
+
+
+def metadata(lane: Lane) -> RewindMetadata | None:
+    _, position = lane.pending(1)
+    assert position.offset == 2
+    return decode_metadata(position.metadata)
+
+
+def test_a_stop_is_committed_once_and_moves_nothing() -> None:
+    lane = Lane(0, DEFINITION, WindowShape(8, 4), DeadLetterLimit(run=2))
+    lane.begin(0, [])
+    for offset in range(2):
+        lane.read(Record(0, offset, None, b"{", None), CODEC)
+    assert metadata(lane) == RewindMetadata(rw=2, m=1)
+    lane.was_committed()
+    assert not changed(lane)
+    for offset in range(2, 5):
+        lane.read(Record(0, offset, None, b"{", None), CODEC)
+    assert changed(lane)
+    assert metadata(lane) == RewindMetadata(rw=2, m=1, dl=True)
+    lane.was_committed()
+    assert not changed(lane)
+
+
+def changed(lane: Lane) -> bool:
+    return lane.changed

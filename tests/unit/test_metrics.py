@@ -62,6 +62,8 @@ def test_the_documents_name_every_metric_and_every_reason() -> None:
 def test_the_alert_rules_use_metrics_that_there_are() -> None:
     rules = (ROOT / "ops/prometheus/tfstream.rules.yaml").read_text(encoding="utf-8")
     used = set(re.findall(r"\btfstream_\w+", rules))
+    made = set(re.findall(r"record: (tfstream:\S+)", rules))
+    assert set(re.findall(r"tfstream:[\w:]+", rules)) == made
     assert used
     assert used <= {metric.name for metric in METRICS}
     assert set(re.findall(r'reason="([^"]+)"', rules)) <= set(Reason)

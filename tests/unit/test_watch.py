@@ -15,7 +15,8 @@ from tfstream.app.not_scoring import NotScoring, Reason
 from tfstream.app.scorer import Progress
 from tfstream.app.watch import Watch
 from tfstream.core.codec import Codec
-from tfstream.core.dead_letter_limit import DeadLetterLimit
+from tfstream.core.dead_letter_limit import DeadLetterLimit, DeadLetterTally
+from tfstream.core.state import HEAD_KEY, decode_asset
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.window import WindowShape
 from tfstream.streaming.pulse import Pulse
@@ -47,6 +48,7 @@ class Scene:
         self.told = NotScoring("t", self.board, lambda: self.now)
         self.watch = Watch(DEFINITION, self.board, self.told, lambda: self.now)
         self.source, self.progress = FakeSource(), Progress()
+        self.others: dict[int, Lane] = {}
         self.lane = Lane(0, DEFINITION, SHAPE, DeadLetterLimit())
         self.lane.begin(0, ())
         detector = SimpleNamespace(window_rows=SHAPE.rows, interval_us=1_000_000)
@@ -62,7 +64,7 @@ class Scene:
     def reason(self, *, away: bool = False, after_s: float = 1.0) -> Reason | None:
         self.now += after_s
         source, judge = cast(Any, self.source), cast(Any, self.judge)
-        lanes = {0: self.lane} if self.source.owned else {}
+        lanes = {0: self.lane, **self.others} if self.source.owned else {}
         self.watch.look(self.progress, source, lanes, judge, away=away)
         return self.told.reason
 
@@ -98,15 +100,46 @@ def test_without_a_broker_a_partition_or_a_message(scene: Scene) -> None:
     assert scene.reason() is None
 
 
+def test_a_partition_on_its_way_back_is_no_window_that_fills(scene: Scene) -> None:
+    """Beside it stands one that nobody sends to: that one has nothing to read again."""
+    busy = Lane(1, DEFINITION, SHAPE, DeadLetterLimit())
+    scene.source.owned = {0, 1}
+    assert scene.reason() is Reason.RESTORING  # the other is not even placed
+    scene.read(9)
+    outputs, position = scene.lane.pending(1)
+    states = {
+        (one.key or b"").decode(): decode_asset(one.value or b"")
+        for one in outputs
+        if one.key not in (None, HEAD_KEY)
+    }
+    busy.restore(states, scene.lane.tracks.clock_us, position.offset, DeadLetterTally())
+    scene.others[1] = busy
+    scene.lane = Lane(0, DEFINITION, SHAPE, DeadLetterLimit())
+    assert busy.restoring
+    assert scene.reason() is Reason.RESTORING
+    scene.source.at_end = {0: 0, 1: 9}
+    assert scene.reason() is Reason.WINDOWS_FILLING
+
+
 def test_sensors_that_the_model_does_not_know(scene: Scene) -> None:
     scene.read(9)
     scene.judge.unscoreable = 2
     assert scene.reason() is Reason.NO_KNOWN_SENSOR
 
 
-def test_a_stopped_partition_is_the_last_that_is_told(scene: Scene) -> None:
-    scene.watch.ends_at_the_limit("too many")
-    assert scene.told.reason is Reason.DEAD_LETTER_LIMIT
+def test_a_stopped_partition_is_told_though_others_are_scored(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene.read(9)
+    scene.progress.windows = 1
+    scene.lane.stopped = "too many"
+    assert scene.reason() is Reason.DEAD_LETTER_LIMIT
+    assert "partitions [0] stand at the dead-letter limit" in caplog.text
+    assert [one.value for one in scene.board.read() if one.metric is metrics.AT_LIMIT] == [1.0]
+    assert scene.reason(away=True) is Reason.BROKER
+    scene.lane.stopped = None
+    assert scene.reason() is None
+    assert [one.value for one in scene.board.read() if one.metric is metrics.AT_LIMIT] == [0.0]
 
 
 def test_the_board_has_a_partition_for_as_long_as_it_is_assigned(scene: Scene) -> None:

@@ -1,28 +1,32 @@
-"""The model in charge of a stream: loading it, waiting for it, noticing its successor."""
+"""The model in charge of a stream: loading it, waiting for it."""
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tfstream.app.metrics import Board
 from tfstream.app.not_scoring import NotScoring, Reason
+from tfstream.app.question import Question
 from tfstream.app.scoring import Champion
 from tfstream.core.difference import sensors_difference, settings_difference
 from tfstream.core.stream import StreamDefinition
-from tfstream.errors import ConfigurationError, ServiceUnavailable, TfstreamError
+from tfstream.errors import ConfigurationError, ServiceUnavailable
 from tfstream.storage import models
 from tfstream.storage.database import Database
 from tfstream.storage.models import ModelRow
 from tfstream.storage.streams import StreamRecord
 
+<<<<<<< HEAD
 if TYPE_CHECKING:  # torch again
     from tfstream.model.detector import Detector
 
 _log = logging.getLogger("tfstream.model")
 _ASK_EVERY_S = 2.0
+=======
+LATE_S = 10.0  # an answer that takes longer will not come soon: the server hangs
+>>>>>>> main
 _POLL_S = 0.5
 
 
@@ -55,10 +59,13 @@ def wait(
     """
     topic = stream.definition.topic
     waiting = not_scoring or NotScoring(topic, Board())
+    question: Question[ModelRow | None] | None = None
     while not stop():
+        question = question or Question("champion", lambda: _stored(database, stream))
         try:
-            with database.begin() as connection:
-                row = models.champion(connection, stream.id)
+            row = _answer(question, database)
+        except TimeoutError:
+            continue
         except ServiceUnavailable as down:
             if not patient:
                 raise
@@ -74,46 +81,30 @@ def wait(
                 Reason.NO_MODEL,
                 f"stream {topic} has no model yet: waiting for `tfstream train --topic {topic}`",
             )
-        time.sleep(_POLL_S)
+        if question.answered:
+            question = None
+            time.sleep(_POLL_S)
     return None
 
 
-class Successor:
-    """Asks now and then whether another version became the champion.
+def _stored(database: Database, stream: StreamRecord) -> ModelRow | None:
+    with database.begin() as connection:
+        return models.champion(connection, stream.id)
 
-    With a database that is down or a model that does not fit, the present champion goes on scoring.
-    """
 
-    def __init__(self, database: Database, stream: StreamRecord) -> None:
-        self._database = database
-        self._stream = stream
-        self._ask_at = 0.0
-        self._refused: int | None = None
+def _answer(question: Question[ModelRow | None], database: Database) -> ModelRow | None:
+    """:raises TimeoutError: while there is none and the database has not had long."""
+    try:
+        return question.answer(_POLL_S)
+    except TimeoutError:
+        if question.waited_s < LATE_S:
+            raise
+        raise ServiceUnavailable(hangs(database, question.waited_s)) from None
 
-    def __call__(self, version: int) -> Champion | None:
-        """The new champion, or None while ``version`` still is the one."""
-        if time.monotonic() < self._ask_at:
-            return None
-        self._ask_at = time.monotonic() + _ASK_EVERY_S
-        try:
-            return self._newer(version)
-        except ServiceUnavailable as down:
-            _log.warning("cannot ask for a newer model: %s", down)
-            self._ask_at += 5 * _ASK_EVERY_S
-        return None
 
-    def _newer(self, version: int) -> Champion | None:
-        with self._database.begin() as connection:
-            champion = models.champion_version(connection, self._stream.id)
-            if champion is None or champion in (version, self._refused):
-                return None
-            row = models.load(connection, self._stream.id, champion)
-        try:
-            return load(row, self._stream.definition)
-        except TfstreamError as error:
-            self._refused = champion
-            _log.error("the new champion is refused, version %d goes on: %s", version, error)
-            return None
+def hangs(database: Database, for_s: float) -> str:
+    """What to say of a server that took a question and gives no answer."""
+    return f"PostgreSQL at {database.place} hangs: no answer for {for_s:.0f} s; end or restart it"
 
 
 def _check_fits(detector: Detector, definition: StreamDefinition, version: int) -> None:

@@ -83,7 +83,7 @@ class CountedAsset:
         return Ranges(np.array(first, dtype=np.int64), np.array(stop, dtype=np.int64))
 
     def _is_hidden(self, episode: Episode, hiding: Sequence[Exclusion]) -> bool:
-        """As the view ``hidden_anomaly`` has it: all of it lies in exclusions, give or take a window."""
+        """As ``hidden_by`` of the schema has it: all of it lies in exclusions, give or take a window."""
         hop_us, window_us = (rows * self._interval_us for rows in self._shape)
         shares = {one.name: one.share for one in episode.sensors}
         whole = Span(episode.started_us - window_us, episode.last_us + hop_us)

@@ -102,6 +102,7 @@ _STREAM_CHECKS: tuple[tuple[str, _Check], ...] = (
     ("model", _model),
     ("scorers", running_checks.scorers),
     ("scorer lag", running_checks.lag),
+    ("dead-letter limit", running_checks.dead_letter_limit),
     ("dead letters", running_checks.dead_letters),
     ("feeds", running_checks.feeds),
     ("freshness", running_checks.freshness),

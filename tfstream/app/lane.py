@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec import UNSET
+
 from tfstream.core.codec import Codec
 from tfstream.core.dead_letter_limit import DeadLetterLimit, DeadLetterTally
 from tfstream.core.partition import Finding, PartitionTracks
@@ -39,6 +41,7 @@ class Lane:
         self.events = 0
         self.tally = DeadLetterTally()
         self.stopped: str | None = None  # why this partition goes no further
+        self._stop_committed = False
         self._limit = limit
         self._group = group
         self._topic = definition.topic
@@ -98,7 +101,7 @@ class Lane:
         if excess is not None:
             self.stopped = (
                 f"partition {self.partition} of {self._topic}, offset {record.offset}: {excess} "
-                f"(this one: {reason}), and scoring stops before it diverts them all; mend the producer, or "
+                f"(this one: {reason}), and its scoring stops before all are diverted; mend the producer, or "
                 f"the definition with `tfstream streams set {self._topic}`, and start again, or divert them "
                 f"with `--dead-letter-run off --dead-letter-share off`"
             )
@@ -141,12 +144,18 @@ class Lane:
 
     @property
     def changed(self) -> bool:
-        return self._fresh or self.position > self.committed
+        untold = self.stopped is not None and not self._stop_committed
+        return self._fresh or untold or self.position > self.committed
 
     def pending(self, model_version: int) -> tuple[list[Output], Position]:
         """What the next commit writes: outputs, the touched assets' state, the head; and the new position."""
         rewind = self.tracks.rewind(self.position)
-        metadata = encode(RewindMetadata(rw=rewind, m=model_version, n=self.partitions_at_first)).decode()
+        metadata = RewindMetadata(
+            rw=rewind,
+            m=model_version,
+            n=self.partitions_at_first,
+            dl=True if self.stopped is not None else UNSET,
+        )
         head = PartitionHead(
             offset=self.position,
             clock_us=self.tracks.clock_us,
@@ -161,7 +170,7 @@ class Lane:
             self._state_output(asset.encode(), encode(self._state(asset))) for asset in sorted(self._touched)
         ]
         states.append(self._state_output(HEAD_KEY, encode(head)))
-        return [*self.outputs, *states], Position(self.partition, self.position, metadata)
+        return [*self.outputs, *states], Position(self.partition, self.position, encode(metadata).decode())
 
     def was_committed(self) -> None:
         self.committed = self.position
@@ -170,6 +179,7 @@ class Lane:
         self._touched.clear()
         self._discarded.clear()
         self._fresh = False
+        self._stop_committed = self.stopped is not None
 
     def _state(self, asset: str) -> AssetState:
         return AssetState(

@@ -31,6 +31,12 @@ LAG = Metric("tfstream_lag_messages", "gauge", "messages between here and the pa
 EVENT_TIME = Metric(
     "tfstream_event_time_seconds", "gauge", "the partition's largest event time, since 1970", _PARTITION
 )
+AT_LIMIT = Metric(
+    "tfstream_at_dead_letter_limit",
+    "gauge",
+    "1 while the partition stands still at its dead-letter limit",
+    _PARTITION,
+)
 LAST_COMMIT = Metric("tfstream_last_commit_timestamp_seconds", "gauge", "time of the last commit, since 1970")
 LAST_ROUND = Metric(
     "tfstream_last_round_timestamp_seconds",
@@ -42,13 +48,13 @@ MODEL = Metric("tfstream_model_version", "gauge", "the version of the model that
 NOT_SCORING = Metric(
     "tfstream_not_scoring",
     "gauge",
-    "1 for the reason why nothing is scored, 0 for all others",
+    "1 for the reason why nothing, or not every partition, is scored, 0 for all others",
     ("process", "topic", "reason"),
 )
 WAITING = Metric(
     "tfstream_waiting_for_service",
     "gauge",
-    "1 while a service that is away keeps record or sink from storing",
+    "1 while a service that is away keeps record or sink from storing, score from looking for a new model",
 )
 
 METRICS = (
@@ -61,6 +67,7 @@ METRICS = (
     ABORTED,
     LAG,
     EVENT_TIME,
+    AT_LIMIT,
     LAST_COMMIT,
     LAST_ROUND,
     PARTITIONS,

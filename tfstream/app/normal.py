@@ -56,12 +56,12 @@ def read(
 ) -> NormalData:
     """Every asset's normal readings of a span, ends included; None is open. The newest, if it is too much."""
     names = readings.assets(connection, stream.id, since_us, until_us)
-    span = readings.span(connection, stream.id) if names else None
     left_out = LeftOut()
+    span = readings.span(connection, stream.id) if names else None
     if span is None:
         return NormalData([], left_out)
     names, since_us = _affordable(names, stream.definition, since_us, until_us, span, left_out)
-    known = _known(connection, stream, Span(span[0], span[1] + 1))
+    known = _known(connection, stream, since_us, until_us)
     series: list[Series] = []
     for done, asset in enumerate(names):
         report("read", done / len(names))
@@ -102,13 +102,14 @@ def _affordable(
     return found.assets, last - affordable_us
 
 
-def _known(connection: Connection, stream: StreamRecord, within: Span) -> _Known:
-    topic = stream.definition.topic
-    stored = (row.exclusion for row in exclusions.list_all(connection, topic=topic))
+def _known(
+    connection: Connection, stream: StreamRecord, since_us: int | None, until_us: int | None
+) -> _Known:
+    stored = exclusions.list_all(connection, topic=stream.definition.topic)
     return _Known(
         definition=stream.definition,
-        exclusions=[one for one in stored if one.no_learn],
-        episodes=episodes.within(connection, stream, within),
+        exclusions=[row.exclusion for row in stored if row.no_learn],
+        episodes=episodes.within(connection, stream, since_us, until_us),
     )
 
 

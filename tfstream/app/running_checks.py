@@ -7,11 +7,13 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import text
 
 from tfstream.app.checkup import Doubt, Patient, connection, kafka_properties, known, scoring_group
+from tfstream.core.state import decode_metadata
 from tfstream.core.stream import StreamDefinition
+from tfstream.errors import BadData
 from tfstream.storage import progress
 from tfstream.streaming import topics
 from tfstream.streaming.group import describe_group
-from tfstream.streaming.lag import group_lag, topic_ends
+from tfstream.streaming.lag import Place, group_places, topic_ends
 from tfstream.streaming.letters import recent_letters
 
 _LETTERS_SINCE = timedelta(hours=24)
@@ -24,10 +26,32 @@ _STALE_REMEDIES = (
 
 
 def lag(patient: Patient) -> str:
-    behind = group_lag(kafka_properties(patient), patient.topic, scoring_group(patient))
-    if behind is None:
+    places = _places(patient)
+    if all(place.offset < 0 for place in places.values()):
         raise Doubt("no scorer has committed yet", f"run `tfstream score --topic {patient.topic}`")
+    behind = sum(max(place.end - max(place.offset, 0), 0) for place in places.values())
     return f"the scorers are {behind} messages behind"
+
+
+def dead_letter_limit(patient: Patient) -> str:
+    """What the scorers' last commits say: no later one has gone past."""
+    stopped = {partition: place for partition, place in _places(patient).items() if _is_stopped(place)}
+    if not stopped:
+        return "no partition stands at it"
+    said = ", ".join(f"partition {number} at offset {place.offset}" for number, place in stopped.items())
+    raise BadData(
+        f"stands still: {said}, and nothing from there on is scored; mend the producer, or the definition "
+        f"with `tfstream streams set {patient.topic}`, and start the scorers again (docs/messages.md)"
+    )
+
+
+def _places(patient: Patient) -> dict[int, Place]:
+    return group_places(kafka_properties(patient), patient.topic, scoring_group(patient))
+
+
+def _is_stopped(place: Place) -> bool:
+    metadata = decode_metadata(place.metadata)
+    return metadata is not None and metadata.dl is True and place.end > place.offset
 
 
 def scorers(patient: Patient) -> str:
@@ -38,15 +62,19 @@ def scorers(patient: Patient) -> str:
         raise Doubt("no scorer is running", f"run `tfstream score --topic {topic}`")
     if not group.settled:
         raise Doubt(
-            f"the {group.members + group.idle} scorers are sharing out the partitions just now",
+            f"{_scorers(group.members + group.idle)} in the middle of sharing out the partitions",
             "ask again in a moment; if it goes on for minutes, the scorers' logs say who comes and goes",
         )
     if group.idle:
         raise Doubt(
-            f"{group.idle} of {group.members + group.idle} scorers have no partition and only stand by",
+            f"{group.idle} of {_scorers(group.members + group.idle)} without a partition, only standing by",
             f"run no more of them than {topic} has partitions, unless they are meant as spares",
         )
-    return f"{group.members} scorer{'s' if group.members != 1 else ''} at work"
+    return f"{_scorers(group.members)} at work"
+
+
+def _scorers(count: int) -> str:
+    return f"{count} scorer{'s' if count != 1 else ''}"
 
 
 def dead_letters(patient: Patient) -> str:

@@ -115,12 +115,13 @@ class Scorer:
                 self._recover()
                 self.step(source.poll(most=self._pace.most, timeout_s=_POLL_S))
                 self._watch.look(self.progress, source, self._lanes, self._judge, away=self._patience.waiting)
-                self._end_at_the_limit()
+                self._stop_at_the_limit()
                 if time.monotonic() >= due:
                     self.commit()
                     self._take_newer_champion()
                     due = time.monotonic() + self._options.commit_interval_s
-                if self._options.until_end and source.exhausted and self.commit():
+                if self._at_the_end() and self.commit():
+                    self._check_none_stopped()
                     return
             self.commit()
 
@@ -128,21 +129,47 @@ class Scorer:
         """One batch of records to outputs, held by their lanes until the next commit."""
         began = time.monotonic()
         findings: list[tuple[Lane, Finding]] = []
+        restoring = any(lane.restoring for lane in self._lanes.values())
         for record in records:
             lane = self._lanes[record.partition]
             findings.extend((lane, found) for found in lane.read(record, self._codec))
-        self.progress.records += len(records)
+        stopped = any(lane.stopped for lane in self._lanes.values())
+        self.progress.records += self._taken_of(records) if restoring or stopped else len(records)
         self.progress.windows += self._judge.take(findings)
         self._pace.took(len(records), time.monotonic() - began)
 
-    def _end_at_the_limit(self) -> None:
-        """What came before the limit is committed, what is beyond it waits for somebody to look.
+    def _taken_of(self, records: Sequence[Record]) -> int:
+        """Without those that a restore has read again, which were counted once, or that a stop has left."""
+        lanes = self._lanes
+        return sum(
+            lanes[record.partition].committed <= record.offset < lanes[record.partition].position
+            for record in records
+        )
 
-        :raises BadData: when a partition is at its dead-letter limit.
+    def _stop_at_the_limit(self) -> None:
+        """A partition at its dead-letter limit waits for somebody to look; the others go on.
+
+        What came before the limit is committed with the next commit, what is beyond it is read no further.
         """
+        for partition, lane in self._lanes.items():
+            if lane.stopped is not None and partition not in self._source.stopped:
+                self._source.stop(partition)
+                _log.error("%s", lane.stopped)
+
+    def _at_the_end(self) -> bool:
+        """At the topic's end, if that was asked for, or when nobody could go on with any partition.
+
+        Who shares the topic with others stays, even if all that it has is stopped: a supervisor would start
+        it again, and each time it would take a partition from somebody who scores it.
+        """
+        if self._options.until_end:
+            return self._source.exhausted
+        return 0 < self._states == len(self._source.stopped)
+
+    def _check_none_stopped(self) -> None:
+        """:raises BadData: when a partition is at its dead-letter limit."""
         stopped = next((lane.stopped for lane in self._lanes.values() if lane.stopped), None)
-        if stopped is not None and self.commit():
-            self._watch.ends_at_the_limit(stopped)
+        if stopped is not None:
             raise BadData(stopped)
 
     def commit(self) -> bool:

@@ -149,6 +149,8 @@ class Trainer:
                 result.outcome,
                 result.reason,
             )
+        for note in result.notes:
+            _log.warning("%s: %s", topic, note)
         return result
 
     def _span(self, stream: StreamRecord) -> TrainingOptions:

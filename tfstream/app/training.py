@@ -75,7 +75,7 @@ def train(
     with training_lock.exclusive(database, stream.id, stream.definition.topic) as lock:
         with database.begin() as connection:
             training_runs.give_up_unfinished(connection, stream.id)
-            exclusions.extend_spans(connection, int(time.time() * 1e6))
+            exclusions.extend_spans(connection, int(time.time() * 1e6), stream.id)
             scores.count_days(connection)
             run = training_runs.start(
                 connection, stream.id, trained_from_us=options.since_us, trained_until_us=options.until_us

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _EVERY_S = 1.0
 _IDLE_S = 60.0
 _AWAY = "Kafka cannot be reached or does not answer; it goes on by itself when Kafka does"
+_AT_THE_LIMIT = "partitions {} stand at the dead-letter limit, and only the others are scored"
 _IDLE_ROWS = 5  # a slow stream is idle after so many intervals without a message
 
 
@@ -65,15 +66,14 @@ class Watch:
         if progress.commits != self._commits:
             self._committed_at, self._commits = time.time(), progress.commits
         scored, self._windows = progress.windows > self._windows, progress.windows
+        stopped = sorted(partition for partition, lane in lanes.items() if lane.stopped is not None)
         if away or not source.pulse.connected:
             self._not_scoring.because(Reason.BROKER, _AWAY)
+        elif stopped:
+            self._not_scoring.because(Reason.DEAD_LETTER_LIMIT, _AT_THE_LIMIT.format(stopped))
         else:
             self._say_why(None if scored else self._why(source, lanes, judge, now))
         self._board.publish("score", self._samples(progress, source, lanes, judge))
-
-    def ends_at_the_limit(self, stopped: str) -> None:
-        """The last that a scrape may see of a process before it ends."""
-        self._not_scoring.because(Reason.DEAD_LETTER_LIMIT, stopped)
 
     def _say_why(self, why: tuple[Reason, str] | None) -> None:
         if why is None:
@@ -91,15 +91,24 @@ class Watch:
                 "no partition is assigned: the group shares them out just now, or has more members than "
                 f"there are partitions (`tfstream check --topic {self._topic}`)",
             )
-        if all(lane.restoring and p not in source.at_end for p, lane in lanes.items()):
+        if self._is_restoring(source, lanes, judge):
             return Reason.RESTORING, "reading again what the open windows need"
         if now - self._heard > self._idle_s:
             return Reason.NO_MESSAGES, f"no message has come for {self._idle_s:.0f} s; does anybody send?"
         return self._why_no_window(lanes, judge)
 
+    def _is_restoring(self, source: Source, lanes: Mapping[int, Lane], judge: Judge) -> bool:
+        """Whether a partition is on its way back, and no other has a full window meanwhile."""
+        back = [p for p, lane in lanes.items() if not lane.restoring or p in source.at_end]
+        on_the_way = len(back) < len(source.owned)
+        return on_the_way and (not back or self._fullest(lanes) < judge.champion.detector.window_rows)
+
+    def _fullest(self, lanes: Mapping[int, Lane]) -> int:
+        return max((lane.tracks.fullest for lane in lanes.values()), default=0)
+
     def _why_no_window(self, lanes: Mapping[int, Lane], judge: Judge) -> tuple[Reason, str] | None:
         rows = judge.champion.detector.window_rows
-        filled = max((lane.tracks.fullest for lane in lanes.values()), default=0)
+        filled = self._fullest(lanes)
         if filled < rows:
             return (
                 Reason.WINDOWS_FILLING,
@@ -136,6 +145,7 @@ class Watch:
         for partition, lane in lanes.items():
             labels = (*own, str(partition))
             samples.append(Sample(metrics.LAG, labels, source.behind(partition, lane.position)))
+            samples.append(Sample(metrics.AT_LIMIT, labels, float(lane.stopped is not None)))
             if lane.tracks.clock_us >= 0:
                 samples.append(Sample(metrics.EVENT_TIME, labels, lane.tracks.clock_us / 1e6))
         return samples

@@ -13,7 +13,7 @@ from tfstream.app import files, loading
 from tfstream.app import inspection as inspections
 from tfstream.app import replay as replays
 from tfstream.cli.options import Json, Topic
-from tfstream.cli.output import cell, err, out, pretty_duration, print_json, stages, tell
+from tfstream.cli.output import cell, out, pretty_duration, print_json, say, stages, tell
 from tfstream.cli.streams import show_definition
 from tfstream.storage import streams
 from tfstream.wiring import find_stream, open_database, until_signalled
@@ -47,7 +47,7 @@ def inspect(
     if save and found.definition is not None:
         with open_database(settings).begin() as connection:
             streams.add(connection, found.definition)
-        err.print(f"stream {topic} saved")
+        say(f"stream {topic} saved")
 
 
 def load(
@@ -70,11 +70,11 @@ def load(
         return
     if result.created_stream:
         definition = find_stream(database, topic).definition
-        err.print(
+        say(
             f"stream {topic} was unknown and is now defined from the file: {len(definition.sensors)} sensors "
             f"every {pretty_duration(definition.interval_us)}"
         )
-    err.print(f"{result.rows} rows of {cell(result.assets)} assets loaded")
+    say(f"{result.rows} rows of {cell(result.assets)} assets loaded")
 
 
 def replay(
@@ -108,7 +108,7 @@ def replay(
     if as_json:
         print_json({"topic": topic, "messages": sent})
     else:
-        err.print(f"{sent} messages sent to {topic}")
+        say(f"{sent} messages sent to {topic}")
 
 
 def _table(

@@ -9,7 +9,7 @@ import typer
 
 from tfstream import config
 from tfstream.cli.options import Json
-from tfstream.cli.output import err, now_us, print_json, print_table
+from tfstream.cli.output import now_us, print_json, print_table, say
 from tfstream.storage import exclusions, migrate, partitions, scores
 from tfstream.wiring import open_database
 
@@ -23,9 +23,7 @@ def upgrade() -> None:
     before = migrate.current(url)
     migrate.upgrade(url)
     after = migrate.current(url)
-    err.print(
-        f"schema at {after}" if before == after else f"schema moved from {before or 'nothing'} to {after}"
-    )
+    say(f"schema at {after}" if before == after else f"schema moved from {before or 'nothing'} to {after}")
 
 
 @app.command()
@@ -60,7 +58,7 @@ def partitions_(
             partitions.ensure(connection, table, [today + timedelta(days=day) for day in range(ahead + 1)])
             if keep is not None:
                 dropped = partitions.drop_before(connection, table, _days_before(today, keep))
-                err.print(f"{table}: dropped {len(dropped)} partitions older than {keep} days")
+                say(f"{table}: dropped {len(dropped)} partitions older than {keep} days")
         found = [
             (table, name) for table in ("reading", "score") for name in partitions.list_all(connection, table)
         ]

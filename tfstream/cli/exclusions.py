@@ -8,7 +8,7 @@ import typer
 
 from tfstream import config
 from tfstream.cli.options import AnyTopic, By, Json, Topic, whoever
-from tfstream.cli.output import cell, err, now_us, print_json, print_table
+from tfstream.cli.output import cell, now_us, print_json, print_table, say
 from tfstream.cli.spans import span_of, when_us
 from tfstream.core.exclusion import Exclusion
 from tfstream.storage import anomalies, exclusions
@@ -74,7 +74,7 @@ def add(
         print_json(found)
         return
     words = f"exclusion {made}: {_when(given)}; {hidden} more anomalies of the history are hidden"
-    err.print(words, soft_wrap=True)
+    say(words)
 
 
 @app.command("list")
@@ -110,7 +110,7 @@ def remove(
         print_json(found)
         return
     assert found.removed_from is not None
-    err.print(f"exclusion {exclusion} is removed" + (f" from {cell(found.removed_from)} on" if begin else ""))
+    say(f"exclusion {exclusion} is removed" + (f" from {cell(found.removed_from)} on" if begin else ""))
 
 
 def _cells(row: ExclusionRow) -> dict[str, object]:

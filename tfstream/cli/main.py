@@ -27,7 +27,7 @@ from tfstream.cli import (
     streams,
     training,
 )
-from tfstream.cli.output import err, tell
+from tfstream.cli.output import say, tell
 from tfstream.errors import TfstreamError
 
 app = typer.Typer(
@@ -102,7 +102,7 @@ def _run() -> int:
     except TfstreamError as error:
         return _failed(str(error), error.exit_code)
     except KeyboardInterrupt:
-        err.print("ended at once; nothing uncommitted was written")
+        say("ended at once; nothing uncommitted was written")
         return 130
     except BrokenPipeError:
         return 0
@@ -128,8 +128,11 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def _failed(words: str, exit_code: int) -> int:
-    """Inside an error's handler: tell it, or with --debug let the error itself end the program."""
-    if _debug:
+    """Inside an error's handler: tell it, or with --debug let the error itself end the program.
+
+    Where stderr is for programs its traceback is told, too.
+    """
+    if _debug and not telemetry.for_programs():
         raise
-    tell("error:", "bold red", words)
+    tell("error:", "bold red", words, traceback=_debug)
     return exit_code

@@ -7,10 +7,16 @@ from typing import Annotated
 import typer
 
 from tfstream import config
+<<<<<<< HEAD
 from tfstream.app import taking_charge
 from tfstream.cli.options import AnyTopic, By, Json, Topic, whoever
 from tfstream.cli.output import err, out, plain, print_gate, print_json, print_table, tell
 from tfstream.storage import champions, models, training_runs
+=======
+from tfstream.cli.options import AnyTopic, Json, Topic
+from tfstream.cli.output import out, plain, print_gate, print_json, print_table, say
+from tfstream.storage import models, training_runs
+>>>>>>> main
 from tfstream.storage.training_runs import RunRow
 from tfstream.wiring import find_stream, open_database
 
@@ -120,12 +126,17 @@ def history(topic: Topic, as_json: Json = False) -> None:
     database = open_database(config.load())
     stream = find_stream(database, topic)
     with database.begin() as connection:
+<<<<<<< HEAD
         found = champions.history(connection, stream.id)
     if as_json:
         print_json(found)
         return
     rows = [[getattr(reign, name) for name in _REIGN_SHOWN] for reign in found]
     print_table(_REIGN_SHOWN, rows, empty=f"stream {topic} never had a model in charge")
+=======
+        models.promote(connection, stream.id, version)
+    say(f"model version {version} is in charge of {topic}")
+>>>>>>> main
 
 
 def _without_bundle(row: object) -> dict[str, object]:

@@ -28,6 +28,16 @@ MetricsPort = Annotated[
     int,
     typer.Option(
         envvar="TFSTREAM_METRICS_PORT",
+        help="Serve metrics for Prometheus on this port; 0: none.",
+        min=0,
+        max=65535,
+    ),
+]
+MetricsPorts = Annotated[
+    int,
+    typer.Option(
+        "--metrics-port",
+        envvar="TFSTREAM_METRICS_PORT",
         help="Serve metrics for Prometheus on this port; 0: none. Workers take the ports from here on.",
         min=0,
         max=65535,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import math
 import os
 import re
@@ -20,9 +21,11 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 from rich.text import Text
 
+from tfstream import telemetry
 from tfstream.core.event import from_iso
 from tfstream.errors import UsageError
 
+_log = logging.getLogger("tfstream")
 _WIDE = 200  # a pipe has no edge to fold at
 
 
@@ -46,12 +49,24 @@ _UNITS_US = {
 }
 
 
-def tell(label: str, style: str, words: str) -> None:
-    """A line on stderr after a coloured label."""
-    err.print(Text.assemble((label, style), f" {words}"), soft_wrap=True)
-
-
 _LONGEST_US = 5218 * _UNITS_US["w"]
+
+
+def say(words: str) -> None:
+    """A line on stderr."""
+    if telemetry.for_programs():
+        _log.info("%s", words)
+    else:
+        err.print(words, soft_wrap=True)
+
+
+def tell(label: str, style: str, words: str, *, traceback: bool = False) -> None:
+    """A line on stderr after a coloured label; for programs, an error where the label says so."""
+    if telemetry.for_programs():
+        level = logging.ERROR if label == "error:" else logging.WARNING
+        _log.log(level, "%s", words, exc_info=traceback)
+    else:
+        err.print(Text.assemble((label, style), f" {words}"), soft_wrap=True)
 
 
 def print_json(value: object) -> None:
@@ -81,7 +96,7 @@ def plain(value: object) -> Any:
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> None:
     """A table on stdout; ``empty`` goes to stderr when there is nothing to show."""
     if not rows:
-        err.print(empty)
+        say(empty)
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:

@@ -13,8 +13,17 @@ from tfstream.app.background import Stop
 from tfstream.app.metrics import Board
 from tfstream.app.orphan import end_with_parent
 from tfstream.cli import worker_commands
-from tfstream.cli.options import DrainTimeout, Group, MetricsAddress, MetricsPort, Parent, Topic, UntilEnd
-from tfstream.cli.output import duration_us, err
+from tfstream.cli.options import (
+    DrainTimeout,
+    Group,
+    MetricsAddress,
+    MetricsPort,
+    MetricsPorts,
+    Parent,
+    Topic,
+    UntilEnd,
+)
+from tfstream.cli.output import duration_us, say
 from tfstream.core.dead_letter_limit import DeadLetterLimit
 from tfstream.errors import UsageError
 from tfstream.telemetry import metrics_server
@@ -34,7 +43,7 @@ def record(
     board = Board()
     with _running(board, metrics_port, metrics_address, drain_timeout) as stop:
         recorder = wiring.record(config.load(), topic, stop, until_end=until_end, board=board)
-    err.print(f"{recorder.recorded} messages recorded, {recorder.unreadable} unreadable")
+    say(f"{recorder.recorded} messages recorded, {recorder.unreadable} unreadable")
 
 
 def score(
@@ -53,7 +62,8 @@ def score(
     slot: Annotated[
         str | None,
         typer.Option(
-            envvar="TFSTREAM_SLOT", help="This process's stable name among its peers; else the host's."
+            envvar="TFSTREAM_SLOT",
+            help="This process's stable name, of its own for each on a host; else the host's.",
         ),
     ] = None,
     group: Group = None,
@@ -74,17 +84,17 @@ def score(
         str,
         typer.Option(
             envvar="TFSTREAM_DEAD_LETTER_RUN",
-            help="Stop when more messages in a row than this cannot be read; 'off' diverts them all.",
+            help="Stop a partition when more messages in a row cannot be read; 'off' diverts them all.",
         ),
     ] = "1000",
     dead_letter_share: Annotated[
         str,
         typer.Option(
             envvar="TFSTREAM_DEAD_LETTER_SHARE",
-            help="Stop when a larger part of the latest messages than this cannot be read; or 'off'.",
+            help="Stop a partition when a larger part of its latest messages cannot be read; or 'off'.",
         ),
     ] = "0.6",
-    metrics_port: MetricsPort = 0,
+    metrics_port: MetricsPorts = 0,
     metrics_address: MetricsAddress = _LOOPBACK,
     drain_timeout: DrainTimeout = _DRAIN,
     parent: Parent = None,
@@ -112,7 +122,7 @@ def score(
         if parent is not None:
             end_with_parent(parent)
         progress = wiring.score(config.load(), request, stop, board)
-    err.print(
+    say(
         f"{progress.records} messages, {progress.windows} windows scored, {progress.commits} commits, "
         f"{progress.dead_letters} dead letters"
     )

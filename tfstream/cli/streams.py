@@ -12,7 +12,7 @@ from tfstream.app.inspection import inspect
 from tfstream.app.schedule import Schedule
 from tfstream.cli.budgets import of_assets, per_week
 from tfstream.cli.options import Json
-from tfstream.cli.output import duration_us, err, out, pretty_duration, print_json, print_table
+from tfstream.cli.output import duration_us, out, pretty_duration, print_json, print_table, say
 from tfstream.core.stream import Encoding, Layout, StreamDefinition, TimeUnit
 from tfstream.errors import BadData, ConfigurationError, UsageError
 from tfstream.storage import streams
@@ -98,9 +98,7 @@ def add(
         definition = replace(_looked_at(topic), **changes)
     with open_database(config.load()).begin() as connection:
         streams.add(connection, definition)
-    err.print(
-        f"stream {topic}: {len(definition.sensors)} sensors every {pretty_duration(definition.interval_us)}"
-    )
+    say(f"stream {topic}: {len(definition.sensors)} sensors every {pretty_duration(definition.interval_us)}")
 
 
 @app.command("set")
@@ -147,7 +145,7 @@ def set_(
         if asset_budget:
             changes["asset_budgets"] = of_assets(asset_budget, definition.asset_budgets)
         streams.update(connection, replace(definition, **changes))
-    err.print(f"stream {topic} changed: {', '.join(sorted(changes)) or 'nothing'}")
+    say(f"stream {topic} changed: {', '.join(sorted(changes)) or 'nothing'}")
 
 
 @app.command("list")

@@ -12,7 +12,7 @@ from tfstream.app import training
 from tfstream.app.schedule import Schedule
 from tfstream.app.trainer import Plan, Trainer
 from tfstream.cli.options import Json, Topic
-from tfstream.cli.output import duration_us, err, moment_us, print_gate, print_json, stages, tell
+from tfstream.cli.output import duration_us, moment_us, print_gate, print_json, say, stages, tell
 from tfstream.errors import BadData, TfstreamError, UsageError
 from tfstream.storage import readings
 from tfstream.wiring import find_stream, open_database, until_signalled
@@ -63,7 +63,7 @@ def train(
         print_json(result)
         return
     print_gate(result.metrics)
-    err.print(
+    say(
         f"model version {result.version} {_TOLD[result.outcome]}: "
         f"{result.rows} rows of {result.assets} assets, {result.bundle_bytes / 1e6:.1f} MB"
     )
@@ -78,7 +78,7 @@ def _tell_left_out(result: training.TrainingResult) -> None:
     """How much of the readings was not learnt from, and why."""
     if result.left_out:
         causes = ", ".join(f"{cause} {share:.1%}" for cause, share in result.left_out.items())
-        err.print(f"left out: {causes}", soft_wrap=True)
+        say(f"left out: {causes}")
     for note in result.notes:
         tell("note:", "yellow", note)
 

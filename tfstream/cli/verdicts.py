@@ -8,7 +8,7 @@ import typer
 
 from tfstream import config
 from tfstream.cli.options import By, Json, whoever
-from tfstream.cli.output import err, print_json
+from tfstream.cli.output import print_json, say
 from tfstream.cli.spans import when_us
 from tfstream.core.verdict import Verdict
 from tfstream.errors import UsageError
@@ -51,9 +51,7 @@ def label(
         print_json(found)
         return
     for row in found:
-        err.print(
-            f"{str(row.id)[:8]}, {row.asset}, {row.started_at:%Y-%m-%d %H:%M}: {verdict or 'no verdict'}"
-        )
+        say(f"{str(row.id)[:8]}, {row.asset}, {row.started_at:%Y-%m-%d %H:%M}: {verdict or 'no verdict'}")
 
 
 def _parted(words: list[str]) -> tuple[list[str], Verdict]:

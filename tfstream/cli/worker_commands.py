@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 
-from tfstream import wiring
+from tfstream import telemetry, wiring
 from tfstream.app.workers import run_workers
 from tfstream.cli.output import duration_us
 
@@ -15,6 +15,7 @@ def run(request: wiring.ScoreRequest, workers: int, port: int, address: str, dra
     drain_s = duration_us(drain_timeout) / 1e6
     commands = [
         [
+            *telemetry.arguments(),
             *_worker_arguments(request, number),
             *_metrics_arguments(port, address, number),
             *("--drain-timeout", drain_timeout),

@@ -24,9 +24,7 @@ _FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 _PART = re.compile(r"(INTERVAL|COUNT)=0*[1-9]\d{0,8}|(FREQ|UNTIL|WKST|BY[A-Z]+)=[^;=\s]+")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_HIDDEN_SHARE = (
-    0.8  # of the blame, at least, for the sensors of an exclusion; as the view hidden_anomaly has it
-)
+_HIDDEN_SHARE = 0.8  # of the blame, at least, for the sensors of an exclusion; as hidden_by of the schema
 _SLACK = timedelta(days=2)  # more than clocks are ever changed by
 
 

@@ -57,13 +57,15 @@ class RewindMetadata(msgspec.Struct, frozen=True, kw_only=True):
     """The metadata of a committed offset.
 
     ``rw`` is the oldest offset that a live window still needs, ``m`` the model's version, ``n`` how many
-    partitions the topic had when the group began: 0, in commits of older versions, is unknown.
+    partitions the topic had when the group began: 0, in commits of older versions, is unknown. ``dl`` is true
+    where the partition stands at its dead-letter limit, for who looks from outside, and absent elsewhere.
     """
 
     v: int = 1
     rw: int
     m: int
     n: int = 0
+    dl: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 def encode(value: msgspec.Struct) -> bytes:

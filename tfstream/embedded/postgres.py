@@ -59,6 +59,12 @@ class EmbeddedPostgres:
         self.stop()
 
     @property
+    def pid(self) -> int:
+        """Of the running server's first process."""
+        assert self._server is not None
+        return self._server.pid
+
+    @property
     def url(self) -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
 

@@ -9,7 +9,18 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, Text, cast, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Text,
+    cast,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from tfstream.core.event import AnomalyEvent, EventKind, EventType
@@ -17,9 +28,10 @@ from tfstream.core.spans import Span
 from tfstream.core.verdict import Verdict
 from tfstream.errors import BadData
 from tfstream.storage.moments import to_datetime
-from tfstream.storage.tables import anomaly, hidden_anomaly, stream
+from tfstream.storage.tables import anomaly, stream
 
 _VERDICT = ("verdict", "verdict_at", "verdict_by", "verdict_from", "note")
+_HIDDEN_BY: ColumnElement[str | None] = literal_column("hidden_by(anomaly)", Text)  # of the schema
 _KEPT = ("id", "stream_id", "asset", "first_seen_at", *_VERDICT)
 
 
@@ -99,7 +111,7 @@ def find(
     if kind is not None:
         query = query.where(anomaly.c.kind == kind.value)
     if not hidden:
-        query = query.where(hidden_anomaly.c.anomaly_id.is_(None))
+        query = query.where(_HIDDEN_BY.is_(None))
     return [_row(row) for row in connection.execute(query)]
 
 
@@ -131,8 +143,8 @@ def confirmed(connection: Connection, stream_id: int, within: Span) -> list[Anom
 
 def count_hidden(connection: Connection, stream_id: int) -> int:
     """How many of a stream's anomalies exclusions hide."""
-    query = select(func.count()).select_from(anomaly).where(anomaly.c.stream_id == stream_id)
-    query = query.join(hidden_anomaly, hidden_anomaly.c.anomaly_id == anomaly.c.id)
+    query = select(func.count()).select_from(anomaly)
+    query = query.where(anomaly.c.stream_id == stream_id, _HIDDEN_BY.is_not(None))
     return int(connection.execute(query).scalar_one())
 
 
@@ -152,11 +164,8 @@ def get(connection: Connection, anomaly_id: str) -> AnomalyRow:
 
 
 def _query() -> Select[Any]:
-    return (
-        select(stream.c.topic, anomaly, hidden_anomaly.c.hidden_by)
-        .join(stream, stream.c.id == anomaly.c.stream_id)
-        .outerjoin(hidden_anomaly, hidden_anomaly.c.anomaly_id == anomaly.c.id)
-    )
+    columns = (stream.c.topic, anomaly, _HIDDEN_BY.label("hidden_by"))
+    return select(*columns).join(stream, stream.c.id == anomaly.c.stream_id)
 
 
 def _row(row: Row[Any]) -> AnomalyRow:

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, or_, select
+from sqlalchemy import Connection, Row, or_, select, true
 
 from tfstream.core.event import EventKind
 from tfstream.core.normal import Episode
-from tfstream.core.spans import Span
 from tfstream.core.verdict import Verdict
 from tfstream.storage.moments import to_datetime, to_us
 from tfstream.storage.streams import StreamRecord
 from tfstream.storage.tables import anomaly
 
 
-def within(connection: Connection, stream: StreamRecord, span: Span) -> list[Episode]:
-    """Those with a moment in a span, and the new normals before it, in the order of their beginnings."""
+def within(
+    connection: Connection, stream: StreamRecord, since_us: int | None, until_us: int | None
+) -> list[Episode]:
+    """Those with a moment in a span, ends included, and the new normals before it; None is open."""
     its = anomaly.c
-    ends_later = or_(its.ended_at.is_(None), its.ended_at >= to_datetime(span.start_us))
+    later = true() if since_us is None else its.ended_at >= to_datetime(since_us)
     query = (
         select(anomaly)
-        .where(its.stream_id == stream.id, its.started_at < to_datetime(span.end_us))
-        .where(or_(ends_later, its.verdict == Verdict.NEW_NORMAL.value))
+        .where(its.stream_id == stream.id)
+        .where(or_(its.ended_at.is_(None), later, its.verdict == Verdict.NEW_NORMAL.value))
         .order_by(its.started_at, its.id)
     )
+    if until_us is not None:
+        query = query.where(its.started_at <= to_datetime(until_us))
     return [_episode(row, stream) for row in connection.execute(query)]
 
 

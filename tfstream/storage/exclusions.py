@@ -11,13 +11,15 @@ from sqlalchemy.dialects.postgresql import insert
 
 from tfstream.core.exclusion import Exclusion
 from tfstream.core.spans import Span
-from tfstream.errors import BadData
+from tfstream.errors import BadData, ConfigurationError, UsageError
 from tfstream.storage.moments import to_datetime, to_us
 from tfstream.storage.tables import exclusion, exclusion_span, stream
 
 _DAY_US = 86_400_000_000
 _AHEAD_US = 400 * _DAY_US
 _OFTEN_US = 30 * _DAY_US  # rows are added a month at a time
+
+_STANDS = or_(exclusion.c.removed_from.is_(None), exclusion.c.removed_from > exclusion.c.starts_at)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,16 +44,23 @@ class ExclusionRow:
 
     @property
     def exclusion(self) -> Exclusion:
-        return Exclusion(
-            first=Span(to_us(self.starts_at), to_us(self.ends_at)),
-            asset=self.asset,
-            sensor=self.sensor_pattern,
-            rule=self.rrule,
-            time_zone=self.time_zone,
-            hide=self.hide,
-            no_learn=self.no_learn,
-            removed_from_us=None if self.removed_from is None else to_us(self.removed_from),
-        )
+        """:raises ConfigurationError: when somebody has written a rule or a time zone that cannot be read."""
+        try:
+            return Exclusion(
+                first=Span(to_us(self.starts_at), to_us(self.ends_at)),
+                asset=self.asset,
+                sensor=self.sensor_pattern,
+                rule=self.rrule,
+                time_zone=self.time_zone,
+                hide=self.hide,
+                no_learn=self.no_learn,
+                removed_from_us=None if self.removed_from is None else to_us(self.removed_from),
+            )
+        except UsageError as error:
+            raise ConfigurationError(
+                f"exclusion {self.id} of {self.topic}: {error}; take it away with "
+                f"`tfstream exclusions remove {self.id}`"
+            ) from None
 
 
 def add(
@@ -72,7 +81,7 @@ def add(
         "created_by": by,
     }
     made = int(connection.execute(insert(exclusion).values(values).returning(exclusion.c.id)).scalar_one())
-    extend_spans(connection, now_us)
+    extend_spans(connection, now_us, stream_id)
     return made
 
 
@@ -92,9 +101,7 @@ def list_all(
     if topic is not None:
         query = query.where(stream.c.topic == topic)
     if not removed:
-        query = query.where(
-            or_(exclusion.c.removed_from.is_(None), exclusion.c.removed_from > exclusion.c.starts_at)
-        )
+        query = query.where(_STANDS)
     return [_row(row) for row in connection.execute(query)]
 
 
@@ -112,14 +119,18 @@ def remove(connection: Connection, exclusion_id: int, from_us: int | None) -> Ex
     return get(connection, exclusion_id)
 
 
-def extend_spans(connection: Connection, now_us: int) -> int:
+def extend_spans(connection: Connection, now_us: int, stream_id: int | None = None) -> int:
     """Write the occurrences that are missing, up to some 400 days ahead; returns the number of exclusions.
 
-    Whoever adds an exclusion, refits or makes partitions does it; doing it twice changes nothing.
+    Of one stream, or of all. Whoever adds an exclusion, refits or makes partitions does it; doing it twice
+    changes nothing.
     """
     known = exclusion.c.spans_until
     enough = to_datetime(now_us + _AHEAD_US - _OFTEN_US)
-    missing = connection.execute(_query().where(or_(known.is_(None), known < enough))).all()
+    query = _query().where(_STANDS, or_(known.is_(None), known < enough))
+    if stream_id is not None:
+        query = query.where(exclusion.c.stream_id == stream_id)
+    missing = connection.execute(query).all()
     for row in missing:
         _extend(connection, _row(row), now_us)
     return len(missing)

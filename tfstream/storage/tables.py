@@ -18,9 +18,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
-    column,
     func,
-    table,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP, UUID
@@ -222,8 +220,6 @@ verdict = Table(
     CheckConstraint(_one_of("verdict", VERDICTS), name="verdict"),
     comment="Every verdict ever given, NULL where one was taken back; anomaly has the newest",
 )
-
-hidden_anomaly = table("hidden_anomaly", column("anomaly_id", UUID(as_uuid=True)), column("hidden_by", Text))
 
 progress = Table(
     "progress",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
@@ -13,6 +14,14 @@ from tfstream.streaming.topics import partition_count
 
 _TIMEOUT_S = 10.0
 _ASK_AGAIN_S = 1.0
+
+
+class Place(NamedTuple):
+    """Where a group stands in a partition, what it said there, and the partition's end."""
+
+    offset: int  # negative: the group has committed nothing
+    metadata: str
+    end: int
 
 
 def topic_ends(properties: Properties, topic: str) -> dict[int, int]:
@@ -30,8 +39,8 @@ def topic_ends(properties: Properties, topic: str) -> dict[int, int]:
         consumer.close()
 
 
-def group_lag(properties: Properties, topic: str, group: str) -> int | None:
-    """Offsets between a group's commits and the topic's end; None when it has committed nothing.
+def group_places(properties: Properties, topic: str, group: str) -> dict[int, Place]:
+    """Of every partition of the topic; nothing when there is no such topic.
 
     :raises ServiceUnavailable: when the broker does not answer.
     """
@@ -39,15 +48,13 @@ def group_lag(properties: Properties, topic: str, group: str) -> int | None:
     consumer = new_consumer(properties, group)  # asks for the group's offsets without joining it
     try:
         wanted = [TopicPartition(topic, partition) for partition in range(count)]
-        committed = {found.partition: found.offset for found in _committed(consumer, wanted)}
+        committed = _committed(consumer, wanted)
         ends = _ends(consumer, topic, count)
     except KafkaException as error:
         raise explained(properties, error, f"DESCRIBE on topic {topic} and on group {group}") from None
     finally:
         consumer.close()
-    if all(offset < 0 for offset in committed.values()):
-        return None
-    return sum(max(end - max(committed[partition], 0), 0) for partition, end in ends.items())
+    return {one.partition: Place(one.offset, one.metadata or "", ends[one.partition]) for one in committed}
 
 
 def _committed(consumer: Consumer, wanted: list[TopicPartition]) -> list[TopicPartition]:

@@ -51,6 +51,7 @@ class Source:
         self.topic = topic
         self.at_end: dict[int, int] = {}  # partitions read up to their end, and where that was
         self.owned: set[int] = set()
+        self.stopped: set[int] = set()  # owned, and nothing more is read from them
         self._held: set[int] = set()  # owned, and nothing is read from them yet
         self._assignee = assignee
         self._properties = properties
@@ -86,8 +87,9 @@ class Source:
                 self._on_message_error(message)
                 continue
             record = as_record(message)
-            self.at_end.pop(record.partition, None)
-            if record.partition in self.owned and record.partition not in self._held:
+            partition = record.partition
+            self.at_end.pop(partition, None)
+            if partition in self.owned and partition not in self._held and partition not in self.stopped:
                 records.append(record)
         return self._without_lost(records) if self._lost else records
 
@@ -107,14 +109,14 @@ class Source:
 
     @property
     def exhausted(self) -> bool:
-        """Whether every partition of a (non-empty) assignment has been read to its present end."""
-        return bool(self.owned) and not self._held and self.owned <= self.at_end.keys()
+        """Whether every partition of a (non-empty) assignment is stopped, or read to its present end."""
+        return bool(self.owned) and not self._held and self.owned - self.stopped <= self.at_end.keys()
 
     def caught_up(self) -> bool:
         """Whether every partition has been read to the end that the broker names now, markers included."""
         if not self.exhausted:
             return False
-        bounds = self.bounds(sorted(self.owned))
+        bounds = self.bounds(sorted(self.owned - self.stopped))
         return all(self.at_end[partition] >= high for partition, (_, high) in bounds.items())
 
     def group_metadata(self) -> object:
@@ -155,8 +157,15 @@ class Source:
     def hold(self, partitions: Sequence[int]) -> None:
         """Read nothing from owned partitions until they are placed again."""
         self._held.update(partitions)
+        self.stopped.difference_update(partitions)
         self._forget_ends(partitions)
         self._consumer.pause(self._entries(partitions))
+
+    def stop(self, partition: int) -> None:
+        """Keep an owned partition and read no further in it, until it is held and placed again."""
+        self.stopped.add(partition)
+        self._forget_ends([partition])
+        self._consumer.pause(self._entries([partition]))
 
     def place(self, offsets: dict[int, int]) -> None:
         """Read held partitions from the given offsets on.
@@ -201,7 +210,7 @@ class Source:
 
     def resume(self) -> None:
         self._paused = False
-        self._consumer.resume(self._entries(self.owned - self._held))
+        self._consumer.resume(self._entries(self.owned - self._held - self.stopped))
 
     def _entries(self, partitions: Iterable[int]) -> list[TopicPartition]:
         return [TopicPartition(self.topic, partition) for partition in partitions]
@@ -247,6 +256,7 @@ class Source:
         numbers = _numbers(partitions)
         self.owned.difference_update(numbers)
         self._held.difference_update(numbers)
+        self.stopped.difference_update(numbers)
         self._forget_ends(numbers)
         self._assignee.revoked(numbers)
 
@@ -259,7 +269,7 @@ class Source:
         if error is None:
             return
         if error.code() == KafkaError._PARTITION_EOF:
-            if partition_of(message) not in self._held:
+            if partition_of(message) not in self._held | self.stopped:
                 self.at_end[partition_of(message)] = message.offset() or 0
             return
         if error.code() == KafkaError._AUTO_OFFSET_RESET:

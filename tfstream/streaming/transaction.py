@@ -173,7 +173,8 @@ class TransactionalWriter:
         self._check_rights(reason)
         raise TfstreamError(
             f"another process took over the transactional id {self._id}, or this one was away for longer "
-            f"than a transaction may last ({reason.str()}); it ends, nothing uncommitted was written"
+            f"than a transaction may last ({reason.str()}); it ends, nothing uncommitted was written; "
+            f"give each process on a host a --slot of its own: by default it is the host's name"
         )
 
     def _check_lasting(self, reason: KafkaError) -> None:

@@ -1,0 +1,109 @@
+"""Noticing that another version of the model was put in charge, without ever waiting for the database."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from tfstream.app import champion as champions
+from tfstream.app import metrics
+from tfstream.app.metrics import Board, Sample
+from tfstream.app.question import Question
+from tfstream.app.scoring import Champion
+from tfstream.errors import TfstreamError
+from tfstream.storage import models
+from tfstream.storage.database import Database
+from tfstream.storage.models import ModelRow
+from tfstream.storage.streams import StreamRecord
+
+_log = logging.getLogger("tfstream.model")
+_ASK_EVERY_S = 2.0
+_ASK_AGAIN_S = 12.0  # after a refusal
+_REMIND_S = 60.0
+
+
+class Successor:
+    """Asks now and then whether another version became the champion: one question at a time, in a thread.
+
+    With a database that is down or hangs, or a model that does not fit, the present champion goes on scoring.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        stream: StreamRecord,
+        board: Board | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._database = database
+        self._stream = stream
+        self._board = board or Board()
+        self._clock = clock
+        self._question: Question[ModelRow | None] | None = None
+        self._ask_at = 0.0
+        self._tell_at = 0.0
+        self._refused: int | None = None
+        self._in_vain = False
+        self._publish()
+
+    def __call__(self, version: int) -> Champion | None:
+        """The new champion, or None while ``version`` still is the one, or nobody has answered."""
+        if self._question is None:
+            if self._clock() >= self._ask_at:
+                self._question = Question("successor", lambda: self._newer(version))
+                self._tell_at = self._clock() + champions.LATE_S
+            return None
+        if not self._question.answered:
+            self._tell_if_late(version)
+            return None
+        question, self._question = self._question, None
+        return self._taken(question, version)
+
+    def _taken(self, question: Question[ModelRow | None], version: int) -> Champion | None:
+        try:
+            row = question.answer()
+        except TfstreamError as refusal:
+            _log.warning("cannot ask for a newer model: %s", refusal)
+            self._ask_at = self._clock() + _ASK_AGAIN_S
+            self._waits(True)
+            return None
+        self._ask_at = self._clock() + _ASK_EVERY_S
+        self._waits(False)
+        return None if row is None else self._loaded(row, version)
+
+    def _newer(self, version: int) -> ModelRow | None:
+        """In the thread: nothing but the database."""
+        with self._database.begin() as connection:
+            champion = models.champion_version(connection, self._stream.id)
+            if champion is None or champion in (version, self._refused):
+                return None
+            return models.load(connection, self._stream.id, champion)
+
+    def _loaded(self, row: ModelRow, version: int) -> Champion | None:
+        try:
+            return champions.load(row, self._stream.definition)
+        except TfstreamError as error:
+            self._refused = row.version
+            _log.error("the new champion is refused, version %d goes on: %s", version, error)
+            return None
+
+    def _tell_if_late(self, version: int) -> None:
+        if self._question is None or self._clock() < self._tell_at:
+            return
+        self._tell_at = self._clock() + _REMIND_S
+        self._waits(True)
+        said = champions.hangs(self._database, self._question.waited_s)
+        _log.warning("cannot ask for a newer model, version %d goes on: %s", version, said)
+
+    def _waits(self, in_vain: bool) -> None:
+        if in_vain == self._in_vain:
+            return
+        self._in_vain = in_vain
+        self._publish()
+        if not in_vain:
+            _log.info("newer models of %s are asked for again", self._stream.definition.topic)
+
+    def _publish(self) -> None:
+        own = ("score", self._stream.definition.topic)
+        self._board.publish("successor", [Sample(metrics.WAITING, own, float(self._in_vain))])
