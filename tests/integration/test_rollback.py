@@ -29,9 +29,9 @@ pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
 COMMIT = "200ms"
 FLOWING = b"flowing"
-# A scorer asks every 2 s which version is in charge: at most ten commits, one that is in hand, one that waits
-# for the database.
-MOST_COMMITS = 12
+# A scorer asks with every commit which version is in charge, and has the answer by the next one: two commits,
+# or some more where the database is slow to answer.
+MOST_COMMITS = 5
 
 
 @pytest.fixture

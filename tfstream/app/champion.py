@@ -18,15 +18,10 @@ from tfstream.storage.database import Database
 from tfstream.storage.models import ModelRow
 from tfstream.storage.streams import StreamRecord
 
-<<<<<<< HEAD
 if TYPE_CHECKING:  # torch again
     from tfstream.model.detector import Detector
 
-_log = logging.getLogger("tfstream.model")
-_ASK_EVERY_S = 2.0
-=======
 LATE_S = 10.0  # an answer that takes longer will not come soon: the server hangs
->>>>>>> main
 _POLL_S = 0.5
 
 

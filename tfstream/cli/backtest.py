@@ -13,7 +13,7 @@ from tfstream.app.backtested import AssetLine, Backtest
 from tfstream.app.spoken import spoken_span
 from tfstream.cli.budgets import per_week
 from tfstream.cli.options import Json, Topic
-from tfstream.cli.output import err, moment_us, out, print_json, print_table, stages, tell
+from tfstream.cli.output import moment_us, out, print_json, print_table, say, stages, tell
 from tfstream.core.spans import Span
 from tfstream.errors import BadData, UsageError
 from tfstream.storage import readings
@@ -175,7 +175,7 @@ def _print_alarms(found: Backtest) -> None:
     columns = ("alarm of", "kind", "raised at", "ended at", "score", "threshold", "sensors", "what")
     print_table(columns, rows, empty="")
     if len(found.alarms) > _MOST_ALARMS:
-        err.print(f"{len(found.alarms) - _MOST_ALARMS} more alarms; --json has them all")
+        say(f"{len(found.alarms) - _MOST_ALARMS} more alarms; --json has them all")
 
 
 def _what(found: Backtest, *, hidden: bool, event: str | None) -> str:

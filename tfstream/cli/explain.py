@@ -12,7 +12,7 @@ from tfstream import config
 from tfstream.app.explained import Explanation, Replay
 from tfstream.app.spoken import spoken_band
 from tfstream.cli.options import AnyTopic, Json
-from tfstream.cli.output import Report, duration_us, err, out, print_json, print_table, stages
+from tfstream.cli.output import Report, duration_us, out, print_json, print_table, say, stages
 from tfstream.cli.spans import when_us
 from tfstream.errors import BadData, UsageError
 from tfstream.storage import anomalies
@@ -43,7 +43,7 @@ def explain(
         return
     _print(explanation)
     if plot is not None:
-        err.print(f"drawn into {plot}")
+        say(f"drawn into {plot}")
 
 
 def _explain(

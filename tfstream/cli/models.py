@@ -7,16 +7,10 @@ from typing import Annotated
 import typer
 
 from tfstream import config
-<<<<<<< HEAD
 from tfstream.app import taking_charge
 from tfstream.cli.options import AnyTopic, By, Json, Topic, whoever
-from tfstream.cli.output import err, out, plain, print_gate, print_json, print_table, tell
+from tfstream.cli.output import out, plain, print_gate, print_json, print_table, say, tell
 from tfstream.storage import champions, models, training_runs
-=======
-from tfstream.cli.options import AnyTopic, Json, Topic
-from tfstream.cli.output import out, plain, print_gate, print_json, print_table, say
-from tfstream.storage import models, training_runs
->>>>>>> main
 from tfstream.storage.training_runs import RunRow
 from tfstream.wiring import find_stream, open_database
 
@@ -94,7 +88,7 @@ def promote(version: Version, topic: Topic, by: By = None, as_json: Json = False
     if as_json:
         print_json(change)
         return
-    err.print(f"model version {version} is in charge of {topic}")
+    say(f"model version {version} is in charge of {topic}")
     if change.had_been_rejected:
         tell("note:", "yellow", f"it had been rejected: {change.had_been_rejected}")
 
@@ -114,7 +108,7 @@ def rollback(
     if as_json:
         print_json(change)
         return
-    err.print(
+    say(
         f"model version {change.version} is in charge of {topic} again; version {change.before} is rejected, "
         f"and a refit that gives the same bytes will be, too"
     )
@@ -126,17 +120,12 @@ def history(topic: Topic, as_json: Json = False) -> None:
     database = open_database(config.load())
     stream = find_stream(database, topic)
     with database.begin() as connection:
-<<<<<<< HEAD
         found = champions.history(connection, stream.id)
     if as_json:
         print_json(found)
         return
     rows = [[getattr(reign, name) for name in _REIGN_SHOWN] for reign in found]
     print_table(_REIGN_SHOWN, rows, empty=f"stream {topic} never had a model in charge")
-=======
-        models.promote(connection, stream.id, version)
-    say(f"model version {version} is in charge of {topic}")
->>>>>>> main
 
 
 def _without_bundle(row: object) -> dict[str, object]:
