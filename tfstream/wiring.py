@@ -19,7 +19,7 @@ from tfstream.app.not_scoring import NotScoring
 from tfstream.app.recorder import Recorder
 from tfstream.app.scorer import Progress, Scorer, ScorerOptions
 from tfstream.app.sink import Sink, in_background
-from tfstream.app.successor import Successor
+from tfstream.app.successor import OFTEN_S, SELDOM_S, Successor
 from tfstream.app.watch import Watch
 from tfstream.config import Settings
 from tfstream.core.dead_letter_limit import DeadLetterLimit
@@ -104,7 +104,7 @@ def score(settings: Settings, request: ScoreRequest, stop: Stop, board: Board | 
         write_scores=request.write_scores,
         dead_letter_limit=request.dead_letter_limit,
     )
-    successor = Successor(database, stream, board)
+    successor = Successor(database, stream, board, ask_every_s=_asked_every_s(request))
     watch = Watch(stream.definition, board, not_scoring)
     scorer = Scorer(properties, stream.definition, champion, options, successor, watch)
     _log.info("scoring %s with model version %d", request.topic, champion.version)
@@ -115,6 +115,11 @@ def score(settings: Settings, request: ScoreRequest, stop: Stop, board: Board | 
     with beside(in_background(filled, drain=request.until_end)) as sink:
         scorer.run(lambda: stop() or sink.failed)
     return scorer.progress
+
+
+def _asked_every_s(request: ScoreRequest) -> float:
+    """A change of the champion shows with the next commit but one, however often commits are."""
+    return max(OFTEN_S, min(SELDOM_S, request.commit_interval_s))
 
 
 def sink(

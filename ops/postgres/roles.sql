@@ -10,8 +10,8 @@
 --     tfstream_score    score, sink
 --     tfstream_train    train, trainer
 --     tfstream_read     every listing, replay, check; made by the migrations, as is
---     tfstream_write    all of them, with streams add, streams set, load, models promote, anomalies label,
---                       exclusions and db partitions
+--     tfstream_write    all of them, with streams add, streams set, load, models promote, models rollback,
+--                       anomalies label, exclusions and db partitions
 
 DO $$
 DECLARE
@@ -40,5 +40,6 @@ GRANT UPDATE (spans_until) ON exclusion TO tfstream_train;
 GRANT SELECT, INSERT, UPDATE ON model, training_run TO tfstream_train;
 GRANT SELECT ON training_history, score TO tfstream_train;
 GRANT SELECT, INSERT, UPDATE ON scored_day TO tfstream_train;
+GRANT SELECT, INSERT ON champion_change TO tfstream_train;
 -- a new version locks its stream's row, so that versions count on without a gap; that takes a right to change it
 GRANT UPDATE (changed_at) ON stream TO tfstream_train;

@@ -16,6 +16,14 @@ FROM model JOIN stream ON stream.id = model.stream_id AND stream.topic = %(topic
 CROSS JOIN (SELECT id FROM stream WHERE topic = %(copy)s) AS copy
 """
 
+_HISTORY = """
+INSERT INTO champion_change (stream_id, version, changed_at, how)
+SELECT copy.id, version, champion_change.changed_at, how
+FROM champion_change JOIN stream ON stream.id = champion_change.stream_id AND stream.topic = %(topic)s
+CROSS JOIN (SELECT id FROM stream WHERE topic = %(copy)s) AS copy
+ORDER BY champion_change.id
+"""
+
 
 def copy_stream(url: str, topic: str, copy: str) -> None:
     """The same definition under another name, and the same models, byte for byte."""
@@ -27,3 +35,4 @@ def copy_stream(url: str, topic: str, copy: str) -> None:
 def copy_models(url: str, topic: str, copy: str) -> None:
     with psycopg.connect(url) as connection:
         connection.execute(_MODEL, {"topic": topic, "copy": copy})
+        connection.execute(_HISTORY, {"topic": topic, "copy": copy})

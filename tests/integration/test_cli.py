@@ -22,6 +22,7 @@ from tests.conftest import temporary_database
 from tests.integration import rows
 from tests.integration.commands import Tfstream
 from tests.integration.connections import opened, wait_until_blocked
+from tests.integration.small_model import weights
 from tfstream.core.event import EventKind, EventType, iso
 from tfstream.embedded.process import free_port
 from tfstream.storage import anomalies, migrate, models, partitions, readings, streams
@@ -197,8 +198,8 @@ def test_models_are_listed_shown_and_promoted(shell: Shell, database: Database) 
     topic = "models.sensors"
     with database.begin() as connection:
         stream_id = rows.stream(connection, topic)
-        for bundle in (b"one", b"two"):
-            models.promote(connection, stream_id, rows.save_model(connection, stream_id, bundle))
+        for _ in range(2):
+            models.promote(connection, stream_id, rows.save_model(connection, stream_id, weights()))
     promoted = shell.run("models", "promote", "1", "--topic", topic)
     assert (promoted.stdout, promoted.stderr) == ("", f"model version 1 is in charge of {topic}\n")
     listed = shell.json("models", "list", "--topic", topic)
@@ -207,7 +208,7 @@ def test_models_are_listed_shown_and_promoted(shell: Shell, database: Database) 
     table = lines(shell.run("models", "list", "--topic", topic).stdout)
     assert [line[:2] for line in table[1:]] == [["2", "retired"], ["1", "champion"]]
     shown = shell.json("models", "show", "2", "--topic", topic)
-    assert (shown["metrics"], shown["bundle_bytes"]) == ({"loss": 0.5}, 3)
+    assert (shown["metrics"], shown["bundle_bytes"]) == ({"loss": 0.5}, len(weights()))
     assert "bundle" not in shown
     assert "{'loss': 0.5}" in shell.run("models", "show", "2", "--topic", topic).stdout
 
@@ -267,6 +268,7 @@ def test_failures_say_what_happened_and_end_with_their_exit_codes(
         f"load {bad / 'one-row.csv'} --topic x": "no two readings of an asset",
         "train --topic known": "has no readings",
         "models promote 9 --topic known": "no model version 9",
+        "models rollback --topic known": "no version is in charge of known",
         "anomalies show 00": "several anomalies begin with",
     }
     expect(shell, {2: usage, 3: configuration, 5: data})

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from tfstream.app.metrics import Board
 from tfstream.app.not_scoring import NotScoring, Reason
 from tfstream.app.question import Question
 from tfstream.app.scoring import Champion
+from tfstream.core.difference import sensors_difference, settings_difference
 from tfstream.core.stream import StreamDefinition
 from tfstream.errors import ConfigurationError, ServiceUnavailable
 from tfstream.storage import models
 from tfstream.storage.database import Database
 from tfstream.storage.models import ModelRow
 from tfstream.storage.streams import StreamRecord
+
+if TYPE_CHECKING:  # torch again
+    from tfstream.model.detector import Detector
 
 LATE_S = 10.0  # an answer that takes longer will not come soon: the server hangs
 _POLL_S = 0.5
@@ -24,18 +29,13 @@ def load(row: ModelRow, definition: StreamDefinition) -> Champion:
     """A stored model, ready to score.
 
     :raises BadData: when its bytes are damaged.
-    :raises ConfigurationError: when it was made for other sensors or another interval than the stream has.
+    :raises ConfigurationError: when it was made for other sensors or another interval than the stream has, or
+        under settings that this program scores otherwise with.
     """
     from tfstream.model import bundle  # torch takes two seconds to import: most commands do without
 
     detector = bundle.load(row.bundle)
-    _check_fits(detector.definition_sensors, definition, row.version)
-    if detector.interval_us != definition.interval_us:
-        raise ConfigurationError(
-            f"model version {row.version} was trained at an interval of {detector.interval_us / 1e6:g} s and "
-            f"stream {definition.topic} has {definition.interval_us / 1e6:g} s; "
-            f"run `tfstream train --topic {definition.topic}`"
-        )
+    _check_fits(detector, definition, row.version)
     return Champion(detector, row.version, row.sha256)
 
 
@@ -102,15 +102,28 @@ def hangs(database: Database, for_s: float) -> str:
     return f"PostgreSQL at {database.place} hangs: no answer for {for_s:.0f} s; end or restart it"
 
 
-def _check_fits(sensors: tuple[str, ...], definition: StreamDefinition, version: int) -> None:
-    if sensors == definition.sensors:
-        return
-    only_model = sorted(set(sensors) - set(definition.sensors))[:5]
-    only_stream = sorted(set(definition.sensors) - set(sensors))[:5]
-    difference = f"only the model has {only_model}, only the stream has {only_stream}"
-    if not only_model and not only_stream:
-        difference = "the same sensors in another order"
-    raise ConfigurationError(
-        f"model version {version} does not fit stream {definition.topic} ({difference}); "
-        f"run `tfstream train --topic {definition.topic}`"
-    )
+def _check_fits(detector: Detector, definition: StreamDefinition, version: int) -> None:
+    """:raises ConfigurationError: with all that differs between a model and what it is to score."""
+    found = [
+        sensors_difference(detector.definition_sensors, definition.sensors),
+        _interval_difference(detector.interval_us, definition.interval_us),
+        _settings_difference(detector),
+    ]
+    if difference := "; ".join(part for part in found if part):
+        raise ConfigurationError(
+            f"model version {version} does not fit stream {definition.topic} ({difference}); "
+            f"run `tfstream train --topic {definition.topic}`"
+        )
+
+
+def _interval_difference(model_us: int, stream_us: int) -> str:
+    if model_us == stream_us:
+        return ""
+    return f"an interval of {model_us / 1e6:g} s in the model, of {stream_us / 1e6:g} s in the stream"
+
+
+def _settings_difference(detector: Detector) -> str:
+    """Of the settings that scores depend on."""
+    from tfstream.model.config import DetectorConfig
+
+    return settings_difference(detector.config.scoring, DetectorConfig().scoring)

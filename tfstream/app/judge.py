@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -22,14 +23,35 @@ from tfstream.core.stream import StreamDefinition
 from tfstream.core.track import Window
 
 
+class Judged(NamedTuple):
+    """One window on its way, for those who look back: the asset's memory before and after it.
+
+    ``scored`` and ``judgement`` are None where no sensor said anything that could be scored; ``missing`` are
+    the live sensors without a reading in the newest hop.
+    """
+
+    window: Window
+    missing: tuple[str, ...]
+    scored: Scored | None
+    judgement: Judgement | None
+    before: AssetMemory
+    after: AssetMemory
+
+
 class Judge:
     """Turns the findings of a batch into outputs and memories of their lanes."""
 
     def __init__(
-        self, definition: StreamDefinition, champion: Champion, *, write_scores: bool = True
+        self,
+        definition: StreamDefinition,
+        champion: Champion,
+        *,
+        write_scores: bool = True,
+        see: Callable[[Judged], None] | None = None,
     ) -> None:
         self._definition = definition
         self._write_scores = write_scores
+        self._see = see
         self.champion = champion
         self.unscoreable = (
             0  # windows in which no sensor that the model knows said anything, since the last score
@@ -93,7 +115,8 @@ class Judge:
     def _window(self, lane: Lane, found: WindowReady, scored: Scored | None) -> None:
         asset, window = found
         missing = self._missing(window)
-        memory = self._sensors_silent(lane, found, missing, self._memory(lane, asset))
+        memory = before = self._sensors_silent(lane, found, missing, self._memory(lane, asset))
+        judgement = None
         if scored is not None:
             rule = self._own_rules.get(asset, self._rule)
             judgement = rule.judge(scored.score, memory.baseline)
@@ -101,6 +124,8 @@ class Judge:
                 lane.outputs.append(self._teller.score(asset, window, judgement, missing))
             memory = self._judged(lane, found, scored, judgement, memory, rule)
         lane.remember(asset, memory)
+        if self._see is not None:
+            self._see(Judged(window, missing, scored, judgement, before, memory))
 
     def _judged(
         self,

@@ -15,10 +15,10 @@ def spoken_band(band: Mapping[str, Any] | None) -> str:
     values = f"{band['actual']:.4g}, expected {band['expected']:.4g}"
     if band["longest_s"] is None:
         return f"level {values}"
-    return f"swings of {_span(band['shortest_s'])} to {_span(band['longest_s'])}: {values}"
+    return f"swings of {spoken_span(band['shortest_s'])} to {spoken_span(band['longest_s'])}: {values}"
 
 
-def _span(seconds: float) -> str:
+def spoken_span(seconds: float) -> str:
     """Three digits in the largest unit that it fills."""
     size, unit = next((one for one in _UNITS if seconds >= one[0]), (0.001, "ms"))
     return f"{seconds / size:.3g} {unit}"

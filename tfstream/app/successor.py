@@ -18,13 +18,16 @@ from tfstream.storage.models import ModelRow
 from tfstream.storage.streams import StreamRecord
 
 _log = logging.getLogger("tfstream.model")
-_ASK_EVERY_S = 2.0
+SELDOM_S = 2.0
+OFTEN_S = 0.2
 _ASK_AGAIN_S = 12.0  # after a refusal
 _REMIND_S = 60.0
 
 
 class Successor:
-    """Asks now and then whether another version became the champion: one question at a time, in a thread.
+    """Asks every ``ask_every_s`` whether another version became the champion: one question at a time, in a thread.
+
+    Called with every commit, it has the answer to what it asked at the one before.
 
     With a database that is down or hangs, or a model that does not fit, the present champion goes on scoring.
     """
@@ -35,11 +38,13 @@ class Successor:
         stream: StreamRecord,
         board: Board | None = None,
         clock: Callable[[], float] = time.monotonic,
+        ask_every_s: float = SELDOM_S,
     ) -> None:
         self._database = database
         self._stream = stream
         self._board = board or Board()
         self._clock = clock
+        self._ask_every_s = ask_every_s
         self._question: Question[ModelRow | None] | None = None
         self._ask_at = 0.0
         self._tell_at = 0.0
@@ -49,16 +54,19 @@ class Successor:
 
     def __call__(self, version: int) -> Champion | None:
         """The new champion, or None while ``version`` still is the one, or nobody has answered."""
-        if self._question is None:
-            if self._clock() >= self._ask_at:
-                self._question = Question("successor", lambda: self._newer(version))
-                self._tell_at = self._clock() + champions.LATE_S
-            return None
-        if not self._question.answered:
+        if self._question is not None and not self._question.answered:
             self._tell_if_late(version)
             return None
         question, self._question = self._question, None
-        return self._taken(question, version)
+        newer = None if question is None else self._taken(question, version)
+        if newer is None and self._clock() >= self._ask_at:
+            self._ask(version)
+        return newer
+
+    def _ask(self, version: int) -> None:
+        self._question = Question("successor", lambda: self._newer(version))
+        self._ask_at = self._clock() + self._ask_every_s
+        self._tell_at = self._clock() + champions.LATE_S
 
     def _taken(self, question: Question[ModelRow | None], version: int) -> Champion | None:
         try:
@@ -68,7 +76,6 @@ class Successor:
             self._ask_at = self._clock() + _ASK_AGAIN_S
             self._waits(True)
             return None
-        self._ask_at = self._clock() + _ASK_EVERY_S
         self._waits(False)
         return None if row is None else self._loaded(row, version)
 

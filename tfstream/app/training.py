@@ -139,6 +139,8 @@ def _train(
         outcome=_outcome(options, verdict),
         reason=verdict.reason if verdict else None,
     )
+    if undone := _undone(database, stream, stored):
+        refit = refit._replace(outcome="rejected", reason=undone)
     report("store", 0.0)
     lock.require()
     version = _store(database, stream, options, run, refit)
@@ -195,6 +197,15 @@ def _outcome(options: TrainingOptions, verdict: Verdict | None) -> training_runs
     if verdict is not None and not verdict.promote:
         return "rejected"
     return "promoted" if options.promote else "candidate"
+
+
+def _undone(database: Database, stream: StreamRecord, stored: bytes) -> str | None:
+    """Why a model that was rolled back before, byte for byte, is not put in charge again."""
+    from tfstream.model import bundle
+
+    with database.begin() as connection:
+        twin = models.rejected_twin(connection, stream.id, bundle.sha256(stored))
+    return None if twin is None else f"the same, byte for byte, as version {twin.version}: {twin.reason}"
 
 
 def _because(left_out: LeftOut) -> str:

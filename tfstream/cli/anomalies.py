@@ -8,6 +8,7 @@ import typer
 
 from tfstream import config
 from tfstream.app.spoken import spoken_band
+from tfstream.cli.explain import explain
 from tfstream.cli.options import AnyTopic, Json
 from tfstream.cli.output import cell, moment_us, now_us, out, plain, print_json, print_table, tell
 from tfstream.cli.verdicts import label
@@ -18,6 +19,7 @@ from tfstream.wiring import open_database
 
 app = typer.Typer(help="What was raised.", no_args_is_help=True)
 app.command("label")(label)
+app.command("explain")(explain)
 
 _SHOWN = ("id", "topic", "asset", "kind", "started_at", "lasted", "score", "threshold", "sensors")
 _RARE = ("verdict", "hidden_by")  # where some have one

@@ -15,6 +15,7 @@ import typer
 from tfstream import __version__, telemetry
 from tfstream.cli import (
     anomalies,
+    backtest,
     data,
     database,
     demo,
@@ -81,6 +82,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(anomalies.app, name="anomalies")
 app.add_typer(exclusions.app, name="exclusions")
 app.command("evaluate")(evaluation.evaluate)
+app.command("backtest")(backtest.backtest)
 app.command("check")(doctor.check)
 
 

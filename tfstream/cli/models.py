@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from tfstream import config
-from tfstream.cli.options import AnyTopic, Json, Topic
-from tfstream.cli.output import out, plain, print_gate, print_json, print_table, say
-from tfstream.storage import models, training_runs
+from tfstream.app import taking_charge
+from tfstream.cli.options import AnyTopic, By, Json, Topic, whoever
+from tfstream.cli.output import out, plain, print_gate, print_json, print_table, say, tell
+from tfstream.storage import champions, models, training_runs
 from tfstream.storage.training_runs import RunRow
 from tfstream.wiring import find_stream, open_database
 
@@ -18,6 +19,7 @@ app = typer.Typer(help="Model versions of a stream, and the champion among them.
 Version = Annotated[int, typer.Argument(help="The model's version.")]
 _RUN_SHOWN = ("topic", "started_at", "took", "outcome", "model_version", "rows", "reason")
 _SHOWN = ("version", "status", "created_at", "trained_from", "trained_until", "rows", "sha256")
+_REIGN_SHOWN = ("version", "since", "until", "how", "changed_by", "reason")
 
 
 @app.command("list")
@@ -79,13 +81,51 @@ def _shown(name: str, run: RunRow) -> object:
 
 
 @app.command()
-def promote(version: Version, topic: Topic) -> None:
+def promote(version: Version, topic: Topic, by: By = None, as_json: Json = False) -> None:
     """Put a version in charge; running scorers take it up within seconds."""
+    database = open_database(config.load())
+    change = taking_charge.promote(database, find_stream(database, topic), version, by or whoever())
+    if as_json:
+        print_json(change)
+        return
+    say(f"model version {version} is in charge of {topic}")
+    if change.had_been_rejected:
+        tell("note:", "yellow", f"it had been rejected: {change.had_been_rejected}")
+
+
+@app.command()
+def rollback(
+    topic: Topic,
+    to: Annotated[int | None, typer.Option(help="Back to this version, not to the one before.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why; it is kept.")] = None,
+    by: By = None,
+    as_json: Json = False,
+) -> None:
+    """Back to the champion before; the present one is rejected, and does not come back by itself."""
+    database = open_database(config.load())
+    stream = find_stream(database, topic)
+    change = taking_charge.roll_back(database, stream, to, by=by or whoever(), reason=reason)
+    if as_json:
+        print_json(change)
+        return
+    say(
+        f"model version {change.version} is in charge of {topic} again; version {change.before} is rejected, "
+        f"and a refit that gives the same bytes will be, too"
+    )
+
+
+@app.command()
+def history(topic: Topic, as_json: Json = False) -> None:
+    """Which version was in charge from when until when, newest first."""
     database = open_database(config.load())
     stream = find_stream(database, topic)
     with database.begin() as connection:
-        models.promote(connection, stream.id, version)
-    say(f"model version {version} is in charge of {topic}")
+        found = champions.history(connection, stream.id)
+    if as_json:
+        print_json(found)
+        return
+    rows = [[getattr(reign, name) for name in _REIGN_SHOWN] for reign in found]
+    print_table(_REIGN_SHOWN, rows, empty=f"stream {topic} never had a model in charge")
 
 
 def _without_bundle(row: object) -> dict[str, object]:

@@ -67,6 +67,8 @@ def train(
         f"model version {result.version} {_TOLD[result.outcome]}: "
         f"{result.rows} rows of {result.assets} assets, {result.bundle_bytes / 1e6:.1f} MB"
     )
+    if result.reason and "gate" not in result.metrics:
+        tell("note:", "yellow", result.reason)
     _tell_left_out(result)
     if result.extrapolated:
         tell("note:", "yellow", _EXTRAPOLATED.format(budget=stream.definition.alarm_budget_per_week))

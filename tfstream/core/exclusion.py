@@ -8,6 +8,7 @@ had not been changed yet, one that they show twice is the first of the two (RFC 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -23,6 +24,7 @@ _FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 _PART = re.compile(r"(INTERVAL|COUNT)=0*[1-9]\d{0,8}|(FREQ|UNTIL|WKST|BY[A-Z]+)=[^;=\s]+")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_HIDDEN_SHARE = 0.8  # of the blame, at least, for the sensors of an exclusion; as hidden_by of the schema
 _SLACK = timedelta(days=2)  # more than clocks are ever changed by
 
 
@@ -60,6 +62,11 @@ class Exclusion:
         found = [self.first] if self.rule is None else self._recurring(within)
         removed = self.removed_from_us
         return [span for span in found if span.meets(within) and (removed is None or span.start_us < removed)]
+
+    def hides(self, asset: str, shares: Mapping[str, float]) -> bool:
+        """Whether it hides alarms of an asset that are put down to sensors in such shares."""
+        named = sum(share for name, share in shares.items() if matches(self.sensor, name))
+        return self.hide and self.concerns(asset) and (self.sensor is None or named >= _HIDDEN_SHARE)
 
     def first_occurrences(self, count: int) -> list[Span]:
         """At most so many, those that were removed among them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 
@@ -114,7 +115,7 @@ class StreamDefinition:
     @property
     def sensors_sha256(self) -> str:
         """Identifies the sensor list, in order: a model fits exactly one."""
-        return hashlib.sha256("\n".join(self.sensors).encode()).hexdigest()
+        return sensors_sha256(self.sensors)
 
     def with_sensors(self, sensors: tuple[str, ...]) -> StreamDefinition:
         return replace(self, sensors=sensors)
@@ -125,3 +126,8 @@ class StreamDefinition:
     @classmethod
     def from_json(cls, text: bytes | str) -> StreamDefinition:
         return msgspec.json.decode(text, type=cls)
+
+
+def sensors_sha256(sensors: Iterable[str]) -> str:
+    """Of a list of sensors, in order."""
+    return hashlib.sha256("\n".join(sensors).encode()).hexdigest()

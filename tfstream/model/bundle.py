@@ -16,19 +16,21 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from tfstream.core.calibration import Calibration
+from tfstream.core.difference import settings_difference
 from tfstream.core.scale import Scaler
+from tfstream.core.stream import sensors_sha256
 from tfstream.errors import BadData
 from tfstream.model.agreement import Agreement
 from tfstream.model.bank import Bank
 from tfstream.model.closed_form import ClosedForm
-from tfstream.model.config import DetectorConfig
+from tfstream.model.config import DetectorConfig, as_settings
 from tfstream.model.detector import Detector
 from tfstream.model.fusion import Fusion
 from tfstream.model.memory import Memory
 from tfstream.model.network import TimeFrequencyTransformer
 from tfstream.model.precision import Products, packed, unpacked
 
-FORMAT = 4
+FORMAT = 5
 _NETWORK = "network."
 
 
@@ -42,8 +44,10 @@ class _Header(_Format, frozen=True, kw_only=True):
     """Everything that is no tensor."""
 
     sensors: tuple[str, ...]
+    sensors_sha256: str
     interval_us: int
     config: DetectorConfig
+    config_sha256: str
     assets: tuple[str, ...]
     calibration: Calibration
     products: Products = "float32"
@@ -60,8 +64,10 @@ def dump(detector: Detector) -> bytes:
     header = _Header(
         format=FORMAT,
         sensors=detector.definition_sensors,
+        sensors_sha256=sensors_sha256(detector.definition_sensors),
         interval_us=detector.interval_us,
         config=detector.config,
+        config_sha256=detector.config.sha256,
         assets=detector.scaler.assets,
         calibration=detector.calibration,
         products=detector.products,
@@ -78,11 +84,33 @@ def load(bundle: bytes) -> Detector:
         found = msgspec.json.decode(text, type=_Format).format
         if found != FORMAT:
             raise BadData(f"the model bundle has format {found}; this program reads {FORMAT}: train anew")
-        return _detector(msgspec.json.decode(text, type=_Header), tensors)
+        _check_settings(msgspec.json.decode(text)["config"])
+        return _detector(_checked(msgspec.json.decode(text, type=_Header)), tensors)
     except (SafetensorError, msgspec.DecodeError, KeyError, ValueError, RuntimeError) as error:
         raise BadData(
             f"the model bundle is damaged ({type(error).__name__}: {error}); train a new one"
         ) from None
+
+
+def _check_settings(settings: dict[str, Any]) -> None:
+    """What this program does not know it would leave out, and what it misses it would make up.
+
+    :raises BadData: when the model's settings are not those that this program has.
+    """
+    ours = as_settings(DetectorConfig())
+    if settings.keys() != ours.keys():
+        named = {name: ours[name] for name in settings.keys() & ours.keys()}
+        difference = settings_difference({**settings, **named}, ours)
+        raise BadData(f"the model is of another version of this program ({difference}); train a new one")
+
+
+def _checked(header: _Header) -> _Header:
+    """:raises ValueError: when sensors or settings are not those that were hashed."""
+    if header.sensors_sha256 != sensors_sha256(header.sensors):
+        raise ValueError("its sensors do not give their sha256")
+    if header.config_sha256 != header.config.sha256:
+        raise ValueError("its settings do not give their sha256")
+    return header
 
 
 def _header_text(bundle: bytes) -> str:

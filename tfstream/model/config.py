@@ -2,7 +2,34 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
+
+# Only a fit asks for these: a model that was fitted under others scores as this program would have it.
+_OF_THE_FIT = frozenset(
+    {
+        "dropout",
+        "steps",
+        "masked_batch",
+        "contrast_batch",
+        "learning_rate",
+        "weight_decay",
+        "clip",
+        "visible_weight",
+        "contrast_weight",
+        "info_weight",
+        "memory_size",
+        "bank_cells",
+        "self_test_windows",
+        "self_test_sharpness",
+        "ridge",
+        "var_ridge",
+        "self_test",
+    }
+)
 
 
 class DetectorConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,3 +84,24 @@ class DetectorConfig(msgspec.Struct, frozen=True, kw_only=True):
     def patches(self) -> int:
         """Time tokens in a window."""
         return self.window_rows // self.hop_rows
+
+    @property
+    def scoring(self) -> dict[str, Any]:
+        """The settings that the score of a window depends on."""
+        return {name: value for name, value in as_settings(self).items() if name not in _OF_THE_FIT}
+
+    @property
+    def sha256(self) -> str:
+        """Identifies all settings."""
+        return settings_sha256(as_settings(self))
+
+
+def as_settings(config: DetectorConfig) -> dict[str, Any]:
+    """Its fields by name."""
+    found: dict[str, Any] = msgspec.to_builtins(config)
+    return found
+
+
+def settings_sha256(settings: Mapping[str, Any]) -> str:
+    """Whatever order they come in."""
+    return hashlib.sha256(msgspec.json.encode(settings, order="sorted")).hexdigest()

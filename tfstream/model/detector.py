@@ -15,6 +15,7 @@ from torch import Tensor
 from tfstream.core.calibration import Calibration
 from tfstream.core.reading import Values
 from tfstream.core.scale import Scaler
+from tfstream.core.stream import sensors_sha256
 from tfstream.model.agreement import Agreement
 from tfstream.model.attribution import Attribution, Blamed, attribution
 from tfstream.model.bands import BandChange, change
@@ -198,6 +199,8 @@ class Detector(ScoringModel):
         parameters = sum(parameter.numel() for parameter in self.network.parameters())
         return {
             "parameters": parameters,
+            "sensors_sha256": sensors_sha256(self.definition_sensors),
+            "config_sha256": self.config.sha256,
             "memory_windows": int(self.memory.a.shape[1]),
             "bank_windows": len(self.bank.usual),
             "weights": {name: round(float(w), 3) for name, w in zip(TERMS, self.fusion.weight, strict=True)},

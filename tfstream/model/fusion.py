@@ -31,11 +31,21 @@ class Fusion(NamedTuple):
 
     def scores(self, followed: Array, expected: Array) -> Array:
         """Smoothed terms ``[n, 9]`` and what V is expected to be ``[n]`` to scores ``[n]``."""
+        scores: Array = self.parts(followed, expected).sum(
+            axis=1
+        )  # not @: its sums depend on the batch's size
+        return scores
+
+    def explained(self, followed: Array, expected: Array) -> tuple[Array, Array]:
+        """The terms as they are compared with what is usual, and what each adds to the scores: ``[n, 9]``."""
+        return relative(followed, expected), self.parts(followed, expected)
+
+    def parts(self, followed: Array, expected: Array) -> Array:
+        """What each term adds to the scores, ``[n, 9]``."""
         z = (_logs(relative(followed, expected)) - self.median) / self.spread
         witness = np.minimum(np.logaddexp(0.0, z), _LIMITS)
-        weighted = witness * self.weight
-        scores: Array = weighted.sum(axis=1)  # not @, whose sums depend on the batch's size
-        return scores
+        parts: Array = witness * self.weight
+        return parts
 
 
 def follow(terms: Array, before: Array, config: DetectorConfig) -> Array:

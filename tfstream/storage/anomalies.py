@@ -9,10 +9,23 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, Select, Text, cast, func, literal_column, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Text,
+    cast,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from tfstream.core.event import AnomalyEvent, EventKind, EventType
+from tfstream.core.spans import Span
+from tfstream.core.verdict import Verdict
 from tfstream.errors import BadData
 from tfstream.storage.moments import to_datetime
 from tfstream.storage.tables import anomaly, stream
@@ -100,6 +113,32 @@ def find(
     if not hidden:
         query = query.where(_HIDDEN_BY.is_(None))
     return [_row(row) for row in connection.execute(query)]
+
+
+def standing(connection: Connection, topic: str, asset: str, within: Span) -> list[AnomalyRow]:
+    """An asset's anomalies with a moment in a span, oldest first, hidden ones too."""
+    ends_later = or_(anomaly.c.ended_at.is_(None), anomaly.c.ended_at >= to_datetime(within.start_us))
+    query = _query().where(stream.c.topic == topic, anomaly.c.asset == asset, ends_later)
+    query = query.where(anomaly.c.started_at < to_datetime(within.end_us))
+    return [_row(row) for row in connection.execute(query.order_by(anomaly.c.started_at, anomaly.c.id))]
+
+
+def silences(connection: Connection, stream_id: int, asset: str, within: Span) -> list[AnomalyRow]:
+    """When an asset, or some of its sensors, said nothing: those with a moment in a span."""
+    ends_later = or_(anomaly.c.ended_at.is_(None), anomaly.c.ended_at >= to_datetime(within.start_us))
+    query = _query().where(anomaly.c.stream_id == stream_id, anomaly.c.asset == asset, ends_later)
+    query = query.where(anomaly.c.started_at < to_datetime(within.end_us))
+    query = query.where(anomaly.c.kind == EventKind.SILENCE.value)
+    return [_row(row) for row in connection.execute(query.order_by(anomaly.c.started_at, anomaly.c.id))]
+
+
+def confirmed(connection: Connection, stream_id: int, within: Span) -> list[AnomalyRow]:
+    """Those of a stream that people called faults, with a moment in a span."""
+    ends_later = or_(anomaly.c.ended_at.is_(None), anomaly.c.ended_at >= to_datetime(within.start_us))
+    query = _query().where(anomaly.c.stream_id == stream_id, ends_later)
+    query = query.where(anomaly.c.started_at < to_datetime(within.end_us))
+    query = query.where(anomaly.c.verdict == Verdict.CONFIRMED.value)
+    return [_row(row) for row in connection.execute(query.order_by(anomaly.c.started_at, anomaly.c.id))]
 
 
 def count_hidden(connection: Connection, stream_id: int) -> int:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, func, insert, select, text, update
+from sqlalchemy import Connection, Row, Select, func, insert, select, text, update
 
 from tfstream.errors import BadData
 from tfstream.storage.moments import to_datetime
-from tfstream.storage.tables import model
+from tfstream.storage.tables import champion_change, model
+
+How = Literal["refit", "promote", "rollback"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,7 +45,7 @@ def save(
     seed: int,
 ) -> int:
     """Store a bundle as the stream's next version, a candidate; returns the version."""
-    _lock(connection, stream_id)
+    lock(connection, stream_id)
     last = connection.execute(
         select(func.max(model.c.version)).where(model.c.stream_id == stream_id)
     ).scalar()
@@ -64,23 +66,43 @@ def save(
     return version
 
 
-def promote(connection: Connection, stream_id: int, version: int) -> None:
-    """Put a version in charge; the one before is retired.
+def promote(
+    connection: Connection,
+    stream_id: int,
+    version: int,
+    *,
+    how: How = "refit",
+    reason: str | None = None,
+    by: str | None = None,
+) -> None:
+    """Put a version in charge, and write that down; the one before is retired.
 
     :raises BadData: when there is no such version.
     """
-    _lock(connection, stream_id)
+    lock(connection, stream_id)
+    if champion_version(connection, stream_id) == version:
+        return
     of_stream = update(model).where(model.c.stream_id == stream_id)
     connection.execute(of_stream.where(model.c.status == "champion").values(status="retired"))
     chosen = of_stream.where(model.c.version == version).values(status="champion", reason=None)
     if connection.execute(chosen).rowcount != 1:
         raise BadData(f"there is no model version {version}; `tfstream models list` shows them")
+    change = {"stream_id": stream_id, "version": version, "how": how, "reason": reason, "changed_by": by}
+    connection.execute(insert(champion_change).values(change))
 
 
 def reject(connection: Connection, stream_id: int, version: int, reason: str) -> None:
     """Note why a version is not to be put in charge."""
     chosen = update(model).where(model.c.stream_id == stream_id, model.c.version == version)
     connection.execute(chosen.values(status="rejected", reason=reason))
+
+
+def rejected_twin(connection: Connection, stream_id: int, sha256: str) -> ModelRow | None:
+    """A version of the same bytes that was in charge and rejected since; without its bundle."""
+    ruled = select(champion_change.c.version).where(champion_change.c.stream_id == stream_id)
+    query = _listed().where(model.c.stream_id == stream_id, model.c.version.in_(ruled))
+    row = connection.execute(query.where(model.c.sha256 == sha256, model.c.status == "rejected")).first()
+    return None if row is None else _row(row)
 
 
 def champion_version(connection: Connection, stream_id: int) -> int | None:
@@ -114,9 +136,12 @@ def load(connection: Connection, stream_id: int, version: int) -> ModelRow:
 
 def list_all(connection: Connection, stream_id: int) -> list[ModelRow]:
     """All versions, newest first, without their bundles."""
-    columns = [column for column in model.columns if column.name != "bundle"]
-    query = select(*columns).where(model.c.stream_id == stream_id).order_by(model.c.version.desc())
+    query = _listed().where(model.c.stream_id == stream_id).order_by(model.c.version.desc())
     return [_row(row) for row in connection.execute(query)]
+
+
+def _listed() -> Select[Any]:
+    return select(*(column for column in model.columns if column.name != "bundle"))
 
 
 def _row(row: Row[Any], **more: Any) -> ModelRow:
@@ -125,7 +150,7 @@ def _row(row: Row[Any], **more: Any) -> ModelRow:
     return ModelRow(**{name: fields[name] for name in names}, **more)
 
 
-def _lock(connection: Connection, stream_id: int) -> None:
+def lock(connection: Connection, stream_id: int) -> None:
     """One writer of a stream's models at a time, so that versions count on without a gap."""
     # NO KEY: those who write readings meanwhile look the stream's key up
     connection.execute(text("SELECT 1 FROM stream WHERE id = :id FOR NO KEY UPDATE"), {"id": stream_id})

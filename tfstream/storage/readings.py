@@ -116,6 +116,34 @@ def read(
     return Series(asset, times, values)
 
 
+def first(connection: Connection, stream_id: int, asset: str) -> int | None:
+    """The moment of an asset's oldest reading."""
+    query = text("SELECT min(ts) FROM reading WHERE stream_id = :stream_id AND asset = :asset")
+    found = connection.execute(query, {"stream_id": stream_id, "asset": asset}).scalar()
+    return None if found is None else to_us(found)
+
+
+def others(connection: Connection, stream_id: int, asset: str, since_us: int, until_us: int) -> bool:
+    """Whether another asset has readings in a span."""
+    rows = "SELECT 1 FROM reading WHERE stream_id = :stream_id AND ts BETWEEN :since AND :until AND asset"
+    query = text(f"SELECT EXISTS ({rows} < :asset) OR EXISTS ({rows} > :asset)")
+    span = {"since": to_datetime(since_us), "until": to_datetime(until_us)}
+    return bool(connection.execute(query, {"stream_id": stream_id, "asset": asset, **span}).scalar_one())
+
+
+def nearest(
+    connection: Connection, stream_id: int, asset: str, time_us: int
+) -> tuple[int | None, int | None]:
+    """The moments of an asset's last reading before a moment, and of its first one from it on."""
+    query = text(
+        "SELECT (SELECT max(ts) FROM reading WHERE stream_id = :stream_id AND asset = :asset AND ts < :at), "
+        "(SELECT min(ts) FROM reading WHERE stream_id = :stream_id AND asset = :asset AND ts >= :at)"
+    )
+    given = {"stream_id": stream_id, "asset": asset, "at": to_datetime(time_us)}
+    before, after = connection.execute(query, given).one()
+    return None if before is None else to_us(before), None if after is None else to_us(after)
+
+
 def span(connection: Connection, stream_id: int) -> tuple[int, int, int] | None:
     """The first and last moment of a stream's readings, and how many rows there are."""
     query = text("SELECT min(ts), max(ts), count(*) FROM reading WHERE stream_id = :stream_id")

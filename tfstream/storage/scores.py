@@ -28,6 +28,15 @@ class ScorePoint(NamedTuple):
     threshold: float
 
 
+class ScoreRow(NamedTuple):
+    """A stored score; ``masked`` are the sensors that had no part in it."""
+
+    score: float
+    threshold: float
+    model_version: int
+    masked: tuple[str, ...]
+
+
 def write(connection: Connection, stream_id: int, records: Sequence[ScoreRecord]) -> None:
     """Store scores; of two for the same asset and moment, from a log read twice, the later one counts."""
     if not records:
@@ -53,6 +62,33 @@ def read(
         .order_by(score.c.ts)
     )
     return [ScorePoint(to_us(row.ts), row.score, row.threshold) for row in connection.execute(query)]
+
+
+def at(connection: Connection, stream_id: int, asset: str, time_us: int) -> ScoreRow | None:
+    """The stored score of the hop that ends at a moment."""
+    query = select(score.c.score, score.c.threshold, score.c.model_version, score.c.masked).where(
+        score.c.stream_id == stream_id, score.c.asset == asset, score.c.ts == to_datetime(time_us)
+    )
+    row = connection.execute(query).first()
+    return None if row is None else ScoreRow(row.score, row.threshold, row.model_version, tuple(row.masked))
+
+
+def any_within(connection: Connection, stream_id: int, asset: str, since_us: int, until_us: int) -> bool:
+    """Whether a score of an asset is stored in a span."""
+    query = select(score.c.ts).where(score.c.stream_id == stream_id, score.c.asset == asset)
+    span = score.c.ts.between(to_datetime(since_us), to_datetime(until_us))
+    return connection.execute(query.where(span).limit(1)).first() is not None
+
+
+def took_over(connection: Connection, stream_id: int, asset: str, version: int, until_us: int) -> int | None:
+    """The first stored score since which an asset was scored by ``version`` alone, up to a moment."""
+    its = select(score.c.ts).where(score.c.stream_id == stream_id, score.c.asset == asset)
+    its = its.where(score.c.ts <= to_datetime(until_us))
+    other = its.where(score.c.model_version != version).order_by(score.c.ts.desc()).limit(1)
+    last = connection.execute(other).scalar()
+    own = its.where(score.c.model_version == version).order_by(score.c.ts).limit(1)
+    first = connection.execute(own if last is None else own.where(score.c.ts > last)).scalar()
+    return None if first is None else to_us(first)
 
 
 def count_days(connection: Connection) -> None:

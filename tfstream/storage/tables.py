@@ -39,6 +39,7 @@ Moment = TIMESTAMP(timezone=True)
 OUTCOMES = ("promoted", "candidate", "rejected", "failed", "interrupted")
 VERDICTS = tuple(one.value for one in Verdict)
 STATUSES = ("candidate", "champion", "retired", "rejected")
+CHANGES = ("refit", "promote", "rollback")
 
 
 def _one_of(column: str, values: tuple[str, ...]) -> str:
@@ -157,6 +158,21 @@ model = Table(
     Column("created_at", Moment, nullable=False, server_default=func.now()),
     CheckConstraint(_one_of("status", STATUSES), name="status"),
     Index("model_one_champion", "stream_id", unique=True, postgresql_where=text("status = 'champion'")),
+)
+
+champion_change = Table(
+    "champion_change",
+    metadata,
+    Column("id", Integer, Identity(), primary_key=True),
+    _stream_id(),
+    Column("version", Integer, nullable=False),
+    Column("changed_at", Moment, nullable=False, server_default=func.now()),
+    Column("how", Text, nullable=False),
+    Column("reason", Text),
+    Column("changed_by", Text),
+    CheckConstraint(_one_of("how", CHANGES), name="how"),
+    Index(None, "stream_id", "id"),
+    comment="Each time a version was put in charge; never changed afterwards",
 )
 
 exclusion = Table(

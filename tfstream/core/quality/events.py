@@ -68,7 +68,7 @@ def judge_alarms(
     for the delay.
     """
     events = ranges_of(anomalous)
-    owners = [_owner(alarm, events, grace_rows) for alarm in alarms]
+    owners = owners_of(alarms, events, grace_rows)
     first_told: dict[int, int] = {}
     for alarm, owner in zip(alarms, owners, strict=True):
         if owner is not None:
@@ -81,6 +81,11 @@ def judge_alarms(
         normal_weeks=float((~anomalous).sum() / rows_per_week),
         delays=tuple(told - int(events.first[event]) for event, told in sorted(first_told.items())),
     )
+
+
+def owners_of(alarms: Sequence[Alarm], events: Ranges, grace_rows: int = GRACE_ROWS) -> list[int | None]:
+    """The event that each alarm belongs to, by its place; None for a false alarm."""
+    return [_owner(alarm, events, grace_rows) for alarm in alarms]
 
 
 def together(parts: Sequence[EventQuality]) -> EventQuality:

@@ -1,0 +1,22 @@
+"""A model that is soon fitted, for tests that need one that can be loaded."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from tests.integration import rows
+from tfstream.core.reading import Series
+from tfstream.model import bundle
+from tfstream.model.config import DetectorConfig
+from tfstream.model.fitting import fit
+
+
+@cache
+def weights() -> bytes:
+    """It fits the streams of ``rows``."""
+    values = np.random.default_rng(0).normal(size=(300, 3)).astype(np.float32)
+    series = [Series("line-1", rows.times(*range(300)), values)]
+    config = DetectorConfig(steps=2)
+    return bundle.dump(fit(series, rows.SENSORS, rows.MINUTE_US, config, 0, lambda stage, done: None))

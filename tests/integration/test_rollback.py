@@ -1,0 +1,207 @@
+"""Who is in charge: by hand, and back again, while scorers run."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from tests.integration import rows
+from tests.integration.commands import wait_until
+from tests.integration.plants import SENSORS, Plant
+from tests.integration.small_model import weights
+from tests.integration.topic_reader import Message, read_committed
+from tfstream.app import taking_charge, training
+from tfstream.core.state import HEAD_KEY
+from tfstream.core.stream import StreamDefinition
+from tfstream.errors import BadData, ConfigurationError
+from tfstream.storage import champions, models, readings, streams
+from tfstream.storage.database import Database
+from tfstream.storage.streams import StreamRecord
+
+pytestmark = [pytest.mark.postgres, pytest.mark.slow]
+
+COMMIT = "200ms"
+FLOWING = b"flowing"
+# A scorer asks with every commit which version is in charge, and has the answer by the next one: two commits,
+# or some more where the database is slow to answer.
+MOST_COMMITS = 5
+
+
+@pytest.fixture
+def stream(database: Database) -> StreamRecord:
+    """Versions 1, 2 and 3 were in charge in turn; 4 is a candidate."""
+    with database.begin() as connection:
+        stream_id = rows.stream(connection)
+        for _ in range(3):
+            models.promote(connection, stream_id, rows.save_model(connection, stream_id, weights()))
+        rows.save_model(connection, stream_id, weights())
+        return streams.get(connection, rows.TOPIC)
+
+
+def test_back_and_never_to_what_was_rolled_back(database: Database, stream: StreamRecord) -> None:
+    first = taking_charge.roll_back(database, stream, None, by="anna", reason="too many alarms")
+    assert (first.before, first.version) == (3, 2)
+    second = taking_charge.roll_back(database, stream, None, by="anna", reason=None)
+    assert (second.before, second.version) == (2, 1)
+    with pytest.raises(BadData, match=r"no version is known to have been in charge .* before 1"):
+        taking_charge.roll_back(database, stream, None, by="anna", reason=None)
+    with database.begin() as connection:
+        found = {row.version: (row.status, row.reason) for row in models.list_all(connection, stream.id)}
+        reigns = champions.history(connection, stream.id)
+    assert {version: status for version, (status, _) in found.items()} == {
+        1: "champion",
+        2: "rejected",
+        3: "rejected",
+        4: "candidate",
+    }
+    assert found[3][1] is not None
+    assert found[3][1].startswith("rolled back to version 2 by anna at 20")
+    assert found[3][1].endswith(": too many alarms")
+    assert [(reign.version, reign.how) for reign in reigns] == [
+        (1, "rollback"),
+        (2, "rollback"),
+        (3, "refit"),
+        (2, "refit"),
+        (1, "refit"),
+    ]
+    assert reigns[0].until is None
+    assert [later.since for later in reigns[:-1]] == [reign.until for reign in reigns[1:]]
+
+
+def test_to_a_version_by_name(database: Database, stream: StreamRecord) -> None:
+    with pytest.raises(BadData, match=r"version 4 was never in charge .* `tfstream models promote 4"):
+        taking_charge.roll_back(database, stream, 4, by="anna", reason=None)
+    with pytest.raises(BadData, match="version 3 is in charge"):
+        taking_charge.roll_back(database, stream, 3, by="anna", reason=None)
+    with pytest.raises(BadData, match="no model version 9"):
+        taking_charge.roll_back(database, stream, 9, by="anna", reason=None)
+    assert taking_charge.roll_back(database, stream, 1, by="anna", reason=None).version == 1
+    forced = taking_charge.promote(database, stream, 3, "bert")
+    assert forced.had_been_rejected is not None
+    assert forced.had_been_rejected.startswith("rolled back to version 1")
+
+
+def test_nothing_that_does_not_fit_is_put_in_charge(database: Database, stream: StreamRecord) -> None:
+    changed = stream._replace(definition=stream.definition.with_sensors((*rows.SENSORS, "speed")))
+    with pytest.raises(ConfigurationError, match=r"version 2 does not fit .*only the stream has speed"):
+        taking_charge.roll_back(database, changed, None, by="anna", reason=None)
+    with pytest.raises(ConfigurationError, match=r"version 4 does not fit .*only the stream has speed"):
+        taking_charge.promote(database, changed, 4, "anna")
+    with database.begin() as connection:
+        assert models.champion_version(connection, stream.id) == 3
+        assert len(champions.history(connection, stream.id)) == 3
+
+
+def test_a_refit_that_gives_the_same_bytes_stays_out(database: Database) -> None:
+    """Each night learns from nearly the same readings: what was undone must not come back by itself."""
+    definition = StreamDefinition(topic="again", sensors=("a", "b"), interval_us=rows.MINUTE_US)
+    values = np.random.default_rng(1).normal(size=(300, 2)).astype(np.float32)
+    with database.begin() as connection:
+        stream = streams.add(connection, definition)
+        readings.write(connection, stream.id, ["x"] * 300, rows.times(*range(300)), values)
+    refit = [refitted(database, stream, seed) for seed in (0, 1)]
+    assert [result.outcome for result in refit] == ["promoted", "promoted"]
+    taking_charge.roll_back(database, stream, None, by="anna", reason=None)
+    again = refitted(database, stream, 1)
+    assert (again.version, again.outcome) == (3, "rejected")
+    assert again.reason is not None
+    assert again.reason.startswith("the same, byte for byte, as version 2: rolled back to version 1")
+    with database.begin() as connection:
+        assert models.champion_version(connection, stream.id) == 1
+    assert refitted(database, stream, 2).outcome == "promoted"
+
+
+def refitted(database: Database, stream: StreamRecord, seed: int) -> training.TrainingResult:
+    options = training.TrainingOptions(seed=seed, gate=False)
+    return training.train(database, stream, options, lambda stage, done: None)
+
+
+@pytest.mark.kafka
+def test_running_scorers_follow_there_and_back(plant: Plant, trained: str) -> None:
+    tfstream, topic = plant.tfstream, trained
+    with closing(Database(tfstream.database_url)) as database, database.begin() as connection:
+        stream_id = streams.get(connection, topic).id
+        first = models.load(connection, stream_id, 1)
+        rows.save_model(connection, stream_id, first.bundle)
+    with (
+        tfstream.running("score", "--topic", topic, "--commit-interval", COMMIT) as scorer,
+        readings_flow(tfstream.bootstrap, topic),
+    ):
+        wait_until(lambda: versions(tfstream.bootstrap, topic)[-1:] == [1], "scores of version 1", scorer)
+        tfstream.run("models", "promote", "2", "--topic", topic)
+        wait_until(lambda: versions(tfstream.bootstrap, topic)[-1:] == [2], "scores of version 2", scorer)
+        said = tfstream.run("models", "rollback", "--topic", topic, "--reason", "drill", "--json")
+        undone_at = ends_of(tfstream.bootstrap, f"{topic}.state")
+        wait_until(lambda: versions(tfstream.bootstrap, topic)[-1:] == [1], "version 1 again", scorer)
+    assert json.loads(said.stdout)["version"] == 1
+    since = [head for head in heads(tfstream.bootstrap, topic) if head.offset >= undone_at[head.partition]]
+    still = [head.body["model_version"] for head in since]
+    assert still.count(2) <= MOST_COMMITS
+    assert still == sorted(still, reverse=True)  # once back, it stays back
+    history = json.loads(tfstream.run("models", "history", "--topic", topic, "--json").stdout)
+    assert [(one["version"], one["how"], one["reason"]) for one in history] == [
+        (1, "rollback", "drill"),
+        (2, "promote", None),
+        (1, "refit", None),
+    ]
+
+
+def versions(bootstrap: str, topic: str) -> list[int]:
+    """The model version of every score of the asset that goes on, in order."""
+    found = read_committed(bootstrap, f"{topic}.scores")
+    return [one.body["model_version"] for one in found if one.key == FLOWING]
+
+
+def heads(bootstrap: str, topic: str) -> list[Message]:
+    """Every commit's head in the state topic: it names the version that was scored with."""
+    return [one for one in read_committed(bootstrap, f"{topic}.state") if one.key == HEAD_KEY]
+
+
+def ends_of(bootstrap: str, topic: str) -> dict[int, int]:
+    """The next offset of every partition."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "test.end"})
+    try:
+        numbers = consumer.list_topics(topic, timeout=10.0).topics[topic].partitions
+        return {
+            number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=10.0)[1]
+            for number in numbers
+        }
+    finally:
+        consumer.close()
+
+
+@contextmanager
+def readings_flow(bootstrap: str, topic: str) -> Iterator[None]:
+    """Readings of a normal asset without end: a hop's worth every few milliseconds."""
+    done = threading.Event()
+    flow = threading.Thread(target=_produce, args=(bootstrap, topic, done), daemon=True)
+    flow.start()
+    try:
+        yield
+    finally:
+        done.set()
+        flow.join(30.0)
+
+
+def _produce(bootstrap: str, topic: str, done: threading.Event) -> None:
+    producer = Producer({"bootstrap.servers": bootstrap})
+    rng = np.random.default_rng(5)
+    second = int(datetime(2026, 1, 6, tzinfo=UTC).timestamp())
+    while not done.wait(0.02):
+        for _ in range(8):
+            slow, fast = np.sin(second / 17), np.cos(second / 5)
+            cells = np.array([slow + fast, slow - 0.5 * fast, 2 * fast, slow]) + 0.1 * rng.normal(size=4)
+            reading = {"ts": second, "asset": FLOWING.decode()} | dict(
+                zip(SENSORS, cells.tolist(), strict=True)
+            )
+            producer.produce(topic, json.dumps(reading).encode(), FLOWING)
+            second += 1
+        producer.poll(0)
+    producer.flush(10.0)
