@@ -21,7 +21,7 @@ from tests.quality.provenance import recorded
 from tfstream.embedded import kafka
 from tfstream.errors import ConfigurationError, TfstreamError
 
-DAYS = 30
+DAYS = 28
 _EXAM_SEED = 77
 
 

@@ -142,7 +142,8 @@ def cause(happening: Happening, episode: Episode) -> bool:
     if happening.asset != episode.asset:
         return False
     if happening.sort is Sort.SHIFT:  # the exchange is news for some days only
-        return happening.start_us <= episode.start_us < happening.start_us + 3 * DAY_US
+        before_us = happening.start_us - _GRACE_US
+        return before_us <= episode.start_us < happening.start_us + 3 * DAY_US
     return happening.meets(episode.start_us, episode.end_us, _GRACE_US)
 
 

@@ -13,6 +13,7 @@ from tfstream.core.promotion import (
     Verdict,
     budget_checks,
     detection_checks,
+    experience_check,
     interval,
     most_alarms,
 )
@@ -43,6 +44,13 @@ def test_the_budget_is_broken_by_many_alarms_and_by_one_that_does_not_end() -> N
     assert [check.holds for check in budget_checks(None, week)] == [True, True]
     assert [check.holds for check in budget_checks(week, week._replace(raised=4))] == [False, True]
     assert [check.holds for check in budget_checks(week, week._replace(share=0.9))] == [True, False]
+
+
+def test_a_model_of_one_day_is_not_trusted_beside_one_of_a_fortnight() -> None:
+    assert experience_check(1000, 500).holds
+    told = experience_check(14_000, 1_000)
+    assert not told.holds
+    assert Verdict(promote=False, checks=(told,)).reason.startswith("rows learnt from: 1000 against 1.4e+04")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from tfstream.app.contest import Performance, perform
 from tfstream.app.scoring import Champion
 from tfstream.core.event import iso
 from tfstream.core.held_out import HeldOut
-from tfstream.core.promotion import Check, Verdict, budget_checks, detection_checks
+from tfstream.core.promotion import Check, Verdict, budget_checks, detection_checks, experience_check
 from tfstream.core.stream import StreamDefinition
 from tfstream.errors import TfstreamError
 from tfstream.model import trials
@@ -63,12 +63,18 @@ def judge(
     tried = trials.prepare(held, challenger.config, seed)
     ours = perform(challenger, definition, held.recent, tried)
     theirs = perform(champion.model.detector, definition, held.recent, tried) if champion.model else None
-    checks = _checks(tried, ours, theirs)
+    checks = [*_checks(tried, ours, theirs), *_experience(held, champion)]
     return Verdict(
         promote=all(check.holds is not False for check in checks),
         checks=tuple(checks),
         notes=tuple(_notes(held, champion, tried)),
     )
+
+
+def _experience(held: HeldOut, champion: Incumbent) -> list[Check]:
+    if champion.row is None or champion.model is None:
+        return []
+    return [experience_check(champion.row.rows, sum(len(one.values) for one in held.learn))]
 
 
 def _checks(tried: Sequence[Trial], ours: Performance, theirs: Performance | None) -> list[Check]:

@@ -14,6 +14,7 @@ MARGIN = 0.03  # of the AUC that a challenger may lie below the champion; docs/q
 _RARE = 0.05  # a count of alarms that the budget gives less often than this breaks it
 _MOST_ALARMED = 0.2  # of the time: an alarm that never ends is but one
 _RESAMPLES = 1000
+_LEAST_EXPERIENCE = 0.5  # of the rows that the champion has learnt from
 
 Array = NDArray[np.float64]
 
@@ -80,6 +81,17 @@ def budget_checks(champion: Alarms | None, challenger: Alarms) -> list[Check]:
             holds=challenger.share <= _MOST_ALARMED,
         ),
     ]
+
+
+def experience_check(champion_rows: int, rows: int) -> Check:
+    """A model of far fewer rows may do as well on a few held-out ones, and knows nothing of other days."""
+    return Check(
+        what="rows learnt from",
+        champion=champion_rows,
+        challenger=rows,
+        wanted=f"at least {_LEAST_EXPERIENCE:g} of the champion's",
+        holds=rows >= _LEAST_EXPERIENCE * champion_rows,
+    )
 
 
 def most_alarms(expected: float) -> int:
