@@ -25,7 +25,7 @@ _REMIND_S = 60.0
 
 
 class Successor:
-    """Asks every ``ask_every_s`` whether there is another champion: one question at a time, in a thread.
+    """Asks every ``ask_every_s`` whether another version became the champion: one question at a time, aside.
 
     Called with every commit, it has the answer to what it asked at the one before.
 
