@@ -29,6 +29,7 @@ pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
 COMMIT = "200ms"
 FLOWING = b"flowing"
+HASTY = {"fetch.wait.max.ms": "10"}  # else a topic that something always comes to has no end
 # A scorer asks with every commit which version is in charge, and has the answer by the next one: two commits,
 # or some more where the database is slow to answer.
 MOST_COMMITS = 5
@@ -155,13 +156,13 @@ def test_running_scorers_follow_there_and_back(plant: Plant, trained: str) -> No
 
 def versions(bootstrap: str, topic: str) -> list[int]:
     """The model version of every score of the asset that goes on, in order."""
-    found = read_committed(bootstrap, f"{topic}.scores")
+    found = read_committed(bootstrap, f"{topic}.scores", HASTY)
     return [one.body["model_version"] for one in found if one.key == FLOWING]
 
 
 def heads(bootstrap: str, topic: str) -> list[Message]:
     """Every commit's head in the state topic: it names the version that was scored with."""
-    return [one for one in read_committed(bootstrap, f"{topic}.state") if one.key == HEAD_KEY]
+    return [one for one in read_committed(bootstrap, f"{topic}.state", HASTY) if one.key == HEAD_KEY]
 
 
 def ends_of(bootstrap: str, topic: str) -> dict[int, int]:
