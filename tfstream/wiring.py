@@ -23,7 +23,8 @@ from tfstream.app.successor import OFTEN_S, SELDOM_S, Successor
 from tfstream.app.watch import Watch
 from tfstream.config import Settings
 from tfstream.core.dead_letter_limit import DeadLetterLimit
-from tfstream.storage import migrate, streams
+from tfstream.errors import BadData
+from tfstream.storage import migrate, readings, streams
 from tfstream.storage.database import Database
 from tfstream.storage.streams import StreamRecord
 from tfstream.streaming.client import describe_cluster
@@ -65,6 +66,21 @@ def find_stream(database: Database, topic: str) -> StreamRecord:
     """:raises ConfigurationError: when nobody has defined the stream."""
     with database.begin() as connection:
         return streams.get(connection, topic)
+
+
+def stored_span(database: Database, stream: StreamRecord) -> tuple[int, int]:
+    """The moments of a stream's first and last stored reading.
+
+    :raises BadData: when nothing is stored.
+    """
+    with database.begin() as connection:
+        span = readings.span(connection, stream.id)
+    if span is None:
+        raise BadData(
+            f"stream {stream.definition.topic} has no readings; "
+            f"fill it with `tfstream record` or `tfstream load`"
+        )
+    return span[0], span[1]
 
 
 def record(

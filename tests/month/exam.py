@@ -15,6 +15,7 @@ from tests.month.world import DAY_ROWS, INTERVAL_US, LEARNT_DAYS, START_US, as_o
 from tfstream.app.demo.faults import Fault, FaultKind, inject
 from tfstream.app.demo.plant import MINUTE_US, WaterPlant
 from tfstream.app.offline import Witness, raise_alarms, score_series
+from tfstream.app.scoring import alarm_rule
 from tfstream.core.alarm import AlarmRule
 from tfstream.core.reading import Series
 from tfstream.core.stream import StreamDefinition
@@ -56,12 +57,7 @@ class Exam:
         """How a model does on a day of the month."""
         shown = as_on(self._clean, self._sensors, day)
         series = inject(shown, self._sensors, self._faults, self._seed)
-        rule = AlarmRule(
-            calibration=detector.calibration,
-            budget_per_week=definition.alarm_budget_per_week,
-            interval_us=definition.interval_us,
-            hop_rows=detector.hop_rows,
-        )
+        rule = alarm_rule(definition, detector)
         results = [self._asset(one, detector, definition, rule) for one in series]
         return Result(*np.sum(results, axis=0).tolist())
 

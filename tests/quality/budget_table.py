@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from tests.quality.document import table
+from tfstream.core.poisson import at_most
 
 _BOUNDS = 0.95
 
@@ -51,15 +51,13 @@ def ratios(cases: Iterable[Found], method: str, place: int, budget: float) -> li
 
 def poisson_bounds(mean: float, share: float = _BOUNDS) -> tuple[int, int]:
     """The lowest and the highest count within the central ``share`` of a Poisson distribution."""
-    low, high, below, count = None, None, 0.0, 0
-    while high is None:
-        below += math.exp(count * math.log(mean) - mean - math.lgamma(count + 1))
-        if low is None and below > (1 - share) / 2:
-            low = count
-        if below >= (1 + share) / 2:
-            high = count
-        count += 1
-    assert low is not None
+    tail = (1 - share) / 2
+    low = 0
+    while at_most(low, mean) <= tail:
+        low += 1
+    high = low
+    while at_most(high, mean) < 1 - tail:
+        high += 1
     return low, high
 
 

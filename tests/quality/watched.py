@@ -11,7 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from tests.quality.single_faults import SingleFault
-from tfstream.app.scoring import Candidate, Champion, Scored, Terms, score_batch
+from tfstream.app.scoring import Candidate, Champion, Scored, Terms, alarm_rule, score_batch
 from tfstream.app.teller import Teller
 from tfstream.core import blame
 from tfstream.core.alarm import AlarmRule, Hop, Standing
@@ -133,12 +133,7 @@ def watch(
     first_row: int,
 ) -> Watched:
     """Score the series as it is; faults may be put into ``normal [rows]`` from ``first_row`` on."""
-    rule = AlarmRule(
-        calibration=detector.calibration,
-        budget_per_week=definition.alarm_budget_per_week,
-        interval_us=definition.interval_us,
-        hop_rows=detector.hop_rows,
-    )
+    rule = alarm_rule(definition, detector)
     teller = Teller(definition, Champion(detector, 1, ""))
     scored = _score(detector, asset, values)
     standing = Standing(rule.calibration.initial_baseline(asset), None)

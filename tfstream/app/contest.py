@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfstream.app.offline import HopScores, Witness, hop_scores, raise_alarms, scored_hops
-from tfstream.app.scoring import Candidate, Scored, Terms, score_batch, scoreable
-from tfstream.core.alarm import AlarmRule
+from tfstream.app.scoring import Candidate, Scored, Terms, alarm_rule, score_batch, scoreable
 from tfstream.core.held_out import Recent
 from tfstream.core.promotion import Alarms
 from tfstream.core.quality.events import Alarm
@@ -62,7 +61,7 @@ def _alarms(
     raised: list[Alarm] = []
     rows, allowed = 0, 0.0
     for piece, one in zip(recent, watched, strict=True):
-        rule = _rule(detector, definition, one.asset)
+        rule = alarm_rule(definition, detector, one.asset)
         witness = Witness(definition, detector, one.asset, piece.series.values)
         raised += raise_alarms(rule, one.asset, one.hops, first_row=piece.first_row, witness=witness)
         judged = rule.hop_rows * int((one.hops.end_index + 1 - rule.hop_rows >= piece.first_row).sum())
@@ -70,16 +69,6 @@ def _alarms(
         allowed += rule.budget_per_week * judged / definition.rows_per_week
     alarmed = sum(alarm.stop - alarm.first for alarm in raised)
     return Alarms(len(raised), allowed, alarmed / max(rows, 1), rows / definition.rows_per_week)
-
-
-def _rule(detector: Detector, definition: StreamDefinition, asset: str) -> AlarmRule:
-    return AlarmRule(
-        calibration=detector.calibration,
-        budget_per_week=definition.asset_budgets.get(asset, definition.alarm_budget_per_week),
-        interval_us=definition.interval_us,
-        hop_rows=detector.hop_rows,
-        min_duration_us=definition.min_duration_us,
-    )
 
 
 def _watch(detector: Detector, piece: Recent) -> _Watched:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tfstream.app.evaluated import PRODUCT, AlarmQuality, CurveQuality, FileResult, Run
 from tfstream.app.files import guess_interval_us, read_labelled, train_rows_beside
 from tfstream.app.offline import HopScores, Witness, raise_alarms, score_series, spread
-from tfstream.core.alarm import AlarmRule
+from tfstream.app.scoring import alarm_rule
 from tfstream.core.quality.affiliation import affiliation, by_chance
 from tfstream.core.quality.curves import auc_pr, auc_roc
 from tfstream.core.quality.events import alarmed_rows, judge_alarms
@@ -251,12 +251,7 @@ def _alarms(detector: Detector, hops: HopScores, values: Values, labelled: Label
     """The alarms on the test rows, of an asset that comes under watch when training ends."""
     definition, train_rows = labelled.definition, labelled.train_rows
     budget = definition.alarm_budget_per_week
-    rule = AlarmRule(
-        calibration=detector.calibration,
-        budget_per_week=budget,
-        interval_us=definition.interval_us,
-        hop_rows=detector.hop_rows,
-    )
+    rule = alarm_rule(definition, detector)
     asset = labelled.series.asset
     witness = Witness(definition, detector, asset, values)
     alarms = raise_alarms(rule, asset, hops, first_row=train_rows, witness=witness)

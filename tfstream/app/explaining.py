@@ -10,10 +10,9 @@ from tfstream.app import champion as champions
 from tfstream.app.explained import Explanation, Replay, Told
 from tfstream.app.hop_again import HopAgain
 from tfstream.app.review import Progress
-from tfstream.app.scoring import Champion
+from tfstream.app.scoring import Champion, alarm_rule
 from tfstream.app.trail import Asked, Trail, walk
 from tfstream.app.why_not import Moment, reasons
-from tfstream.core.alarm import AlarmRule
 from tfstream.core.event import EventKind, iso, rounded
 from tfstream.core.spans import Span
 from tfstream.core.stream import StreamDefinition
@@ -151,23 +150,12 @@ def _explained(
             f"the window of {row.id} at {iso(until_us)} cannot be built again: some of its readings are not "
             f"stored, or not any more; what was told then stands in `tfstream anomalies show {row.id}`"
         )
-    rule = rule_of(stream.definition, champion, asset)
+    rule = alarm_rule(stream.definition, champion.detector, asset)
     again = HopAgain(champion, rule, moment, judged)
     with database.begin() as connection:
         findings = reasons(connection, moment, judged, rule, champion, told, row)
     found = again.explanation(told, row, trail, replay, (*findings, *_caveats(told, again, replay)))
     return Explained(found, trail, stream, champion)
-
-
-def rule_of(definition: StreamDefinition, champion: Champion, asset: str) -> AlarmRule:
-    """The alarm rule of an asset, as the judge has it."""
-    return AlarmRule(
-        calibration=champion.detector.calibration,
-        budget_per_week=definition.budget_of(asset),
-        interval_us=definition.interval_us,
-        hop_rows=champion.detector.hop_rows,
-        min_duration_us=definition.min_duration_us,
-    )
 
 
 def _caveats(told: Told | None, again: HopAgain, replay: Replay) -> Iterator[str]:

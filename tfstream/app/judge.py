@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from tfstream.app.lane import Lane
-from tfstream.app.scoring import Candidate, Champion, Scored, Terms, score_batch, scoreable
+from tfstream.app.scoring import Candidate, Champion, Scored, Terms, alarm_rule, score_batch, scoreable
 from tfstream.app.teller import Teller, silent_sensors
 from tfstream.core import episode as episodes
 from tfstream.core.alarm import AlarmRule, Hop, Standing
@@ -60,19 +60,10 @@ class Judge:
         self._hop = champion.detector.hop_rows
         self._live = np.asarray(champion.detector.live)  # [sensors]: those that said anything in training
         self._alive = int(self._live.sum())
-        self._rule = self._rule_for(definition.alarm_budget_per_week)
+        self._rule = alarm_rule(definition, champion.detector)
         self._own_rules = {
-            asset: self._rule_for(budget) for asset, budget in definition.asset_budgets.items()
+            asset: alarm_rule(definition, champion.detector, asset) for asset in definition.asset_budgets
         }
-
-    def _rule_for(self, budget_per_week: float) -> AlarmRule:
-        return AlarmRule(
-            calibration=self.champion.detector.calibration,
-            budget_per_week=budget_per_week,
-            interval_us=self._definition.interval_us,
-            hop_rows=self._hop,
-            min_duration_us=self._definition.min_duration_us,
-        )
 
     def take(self, findings: Sequence[tuple[Lane, Finding]]) -> int:
         """Judge a batch in the order of the log; returns how many windows were scored."""

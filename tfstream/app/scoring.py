@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from tfstream.core.alarm import AlarmRule
 from tfstream.core.reading import Values, complete
+from tfstream.core.stream import StreamDefinition
 from tfstream.core.track import Window
 
 if TYPE_CHECKING:  # torch takes two seconds to import: most commands do without
@@ -46,6 +48,18 @@ class Scored(NamedTuple):
     asset: str
     window: Values
     actual: Values
+
+
+def alarm_rule(definition: StreamDefinition, detector: Detector, asset: str | None = None) -> AlarmRule:
+    """The rule of an asset under a detector; without an asset, of all that have no budget of their own."""
+    budget = definition.alarm_budget_per_week if asset is None else definition.budget_of(asset)
+    return AlarmRule(
+        calibration=detector.calibration,
+        budget_per_week=budget,
+        interval_us=definition.interval_us,
+        hop_rows=detector.hop_rows,
+        min_duration_us=definition.min_duration_us,
+    )
 
 
 def scoreable(window: Values, detector: Detector) -> bool:

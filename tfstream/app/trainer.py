@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -82,11 +82,13 @@ class Trainer:
 
     def due(self) -> dict[str, datetime]:
         """When each stream is to be refitted next; a time that has gone by is now."""
+        return {stream.definition.topic: due for stream, due in self._times()}
+
+    def _times(self) -> Iterator[tuple[StreamRecord, datetime]]:
         with self._database.begin() as connection:
             ended = training_runs.latest_starts(connection)
-            left = training_runs.interruptions(connection)
+            left = training_runs.interruptions(connection, ended)
             created = streams.created(connection)
-        times: dict[str, datetime] = {}
         for stream in self._streams():
             since = max([created[stream.id], *_counted(ended.get(stream.id), left.get(stream.id, ()))])
             try:
@@ -94,8 +96,7 @@ class Trainer:
             except ConfigurationError as error:
                 _log.error("%s is never refitted: %s", stream.definition.topic, error)
                 continue
-            times[stream.definition.topic] = schedule.next_after(since, stream.definition.topic)
-        return times
+            yield stream, schedule.next_after(since, stream.definition.topic)
 
     def _streams(self) -> list[StreamRecord]:
         """:raises ConfigurationError: when a topic of the plan is none that is defined."""
@@ -106,10 +107,8 @@ class Trainer:
 
     def _refit_due(self, stop: Stop) -> None:
         try:
-            times = self.due()
-            for stream in self._streams():
-                topic = stream.definition.topic
-                if topic in times and times[topic] <= self._clock() and not stop():
+            for stream, due in list(self._times()):
+                if due <= self._clock() and not stop():
                     self._refit(stream, stop)
             self._tell(self.due())
         except TfstreamError as error:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from tfstream.app import normal
-from tfstream.core.held_out import HeldOut, hold_out
+from tfstream.app.ruling import gate_verdict, rule_on
+from tfstream.core.held_out import hold_out
 from tfstream.core.left_out import LeftOut
-from tfstream.core.promotion import Verdict, as_metrics
+from tfstream.core.promotion import as_metrics
 from tfstream.core.reading import Series
 from tfstream.errors import BadData, TfstreamError
 from tfstream.model.config import DetectorConfig
@@ -18,9 +19,6 @@ from tfstream.storage import exclusions, models, scores, training_lock, training
 from tfstream.storage.database import Database
 from tfstream.storage.streams import StreamRecord
 from tfstream.storage.training_lock import TrainingLock
-
-if TYPE_CHECKING:  # torch again
-    from tfstream.model.detector import Detector
 
 Report = Callable[[str, float], None]
 
@@ -76,7 +74,7 @@ def train(
         with database.begin() as connection:
             training_runs.give_up_unfinished(connection, stream.id)
             exclusions.extend_spans(connection, int(time.time() * 1e6), stream.id)
-            scores.count_days(connection)
+            scores.count_days(connection, stream.id)
             run = training_runs.start(
                 connection, stream.id, trained_from_us=options.since_us, trained_until_us=options.until_us
             )
@@ -130,17 +128,16 @@ def _train(
     stored = bundle.dump(detector)
     shares = {cause: round(share, 4) for cause, share in left_out.shares.items()}
     seconds = round(time.monotonic() - began, 2)
-    verdict = _verdict(database, stream, held, detector, options, report) if options.gate else None
+    verdict = gate_verdict(database, stream, held, detector, options.seed, report) if options.gate else None
     gate = {} if verdict is None else {"gate": as_metrics(verdict)}
+    ruling = rule_on(database, stream, stored, verdict, promote=options.promote)
     refit = _Refit(
         learn=learn,
         bundle=stored,
         metrics={**detector.describe(), "left_out": shares, "seconds": seconds, **gate},
-        outcome=_outcome(options, verdict),
-        reason=verdict.reason if verdict else None,
+        outcome=ruling.outcome,
+        reason=ruling.reason,
     )
-    if undone := _undone(database, stream, stored):
-        refit = refit._replace(outcome="rejected", reason=undone)
     report("store", 0.0)
     lock.require()
     version = _store(database, stream, options, run, refit)
@@ -168,44 +165,6 @@ class _Refit(NamedTuple):
     metrics: dict[str, object]
     outcome: training_runs.Outcome
     reason: str | None
-
-
-def _verdict(
-    database: Database,
-    stream: StreamRecord,
-    held: HeldOut | None,
-    challenger: Detector,
-    options: TrainingOptions,
-    report: Report,
-) -> Verdict:
-    """What the gate says of the challenger beside the present champion."""
-    from tfstream.app import gate  # torch takes two seconds to import: most commands do without
-
-    report("judge", 0.0)
-    with database.begin() as connection:
-        row = models.champion(connection, stream.id)
-    champion = gate.incumbent(row, stream.definition, challenger.config)
-    if held is None:
-        verdict = gate.unjudged(champion)
-    else:
-        verdict = gate.judge(stream.definition, held, champion, challenger, options.seed)
-    report("judge", 1.0)
-    return verdict
-
-
-def _outcome(options: TrainingOptions, verdict: Verdict | None) -> training_runs.Outcome:
-    if verdict is not None and not verdict.promote:
-        return "rejected"
-    return "promoted" if options.promote else "candidate"
-
-
-def _undone(database: Database, stream: StreamRecord, stored: bytes) -> str | None:
-    """Why a model that was rolled back before, byte for byte, is not put in charge again."""
-    from tfstream.model import bundle
-
-    with database.begin() as connection:
-        twin = models.rejected_twin(connection, stream.id, bundle.sha256(stored))
-    return None if twin is None else f"the same, byte for byte, as version {twin.version}: {twin.reason}"
 
 
 def _because(left_out: LeftOut) -> str:

@@ -15,9 +15,8 @@ from tfstream.cli.budgets import per_week
 from tfstream.cli.options import Json, Topic
 from tfstream.cli.output import moment_us, out, print_json, print_table, say, stages, tell
 from tfstream.core.spans import Span
-from tfstream.errors import BadData, UsageError
-from tfstream.storage import readings
-from tfstream.wiring import find_stream, open_database
+from tfstream.errors import UsageError
+from tfstream.wiring import find_stream, open_database, stored_span
 
 _MOST_ALARMS = 50
 _WEEK_S = 604_800
@@ -46,12 +45,9 @@ def backtest(
 
     database = open_database(config.load())
     stream = find_stream(database, topic)
-    with database.begin() as connection:
-        span = readings.span(connection, stream.id)
-    if span is None:
-        raise BadData(f"stream {topic} has no readings; fill it with `tfstream record` or `tfstream load`")
+    _, newest_us = stored_span(database, stream)
     options = BacktestOptions(
-        span=_span(since, until, span[1], stream.definition.interval_us),
+        span=_span(since, until, newest_us, stream.definition.interval_us),
         version=model,
         budget=None if alarm_budget is None else per_week(alarm_budget),
         labels=None if labels is None else read_labels(labels),

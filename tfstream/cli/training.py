@@ -13,9 +13,8 @@ from tfstream.app.schedule import Schedule
 from tfstream.app.trainer import Plan, Trainer
 from tfstream.cli.options import Json, Topic
 from tfstream.cli.output import duration_us, moment_us, print_gate, print_json, say, stages, tell
-from tfstream.errors import BadData, TfstreamError, UsageError
-from tfstream.storage import readings
-from tfstream.wiring import find_stream, open_database, until_signalled
+from tfstream.errors import TfstreamError, UsageError
+from tfstream.wiring import find_stream, open_database, stored_span, until_signalled
 
 Seed = Annotated[int, typer.Option(help="The same seed, data and versions give the same model.")]
 
@@ -46,13 +45,10 @@ def train(
     """Refit a stream once on its stored readings: fit, calibrate, judge, store, promote or reject."""
     database = open_database(config.load())
     stream = find_stream(database, topic)
-    with database.begin() as connection:
-        span = readings.span(connection, stream.id)
-    if span is None:
-        raise BadData(f"stream {topic} has no readings; fill it with `tfstream record` or `tfstream load`")
+    _, newest_us = stored_span(database, stream)
     options = training.TrainingOptions(
-        since_us=moment_us(since, span[1]) if since else None,
-        until_us=moment_us(until, span[1]) if until else None,
+        since_us=moment_us(since, newest_us) if since else None,
+        until_us=moment_us(until, newest_us) if until else None,
         seed=seed,
         promote=promote,
         gate=gate,

@@ -10,11 +10,11 @@ import heapq
 from typing import NamedTuple
 
 from tfstream.core.reading import Reading
-from tfstream.core.stream import StreamDefinition
+from tfstream.core.stream import WEEK_US, StreamDefinition
 from tfstream.core.track import AssetTrack, TrackState, Window
 from tfstream.core.window import WindowShape
 
-_GONE_AFTER_US = 7 * 24 * 3600 * 1_000_000  # of silence that has been told of
+_GONE_AFTER_US = WEEK_US  # of silence that has been told of
 
 
 class WindowReady(NamedTuple):

@@ -19,8 +19,8 @@ def mean_bounds(count: int, share: float = _SHARE) -> tuple[float, float]:
     """
     tail = (1 - share) / 2
     widest = count + 10 * (count + 1) ** 0.5 + 10
-    low = 0.0 if count == 0 else _solve(lambda mean: 1 - _at_most(count - 1, mean) < tail, widest)
-    return low, _solve(lambda mean: _at_most(count, mean) > tail, widest)
+    low = 0.0 if count == 0 else _solve(lambda mean: 1 - at_most(count - 1, mean) < tail, widest)
+    return low, _solve(lambda mean: at_most(count, mean) > tail, widest)
 
 
 def _solve(below: Callable[[float], bool], widest: float) -> float:
@@ -32,7 +32,7 @@ def _solve(below: Callable[[float], bool], widest: float) -> float:
     return (low + high) / 2
 
 
-def _at_most(count: int, mean: float) -> float:
+def at_most(count: int, mean: float) -> float:
     """The probability of so many or fewer."""
     if mean <= 0:
         return 1.0

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tfstream.core.poisson import at_most
 
 MARGIN = 0.03  # of the AUC that a challenger may lie below the champion; docs/quality.md has the measurement
 _RARE = 0.05  # a count of alarms that the budget gives less often than this breaks it
@@ -99,13 +100,10 @@ def most_alarms(expected: float) -> int:
 
     One alarm is always allowed: however short the time, it may be a fault that nobody has labelled.
     """
-    if not expected:  # no hop was judged
-        return 1
-    count, fewer = 0, 0.0
-    while 1 - fewer >= _RARE:
-        fewer += math.exp(count * math.log(expected) - expected - math.lgamma(count + 1))
-        count += 1
-    return max(count - 1, 1)
+    most = 1
+    while 1 - at_most(most, expected) >= _RARE:
+        most += 1
+    return most
 
 
 def detection_checks(kinds: Sequence[str], champion: Array | None, challenger: Array) -> list[Check]:

@@ -117,27 +117,25 @@ def find(
 
 def standing(connection: Connection, topic: str, asset: str, within: Span) -> list[AnomalyRow]:
     """An asset's anomalies with a moment in a span, oldest first, hidden ones too."""
-    ends_later = or_(anomaly.c.ended_at.is_(None), anomaly.c.ended_at >= to_datetime(within.start_us))
-    query = _query().where(stream.c.topic == topic, anomaly.c.asset == asset, ends_later)
-    query = query.where(anomaly.c.started_at < to_datetime(within.end_us))
-    return [_row(row) for row in connection.execute(query.order_by(anomaly.c.started_at, anomaly.c.id))]
+    return _within(connection, within, stream.c.topic == topic, anomaly.c.asset == asset)
 
 
 def silences(connection: Connection, stream_id: int, asset: str, within: Span) -> list[AnomalyRow]:
     """When an asset, or some of its sensors, said nothing: those with a moment in a span."""
-    ends_later = or_(anomaly.c.ended_at.is_(None), anomaly.c.ended_at >= to_datetime(within.start_us))
-    query = _query().where(anomaly.c.stream_id == stream_id, anomaly.c.asset == asset, ends_later)
-    query = query.where(anomaly.c.started_at < to_datetime(within.end_us))
-    query = query.where(anomaly.c.kind == EventKind.SILENCE.value)
-    return [_row(row) for row in connection.execute(query.order_by(anomaly.c.started_at, anomaly.c.id))]
+    of_it = (anomaly.c.stream_id == stream_id, anomaly.c.asset == asset)
+    return _within(connection, within, *of_it, anomaly.c.kind == EventKind.SILENCE.value)
 
 
 def confirmed(connection: Connection, stream_id: int, within: Span) -> list[AnomalyRow]:
     """Those of a stream that people called faults, with a moment in a span."""
-    ends_later = or_(anomaly.c.ended_at.is_(None), anomaly.c.ended_at >= to_datetime(within.start_us))
-    query = _query().where(anomaly.c.stream_id == stream_id, ends_later)
-    query = query.where(anomaly.c.started_at < to_datetime(within.end_us))
-    query = query.where(anomaly.c.verdict == Verdict.CONFIRMED.value)
+    called_faults = anomaly.c.verdict == Verdict.CONFIRMED.value
+    return _within(connection, within, anomaly.c.stream_id == stream_id, called_faults)
+
+
+def _within(connection: Connection, span: Span, *conditions: ColumnElement[bool]) -> list[AnomalyRow]:
+    """Those that meet all conditions and have a moment in a span, oldest first."""
+    ends_later = or_(anomaly.c.ended_at.is_(None), anomaly.c.ended_at >= to_datetime(span.start_us))
+    query = _query().where(*conditions, ends_later, anomaly.c.started_at < to_datetime(span.end_us))
     return [_row(row) for row in connection.execute(query.order_by(anomaly.c.started_at, anomaly.c.id))]
 
 

@@ -17,7 +17,8 @@ from tfstream.storage.tables import score
 _CHUNK = 2000
 _COUNT_DAYS = text("""
 INSERT INTO scored_day AS kept (stream_id, asset, day, hops)
-SELECT stream_id, asset, (ts AT TIME ZONE 'UTC')::date, count(*) FROM score GROUP BY 1, 2, 3
+SELECT stream_id, asset, (ts AT TIME ZONE 'UTC')::date, count(*) FROM score
+ WHERE CAST(:stream_id AS integer) IS NULL OR stream_id = :stream_id GROUP BY 1, 2, 3
 ON CONFLICT (stream_id, asset, day) DO UPDATE SET hops = greatest(kept.hops, excluded.hops)
 """)
 
@@ -91,12 +92,12 @@ def took_over(connection: Connection, stream_id: int, asset: str, version: int, 
     return None if first is None else to_us(first)
 
 
-def count_days(connection: Connection) -> None:
-    """Keep how many scores each asset has had on each day, before the days themselves are dropped.
+def count_days(connection: Connection, stream_id: int | None = None) -> None:
+    """Keep how many scores each asset of a stream, or of all, has had on each day; days are dropped later.
 
     A day that is counted again, with some of its scores gone, keeps the larger count.
     """
-    connection.execute(_COUNT_DAYS)
+    connection.execute(_COUNT_DAYS, {"stream_id": stream_id})
 
 
 def _values(stream_id: int, record: ScoreRecord) -> dict[str, Any]:

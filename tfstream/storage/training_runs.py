@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -79,10 +80,9 @@ def latest_starts(connection: Connection) -> dict[int, datetime]:
     return dict(connection.execute(_latest(training_run.c.started_at).where(ended)).all())
 
 
-def interruptions(connection: Connection) -> dict[int, list[datetime]]:
-    """When the refits began that were interrupted since the stream's newest that was not, oldest first."""
+def interruptions(connection: Connection, ended: Mapping[int, datetime]) -> dict[int, list[datetime]]:
+    """When refits began that were interrupted since the stream's newest that was not, ``ended``; in order."""
     found: dict[int, list[datetime]] = {}
-    ended = latest_starts(connection)
     query = select(training_run.c.stream_id, training_run.c.started_at).where(
         training_run.c.outcome == "interrupted"
     )
