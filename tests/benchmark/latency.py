@@ -22,7 +22,7 @@ from tfstream.core.event import from_iso
 from tfstream.storage.moments import to_datetime, to_us
 from tfstream.streaming.topics import scores_topic
 
-_ASSETS, _SECONDS, _HISTORY_ROWS, _SETTLING_S = 200, 40, 72, 8
+_ASSETS, _SECONDS, _HISTORY_ROWS, _LEAD_S = 200, 40, 72, 30
 _COMMIT_MS = 50
 _HOP = 8
 _LIMITS = {"topic": 200.0, "sql": 500.0}  # ms
@@ -46,7 +46,11 @@ def measure(bench: Bench) -> dict[str, Any]:
     ):
         process.wait_for(lambda: group.committed() >= sent, "the scorer's start")
         bench.tell(f"latency: {_ASSETS} rows a second for {seconds} s")
-        arrived, seen = _observe(bench, topic, seconds)
+        start_us = (time.time_ns() // 1000 // SECOND_US + _LEAD_S) * SECOND_US
+        plant = Plant(_ASSETS, start_us=start_us - _HISTORY_ROWS * SECOND_US)
+        sent += fill(bench.bootstrap, topic, plant.messages(0, _HISTORY_ROWS))
+        process.wait_for(lambda: group.committed() >= sent, "the windows of before real time")
+        arrived, seen = _observe(bench, topic, plant, seconds)
     return {
         "assets": _ASSETS,
         "seconds": seconds,
@@ -55,7 +59,9 @@ def measure(bench: Bench) -> dict[str, Any]:
     }
 
 
-def _observe(bench: Bench, topic: str, seconds: int) -> tuple[dict[Key, float], dict[str, dict[Key, float]]]:
+def _observe(
+    bench: Bench, topic: str, plant: Plant, seconds: int
+) -> tuple[dict[Key, float], dict[str, dict[Key, float]]]:
     """When each hop's last record was sent, and when its score was first seen in either place."""
     arrived: dict[Key, float] = {}
     seen: dict[str, dict[Key, float]] = {"topic": {}, "sql": {}}
@@ -66,7 +72,7 @@ def _observe(bench: Bench, topic: str, seconds: int) -> tuple[dict[Key, float], 
     ]
     for watcher in watchers:
         watcher.start()
-    _send(bench.bootstrap, topic, seconds, arrived)
+    _send(bench.bootstrap, topic, plant, seconds, arrived)
     deadline = time.monotonic() + _LAST_WAIT_S
     while any(arrived.keys() - found.keys() for found in seen.values()) and time.monotonic() < deadline:
         time.sleep(_POLL_S)
@@ -76,23 +82,22 @@ def _observe(bench: Bench, topic: str, seconds: int) -> tuple[dict[Key, float], 
     return arrived, seen
 
 
-def _send(bootstrap: str, topic: str, seconds: int, arrived: dict[Key, float]) -> None:
-    """One record every so often, whatever became of those before.
+def _send(bootstrap: str, topic: str, plant: Plant, seconds: int, arrived: dict[Key, float]) -> None:
+    """One record every so often, whatever became of those before; the plant's history ends where they begin.
 
-    Windows are filled by a history that ends where real time begins; the first seconds, in which it is read,
-    do not count.
+    :raises AssertionError: when real time is there already: the scorer took all of it to read the history.
     """
     producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 0})
-    start_us = (time.time_ns() // 1000 // SECOND_US + 2) * SECOND_US
-    plant = Plant(_ASSETS, start_us=start_us - _HISTORY_ROWS * SECOND_US)
-    fill(bootstrap, topic, plant.messages(0, _HISTORY_ROWS))
-    for number in range((_SETTLING_S + seconds) * _ASSETS):
+    start_us = plant.start_us + _HISTORY_ROWS * SECOND_US
+    if time.time_ns() // 1000 > start_us:
+        raise AssertionError(f"the windows were not filled within {_LEAD_S} s")
+    for number in range(seconds * _ASSETS):
         second, asset = divmod(number, _ASSETS)
         due_us = start_us + second * SECOND_US + asset * SECOND_US // _ASSETS
         time.sleep(max(0.0, due_us / 1e6 - time.time()))
         message = plant.message(_HISTORY_ROWS + second, asset, due_us)
         row = due_us // SECOND_US
-        if (row + 1) % _HOP == 0 and second >= _SETTLING_S:
+        if (row + 1) % _HOP == 0:
             arrived[message.key.decode(), (row + 1) * SECOND_US] = time.time()
         producer.produce(topic, message.value, message.key, message.partition, timestamp=message.time_ms)
         producer.poll(0)

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from tests.integration import forked
+
 _TIMEOUT_S = 240.0
 _TICK_S = 0.05
 
@@ -32,14 +34,7 @@ class Tfstream:
 
     def run(self, *arguments: str | Path, exit_code: int = 0) -> subprocess.CompletedProcess[str]:
         """Run a command to its end and hold it to its exit code."""
-        done = subprocess.run(
-            self._command(arguments),
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=_TIMEOUT_S,
-            check=False,
-        )
+        done = forked.run([*map(str, arguments)], self.environment, _TIMEOUT_S)
         assert done.returncode == exit_code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 

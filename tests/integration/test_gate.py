@@ -14,6 +14,7 @@ from tests.integration import rows
 from tests.integration.commands import Tfstream
 from tests.quality.simulated import SECOND_US
 from tests.quality.simulated import readings as simulated
+from tfstream.app import training
 from tfstream.core.reading import Values
 from tfstream.core.stream import StreamDefinition
 from tfstream.storage import models, readings, streams
@@ -57,7 +58,8 @@ def test_a_worse_refit_is_rejected_with_its_reasons(stored: Database, tfstream: 
         streams.add(connection, StreamDefinition(topic=TOPIC, sensors=SENSORS, interval_us=SECOND_US))
     store(stored, plant[:GOOD_ROWS], 0)
     first = json.loads(tfstream.run("train", "--topic", TOPIC, "--json").stdout)
-    assert (first["outcome"], first["rows"]) == ("promoted", GOOD_ROWS * 9 // 10)
+    assert (first["outcome"], first["rows"]) == ("promoted", GOOD_ROWS)
+    assert "then fitted again to all rows, these too" in first["reason"]
     assert "there is no champion to compare it with" in first["reason"]
     told = json.loads(tfstream.run("models", "show", "1", "--topic", TOPIC, "--json").stdout)
     assert told["metrics"]["gate"] == first["metrics"]["gate"]
@@ -90,6 +92,41 @@ def test_a_worse_refit_is_rejected_with_its_reasons(stored: Database, tfstream: 
     forced = tfstream.run("train", "--topic", TOPIC, *since, "--no-gate")
     assert "model version 4 is in charge" in forced.stderr
     assert statuses(stored) == {1: "retired", 2: "rejected", 3: "rejected", 4: "champion"}
+
+
+def test_a_champion_of_meanwhile_is_not_replaced_unseen(stored: Database, tfstream: Tfstream) -> None:
+    """Somebody goes back to an older version while a refit is judged beside the present one."""
+    with stored.begin() as connection:
+        stream = streams.add(
+            connection, StreamDefinition(topic=TOPIC, sensors=SENSORS, interval_us=SECOND_US)
+        )
+    store(stored, simulated(GOOD_ROWS, len(SENSORS)), 0)
+    for seed in ("0", "1"):
+        tfstream.run("train", "--topic", TOPIC, "--no-gate", "--seed", seed)
+
+    def goes_back(stage: str, done: float) -> None:
+        if (stage, done) == ("judge", 1.0):
+            tfstream.run("models", "rollback", "--topic", TOPIC, "--reason", "too loud")
+
+    store(stored, simulated(GOOD_ROWS + 300, len(SENSORS))[GOOD_ROWS:], GOOD_ROWS)
+    found = training.train(stored, stream, training.TrainingOptions(seed=2), goes_back)
+    assert found.reason is not None
+    assert found.reason.startswith("it was judged beside version 2, and version 1 is in charge since")
+    assert statuses(stored) == {1: "champion", 2: "rejected", 3: "rejected"}
+
+
+def test_a_damaged_champion_does_not_keep_the_next_from_being_made(
+    stored: Database, tfstream: Tfstream
+) -> None:
+    with stored.begin() as connection:
+        streams.add(connection, StreamDefinition(topic=TOPIC, sensors=SENSORS, interval_us=SECOND_US))
+    store(stored, simulated(1200, len(SENSORS)), 0)
+    tfstream.run("train", "--topic", TOPIC)
+    with stored.begin() as connection:
+        connection.execute(text("UPDATE model SET bundle = 'dust'"))
+    found = json.loads(tfstream.run("train", "--topic", TOPIC, "--json").stdout)
+    assert found["outcome"] == "promoted"
+    assert "version 1, cannot be compared: model version 1 is damaged" in found["reason"]
 
 
 def test_a_champion_that_cannot_be_compared_is_told_of(stored: Database, tfstream: Tfstream) -> None:

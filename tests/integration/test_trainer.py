@@ -16,11 +16,14 @@ from tests.conftest import temporary_database
 from tests.integration import rows
 from tests.integration.commands import Tfstream, wait_until
 from tests.integration.plants import write_plant
+from tfstream.app import trainer, training
 from tfstream.app.schedule import Schedule
 from tfstream.app.trainer import Plan, Trainer
+from tfstream.app.training import TrainingResult
 from tfstream.embedded.process import free_port
 from tfstream.storage import models, streams, training_lock, training_runs
 from tfstream.storage.database import Database
+from tfstream.storage.streams import StreamRecord
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
@@ -89,6 +92,26 @@ def test_what_was_missed_is_made_up_for_once_by_one_of_two(
     assert "promoted" in listed
 
 
+def test_what_another_trainer_has_refitted_meanwhile_is_passed_over(
+    shell: Tfstream, database: Database, plant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = f"other.{plant}"
+    shell.run("load", write_plant(tmp_path / "other.csv", rows=600), "--topic", other)
+    with database.begin() as connection:
+        connection.execute(text("UPDATE stream SET created_at = created_at - interval '3 days'"))
+
+    def beside_another(found: Database, stream: StreamRecord, *arguments: Any) -> TrainingResult:
+        """The first is refitted here while somebody refits the second."""
+        monkeypatch.undo()
+        (second,) = {plant, other} - {stream.definition.topic}
+        shell.run("train", "--topic", second)
+        return training.train(found, stream, *arguments)
+
+    monkeypatch.setattr(trainer, "train", beside_another)
+    Trainer(database, Plan())._refit_due(lambda: False)
+    assert [len(runs(database, topic)) for topic in (plant, other)] == [1, 1]
+
+
 def test_a_killed_refit_leaves_the_champion_and_the_next_one_is_clean(
     shell: Tfstream, database: Database, plant: str
 ) -> None:
@@ -127,8 +150,8 @@ def test_two_at_once_are_refused(shell: Tfstream, database: Database, plant: str
 
 
 def due_later(database: Database, topic: str) -> bool:
-    trainer = Trainer(database, Plan(schedule=Schedule(expression="0 2 * * *")))
-    return trainer.due()[topic] > datetime.now(UTC)
+    nightly = Trainer(database, Plan(schedule=Schedule(expression="0 2 * * *")))
+    return nightly.due()[topic] > datetime.now(UTC)
 
 
 def test_an_interrupted_refit_is_tried_once_more_and_then_waits(database: Database, plant: str) -> None:

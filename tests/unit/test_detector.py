@@ -29,6 +29,7 @@ from tfstream.model.objective import loss
 from tfstream.model.prepared import PreparedNetwork
 from tfstream.model.self_test import faulted, weights
 from tfstream.model.terms import CHUNK, TERMS
+from tfstream.model.training import loss_of
 
 CHANNELS = 6
 SENSORS = tuple(f"s{i}" for i in range(CHANNELS))
@@ -313,6 +314,17 @@ def test_views_and_loss() -> None:
     torch.testing.assert_close(views.a.norm(dim=-1), torch.ones(3, 6))
     found = loss(views, batch[:4], config)
     torch.testing.assert_close(found.total, found.reconstruction + config.contrast_weight * found.contrast)
+
+
+def test_a_training_step_stays_on_the_networks_device() -> None:
+    """On the device that computes nothing: what mixes it with the processor's numbers fails there, too."""
+    config, meta = DetectorConfig(masked_batch=5, contrast_batch=3), torch.device("meta")
+    network = TimeFrequencyTransformer(config, 2).to(meta)
+    targets, faulty = (np.zeros((count, config.window_rows, 2), dtype=np.float32) for count in (5, 3))
+    found = loss_of(network, (targets, faulty, faulty), config, meta)
+    found.total.backward()  # type: ignore[no-untyped-call]
+    assert {part.device for part in found} == {meta}
+    assert all(parameter.grad is not None for parameter in network.parameters())
 
 
 def test_faults_change_the_newest_rows_only() -> None:

@@ -12,7 +12,7 @@ import pytest
 from tests.quality.simulated import SECOND_US, names, readings, series
 from tfstream.app import gate
 from tfstream.app.contest import perform
-from tfstream.app.gate import Incumbent, incumbent, judge, unjudged
+from tfstream.app.gate import Gate, Incumbent, incumbent, unjudged
 from tfstream.app.scoring import Champion
 from tfstream.core.held_out import HeldOut, hold_out
 from tfstream.core.promotion import Verdict
@@ -52,18 +52,19 @@ def good(held: HeldOut) -> Detector:
 
 def row(detector: Detector, held: HeldOut, until_us: int | None = None) -> ModelRow:
     until = held.from_us - SECOND_US if until_us is None else until_us
+    stored = bundle.dump(detector)
     return ModelRow(
         version=7,
         status="champion",
         reason=None,
         metrics={},
-        sha256="",
+        sha256=bundle.sha256(stored),
         trained_from=to_datetime(0),
         trained_until=to_datetime(until),
         rows=1,
         seed=0,
         created_at=datetime(2026, 1, 5, tzinfo=UTC),
-        bundle=bundle.dump(detector),
+        bundle=stored,
     )
 
 
@@ -74,14 +75,18 @@ def champion(detector: Detector, held: HeldOut) -> Incumbent:
 NOBODY = Incumbent(row=None, model=None)
 
 
+def judge(held: HeldOut, champion: Incumbent, challenger: Detector) -> Verdict:
+    return Gate(DEFINITION, held, champion, challenger.config, 0).judge(challenger).verdict
+
+
 def broken_checks(verdict: Verdict) -> list[str]:
     return [check.what for check in verdict.checks if check.holds is False]
 
 
 def test_an_equal_challenger_takes_over(held: HeldOut, good: Detector) -> None:
     """The same fit, and one with another seed."""
-    same = judge(DEFINITION, held, champion(good, held), good, 0)
-    other = judge(DEFINITION, held, champion(good, held), fitted(held.learn, seed=1), 0)
+    same = judge(held, champion(good, held), good)
+    other = judge(held, champion(good, held), fitted(held.learn, seed=1))
     assert (same.promote, other.promote) == (True, True)
     assert same.checks[2].challenger == same.checks[2].champion
     assert 0.6 < same.checks[2].challenger < 0.95
@@ -90,7 +95,7 @@ def test_an_equal_challenger_takes_over(held: HeldOut, good: Detector) -> None:
 
 def test_a_challenger_without_weights_is_rejected(held: HeldOut, good: Detector) -> None:
     blind = replace(good, fusion=good.fusion._replace(weight=np.zeros_like(good.fusion.weight)))
-    verdict = judge(DEFINITION, held, champion(good, held), blind, 0)
+    verdict = judge(held, champion(good, held), blind)
     assert not verdict.promote
     assert broken_checks(verdict) == ["faults found (AUC), all kinds"]
     assert verdict.checks[2].challenger == 0.5
@@ -102,7 +107,7 @@ def test_a_challenger_that_learnt_from_faults_is_rejected(held: HeldOut, good: D
     rng = np.random.default_rng(0)
     scrambled = learn.values + 2 * learn.values.std(0) * rng.normal(size=learn.values.shape)
     faulty = fitted([learn._replace(values=scrambled.astype(np.float32))])
-    verdict = judge(DEFINITION, held, champion(good, held), faulty, 0)
+    verdict = judge(held, champion(good, held), faulty)
     assert not verdict.promote
     assert "faults found (AUC), all kinds" in broken_checks(verdict)
 
@@ -113,21 +118,38 @@ def test_a_challenger_that_breaks_the_budget_is_rejected(
 ) -> None:
     loud = replace(good, calibration=msgspec.structs.replace(good.calibration, u=0.5, sigma=0.01))
     before = champion(good, held) if there_is_a_champion else NOBODY
-    verdict = judge(DEFINITION, held, before, loud, 0)
+    verdict = judge(held, before, loud)
     assert not verdict.promote
     assert any("alarm" in what for what in broken_checks(verdict))
     assert verdict.checks[2].holds is (True if there_is_a_champion else None)
 
 
+def test_rows_that_both_find_strange_keep_no_worse_model_out(held: HeldOut, good: Detector) -> None:
+    """The champion stands under alarm: what does so no longer than it takes over, and is known to do so."""
+    always = replace(good, calibration=msgspec.structs.replace(good.calibration, u=-100.0, sigma=0.01))
+    both = judge(held, champion(always, held), always)
+    better = judge(held, champion(always, held), good)
+    assert (both.promote, both.usual) == (True, False)
+    assert (better.promote, better.usual) == (True, True)
+
+
+def test_a_fit_again_holds_up_unless_it_went_wrong(held: HeldOut, good: Detector) -> None:
+    gate = Gate(DEFINITION, held, NOBODY, QUICK, 0)
+    judged = gate.judge(good).performance
+    blind = replace(good, fusion=good.fusion._replace(weight=np.zeros_like(good.fusion.weight)))
+    assert gate.holds_up(judged, good)
+    assert not gate.holds_up(judged, blind)
+
+
 def test_an_alarm_that_never_ends_breaks_the_budget(held: HeldOut, good: Detector) -> None:
     always = replace(good, calibration=msgspec.structs.replace(good.calibration, u=-100.0, sigma=0.01))
-    verdict = judge(DEFINITION, held, NOBODY, always, 0)
+    verdict = judge(held, NOBODY, always)
     assert broken_checks(verdict) == ["share of that time under alarm"]
     assert (verdict.checks[0].challenger, verdict.checks[1].challenger) == (1, 1.0)
 
 
 def test_a_first_model_is_judged_by_its_alarms(held: HeldOut, good: Detector) -> None:
-    verdict = judge(DEFINITION, held, NOBODY, good, 0)
+    verdict = judge(held, NOBODY, good)
     assert verdict.promote
     assert "there is no champion to compare it with" in verdict.notes
     assert verdict.checks[2].holds is None
@@ -137,7 +159,7 @@ def test_a_champion_of_other_sensors_cannot_be_compared(held: HeldOut, good: Det
     more = DEFINITION.with_sensors((*DEFINITION.sensors, "new"))
     found = incumbent(row(good, held), more, QUICK)
     assert (found.model, "new" in str(found.incomparable)) == (None, True)
-    verdict = judge(DEFINITION, held, found, good, 0)
+    verdict = judge(held, found, good)
     assert verdict.promote
     assert "the champion, version 7, cannot be compared" in verdict.reason
 
@@ -152,8 +174,8 @@ def test_damaged_bytes_and_other_windows_cannot_be_compared(held: HeldOut, good:
 
 def test_a_champion_that_has_seen_the_rows_is_told_of(held: HeldOut, good: Detector) -> None:
     seen = replace(champion(good, held), row=row(good, held, held.from_us))
-    assert "has learnt from some of these rows" in judge(DEFINITION, held, seen, good, 0).reason
-    assert "has learnt" not in judge(DEFINITION, held, champion(good, held), good, 0).reason
+    assert "has learnt from some of these rows" in judge(held, seen, good).reason
+    assert "has learnt" not in judge(held, champion(good, held), good).reason
 
 
 def test_with_nothing_held_out_only_a_stream_without_a_champion_gets_a_model(
@@ -167,7 +189,7 @@ def test_with_nothing_held_out_only_a_stream_without_a_champion_gets_a_model(
 def test_too_few_held_out_rows_leave_detection_uncompared(good: Detector) -> None:
     held = held_out(readings(2000, SENSORS))
     short = [one._replace(series=one.series._replace(values=one.series.values[:120])) for one in held.recent]
-    verdict = judge(DEFINITION, held._replace(recent=short), champion(good, held), good, 0)
+    verdict = judge(held._replace(recent=short), champion(good, held), good)
     assert len(verdict.checks) == 3  # alarms twice, and experience
     assert gate._UNTRIED in verdict.notes
 

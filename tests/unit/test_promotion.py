@@ -46,6 +46,27 @@ def test_the_budget_is_broken_by_many_alarms_and_by_one_that_does_not_end() -> N
     assert [check.holds for check in budget_checks(week, week._replace(share=0.9))] == [True, False]
 
 
+@pytest.mark.parametrize(
+    ("champion", "challenger", "holds"),
+    [
+        ((1, 0.9), (5, 0.3), [None, True]),  # a standing alarm is but one: there is nothing to count
+        ((1, 0.9), (1, 0.95), [True, False]),
+        ((6, 0.1), (5, 0.1), [True, True]),
+        ((6, 0.1), (7, 0.1), [False, True]),
+        ((6, 0.1), (1, 0.9), [True, False]),
+        ((0, 0.0), (4, 0.1), [False, True]),
+    ],
+)
+def test_a_champion_that_breaks_the_budget_itself_is_kept_from_nothing_better(
+    champion: tuple[int, float], challenger: tuple[int, float], holds: list[bool | None]
+) -> None:
+    ours, theirs = (
+        Alarms(raised=raised, allowed=1.0, share=share, weeks=1.0) for raised, share in (challenger, champion)
+    )
+    assert [check.holds for check in budget_checks(theirs, ours)] == holds
+    assert not ours.usual
+
+
 def test_a_model_of_one_day_is_not_trusted_beside_one_of_a_fortnight() -> None:
     assert experience_check(1000, 500).holds
     told = experience_check(14_000, 1_000)

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tfstream.app import champion as champions
 from tfstream.app.contest import Performance, perform
 from tfstream.app.scoring import Champion
 from tfstream.core.event import iso
 from tfstream.core.held_out import HeldOut
-from tfstream.core.promotion import Check, Verdict, budget_checks, detection_checks, experience_check
+from tfstream.core.promotion import MARGIN, Check, Verdict, budget_checks, detection_checks, experience_check
 from tfstream.core.stream import StreamDefinition
 from tfstream.errors import TfstreamError
 from tfstream.model import trials
 from tfstream.model.config import DetectorConfig
 from tfstream.model.detector import Detector
 from tfstream.model.trials import Trial
-from tfstream.storage.models import ModelRow
+from tfstream.storage.models import ModelRow, intact
 from tfstream.storage.moments import to_us
 
 _UNTRIED = "too few held-out rows to put faults into: what it detects was not compared"
@@ -37,7 +38,7 @@ def incumbent(row: ModelRow | None, definition: StreamDefinition, config: Detect
     if row is None:
         return Incumbent(row=None, model=None)
     try:
-        model = champions.load(row, definition)
+        model = champions.load(intact(row), definition)
     except TfstreamError as error:
         return Incumbent(row=row, model=None, incomparable=str(error))
     theirs = model.detector.config
@@ -52,29 +53,60 @@ def unjudged(champion: Incumbent) -> Verdict:
     return Verdict(promote=champion.row is None, notes=(why,))
 
 
-def judge(
-    definition: StreamDefinition, held: HeldOut, champion: Incumbent, challenger: Detector, seed: int
-) -> Verdict:
-    """The alarm budget must hold; and what the champion detects, the challenger must detect about as well.
+class Judgement(NamedTuple):
+    """What is to become of a model, and how it did."""
 
-    Neither has learnt from the held-out rows. A first model, and one whose champion cannot be compared, is
-    judged by its alarms alone.
-    """
-    tried = trials.prepare(held, challenger.config, seed)
-    ours = perform(challenger, definition, held.recent, tried)
-    theirs = perform(champion.model.detector, definition, held.recent, tried) if champion.model else None
-    checks = [*_checks(tried, ours, theirs), *_experience(held, champion)]
-    return Verdict(
-        promote=all(check.holds is not False for check in checks),
-        checks=tuple(checks),
-        notes=tuple(_notes(held, champion, tried)),
-    )
+    verdict: Verdict
+    performance: Performance
 
 
-def _experience(held: HeldOut, champion: Incumbent) -> list[Check]:
-    if champion.row is None or champion.model is None:
-        return []
-    return [experience_check(champion.row.rows, sum(len(one.values) for one in held.learn))]
+class Gate:
+    """The held-out rows, the faults put into them, and how the champion does there: one for all models."""
+
+    def __init__(
+        self,
+        definition: StreamDefinition,
+        held: HeldOut,
+        champion: Incumbent,
+        config: DetectorConfig,
+        seed: int,
+    ) -> None:
+        self._definition, self._held, self._champion = definition, held, champion
+        self._tried = trials.prepare(held, config, seed)
+        self._theirs = self._perform(champion.model.detector) if champion.model else None
+
+    def judge(self, challenger: Detector) -> Judgement:
+        """The alarm budget must hold; and what the champion detects, it must detect about as well.
+
+        It has not learnt from the held-out rows. A first model, and one whose champion cannot be compared, is
+        judged by its alarms alone.
+        """
+        ours = self._perform(challenger)
+        checks = [*_checks(self._tried, ours, self._theirs), *self._experience()]
+        verdict = Verdict(
+            promote=all(check.holds is not False for check in checks),
+            checks=tuple(checks),
+            notes=tuple(_notes(self._held, self._champion, self._tried)),
+            usual=ours.alarms.usual,
+        )
+        return Judgement(verdict, ours)
+
+    def holds_up(self, judged: Performance, again: Detector) -> bool:
+        """Whether a model that has learnt from the held-out rows, too, does what the judged one does.
+
+        It has an advantage there: this finds a fit that went wrong, and proves nothing else.
+        """
+        found = self._perform(again)
+        as_found = not self._tried or found.found.mean() >= judged.found.mean() - MARGIN
+        return found.alarms.usual and bool(as_found)
+
+    def _perform(self, detector: Detector) -> Performance:
+        return perform(detector, self._definition, self._held.recent, self._tried)
+
+    def _experience(self) -> list[Check]:
+        if self._champion.row is None or self._champion.model is None:
+            return []
+        return [experience_check(self._champion.row.rows, self._held.rows)]
 
 
 def _checks(tried: Sequence[Trial], ours: Performance, theirs: Performance | None) -> list[Check]:

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from tfstream.core.held_out import HeldOut
+from sqlalchemy import Connection
+
 from tfstream.core.promotion import Verdict
 from tfstream.storage import models, training_runs
-from tfstream.storage.database import Database
-from tfstream.storage.streams import StreamRecord
-
-if TYPE_CHECKING:  # torch takes two seconds to import: most commands do without
-    from tfstream.model.detector import Detector
-
-Report = Callable[[str, float], None]
 
 
 class Ruling(NamedTuple):
@@ -24,44 +17,32 @@ class Ruling(NamedTuple):
     reason: str | None
 
 
-def gate_verdict(
-    database: Database,
-    stream: StreamRecord,
-    held: HeldOut | None,
-    challenger: Detector,
-    seed: int,
-    report: Report,
-) -> Verdict:
-    """What the gate says of the challenger beside the present champion."""
-    from tfstream.app import gate
-
-    report("judge", 0.0)
-    with database.begin() as connection:
-        row = models.champion(connection, stream.id)
-    champion = gate.incumbent(row, stream.definition, challenger.config)
-    if held is None:
-        verdict = gate.unjudged(champion)
-    else:
-        verdict = gate.judge(stream.definition, held, champion, challenger, seed)
-    report("judge", 1.0)
-    return verdict
-
-
 def rule_on(
-    database: Database, stream: StreamRecord, stored: bytes, verdict: Verdict | None, *, promote: bool
+    connection: Connection,
+    stream_id: int,
+    sha256: str,
+    verdict: Verdict | None,
+    *,
+    beside: int | None,
+    promote: bool,
 ) -> Ruling:
-    """A model that was rolled back before, byte for byte, is rejected again, whatever the gate says."""
-    if undone := _undone(database, stream, stored):
-        return Ruling("rejected", undone)
-    if verdict is not None and not verdict.promote:
+    """In the transaction that stores the model: nobody else changes the champion meanwhile.
+
+    :param beside: the version of the champion that it was judged beside.
+    """
+    models.lock(connection, stream_id)
+    if twin := models.rejected_twin(connection, stream_id, sha256):
+        return Ruling("rejected", f"the same, byte for byte, as version {twin.version}: {twin.reason}")
+    if verdict is None:
+        return Ruling("promoted" if promote else "candidate", None)
+    if not verdict.promote:
         return Ruling("rejected", verdict.reason)
-    return Ruling("promoted" if promote else "candidate", verdict.reason if verdict else None)
+    if (present := models.champion_version(connection, stream_id)) != beside:
+        return Ruling("rejected", f"{_changed(beside, present)}; {verdict.reason}")
+    return Ruling("promoted" if promote else "candidate", verdict.reason)
 
 
-def _undone(database: Database, stream: StreamRecord, stored: bytes) -> str | None:
-    """Why it was rolled back, if it was."""
-    from tfstream.model import bundle
-
-    with database.begin() as connection:
-        twin = models.rejected_twin(connection, stream.id, bundle.sha256(stored))
-    return None if twin is None else f"the same, byte for byte, as version {twin.version}: {twin.reason}"
+def _changed(beside: int | None, present: int | None) -> str:
+    judged = "without a champion" if beside is None else f"beside version {beside}"
+    now = "none is in charge now" if present is None else f"version {present} is in charge since"
+    return f"it was judged {judged}, and {now}: the next refit is compared with that"

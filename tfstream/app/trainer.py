@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -107,13 +107,19 @@ class Trainer:
 
     def _refit_due(self, stop: Stop) -> None:
         try:
-            for stream, due in list(self._times()):
-                if due <= self._clock() and not stop():
-                    self._refit(stream, stop)
+            tried: set[int] = set()
+            while not stop() and (stream := self._next_due(tried)):
+                tried.add(stream.id)
+                self._refit(stream, stop)
             self._tell(self.due())
         except TfstreamError as error:
             _log.error("no stream can be refitted: %s", error)
             self._told.clear()
+
+    def _next_due(self, tried: Container[int]) -> StreamRecord | None:
+        """Looked up anew before each: another trainer may have refitted it meanwhile."""
+        now = self._clock()
+        return next((one for one, due in self._times() if due <= now and one.id not in tried), None)
 
     def _tell(self, times: dict[str, datetime]) -> None:
         for topic, due in times.items():

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+
+from sqlalchemy import Connection
 
 from tfstream.app import normal
-from tfstream.app.ruling import gate_verdict, rule_on
-from tfstream.core.held_out import hold_out
+from tfstream.app.refit import Fitted, Refit
+from tfstream.app.ruling import Ruling, rule_on
 from tfstream.core.left_out import LeftOut
 from tfstream.core.promotion import as_metrics
-from tfstream.core.reading import Series
 from tfstream.errors import BadData, TfstreamError
-from tfstream.model.config import DetectorConfig
 from tfstream.storage import exclusions, models, scores, training_lock, training_runs
 from tfstream.storage.database import Database
 from tfstream.storage.streams import StreamRecord
@@ -35,7 +34,7 @@ class TrainingOptions:
     until_us: int | None = None
     seed: int = 0
     promote: bool = True
-    gate: bool = True  # hold the newest rows out, and judge the model on them before it is promoted
+    gate: bool = True  # judge it on the newest rows, held out, before it learns them and is promoted
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,65 +105,55 @@ def _train(
     lock: TrainingLock,
 ) -> TrainingResult:
     from tfstream.model import bundle  # torch takes two seconds to import: most commands do without
-    from tfstream.model.fitting import fit
 
-    definition = stream.definition
     with database.begin() as connection:
         series, left_out = normal.read(connection, stream, options.since_us, options.until_us, report)
+        champion = models.champion_as_stored(connection, stream.id)
     if not left_out.cells:
         raise BadData(
-            f"stream {definition.topic} has no readings in the span to learn from; "
+            f"stream {stream.definition.topic} has no readings in the span to learn from; "
             f"fill it with `tfstream record` or `tfstream load`"
         )
-    held = hold_out(series, definition.interval_us) if options.gate else None
-    learn = held.learn if held else series
     began = time.monotonic()
+    refit = Refit(stream.definition, options.seed, report)
     try:
-        detector = fit(
-            learn, definition.sensors, definition.interval_us, DetectorConfig(), options.seed, report
-        )
+        fitted = refit.judged(series, champion) if options.gate else refit.unjudged(series)
     except BadData as error:
         raise BadData(f"{error}{_because(left_out)}") from None
-    stored = bundle.dump(detector)
+    stored = bundle.dump(fitted.detector)
     shares = {cause: round(share, 4) for cause, share in left_out.shares.items()}
-    seconds = round(time.monotonic() - began, 2)
-    verdict = gate_verdict(database, stream, held, detector, options.seed, report) if options.gate else None
-    gate = {} if verdict is None else {"gate": as_metrics(verdict)}
-    ruling = rule_on(database, stream, stored, verdict, promote=options.promote)
-    refit = _Refit(
-        learn=learn,
-        bundle=stored,
-        metrics={**detector.describe(), "left_out": shares, "seconds": seconds, **gate},
-        outcome=ruling.outcome,
-        reason=ruling.reason,
-    )
+    metrics = {
+        **fitted.detector.describe(),
+        "left_out": shares,
+        "seconds": round(time.monotonic() - began, 2),
+        **({} if fitted.verdict is None else {"gate": as_metrics(fitted.verdict)}),
+    }
     report("store", 0.0)
     lock.require()
-    version = _store(database, stream, options, run, refit)
+    with database.begin() as connection:
+        ruling = rule_on(
+            connection,
+            stream.id,
+            bundle.sha256(stored),
+            fitted.verdict,
+            beside=None if champion is None else champion.version,
+            promote=options.promote,
+        )
+        version = _store(connection, stream, run, options.seed, fitted, stored, metrics, ruling)
     report("store", 1.0)
     return TrainingResult(
         version=version,
-        promoted=refit.outcome == "promoted",
-        outcome=refit.outcome,
-        reason=refit.reason,
-        rows=_rows(learn),
-        assets=len({one.asset for one in learn}),
+        promoted=ruling.outcome == "promoted",
+        outcome=ruling.outcome,
+        reason=ruling.reason,
+        rows=fitted.rows,
+        assets=len({one.asset for one in fitted.series}),
         bundle_bytes=len(stored),
-        extrapolated=detector.calibration.extrapolated(definition.alarm_budget_per_week),
+        extrapolated=fitted.detector.calibration.extrapolated(stream.definition.alarm_budget_per_week),
         left_out=shares,
         notes=left_out.notes,
-        metrics=refit.metrics,
+        metrics=metrics,
     )
-
-
-class _Refit(NamedTuple):
-    """What is to be stored: the series that were learnt from, what came of them, and what becomes of it."""
-
-    learn: Sequence[Series]
-    bundle: bytes
-    metrics: dict[str, object]
-    outcome: training_runs.Outcome
-    reason: str | None
 
 
 def _because(left_out: LeftOut) -> str:
@@ -174,39 +163,41 @@ def _because(left_out: LeftOut) -> str:
 
 
 def _store(
-    database: Database, stream: StreamRecord, options: TrainingOptions, run: int, refit: _Refit
+    connection: Connection,
+    stream: StreamRecord,
+    run: int,
+    seed: int,
+    fitted: Fitted,
+    bundle: bytes,
+    metrics: dict[str, object],
+    ruling: Ruling,
 ) -> int:
-    """Model, champion and the end of the run in one transaction; returns the model's version."""
-    first = min(int(one.times_us[0]) for one in refit.learn)
-    last = max(int(one.times_us[-1]) for one in refit.learn)
-    with database.begin() as connection:
-        version = models.save(
-            connection,
-            stream.id,
-            refit.bundle,
-            metrics=refit.metrics,
-            trained_from_us=first,
-            trained_until_us=last,
-            rows=_rows(refit.learn),
-            seed=options.seed,
-        )
-        if refit.outcome == "promoted":
-            models.promote(connection, stream.id, version)
-        elif refit.outcome == "rejected":
-            models.reject(connection, stream.id, version, refit.reason or "")
-        training_runs.finish(
-            connection,
-            run,
-            outcome=refit.outcome,
-            reason=refit.reason,
-            model_version=version,
-            rows=_rows(refit.learn),
-            trained_from_us=first,
-            trained_until_us=last,
-            metrics=refit.metrics,
-        )
+    """Model, champion and the end of the run; returns the model's version."""
+    first = min(int(one.times_us[0]) for one in fitted.series)
+    last = max(int(one.times_us[-1]) for one in fitted.series)
+    version = models.save(
+        connection,
+        stream.id,
+        bundle,
+        metrics=metrics,
+        trained_from_us=first,
+        trained_until_us=last,
+        rows=fitted.rows,
+        seed=seed,
+    )
+    if ruling.outcome == "promoted":
+        models.promote(connection, stream.id, version)
+    elif ruling.outcome == "rejected":
+        models.reject(connection, stream.id, version, ruling.reason or "")
+    training_runs.finish(
+        connection,
+        run,
+        outcome=ruling.outcome,
+        reason=ruling.reason,
+        model_version=version,
+        rows=fitted.rows,
+        trained_from_us=first,
+        trained_until_us=last,
+        metrics=metrics,
+    )
     return version
-
-
-def _rows(series: Sequence[Series]) -> int:
-    return sum(len(one.times_us) for one in series)

@@ -37,6 +37,11 @@ class HeldOut(NamedTuple):
     recent: list[Recent]
     from_us: int
 
+    @property
+    def rows(self) -> int:
+        """All of them, the recent ones too."""
+        return sum(len(one.values) for one in self.learn) + sum(one.rows for one in self.recent)
+
 
 def hold_out(series: Sequence[Series], interval_us: int) -> HeldOut | None:
     """The newest tenth of each asset's rows, a day at most; None when too little would be left to learn from.

@@ -33,11 +33,15 @@ class Check:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verdict:
-    """Why a model may take over, or may not; ``notes`` are what else there is to know."""
+    """Why a model may take over, or may not; ``notes`` are what else there is to know.
+
+    ``usual``: the held-out rows look normal to it, so that they may be learnt from.
+    """
 
     promote: bool
     checks: tuple[Check, ...] = ()
     notes: tuple[str, ...] = ()
+    usual: bool = True
 
     @property
     def reason(self) -> str:
@@ -62,26 +66,54 @@ class Alarms(NamedTuple):
     share: float
     weeks: float
 
+    @property
+    def lasting(self) -> bool:
+        """An alarm that hardly ever ends is but one: then their number says nothing."""
+        return self.share > _MOST_ALARMED
+
+    @property
+    def usual(self) -> bool:
+        """The budget gives as many by chance."""
+        return self.raised <= most_alarms(self.allowed) and not self.lasting
+
 
 def budget_checks(champion: Alarms | None, challenger: Alarms) -> list[Check]:
-    """The alarms on held-out normal data against the most that the budget lets come about by chance."""
+    """The alarms on held-out normal data against the most that the budget lets come about by chance.
+
+    Where the champion raises more than that itself, the challenger need only be no worse: to keep a model
+    that stands under alarm protects nobody.
+    """
+    return [_count_check(champion, challenger), _share_check(champion, challenger)]
+
+
+def _count_check(champion: Alarms | None, challenger: Alarms) -> Check:
     most = most_alarms(challenger.allowed)
-    return [
-        Check(
-            what=f"alarms in {challenger.weeks * 7:.3g} asset days of held-out normal data",
-            champion=champion.raised if champion else None,
-            challenger=challenger.raised,
-            wanted=f"at most {most} (the budget gives {challenger.allowed:.2g})",
-            holds=challenger.raised <= most,
-        ),
-        Check(
-            what="share of that time under alarm",
-            champion=champion.share if champion else None,
-            challenger=challenger.share,
-            wanted=f"at most {_MOST_ALARMED:g}",
-            holds=challenger.share <= _MOST_ALARMED,
-        ),
-    ]
+    wanted = f"at most {most} (the budget gives {challenger.allowed:.2g})"
+    holds: bool | None = challenger.raised <= most
+    if not holds and champion and champion.lasting:
+        wanted, holds = f"{wanted}, or so many: the champion's alarm hardly ends", None
+    elif not holds and champion and champion.raised > most:
+        wanted, holds = f"{wanted}, or no more than the champion", challenger.raised <= champion.raised
+    return Check(
+        what=f"alarms in {challenger.weeks * 7:.3g} asset days of held-out normal data",
+        champion=champion.raised if champion else None,
+        challenger=challenger.raised,
+        wanted=wanted,
+        holds=holds,
+    )
+
+
+def _share_check(champion: Alarms | None, challenger: Alarms) -> Check:
+    wanted, holds = f"at most {_MOST_ALARMED:g}", not challenger.lasting
+    if not holds and champion and champion.lasting:
+        wanted, holds = f"{wanted}, or no more than the champion", challenger.share <= champion.share
+    return Check(
+        what="share of that time under alarm",
+        champion=champion.share if champion else None,
+        challenger=challenger.share,
+        wanted=wanted,
+        holds=holds,
+    )
 
 
 def experience_check(champion_rows: int, rows: int) -> Check:

@@ -42,7 +42,7 @@ def loss(views: Views, targets: Tensor, config: DetectorConfig) -> Loss:
 
 def reconstruction(views: Views, targets: Tensor, config: DetectorConfig) -> Tensor:
     """Mean over the stages of the errors on both paths; hidden rows weigh 1, visible ones 0.1."""
-    weights = torch.full((config.window_rows, 1), config.visible_weight)
+    weights = targets.new_full((config.window_rows, 1), config.visible_weight)
     weights[-config.hop_rows :] = 1.0
     first = 0 if config.stage_average else config.stages - 1
     errors = (views.time[first:] - targets).square() * weights
@@ -61,7 +61,7 @@ def contrastive(a: Tensor, b: Tensor, faulted_a: Tensor, faulted_b: Tensor, conf
     agree = functional.softplus(-_SHARPNESS * ((a * b).sum(-1) - _MARGIN)).mean()
     differ = functional.softplus(_SHARPNESS * ((faulted_a * faulted_b).sum(-1) - _MARGIN)).mean()
     similar = a @ b.transpose(1, 2) / _TEMPERATURE  # [K, batch, batch]
-    own = torch.arange(a.shape[1]).expand(a.shape[:2]).flatten()
+    own = torch.arange(a.shape[1], device=a.device).expand(a.shape[:2]).flatten()
     forth = functional.cross_entropy(similar.flatten(0, 1), own)
     back = functional.cross_entropy(similar.transpose(1, 2).flatten(0, 1), own)
     return agree + differ + config.info_weight * (forth + back) / 2

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 _BINS_PER_TOKEN = 4
+_CPU = torch.device("cpu")
 
 
 def tokens_of(rows: int) -> int:
@@ -23,7 +24,8 @@ def tokens_of(rows: int) -> int:
 def to_tokens(windows: Tensor) -> Tensor:
     """``[batch, rows, channels]`` → ``[batch, tokens, 4 * 2 * channels]``: re and im, 4 bins a token."""
     batch, rows, channels = windows.shape
-    parts = torch.einsum("bwr,nrc->nbwc", _transform(rows), windows)  # [batch, bins, 2, channels]
+    matrix = _transform(rows, windows.device)
+    parts = torch.einsum("bwr,nrc->nbwc", matrix, windows)  # [batch, bins, 2, channels]
     return parts.reshape(batch, -1, _BINS_PER_TOKEN * 2 * channels)
 
 
@@ -31,7 +33,7 @@ def from_tokens(tokens: Tensor, rows: int, newest: int) -> Tensor:
     """The inverse, of the newest rows: ``[..., tokens, 4 * 2 * channels]`` → ``[..., newest, channels]``."""
     channels = tokens.shape[-1] // (2 * _BINS_PER_TOKEN)
     parts = tokens.unflatten(-1, (_BINS_PER_TOKEN, 2, channels)).flatten(-4, -3)  # [..., bins, 2, channels]
-    return torch.einsum("rbw,...bwc->...rc", _inverse(rows)[-newest:], parts)
+    return torch.einsum("rbw,...bwc->...rc", _inverse(rows, tokens.device)[-newest:], parts)
 
 
 def magnitudes(rows: Tensor) -> Tensor:
@@ -78,21 +80,21 @@ def sizes(parts: Tensor) -> Tensor:
 
 @cache
 @torch.inference_mode(False)
-def _transform(rows: int) -> Tensor:
+def _transform(rows: int, device: torch.device = _CPU) -> Tensor:
     """Rows to real and imaginary parts, ``[bins, 2, rows]``; bins that fill up a token are zero."""
     spectrum = torch.fft.rfft(torch.eye(rows, dtype=torch.double), dim=0, norm="ortho")
     matrix = torch.zeros(_BINS_PER_TOKEN * tokens_of(rows), 2, rows)
     matrix[: rows // 2 + 1] = torch.stack([spectrum.real, spectrum.imag], dim=1)
-    return matrix
+    return matrix.to(device)
 
 
 @cache
 @torch.inference_mode(False)
-def _inverse(rows: int) -> Tensor:
+def _inverse(rows: int, device: torch.device = _CPU) -> Tensor:
     """Real and imaginary parts to rows, ``[rows, bins, 2]``."""
     bins = rows // 2 + 1
     unit = torch.eye(bins, dtype=torch.double)
     parts = torch.stack([unit, 1j * unit], dim=1)  # [bins, 2, bins]
     matrix = torch.zeros(rows, _BINS_PER_TOKEN * tokens_of(rows), 2)
     matrix[:, :bins] = torch.fft.irfft(parts, n=rows, dim=2, norm="ortho").permute(2, 0, 1)
-    return matrix
+    return matrix.to(device)

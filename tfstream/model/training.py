@@ -11,15 +11,17 @@ from numpy.typing import NDArray
 
 from tfstream.core import fault
 from tfstream.core.reading import Values
+from tfstream.model.accelerator import training_device
 from tfstream.model.config import DetectorConfig
 from tfstream.model.network import TimeFrequencyTransformer, hide
-from tfstream.model.objective import loss
+from tfstream.model.objective import Loss, loss
 from tfstream.model.precision import halved
 from tfstream.model.windows import Piece, WindowIndex, filled, index
 
 _REPORT_EVERY = 10
 
 Report = Callable[[str, float], None]
+Batch = tuple[Values, Values, Values]
 
 
 def train(
@@ -28,9 +30,10 @@ def train(
     """A network fitted to pieces in standard units, and how its losses went."""
     rng = np.random.default_rng(seed)
     places = index(pieces, config.window_rows, stride=1)
-    with torch.random.fork_rng(devices=[]):
+    device = training_device()
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
-        network = TimeFrequencyTransformer(config, pieces[0].values.shape[1])
+        network = TimeFrequencyTransformer(config, pieces[0].values.shape[1]).to(device)
         network.train()
         optimizer = torch.optim.AdamW(
             network.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
@@ -40,24 +43,24 @@ def train(
         )
         history = []
         for step in range(config.steps):
-            found = _step(network, _batch(pieces, places, config, rng), config)
+            found = loss_of(network, _batch(pieces, places, config, rng), config, device)
             optimizer.zero_grad()
             found.total.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), config.clip)
             optimizer.step()
             schedule.step()
-            history.append((float(found.reconstruction.detach()), float(found.contrast.detach())))
+            history.append(torch.stack([found.reconstruction.detach(), found.contrast.detach()]))
             if step % _REPORT_EVERY == 0:
                 report("network", step / config.steps)
-    network.eval()
+    network.cpu().eval()
     network.load_state_dict({name: halved(value) for name, value in network.state_dict().items()})
     report("network", 1.0)
-    return network.requires_grad_(False), _summary(np.array(history))
+    return network.requires_grad_(False), _summary(torch.stack(history).cpu().numpy().astype(np.float64))
 
 
 def _batch(
     pieces: Sequence[Piece], places: WindowIndex, config: DetectorConfig, rng: np.random.Generator
-) -> tuple[Values, Values, Values]:
+) -> Batch:
     """Windows to mask, normal ones, and the normal ones with a fault each."""
     masked, contrast = config.masked_batch, config.contrast_batch
     chosen: NDArray[np.int64] = rng.integers(len(places.piece), size=masked + 2 * contrast)
@@ -66,10 +69,11 @@ def _batch(
     return windows[:masked], normal, fault.inject(normal, foreign, rng)
 
 
-def _step(
-    network: TimeFrequencyTransformer, batch: tuple[Values, Values, Values], config: DetectorConfig
-) -> Any:
-    targets, normal, faulted = (torch.from_numpy(part) for part in batch)
+def loss_of(
+    network: TimeFrequencyTransformer, batch: Batch, config: DetectorConfig, device: torch.device
+) -> Loss:
+    """One pass over a batch, on the device that the network is on."""
+    targets, normal, faulted = (torch.from_numpy(part).to(device) for part in batch)
     inputs = torch.cat([hide(targets, config.hop_rows), normal, faulted])
     return loss(network(inputs, len(targets), config.window_rows), targets, config)
 

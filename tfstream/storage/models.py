@@ -112,9 +112,18 @@ def champion_version(connection: Connection, stream_id: int) -> int | None:
 
 
 def champion(connection: Connection, stream_id: int) -> ModelRow | None:
-    """The model in charge, with its bundle."""
+    """The model in charge, with its bundle.
+
+    :raises BadData: when its bytes are not those that were stored.
+    """
+    row = champion_as_stored(connection, stream_id)
+    return None if row is None else intact(row)
+
+
+def champion_as_stored(connection: Connection, stream_id: int) -> ModelRow | None:
+    """The model in charge, its bundle damaged or not: damage must not keep the next from being made."""
     version = champion_version(connection, stream_id)
-    return None if version is None else load(connection, stream_id, version)
+    return None if version is None else _stored(connection, stream_id, version)
 
 
 def load(connection: Connection, stream_id: int, version: int) -> ModelRow:
@@ -122,16 +131,27 @@ def load(connection: Connection, stream_id: int, version: int) -> ModelRow:
 
     :raises BadData: when there is none, or when its bytes are not those that were stored.
     """
+    return intact(_stored(connection, stream_id, version))
+
+
+def intact(row: ModelRow) -> ModelRow:
+    """The row itself.
+
+    :raises BadData: when its bytes are not those that were stored.
+    """
+    if hashlib.sha256(row.bundle).hexdigest() != row.sha256:
+        raise BadData(
+            f"model version {row.version} is damaged: its bytes do not give its sha256; train a new one"
+        )
+    return row
+
+
+def _stored(connection: Connection, stream_id: int, version: int) -> ModelRow:
     query = select(model).where(model.c.stream_id == stream_id, model.c.version == version)
     row = connection.execute(query).first()
     if row is None:
         raise BadData(f"there is no model version {version}; `tfstream models list` shows them")
-    found = _row(row, bundle=bytes(row.bundle))
-    if hashlib.sha256(found.bundle).hexdigest() != found.sha256:
-        raise BadData(
-            f"model version {version} is damaged: its bytes do not give its sha256; train a new one"
-        )
-    return found
+    return _row(row, bundle=bytes(row.bundle))
 
 
 def list_all(connection: Connection, stream_id: int) -> list[ModelRow]:
