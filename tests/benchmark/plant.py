@@ -47,7 +47,7 @@ class Plant:
     ) -> None:
         self.assets = assets
         self._partitions = partitions
-        self._start_us = start_us
+        self.start_us = start_us
         self._interval_us = interval_us
         self._keys = [f"asset-{number:05}".encode() for number in range(assets)]
         self._bodies = _bodies()
@@ -56,7 +56,7 @@ class Plant:
         """The rows ``first`` to ``stop`` of all assets."""
         for row in range(first, stop):
             for asset in range(self.assets):
-                yield self.message(row, asset, self._start_us + row * self._interval_us)
+                yield self.message(row, asset, self.start_us + row * self._interval_us)
 
     def message(self, row: int, asset: int, time_us: int) -> Message:
         """One row of one asset at a moment."""

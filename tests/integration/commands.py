@@ -18,7 +18,9 @@ _TICK_S = 0.05
 
 
 class Tfstream:
-    """``python -m tfstream`` with an environment of its own."""
+    """``tfstream`` with an environment of its own; its fits take few steps."""
+
+    module = "tests.integration.quick"
 
     def __init__(self, database_url: str, bootstrap: str, **more: str) -> None:
         self.database_url = database_url
@@ -34,7 +36,7 @@ class Tfstream:
 
     def run(self, *arguments: str | Path, exit_code: int = 0) -> subprocess.CompletedProcess[str]:
         """Run a command to its end and hold it to its exit code."""
-        done = forked.run([*map(str, arguments)], self.environment, _TIMEOUT_S)
+        done = forked.run(self.module, [*map(str, arguments)], self.environment, _TIMEOUT_S)
         assert done.returncode == exit_code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 
@@ -59,7 +61,13 @@ class Tfstream:
             process.communicate()
 
     def _command(self, arguments: tuple[str | Path, ...]) -> list[str]:
-        return [sys.executable, "-m", "tfstream", *map(str, arguments)]
+        return [sys.executable, "-m", self.module, *map(str, arguments)]
+
+
+class Thorough(Tfstream):
+    """As it is for its users."""
+
+    module = "tfstream.__main__"
 
 
 def wait_until(

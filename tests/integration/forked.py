@@ -29,16 +29,16 @@ _LIBRARIES = [
 
 
 def run(
-    arguments: Sequence[str], environment: Mapping[str, str], timeout_s: float
+    module: str, arguments: Sequence[str], environment: Mapping[str, str], timeout_s: float
 ) -> subprocess.CompletedProcess[str]:
-    """As ``subprocess.run`` of ``python -m tfstream`` with its output captured.
+    """As ``subprocess.run`` of a module's ``main`` with its output captured.
 
     :raises subprocess.TimeoutExpired: when it does not end; it is killed then.
     """
     _SERVER.set_forkserver_preload(_LIBRARIES)
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder, "out"), Path(folder, "err")
-        process = _SERVER.Process(target=_command, args=(arguments, dict(environment), out, err))
+        process = _SERVER.Process(target=_command, args=(module, arguments, dict(environment), out, err))
         process.start()
         process.join(timeout_s)
         if process.exitcode is None:
@@ -50,7 +50,9 @@ def run(
         return subprocess.CompletedProcess([*arguments], code, out.read_text(), err.read_text())
 
 
-def _command(arguments: Sequence[str], environment: Mapping[str, str], out: Path, err: Path) -> None:
+def _command(
+    module: str, arguments: Sequence[str], environment: Mapping[str, str], out: Path, err: Path
+) -> None:
     """In the fork: what the interpreter does before ``__main__``."""
     os.environ.clear()
     os.environ.update(environment)
@@ -58,6 +60,6 @@ def _command(arguments: Sequence[str], environment: Mapping[str, str], out: Path
         target = os.open(path, os.O_WRONLY | os.O_CREAT)
         os.dup2(target, number)
         os.close(target)
-    sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
+    sys.stdout, sys.stderr = (os.fdopen(number, "w", 1, closefd=False) for number in (1, 2))
     sys.argv = ["tfstream", *arguments]
-    importlib.import_module("tfstream.cli.main").main()
+    importlib.import_module(module).main()

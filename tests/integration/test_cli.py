@@ -175,7 +175,7 @@ def test_a_model_is_trained_and_refitted(shell: Shell, database: Database, tmp_p
     normal_readings(500).to_csv(normal, index=False)
     shell.run("load", normal, "--topic", topic)
     trained = shell.json("train", "--topic", topic, "--seed", "3")
-    assert (trained["version"], trained["promoted"], trained["rows"], trained["assets"]) == (1, True, 404, 1)
+    assert (trained["version"], trained["promoted"], trained["rows"], trained["assets"]) == (1, True, 500, 1)
     with database.begin() as connection:
         rows.stream(connection, "empty.sensors")
         others = sorted({one.definition.topic for one in streams.list_all(connection)} - {topic})

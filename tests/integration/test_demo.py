@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.commands import Tfstream
+from tests.integration.commands import Thorough
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres]
 
 
 def test_the_demo_finds_most_faults_and_draws_them(tmp_path: Path) -> None:
-    alone = Tfstream("", "", KAFKA_HOME="")
+    alone = Thorough("", "", KAFKA_HOME="")
     done = alone.run("demo", "--training-days", "2", "--output", tmp_path, "--json")
     told = json.loads(done.stdout)
     assert "librdkafka's mock cluster" in done.stderr

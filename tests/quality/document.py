@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -34,15 +34,30 @@ def write(
     names: Sequence[str] = PARTS,
     intro: str = _INTRO,
 ) -> Path:
-    """Render all parts that have a JSON file in ``folder`` into the document beside it."""
+    """Render all parts that have a JSON file in ``folder`` into the document beside it.
+
+    Runs on other machines that somebody has kept, a folder each, stand folded up under the part's own.
+    """
     document = folder.with_suffix(".md")
     sections = [
-        _section(json.loads(place.read_text(encoding="utf-8")), find(name))
+        "\n".join([_section(_read(place), find(name)), *_elsewhere(folder, name, find(name))])
         for name in names
         if (place := folder / f"{name}.json").exists()
     ]
     document.write_text("\n".join([intro, *sections]), encoding="utf-8")
     return document
+
+
+def _elsewhere(folder: Path, name: str, renderer: Renderer) -> Iterator[str]:
+    for place in sorted(folder.glob(f"*/{name}.json"), reverse=True):
+        found = _read(place)
+        body = _section(found, renderer).partition("\n")[2].strip()
+        summary = f"The same on {found['machine']['cpu']}, {found['date']}"
+        yield f"<details><summary>{summary}</summary>\n\n{body}\n\n</details>\n"
+
+
+def _read(place: Path) -> Any:
+    return json.loads(place.read_text(encoding="utf-8"))
 
 
 def table(columns: list[str], rows: list[list[str]]) -> str:

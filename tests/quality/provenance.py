@@ -96,8 +96,11 @@ def _git(*arguments: str) -> str:
 
 
 def _cpu() -> str:
+    """Its name, and what tells its generations apart where the name does not."""
     if _CPU_INFO.exists():
-        for line in _CPU_INFO.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
+        lines = _CPU_INFO.read_text(encoding="utf-8").splitlines()
+        facts = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        if "model name" in facts:
+            family, model = facts.get("cpu family", "?"), facts.get("model", "?")
+            return f"{facts['model name']}, family {family} model {model}"
     return platform.processor() or platform.machine()

@@ -138,6 +138,18 @@ def test_the_document_has_the_parts_that_were_measured_in_their_order(tmp_path: 
     assert text.count(source) == 2
 
 
+def test_what_was_measured_elsewhere_stands_folded_under_the_parts_own(tmp_path: Path) -> None:
+    folder = tmp_path / "quality"
+    for place, share in ((folder, 0.5), (folder / "faster", 0.7)):
+        place.mkdir()
+        (place / "suites.json").write_text(wrapped("suites", found(share)), encoding="utf-8")
+    text = document.write(folder, parts.part).read_text(encoding="utf-8")
+    own, summary, elsewhere = text.partition("<summary>The same on a processor, 2026-01-05</summary>")
+    assert summary
+    assert ".700" not in own
+    assert ".700" in elsewhere
+
+
 def test_failed_and_missed_measurements_show() -> None:
     fit = {"seconds": 14.0, "cpu_seconds": 13.0, "data_bytes": 2e5, "bytes_before": 2e8, "peak_bytes": 3e9}
     sizes = ((2_000, 25, None), (50_000, 30, None), (1_000_000, 127, "MemoryError: no"))
