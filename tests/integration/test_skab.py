@@ -166,7 +166,7 @@ def learn(tfstream: Tfstream, normal: Path, files: dict[str, Path]) -> None:
     for file in files.values():
         tfstream.run("load", file, "--topic", TOPIC, "--rows", str(LEARNT_ROWS))
     tfstream.run("streams", "set", TOPIC, "--alarm-budget", BUDGET_PER_WEEK)
-    tfstream.run("train", "--topic", TOPIC, "--no-gate")
+    tfstream.run("train", "--topic", TOPIC)
 
 
 def score_until_a_commit_and_kill(tfstream: Tfstream) -> None:

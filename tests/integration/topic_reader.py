@@ -29,7 +29,7 @@ def read_committed(bootstrap: str, topic: str, properties: Mapping[str, str] | N
     """Everything in a topic, partition by partition; nothing for a topic that does not exist."""
     consumer = _consumer(bootstrap, f"test.{uuid.uuid4()}", properties)
     try:
-        partitions = sorted(consumer.list_topics(topic, timeout=10.0).topics[topic].partitions)
+        partitions = sorted(consumer.list_topics(topic, timeout=60.0).topics[topic].partitions)
         consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions])
         return sorted(_until_end(consumer, set(partitions)))
     finally:
@@ -40,9 +40,9 @@ def committed_offsets(bootstrap: str, topic: str, group: str) -> dict[int, int]:
     """The group's next offset of every partition; -1001 where it has committed nothing."""
     consumer = _consumer(bootstrap, group)
     try:
-        partitions = consumer.list_topics(topic, timeout=10.0).topics[topic].partitions
+        partitions = consumer.list_topics(topic, timeout=60.0).topics[topic].partitions
         wanted = [TopicPartition(topic, number) for number in partitions]
-        return {found.partition: found.offset for found in consumer.committed(wanted, timeout=10.0)}
+        return {found.partition: found.offset for found in consumer.committed(wanted, timeout=60.0)}
     finally:
         consumer.close()
 

@@ -11,7 +11,15 @@ from tfstream.app.contest import Performance, perform
 from tfstream.app.scoring import Champion
 from tfstream.core.event import iso
 from tfstream.core.held_out import HeldOut
-from tfstream.core.promotion import MARGIN, Check, Verdict, budget_checks, detection_checks, experience_check
+from tfstream.core.promotion import (
+    MARGIN,
+    Check,
+    Verdict,
+    budget_checks,
+    detection_checks,
+    experience_check,
+    most_alarms,
+)
 from tfstream.core.stream import StreamDefinition
 from tfstream.errors import TfstreamError
 from tfstream.model import trials
@@ -97,8 +105,9 @@ class Gate:
         It has an advantage there: this finds a fit that went wrong, and proves nothing else.
         """
         found = self._perform(again)
+        quiet = found.alarms.raised <= most_alarms(max(judged.alarms.raised, judged.alarms.allowed, 1.0))
         as_found = not self._tried or found.found.mean() >= judged.found.mean() - MARGIN
-        return found.alarms.usual and bool(as_found)
+        return quiet and not found.alarms.lasting and bool(as_found)
 
     def _perform(self, detector: Detector) -> Performance:
         return perform(detector, self._definition, self._held.recent, self._tried)
