@@ -45,18 +45,19 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP) ## a simulated plant from its sensors to the report, nothing else installed
 	$(BIN)/tfstream demo
 
-# The slow ones mostly wait for services: two at a time, each process with services of its own, files kept whole.
+# Two at a time, files kept whole; of the slow ones each process has services of its own, and the longest come first.
 TEST_PROCESSES ?= 2
+PYTEST = $(BIN)/pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
 NONE_CHOSEN = [[ $$? -eq 5 && -n "$(PYTEST_ARGS)" ]]
 
 .PHONY: test
 test: $(STAMP) ## all tests, the fast ones first
-	$(BIN)/pytest $(FAST) $(PYTEST_ARGS) || $(NONE_CHOSEN)
-	$(BIN)/pytest --numprocesses $(TEST_PROCESSES) --dist loadfile $(SLOW) $(PYTEST_ARGS) || $(NONE_CHOSEN)
+	$(PYTEST) $(FAST) $(PYTEST_ARGS) || $(NONE_CHOSEN)
+	$(PYTEST) --no-loadscope-reorder $(SLOW) $(PYTEST_ARGS) || $(NONE_CHOSEN)
 
 .PHONY: test-fast
 test-fast: $(STAMP) ## the tests that need no service
-	$(BIN)/pytest $(FAST) $(PYTEST_ARGS)
+	$(PYTEST) $(FAST) $(PYTEST_ARGS)
 
 # The quality study: so many fits of every file, the labelled data, and which parts (none named: all).
 SEEDS ?= 3
