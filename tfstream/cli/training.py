@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -71,13 +72,19 @@ def train(
         f"model version {result.version} {_TOLD[result.outcome]}: "
         f"{result.rows} rows of {result.assets} assets, {result.bundle_bytes / 1e6:.1f} MB"
     )
-    if result.reason and result.reason != result.metrics.get("gate", {}).get("reason"):
+    if result.reason and result.reason != _gates_own(result.metrics):
         tell("note:", "yellow", result.reason)
     if advice := _ADVICE.get(result.outcome):
         tell("note:", "yellow", advice.format(version=result.version, topic=topic))
     _tell_left_out(result)
     if result.extrapolated:
         tell("note:", "yellow", _EXTRAPOLATED.format(budget=stream.definition.alarm_budget_per_week))
+
+
+def _gates_own(metrics: Mapping[str, Any]) -> str | None:
+    """The reason that stands below the gate's table."""
+    gate = metrics.get("gate")
+    return gate["reason"] if gate else None
 
 
 def _tell_left_out(result: training.TrainingResult) -> None:
