@@ -210,7 +210,7 @@ def test_models_are_listed_shown_and_promoted(shell: Shell, database: Database) 
     shown = shell.json("models", "show", "2", "--topic", topic)
     assert (shown["metrics"], shown["bundle_bytes"]) == ({"loss": 0.5}, len(weights()))
     assert "bundle" not in shown
-    assert "{'loss': 0.5}" in shell.run("models", "show", "2", "--topic", topic).stdout
+    assert "loss                  0.5\n" in shell.run("models", "show", "2", "--topic", topic).stdout
 
 
 def test_anomalies_are_listed_and_shown(shell: Shell, database: Database) -> None:

@@ -71,6 +71,7 @@ def test_a_worse_refit_is_rejected_with_its_reasons(stored: Database, tfstream: 
     since = ("--since", f"{BAD_ROWS + NEWEST_ROWS}s")  # the span that the noise is in
     second = tfstream.run("train", "--topic", TOPIC, *since)
     assert "model version 2 is rejected" in second.stderr
+    assert f"`tfstream models promote 2 --topic {TOPIC}` puts it in charge all the same" in second.stderr
     assert "faults found (AUC), all kinds" in second.stdout
     assert "NO" in second.stdout
     assert statuses(stored) == {1: "champion", 2: "rejected"}

@@ -59,7 +59,7 @@ def test_exclusions_from_the_command_line(shell: Shell, database: Database) -> N
     when = ("--from", "2025-12-01T08:00", "--for", "3h", "--rrule", "FREQ=WEEKLY;BYDAY=MO", "--hide")
     said = shell.run("exclusions", "add", "--topic", topic, *when, "--reason", "new filter").stderr
     assert "2025-12-01 07:00:00 to 2025-12-01 10:00:00, 2025-12-08 07:00:00" in said
-    assert "1 more anomalies of the history are hidden" in said
+    assert "1 more anomaly of the history is hidden" in said
     (listed,) = shell.json("exclusions", "list", "--topic", topic)
     assert (listed["hide"], listed["no_learn"], listed["created_by"]) == (True, False, "anna")
     assert shell.run("anomalies", "list", "--topic", topic).stderr == "no anomalies\n"
@@ -68,11 +68,23 @@ def test_exclusions_from_the_command_line(shell: Shell, database: Database) -> N
     number = str(listed["id"])
     ended_now = shell.json("exclusions", "remove", number, "--from", "now")
     assert ended_now["removed_from"] > "2026"
+    assert "removed from 2" in shell.run("exclusions", "list", "--topic", topic, "--all").stdout
     assert shell.json("anomalies", "list", "--topic", topic) == []  # what was hidden stays so
     shell.run("exclusions", "remove", number)
     assert len(shell.json("anomalies", "list", "--topic", topic)) == 1
     assert shell.run("exclusions", "list", "--topic", topic).stderr == "no exclusions\n"
-    assert "removed 2025-12-01" in shell.run("exclusions", "list", "--topic", topic, "--all").stdout
+    assert "removed  " in shell.run("exclusions", "list", "--topic", topic, "--all").stdout
+
+
+def test_an_exclusion_of_no_sensor_says_so(shell: Shell, database: Database) -> None:
+    topic = "misnamed.sensors"
+    with database.begin() as connection:
+        rows.stream(connection, topic)
+    span = ("--topic", topic, "--from", "2025-12-01T08:00", "--for", "3h")
+    said = shell.run("exclusions", "add", *span, "--sensor", "presure*", "--no-learn").stderr
+    assert "hidden" not in said  # it hides nothing
+    assert f"no sensor of {topic} is called 'presure*'" in said
+    assert "no sensor" not in shell.run("exclusions", "add", *span, "--sensor", "*").stderr
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def test_it_waits_for_a_model_and_takes_the_next_one_without_a_restart(plant: Pl
             tfstream.run("replay", later, "--topic", topic, "--asset", f"later-{number}")
         assert versions(tfstream, topic) == {1, 2}
         said = ended(scorer, signal.SIGTERM)
-    assert "has no model yet: waiting for `tfstream train" in said
+    assert "has no model yet; run `tfstream train" in said
     assert "scoring" in said
     assert "now scoring with model version 2" in said
     assert "0 dead letters" in said

@@ -294,6 +294,16 @@ def test_model_versions_count_on_and_one_is_in_charge(database: Database, stream
         assert models.champion_version(connection, other) is None
 
 
+def test_what_to_do_without_a_champion(database: Database, stream_id: int) -> None:
+    with database.begin() as connection:
+        assert "run `tfstream train" in models.none_in_charge(connection, stream_id, rows.TOPIC)
+        version = rows.save_model(connection, stream_id)
+        models.reject(connection, stream_id, version, "too many alarms")
+        said = models.none_in_charge(connection, stream_id, rows.TOPIC)
+    assert f"no model version of {rows.TOPIC} is in charge: version 1 is rejected" in said
+    assert f"`tfstream models promote 1 --topic {rows.TOPIC}`" in said
+
+
 def test_models_that_are_not_there_and_bytes_that_were_changed(database: Database, stream_id: int) -> None:
     with database.begin() as connection:
         models.promote(connection, stream_id, rows.save_model(connection, stream_id))

@@ -75,7 +75,7 @@ def _prepared(
         else:
             champion = models.champion(connection, stream.id)
             if champion is None:
-                raise BadData(f"stream {topic} has no model yet; run `tfstream train --topic {topic}`")
+                raise BadData(models.none_in_charge(connection, stream.id, topic))
             row = champion
         names = readings.assets(connection, stream.id, start_us, end_us)
         known = readings.span(connection, stream.id)
@@ -148,11 +148,11 @@ def _told(
         assets=tuple(one.line(labelled=labelled) for one in assets),
         events=tuple(line for one in assets for line in one.event_lines()),
         alarms=tuple(line for one in assets for line in one.alarm_lines()),
-        notes=tuple(_notes(row, options.span, assets)),
+        notes=tuple(_notes(row, options.span, assets, whose)),
     )
 
 
-def _notes(row: ModelRow, span: Span, assets: Sequence[CountedAsset]) -> list[str]:
+def _notes(row: ModelRow, span: Span, assets: Sequence[CountedAsset], whose: str | None) -> list[str]:
     learnt = Span(to_us(row.trained_from), to_us(row.trained_until))
     notes = []
     if learnt.meets(span):
@@ -166,4 +166,6 @@ def _notes(row: ModelRow, span: Span, assets: Sequence[CountedAsset]) -> list[st
         f"an alarm belongs to an event that began before it was raised and was over by no more than "
         f"{GRACE_ROWS} rows when it started; silences are not looked for"
     )
+    if whose == _CONFIRMED:
+        notes.append("an alarm that nobody has judged counts as a false one")
     return notes

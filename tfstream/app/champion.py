@@ -54,7 +54,7 @@ def wait(
     """
     topic = stream.definition.topic
     waiting = not_scoring or NotScoring(topic, Board())
-    question: Question[ModelRow | None] | None = None
+    question: Question[ModelRow | str] | None = None
     while not stop():
         question = question or Question("champion", lambda: _stored(database, stream))
         try:
@@ -66,28 +66,25 @@ def wait(
                 raise
             waiting.because(Reason.DATABASE, f"waiting for a model: {down}")
         else:
-            if row is not None:
+            if not isinstance(row, str):
                 return load(row, stream.definition)
             if not patient:
-                raise ConfigurationError(
-                    f"stream {topic} has no model yet; run `tfstream train --topic {topic}`"
-                )
-            waiting.because(
-                Reason.NO_MODEL,
-                f"stream {topic} has no model yet: waiting for `tfstream train --topic {topic}`",
-            )
+                raise ConfigurationError(row)
+            waiting.because(Reason.NO_MODEL, row)
         if question.answered:
             question = None
             time.sleep(_POLL_S)
     return None
 
 
-def _stored(database: Database, stream: StreamRecord) -> ModelRow | None:
+def _stored(database: Database, stream: StreamRecord) -> ModelRow | str:
+    """The champion, or why there is none."""
     with database.begin() as connection:
-        return models.champion(connection, stream.id)
+        row = models.champion(connection, stream.id)
+        return row or models.none_in_charge(connection, stream.id, stream.definition.topic)
 
 
-def _answer(question: Question[ModelRow | None], database: Database) -> ModelRow | None:
+def _answer(question: Question[ModelRow | str], database: Database) -> ModelRow | str:
     """:raises TimeoutError: while there is none and the database has not had long."""
     try:
         return question.answer(_POLL_S)

@@ -8,9 +8,10 @@ import typer
 
 from tfstream import config
 from tfstream.cli.options import AnyTopic, By, Json, Topic, whoever
-from tfstream.cli.output import cell, now_us, print_json, print_table, say
+from tfstream.cli.output import cell, now_us, print_json, print_table, say, tell
 from tfstream.cli.spans import span_of, when_us
 from tfstream.core.exclusion import Exclusion
+from tfstream.core.pattern import matches
 from tfstream.storage import anomalies, exclusions
 from tfstream.storage.exclusions import ExclusionRow
 from tfstream.storage.moments import to_datetime
@@ -73,8 +74,9 @@ def add(
     if as_json:
         print_json(found)
         return
-    words = f"exclusion {made}: {_when(given)}; {hidden} more anomalies of the history are hidden"
-    say(words)
+    say(f"exclusion {made}: {_when(given)}" + (f"; {_hidden(hidden)}" if given.hide else ""))
+    if sensor is not None and not any(matches(sensor, name) for name in stream.definition.sensors):
+        tell("note:", "yellow", f"no sensor of {topic} is called {sensor!r}: it leaves nothing out so far")
 
 
 @app.command("list")
@@ -113,6 +115,12 @@ def remove(
     say(f"exclusion {exclusion} is removed" + (f" from {cell(found.removed_from)} on" if begin else ""))
 
 
+def _hidden(number: int) -> str:
+    """How many anomalies of the history went out of sight."""
+    went = "anomaly of the history is" if number == 1 else "anomalies of the history are"
+    return f"{number} more {went} hidden"
+
+
 def _cells(row: ExclusionRow) -> dict[str, object]:
     does = " and ".join(["hide"] * row.hide + ["no-learn"] * row.no_learn)
     return {
@@ -123,9 +131,15 @@ def _cells(row: ExclusionRow) -> dict[str, object]:
         "from": row.starts_at,
         "to": row.ends_at,
         "repeats": f"{row.rrule} ({row.time_zone})" if row.rrule else "-",
-        "does": f"removed {cell(row.removed_from)}" if row.removed_from else does,
+        "does": _removed(row) if row.removed_from else does,
         "reason": row.reason,
     }
+
+
+def _removed(row: ExclusionRow) -> str:
+    """Since when it does nothing: from an occurrence on, or as if it had never been."""
+    whole = row.removed_from is not None and row.removed_from <= row.starts_at
+    return "removed" if whole else f"removed from {cell(row.removed_from)} on"
 
 
 def _when(given: Exclusion) -> str:

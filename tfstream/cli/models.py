@@ -9,7 +9,7 @@ import typer
 from tfstream import config
 from tfstream.app import taking_charge
 from tfstream.cli.options import AnyTopic, By, Json, Topic, whoever
-from tfstream.cli.output import out, plain, print_gate, print_json, print_table, say, tell
+from tfstream.cli.output import cell, out, plain, print_gate, print_json, print_table, say, tell
 from tfstream.storage import champions, models, training_runs
 from tfstream.storage.training_runs import RunRow
 from tfstream.wiring import find_stream, open_database
@@ -47,9 +47,11 @@ def show(version: Version, topic: Topic, as_json: Json = False) -> None:
     if as_json:
         print_json(shown)
         return
-    shown["metrics"] = {name: value for name, value in row.metrics.items() if name != "gate"}
-    for name, value in shown.items():
-        out.print(f"{name:<16}{value}", soft_wrap=True)
+    del shown["metrics"]
+    metrics = {name: value for name, value in row.metrics.items() if name != "gate"}
+    for name, value in (shown | metrics).items():
+        if name != "reason" or value != row.metrics.get("gate", {}).get("reason"):  # its table ends with that
+            out.print(f"{name:<22}{_told(value)}", soft_wrap=True)
     print_gate(row.metrics)
 
 
@@ -126,6 +128,13 @@ def history(topic: Topic, as_json: Json = False) -> None:
         return
     rows = [[getattr(reign, name) for name in _REIGN_SHOWN] for reign in found]
     print_table(_REIGN_SHOWN, rows, empty=f"stream {topic} never had a model in charge")
+
+
+def _told(value: object) -> str:
+    """A metric as people read it: those in a mapping by name."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {cell(part)}" for name, part in value.items()) or "-"
+    return cell(value)
 
 
 def _without_bundle(row: object) -> dict[str, object]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,6 +21,14 @@ Seed = Annotated[int, typer.Option(help="The same seed, data and versions give t
 
 _TOLD = {"promoted": "is in charge", "candidate": "is a candidate", "rejected": "is rejected"}
 
+_ADVICE = {
+    "candidate": "`tfstream models promote {version} --topic {topic}` puts it in charge",
+    "rejected": (
+        "where the readings held out for the gate have faults in them, leave these out with "
+        "`tfstream exclusions add` and train again; `tfstream models promote {version} --topic {topic}` puts "
+        "it in charge all the same"
+    ),
+}
 
 _EXTRAPOLATED = (
     "the threshold is extrapolated: at {budget:g} a week, fewer than two false alarms were to be expected "
@@ -63,11 +72,19 @@ def train(
         f"model version {result.version} {_TOLD[result.outcome]}: "
         f"{result.rows} rows of {result.assets} assets, {result.bundle_bytes / 1e6:.1f} MB"
     )
-    if result.reason and "gate" not in result.metrics:
+    if result.reason and result.reason != _gates_own(result.metrics):
         tell("note:", "yellow", result.reason)
+    if advice := _ADVICE.get(result.outcome):
+        tell("note:", "yellow", advice.format(version=result.version, topic=topic))
     _tell_left_out(result)
     if result.extrapolated:
         tell("note:", "yellow", _EXTRAPOLATED.format(budget=stream.definition.alarm_budget_per_week))
+
+
+def _gates_own(metrics: Mapping[str, Any]) -> str | None:
+    """The reason that stands below the gate's table."""
+    gate = metrics.get("gate")
+    return gate["reason"] if gate else None
 
 
 def _tell_left_out(result: training.TrainingResult) -> None:

@@ -120,6 +120,21 @@ def champion(connection: Connection, stream_id: int) -> ModelRow | None:
     return None if row is None else intact(row)
 
 
+def none_in_charge(connection: Connection, stream_id: int, topic: str) -> str:
+    """What to say, and to do, where a stream has no champion: it was never refitted, or nothing passed."""
+    newest_first = select(model.c.version, model.c.status).order_by(model.c.version.desc()).limit(1)
+    newest = connection.execute(newest_first.where(model.c.stream_id == stream_id)).first()
+    if newest is None:
+        return f"stream {topic} has no model yet; run `tfstream train --topic {topic}`"
+    shown, promoted = (
+        f"`tfstream models {verb} {newest.version} --topic {topic}`" for verb in ("show", "promote")
+    )
+    return (
+        f"no model version of {topic} is in charge: version {newest.version} is {newest.status}; "
+        f"{shown} says why, and {promoted} puts it in charge all the same"
+    )
+
+
 def champion_as_stored(connection: Connection, stream_id: int) -> ModelRow | None:
     """The model in charge, its bundle damaged or not: damage must not keep the next from being made."""
     version = champion_version(connection, stream_id)

@@ -52,6 +52,10 @@ def commands(services: Services, result: DemoResult) -> tuple[tuple[str, str], .
         f"WHERE topic = '{topic}' ORDER BY started_at"
     )
     return (
+        (
+            "tfstream itself, in another terminal",
+            f"export TFSTREAM_DATABASE_URL='{url}' TFSTREAM_KAFKA_BOOTSTRAP_SERVERS='{bootstrap}'",
+        ),
         ("The history in SQL", f'psql "{url}" -c "{history}"'),
         ("How every asset does", f'psql "{url}" -c "SELECT * FROM asset_health"'),
         (
