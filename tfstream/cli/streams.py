@@ -190,9 +190,9 @@ def show_definition(definition: StreamDefinition) -> None:
     out.print(f"asset         field {definition.asset_field!r}, else the message key")
     out.print(f"lateness      {pretty_duration(definition.lateness_us)}")
     out.print(f"staleness     {pretty_duration(definition.staleness_rows * definition.interval_us)}")
-    out.print(f"alarm budget  {definition.alarm_budget_per_week:.3g} per asset and week")
+    out.print(f"alarm budget  {round(definition.alarm_budget_per_week, 3):g} per asset and week")
     for asset, budget in sorted(definition.asset_budgets.items()):
-        out.print(f"              {budget:.3g} a week for {asset}", soft_wrap=True)
+        out.print(f"              {round(budget, 3):g} a week for {asset}", soft_wrap=True)
     if definition.min_duration_us:
         out.print(f"min duration  {pretty_duration(definition.min_duration_us)} over the threshold")
     if definition.schedule or definition.time_zone:
