@@ -187,8 +187,8 @@ def test_a_model_is_trained_and_refitted(shell: Shell, database: Database, tmp_p
         listed = models.list_all(connection, streams.get(connection, topic).id)
         runs = connection.execute(RUNS, {"topic": "empty.sensors"}).all()
     assert [(row.version, row.status, row.seed, row.rows) for row in listed] == [
-        (2, "champion", 0, 404),
-        (1, "retired", 3, 404),
+        (2, "champion", 0, 500),
+        (1, "retired", 3, 500),
     ]
     assert [(run.outcome, run.finished_at is not None) for run in runs] == [("failed", True)]
     assert "no readings" in runs[0].reason
