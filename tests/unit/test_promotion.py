@@ -138,4 +138,5 @@ def test_rows_without_a_value_are_not_the_newest() -> None:
 
 def test_nothing_is_held_out_of_what_barely_suffices() -> None:
     assert hold_out([series(LEAST_LEARNT + 95)], SECOND_US) is None
+    assert hold_out([], SECOND_US) is None
     assert hold_out([series(LEAST_LEARNT + 96)], SECOND_US) is not None
