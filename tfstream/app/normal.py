@@ -60,7 +60,7 @@ def read(
     if span is None:
         return NormalData([], left_out)
     names, since_us = _affordable(names, stream.definition, since_us, until_us, span, left_out)
-    known = _known(connection, stream, since_us, until_us)
+    known = _known(connection, stream, since_us, until_us, span)
     series: list[Series] = []
     for done, asset in enumerate(names):
         report("read", done / len(names))
@@ -102,7 +102,11 @@ def _affordable(
 
 
 def _known(
-    connection: Connection, stream: StreamRecord, since_us: int | None, until_us: int | None
+    connection: Connection,
+    stream: StreamRecord,
+    since_us: int | None,
+    until_us: int | None,
+    span: tuple[int, int, int],
 ) -> _Known:
     margin_us = _WINDOW_ROWS * stream.definition.interval_us
     stored = exclusions.list_all(connection, topic=stream.definition.topic)
@@ -112,8 +116,8 @@ def _known(
         episodes=episodes.within(
             connection,
             stream,
-            None if since_us is None else since_us - margin_us,
-            None if until_us is None else until_us + margin_us,
+            None if since_us is None else max(since_us, span[0]) - margin_us,
+            None if until_us is None else min(until_us, span[1]) + margin_us,
         ),
         margin_us=margin_us,
     )
