@@ -197,13 +197,13 @@ def test_a_refit_that_cannot_begin_waits_for_its_next_time(database: Database, p
 def test_a_stream_that_is_defined_meanwhile_is_looked_at_the_next_time(
     database: Database, plant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looked_up = trainer.streams.list_all
+    looked_up = streams.list_all
 
     def beside_somebody(connection: Connection) -> list[StreamRecord]:
         rows.stream(connection, f"other.{plant}")
         return looked_up(connection)
 
-    monkeypatch.setattr(trainer.streams, "list_all", beside_somebody)
+    monkeypatch.setattr(streams, "list_all", beside_somebody)
     assert list(Trainer(database, Plan()).due()) == [plant]
 
 
