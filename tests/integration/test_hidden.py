@@ -145,6 +145,22 @@ def test_an_exclusion_that_is_removed_shows_again_what_it_hid(database: Database
             exclusions.remove(connection, 4711, None)
 
 
+def test_work_that_ended_early_hides_nothing_after_its_end(database: Database) -> None:
+    at_ten = rows.MONDAY_US + 10 * rows.HOUR_US
+    work = Span(at_ten - 4 * rows.HOUR_US, at_ten + 14 * rows.HOUR_US)
+    after = Span(at_ten + 3 * rows.HOUR_US, at_ten + 4 * rows.HOUR_US)
+    with database.begin() as connection:
+        anomalies.apply(connection, rows.stream(connection), [closed(*after)])
+        number = hide(connection, work)
+        assert hidden(connection)
+        exclusions.remove(connection, number, at_ten)
+        assert not hidden(connection)
+        exclusions.extend_spans(connection, NOW_US)
+        assert not hidden(connection)
+        (kept,) = exclusions.list_all(connection)
+        assert kept.exclusion.occurrences(work) == [Span(work.start_us, at_ten)]
+
+
 def test_spans_are_written_ahead_and_only_once(database: Database) -> None:
     counted = text("SELECT count(*), count(DISTINCT starts_at), max(starts_at) FROM exclusion_span")
     with database.begin() as connection:

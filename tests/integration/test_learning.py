@@ -158,6 +158,42 @@ def test_the_newest_of_too_much_is_learnt_from(
     assert newest == rows.MONDAY_US + 899 * 1_000_000
 
 
+def test_an_asset_that_ended_before_what_fits_into_memory(
+    shell: Shell, database: Database, plant: StreamRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with database.begin() as connection:
+        first = np.array([rows.MONDAY_US - rows.DAY_US])
+        readings.write(connection, plant.id, ["retired"], first, rows.cells([1.0] * len(SENSORS)))
+    monkeypatch.setattr(normal, "affordable", partial(affordable, most_cells=2048 * 4 * 2))
+    found = learnt(database, plant)
+    assert {one.asset for one in found.series} == {"normal"}
+    assert any(note.startswith("retired: ") for note in found.left_out.notes)
+
+
+def test_an_alarm_at_the_edge_of_the_span_is_left_out_with_its_margin(
+    shell: Shell, database: Database, plant: StreamRecord
+) -> None:
+    minute = rows.MINUTE_US
+    before = rows.event(
+        0xF1 << 120,
+        topic=plant.definition.topic,
+        asset="normal",
+        event=EventType.CLOSED,
+        started_at=f"{DAY}00:01:00Z",
+        ended_at=f"{DAY}00:01:50Z",
+    )
+    after = rows.event(
+        0xF2 << 120, topic=plant.definition.topic, asset="normal", started_at=f"{DAY}00:12:10Z"
+    )
+    with database.begin() as connection:
+        anomalies.apply(connection, plant.id, [before, after])
+    shell.run("anomalies", "label", "f1", "f2", "confirmed")
+    since, until = rows.MONDAY_US + 2 * minute, rows.MONDAY_US + 12 * minute
+    with database.begin() as connection:
+        (piece,) = normal.read(connection, plant, since, until, lambda *_: None).series
+    assert len(piece.times_us) == 601 - 54 - 55
+
+
 def test_a_refit_learns_from_what_is_normal_and_says_how_much_that_is(
     shell: Shell, database: Database, plant: StreamRecord
 ) -> None:
@@ -206,6 +242,9 @@ def test_too_little_that_is_normal_is_refused_with_its_causes(
     assert "left out of what there is: open anomalies 80%" in refused
     shell.run("anomalies", "label", "d1", "false-alarm")
     assert learnt(database, plant).left_out.shares == {}
+    shell.run("exclusions", "add", "--topic", topic, "--from", f"{DAY}00:00", "--for", "1h")
+    refused = shell.run("train", "--topic", topic, exit_code=5).stderr
+    assert "left out of what there is: exclusions 100%" in refused
 
 
 def test_a_level_that_is_accepted_is_learnt_at_once(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from tests.conftest import temporary_database
 from tests.integration import rows
@@ -20,8 +20,10 @@ from tfstream.app import trainer, training
 from tfstream.app.schedule import Schedule
 from tfstream.app.trainer import Plan, Trainer
 from tfstream.app.training import TrainingResult
+from tfstream.core.exclusion import Exclusion
+from tfstream.core.spans import Span
 from tfstream.embedded.process import free_port
-from tfstream.storage import models, streams, training_lock, training_runs
+from tfstream.storage import exclusions, models, streams, training_lock, training_runs
 from tfstream.storage.database import Database
 from tfstream.storage.streams import StreamRecord
 
@@ -175,6 +177,34 @@ def test_a_stream_has_a_schedule_of_its_own(shell: Tfstream, database: Database,
     wrong = shell.run("streams", "set", plant, "--time-zone", "Asia/Atlantis", exit_code=3)
     assert "'Asia/Atlantis' is not known here" in wrong.stderr
     assert "by the clocks of Asia/Kolkata" in shell.run("streams", "show", plant).stdout
+
+
+def test_a_refit_that_cannot_begin_waits_for_its_next_time(database: Database, plant: str) -> None:
+    """Somebody has written a rule in SQL that cannot be read."""
+    with database.begin() as connection:
+        stream_id = streams.get(connection, plant).id
+        first = Span(rows.MONDAY_US, rows.MONDAY_US + rows.HOUR_US)
+        wrong = Exclusion(first=first, rule="FREQ=DAILY")
+        exclusions.add(connection, stream_id, wrong, reason=None, by="anna", now_us=rows.MONDAY_US)
+        connection.execute(text("UPDATE exclusion SET rrule = 'FREQ=HOURLY', spans_until = NULL"))
+    for _ in range(2):
+        Trainer(database, Plan())._refit_due(lambda: False)
+    (run,) = runs(database, plant)
+    assert run.outcome == "failed"
+    assert "take it away" in run.reason
+
+
+def test_a_stream_that_is_defined_meanwhile_is_looked_at_the_next_time(
+    database: Database, plant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_up = streams.list_all
+
+    def beside_somebody(connection: Connection) -> list[StreamRecord]:
+        rows.stream(connection, f"other.{plant}")
+        return looked_up(connection)
+
+    monkeypatch.setattr(streams, "list_all", beside_somebody)
+    assert list(Trainer(database, Plan()).due()) == [plant]
 
 
 def test_one_stream_that_fails_keeps_no_other(shell: Tfstream, database: Database, plant: str) -> None:

@@ -62,6 +62,9 @@ def test_an_occurrence_of_which_the_clocks_leave_nothing_keeps_its_length() -> N
         ("FREQ=DAILY;UNTIL=20260107", ["01-05", "01-06", "01-07"]),  # a date ends with its day
         ("FREQ=DAILY;UNTIL=20260106T080000Z", ["01-05", "01-06"]),
         ("freq=yearly;count=1", ["01-05"]),
+        ("FREQ=YEARLY;UNTIL=99991231T235959Z", ["01-05"]),  # how calendars say: for good
+        ("FREQ=MONTHLY;BYDAY=5MO;COUNT=1", ["03-30"]),
+        ("FREQ=YEARLY;BYDAY=53TH;COUNT=1", ["12-31"]),
     ],
 )
 def test_rules(rule: str, found: list[str]) -> None:
@@ -76,6 +79,9 @@ def test_rules(rule: str, found: list[str]) -> None:
         ("FREQ=HOURLY", "FREQ must be one of DAILY"),
         ("BYDAY=MO", "FREQ must be one of DAILY"),
         ("FREQ=WEEKLY;BYDAY=XX", "BYDAY"),
+        ("FREQ=MONTHLY;BYDAY=1MO,6MO", "6MO is no weekday of it"),
+        ("FREQ=YEARLY;BYDAY=-99FR", "-99FR is no weekday of it"),
+        ("FREQ=WEEKLY;BYDAY=2MO", "2MO is no weekday of it"),  # every Monday, if it were passed over
         ("FREQ=WEEKLY;INTERVAL=0", "'INTERVAL=0' is no part"),
         ("FREQ=DAILY;UNTIL=2026Z", "does not match"),
         ("FREQ=DAILY;UNTIL=20250101", "never comes true"),
@@ -86,6 +92,19 @@ def test_rules(rule: str, found: list[str]) -> None:
 def test_a_rule_that_cannot_be_followed(rule: str, why: str) -> None:
     with pytest.raises(UsageError, match=why):
         every(rule, "2026-01-05T08:00", "2026-01-05T09:00")
+
+
+def test_a_rule_without_an_end_is_followed_in_every_zone() -> None:
+    once = every(
+        "FREQ=DAILY;UNTIL=99991231T235959Z", "2026-01-05T08:00", "2026-01-05T09:00", time_zone=BERLIN
+    )
+    assert len(once.first_occurrences(3)) == 3
+
+
+@pytest.mark.parametrize("year", ["0001", "9999"])
+def test_a_time_that_the_calendar_hardly_knows_is_refused(year: str) -> None:
+    with pytest.raises(UsageError, match="years 1900 to 2500"):
+        every("FREQ=DAILY", f"{year}-01-01T00:00", f"{year}-12-31T23:00", time_zone=BERLIN)
 
 
 def test_an_exclusion_has_a_length_and_a_known_zone() -> None:
@@ -101,6 +120,8 @@ def test_one_is_removed_from_a_moment_on() -> None:
     daily = Exclusion(first=first, rule="FREQ=DAILY", removed_from_us=removed)
     assert told(daily.occurrences(span(*YEAR))) == ["01-05 08:00-09:00", "01-06 08:00-09:00"]
     assert Exclusion(first=first, removed_from_us=first.start_us).occurrences(span(*YEAR)) == []
+    ended = Exclusion(first=first, removed_from_us=first.start_us + 600_000_000)
+    assert told(ended.occurrences(span(*YEAR))) == ["01-05 08:00-08:10"]  # the work was over early
 
 
 def test_one_that_began_before_a_span_is_in_it() -> None:

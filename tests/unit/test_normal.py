@@ -198,5 +198,33 @@ def test_levels_are_compared_at_the_same_hours() -> None:
 
 
 def test_the_way_to_a_new_normal_is_left_out() -> None:
+    (way,) = cuts(new_normal(100, accepted_us=80 * MINUTE_US))
+    assert (way.cause, way.span) == (Cause.BEFORE, Span(75 * MINUTE_US, 80 * MINUTE_US))
+
+
+def test_a_fault_that_a_new_normal_ends_is_not_learnt_as_the_old_one() -> None:
     (way,) = cuts(new_normal(100, accepted_us=150 * MINUTE_US))
-    assert (way.cause, way.span) == (Cause.BEFORE, Span(145 * MINUTE_US, 150 * MINUTE_US))
+    assert (way.cause, way.span) == (Cause.BEFORE, Span(95 * MINUTE_US, 150 * MINUTE_US))
+
+
+@pytest.mark.parametrize("second", [700, 720])
+def test_two_sensors_that_are_accepted_together_are_both_moved(second: int) -> None:
+    """With one `--from` for both, or one soon after the other: neither ends what is known of the other."""
+    piece, told = series(1000), LeftOut()
+    piece.values[700:, 0] += 50.0
+    piece.values[second:, 1] += 40.0
+    pair = [
+        new_normal(700, kind=EventKind.INSTRUMENT, shares={"level": 1.0}),
+        new_normal(second, kind=EventKind.INSTRUMENT, shares={"flow": 1.0}),
+    ]
+    found = values(accept([piece], pair, SENSORS, LEAST, told))
+    np.testing.assert_allclose(np.median(found[:700, :2], axis=0), [55.0, 40.0], atol=0.3)
+    assert told.notes == []
+
+
+def test_an_instrument_soon_after_a_new_normal_leaves_that_to_the_other_sensors() -> None:
+    piece = shifted(1000, 700, 50.0)
+    piece.values[720:, 1] += 40.0
+    pair = [new_normal(700), new_normal(720, kind=EventKind.INSTRUMENT, shares={"flow": 1.0})]
+    found = values(accept([piece], pair, SENSORS, LEAST, LeftOut()))
+    np.testing.assert_allclose(np.median(found[:700, :2], axis=0), [55.0, 40.0], atol=0.3)

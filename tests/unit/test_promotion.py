@@ -37,6 +37,7 @@ def test_as_many_alarms_as_chance_gives_once_in_twenty_times(expected: float, mo
 
 def test_no_mean_is_too_large_to_be_counted() -> None:
     assert most_alarms(900.0) >= 900
+    assert most_alarms(1e300) >= 100_000  # and does not count for ever
 
 
 def test_the_budget_is_broken_by_many_alarms_and_by_one_that_does_not_end() -> None:
@@ -138,4 +139,5 @@ def test_rows_without_a_value_are_not_the_newest() -> None:
 
 def test_nothing_is_held_out_of_what_barely_suffices() -> None:
     assert hold_out([series(LEAST_LEARNT + 95)], SECOND_US) is None
+    assert hold_out([], SECOND_US) is None
     assert hold_out([series(LEAST_LEARNT + 96)], SECOND_US) is not None

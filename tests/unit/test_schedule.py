@@ -43,6 +43,26 @@ def test_a_time_that_the_clocks_show_twice_counts_once() -> None:
     assert [one[:10] for one in found] == ["2026-10-25", "2026-10-26"]
 
 
+@pytest.mark.parametrize("begun", ["2026-10-25T00:31", "2026-10-25T01:10"])
+def test_a_refit_that_began_in_the_hour_shown_twice_is_not_repeated(begun: str) -> None:
+    """It had to wait for other streams: 02:10 for the second time, and 02:30 has been."""
+    schedule = Schedule(expression="30 2 * * *", time_zone=BERLIN)
+    assert times(schedule, begun, 1) == ["2026-10-26T01:30"]
+
+
+def test_every_hour_is_every_hour_when_the_clocks_are_changed() -> None:
+    schedule = Schedule(expression="0 * * * *", time_zone=BERLIN)
+    hours = [f"2026-10-25T0{hour}:00" for hour in range(4)]
+    assert times(schedule, "2026-10-24T23:30", 4) == hours
+
+
+def test_a_part_of_the_jitter_is_as_long_as_ever_when_the_clocks_are_changed() -> None:
+    late = Schedule(expression="50 2 * * *", time_zone=BERLIN, jitter=timedelta(hours=1))
+    start = moment("2026-10-24T12:00")
+    part = late.next_after(start - timedelta(days=1), "any") - moment("2026-10-24T00:50")
+    assert late.next_after(start, "any") - moment("2026-10-25T00:50") == part
+
+
 def test_each_topic_has_its_own_part_of_the_jitter_and_keeps_it() -> None:
     schedule = Schedule(expression="0 2 * * *", jitter=timedelta(minutes=10))
     start = moment("2026-01-05T12:00")

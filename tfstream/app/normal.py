@@ -35,16 +35,15 @@ class NormalData(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class _Known:
-    """What is known of a stream beside its readings."""
+    """What is known of a stream beside its readings.
+
+    ``margin_us``, a window's rows: so long before an alarm, and after it, may already or still be strange.
+    """
 
     definition: StreamDefinition
     exclusions: Sequence[Exclusion]
     episodes: Sequence[Episode]
-
-    @property
-    def margin_us(self) -> int:
-        """A window's rows: so long before an alarm, and after it, may already or still be strange."""
-        return _WINDOW_ROWS * self.definition.interval_us
+    margin_us: int
 
 
 def read(
@@ -61,7 +60,7 @@ def read(
     if span is None:
         return NormalData([], left_out)
     names, since_us = _affordable(names, stream.definition, since_us, until_us, span, left_out)
-    known = _known(connection, stream, since_us, until_us)
+    known = _known(connection, stream, since_us, until_us, span)
     series: list[Series] = []
     for done, asset in enumerate(names):
         report("read", done / len(names))
@@ -103,18 +102,31 @@ def _affordable(
 
 
 def _known(
-    connection: Connection, stream: StreamRecord, since_us: int | None, until_us: int | None
+    connection: Connection,
+    stream: StreamRecord,
+    since_us: int | None,
+    until_us: int | None,
+    span: tuple[int, int, int],
 ) -> _Known:
+    margin_us = _WINDOW_ROWS * stream.definition.interval_us
     stored = exclusions.list_all(connection, topic=stream.definition.topic)
     return _Known(
         definition=stream.definition,
         exclusions=[row.exclusion for row in stored if row.no_learn],
-        episodes=episodes.within(connection, stream, since_us, until_us),
+        episodes=episodes.within(
+            connection,
+            stream,
+            None if since_us is None else max(since_us, span[0]) - margin_us,
+            None if until_us is None else min(until_us, span[1]) + margin_us,
+        ),
+        margin_us=margin_us,
     )
 
 
 def _normal(pieces: list[Series], known: _Known, left_out: LeftOut) -> list[Series]:
     """The pieces of one asset, without what is left out and at its newest normal."""
+    if not pieces:  # an asset that ended before the rows that fit into memory
+        return []
     definition, sensors = known.definition, known.definition.sensors
     first, last = int(pieces[0].times_us[0]), int(pieces[-1].times_us[-1])
     cells = ((last - first) // definition.interval_us + 1) * len(sensors)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
@@ -41,7 +41,10 @@ class Schedule:
         begins when it did the day before.
         """
         part = zlib.crc32(topic.encode()) / 2**32
-        return next(CronSim(self.expression, moment.astimezone(self._zone()))) + part * self.jitter
+        here = self._zone()
+        # in UTC: by the clocks of a zone, the second of two equal times is neither compared nor added to
+        times = (one.astimezone(UTC) for one in CronSim(self.expression, moment.astimezone(here)))
+        return (next(one for one in times if one > moment) + part * self.jitter).astimezone(here)
 
     def _zone(self) -> ZoneInfo:
         try:

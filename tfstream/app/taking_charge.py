@@ -81,7 +81,7 @@ def _target(connection: Connection, stream: StreamRecord, present: int | None, t
         raise BadData(f"no version is in charge of {topic}: there is nothing to roll back")
     if to == present:
         raise BadData(f"version {to} is in charge of {topic} already")
-    before = to or reigns.before(connection, stream.id)
+    before = reigns.before(connection, stream.id) if to is None else to
     if before is None:
         raise BadData(
             f"no version is known to have been in charge of {topic} before {present} that was not rejected "

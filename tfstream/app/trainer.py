@@ -90,6 +90,8 @@ class Trainer:
             left = training_runs.interruptions(connection, ended)
             created = streams.created(connection)
         for stream in self._streams():
+            if stream.id not in created:  # defined since: it is looked at the next time
+                continue
             since = max([created[stream.id], *_counted(ended.get(stream.id), left.get(stream.id, ()))])
             try:
                 schedule = self._plan.schedule_of(stream.definition)

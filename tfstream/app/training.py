@@ -72,16 +72,22 @@ def train(
     with training_lock.exclusive(database, stream.id, stream.definition.topic) as lock:
         with database.begin() as connection:
             training_runs.give_up_unfinished(connection, stream.id)
-            exclusions.extend_spans(connection, int(time.time() * 1e6), stream.id)
-            scores.count_days(connection, stream.id)
             run = training_runs.start(
                 connection, stream.id, trained_from_us=options.since_us, trained_until_us=options.until_us
             )
         try:
+            _catch_up(database, stream.id)
             return _train(database, stream, options, report, run, lock)
         except BaseException as error:
             _note_failure(database, run, error)
             raise
+
+
+def _catch_up(database: Database, stream_id: int) -> None:
+    """What is written ahead of time, or counted behind it."""
+    with database.begin() as connection:
+        exclusions.extend_spans(connection, int(time.time() * 1e6), stream_id)
+        scores.count_days(connection, stream_id)
 
 
 def _note_failure(database: Database, run: int, error: BaseException) -> None:

@@ -100,7 +100,7 @@ def list_(
 def remove(
     exclusion: Annotated[int, typer.Argument(help="Its id.")],
     begin: Annotated[
-        str | None, typer.Option("--from", help="Only its occurrences from here on; 'now' ends it.")
+        str | None, typer.Option("--from", help="Only what of it lies from here on; 'now' ends it.")
     ] = None,
     as_json: Json = False,
 ) -> None:

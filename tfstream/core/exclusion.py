@@ -8,7 +8,7 @@ had not been changed yet, one that they show twice is the first of the two (RFC 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -22,6 +22,8 @@ from tfstream.errors import UsageError
 
 _FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 _PART = re.compile(r"(INTERVAL|COUNT)=0*[1-9]\d{0,8}|(FREQ|UNTIL|WKST|BY[A-Z]+)=[^;=\s]+")
+_MOST_OF_A_WEEKDAY = {"MONTHLY": 5, "YEARLY": 53}  # 2MO is the second Monday of one of these
+_YEARS = (1900, 2500)  # so far from the ends of the calendar that no rule and no zone gets there
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _HIDDEN_SHARE = 0.8  # of the blame, at least, for the sensors of an exclusion; as hidden_by of the schema
@@ -33,9 +35,9 @@ class Exclusion:
     """``first`` is its first occurrence, or the only one when there is no ``rule``.
 
     ``asset`` and ``sensor`` are patterns, None for all. Occurrences that begin at or after
-    ``removed_from_us`` are none any more.
+    ``removed_from_us`` are none any more, and one that goes on then ends with it.
 
-    :raises UsageError: when the span is empty, or the rule or the time zone cannot be read.
+    :raises UsageError: when the span is empty or far off, or the rule or the time zone cannot be read.
     """
 
     first: Span
@@ -50,6 +52,8 @@ class Exclusion:
     def __post_init__(self) -> None:
         if self.first.start_us >= self.first.end_us:
             raise UsageError("an exclusion must end after it begins")
+        if not _moment(_YEARS[0]) <= self.first.start_us < self.first.end_us <= _moment(_YEARS[1]):
+            raise UsageError("an exclusion must lie in the years {} to {}".format(*_YEARS))
         zone(self.time_zone)
         if not self.first_occurrences(1):
             raise UsageError(f"the rule {self.rule!r} never comes true")
@@ -60,8 +64,9 @@ class Exclusion:
     def occurrences(self, within: Span) -> list[Span]:
         """Those with a moment in ``within``, in order; they may overlap."""
         found = [self.first] if self.rule is None else self._recurring(within)
-        removed = self.removed_from_us
-        return [span for span in found if span.meets(within) and (removed is None or span.start_us < removed)]
+        if self.removed_from_us is not None:
+            found = [span._replace(end_us=min(span.end_us, self.removed_from_us)) for span in found]
+        return [span for span in found if span.start_us < span.end_us and span.meets(within)]
 
     def hides(self, asset: str, shares: Mapping[str, float]) -> bool:
         """Whether it hides alarms of an asset that are put down to sensors in such shares."""
@@ -114,6 +119,7 @@ def _parsed(text: str, start: datetime, here: ZoneInfo) -> rrule:
             raise ValueError(f"{wrong[0]!r} is no part of a rule")
         if frequency not in _FREQUENCIES:
             raise ValueError(f"FREQ must be one of {', '.join(_FREQUENCIES)}")
+        _check_weekdays(parts, frequency)
         found = rrulestr(";".join(_until_here(part, here) for part in parts), dtstart=start)
     except ValueError as error:
         raise UsageError(
@@ -123,12 +129,26 @@ def _parsed(text: str, start: datetime, here: ZoneInfo) -> rrule:
     return found
 
 
+def _check_weekdays(parts: Sequence[str], frequency: str) -> None:
+    """dateutil passes over 2MO where there are only weeks, and breaks at 9MO later on.
+
+    :raises ValueError: when a week, month or year has not so many of a weekday.
+    """
+    of_months = any(part.startswith("BYMONTH=") for part in parts)
+    most = _MOST_OF_A_WEEKDAY.get("MONTHLY" if of_months and frequency == "YEARLY" else frequency, 0)
+    for weekday in ",".join(part[6:] for part in parts if part.startswith("BYDAY=")).split(","):
+        if any(int(number) > most for number in re.findall(r"\d+", weekday)):
+            raise ValueError(f"{weekday} is no weekday of it")
+
+
 def _until_here(part: str, here: ZoneInfo) -> str:
     """An UNTIL in UTC as the local time that it is; a date alone ends with its day."""
     if not part.startswith("UNTIL="):
         return part
     if part.endswith("Z"):
         moment = datetime.strptime(part, "UNTIL=%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        if moment.year > _YEARS[1]:  # for good: the hours do not matter
+            return part[:-1]
         return f"UNTIL={moment.astimezone(here):%Y%m%dT%H%M%S}"
     return f"{part}T235959" if part[6:].isdigit() else part
 
@@ -137,6 +157,10 @@ def _clocks(time_us: int, time_zone: str) -> datetime:
     """What the clocks of a zone show, as a time without one."""
     moment = _EPOCH + timedelta(microseconds=time_us)
     return moment.astimezone(zone(time_zone)).replace(tzinfo=None)
+
+
+def _moment(year: int) -> int:
+    return _microseconds(datetime(year, 1, 1, tzinfo=UTC))
 
 
 def _microseconds(moment: datetime) -> int:

@@ -50,6 +50,8 @@ def hold_out(series: Sequence[Series], interval_us: int) -> HeldOut | None:
 
     :param series: normal rows on the regular grid; a gap separates two of the same asset.
     """
+    if not series:
+        return None
     assets = dict.fromkeys(one.asset for one in series)
     least = max(_LEAST_ROWS // len(assets), _LEAST_OF_ASSET)
     most = min(_MOST_ROWS // len(assets), _DAY_US // interval_us)

@@ -29,43 +29,56 @@ def accept(
     place.
     """
     found = list(pieces)
-    starts = sorted((one.accepted_from_us or 0, number) for number, one in enumerate(episodes))
-    for place, (start_us, number) in enumerate(starts):
-        until_us = starts[place + 1][0] if place + 1 < len(starts) else None
-        found = _accepted(found, episodes[number], start_us, until_us, sensors, least, told)
+    ordered = sorted(episodes, key=_since)
+    for place, episode in enumerate(ordered):
+        later = [one for one in ordered[place + 1 :] if _since(one) > _since(episode)]
+        found = _accepted(found, episode, later, sensors, least, told)
     return found
+
+
+def _since(episode: Episode) -> int:
+    return episode.accepted_from_us or 0
 
 
 def _accepted(
     pieces: Sequence[Series],
     episode: Episode,
-    start_us: int,
-    until_us: int | None,
+    later: Sequence[Episode],
     sensors: Sequence[str],
     least: int,
     told: LeftOut,
 ) -> list[Series]:
-    """``until_us``: where the next new normal begins."""
-    before, rest = _parted(pieces, start_us)
-    after = rest if until_us is None else _parted(rest, until_us)[0]
+    """``later``: the new normals after it; one of an instrument ends the level of its own sensors alone."""
+    before, rest = _parted(pieces, _since(episode))
     if not before:
         return rest
+    after = _until(rest, [one for one in later if one.kind is not EventKind.INSTRUMENT])
     if _rows(after) < least:
         told.notes.append(
-            f"{episode.asset}: the normal since {iso(start_us)} has {_rows(after)} rows, {least} are needed "
-            f"to know its level; what was before is learnt as it was"
+            f"{episode.asset}: the normal since {iso(_since(episode))} has {_rows(after)} rows, {least} are "
+            f"needed to know its level; what was before is learnt as it was"
         )
         return before + rest
     if episode.kind is not EventKind.INSTRUMENT and _rows(after) >= _rows(before):
         told.by_cause[Cause.BEFORE] += known_cells(before)
         return rest
     for sensor in np.flatnonzero(episode.concerns(sensors)).tolist():
-        _move(before, after, sensor, least)
+        own = _until(after, [one for one in later if one.concerns(sensors)[sensor]])
+        _move(before, own, sensor, least)
     return before + rest
+
+
+def _until(pieces: Sequence[Series], later: Sequence[Episode]) -> list[Series]:
+    """What is before the first of these."""
+    if not later:
+        return list(pieces)
+    return _parted(pieces, min(_since(one) for one in later))[0]
 
 
 def _move(before: Sequence[Series], after: Sequence[Series], sensor: int, least: int) -> None:
     """A sensor's older values to its new level, compared at the hours of day that both have seen."""
+    if not after:
+        return
     hours = np.isin(np.arange(24), np.concatenate([_hours(piece.times_us) for piece in after]))
     new, old = _known(after, sensor, hours), _known(before, sensor, hours)
     if len(old) < least:

@@ -110,9 +110,10 @@ def cuts_of(
 
 
 def _of_episode(episode: Episode, margin_us: int) -> Iterator[tuple[Cause, Span]]:
-    """All of a fault; of a new normal, the way to it."""
+    """All of a fault; of a new normal, the way to it: it may have taken the alarm's time and longer."""
     if episode.accepted_from_us is not None:
-        yield Cause.BEFORE, Span(episode.accepted_from_us - margin_us, episode.accepted_from_us)
+        begun_us = min(episode.start_us, episode.accepted_from_us)
+        yield Cause.BEFORE, Span(begun_us - margin_us, episode.accepted_from_us)
     elif episode.cause is not None:
         end_us = _FOREVER_US if episode.end_us is None else episode.end_us + margin_us
         yield episode.cause, Span(episode.start_us - margin_us, end_us)

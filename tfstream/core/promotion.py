@@ -13,6 +13,7 @@ from tfstream.core.poisson import at_most
 
 MARGIN = 0.03  # of the AUC that a challenger may lie below the champion; docs/quality.md has the measurement
 _RARE = 0.05  # a count of alarms that the budget gives less often than this breaks it
+_MOST_EXPECTED = 100_000.0
 _MOST_ALARMED = 0.2  # of the time: an alarm that never ends is but one
 _RESAMPLES = 1000
 _LEAST_EXPERIENCE = 0.5  # of the rows that the champion has learnt from
@@ -130,9 +131,11 @@ def experience_check(champion_rows: int, rows: int) -> Check:
 def most_alarms(expected: float) -> int:
     """The largest count that a Poisson law of this mean reaches at least once in twenty times.
 
-    One alarm is always allowed: however short the time, it may be a fault that nobody has labelled.
+    One alarm is always allowed: however short the time, it may be a fault that nobody has labelled. More than
+    the held-out rows have room for is not counted out: a budget without bounds must not hold up a refit.
     """
-    most = 1
+    expected = min(expected, _MOST_EXPECTED)
+    most = max(int(expected), 1)
     while 1 - at_most(most, expected) >= _RARE:
         most += 1
     return most

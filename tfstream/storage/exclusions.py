@@ -106,7 +106,7 @@ def list_all(
 
 
 def remove(connection: Connection, exclusion_id: int, from_us: int | None) -> ExclusionRow:
-    """Take it back: all of it, or the occurrences that begin at ``from_us`` or later. The row stays.
+    """Take it back: all of it, or what of it lies at ``from_us`` or later. The row stays.
 
     :raises BadData: when there is none of this id, or it was removed from there on before.
     """
@@ -116,6 +116,9 @@ def remove(connection: Connection, exclusion_id: int, from_us: int | None) -> Ex
         raise BadData(f"exclusion {exclusion_id} was removed before, from {found.removed_from} on")
     values = {"removed_at": func.now(), "removed_from": begins}
     connection.execute(update(exclusion).where(exclusion.c.id == exclusion_id).values(values))
+    its = exclusion_span.c
+    goes_on = (its.exclusion_id == exclusion_id) & (its.starts_at < begins) & (its.ends_at > begins)
+    connection.execute(update(exclusion_span).where(goes_on).values(ends_at=begins))
     return get(connection, exclusion_id)
 
 
