@@ -202,5 +202,8 @@ def _held_out(found: Mapping[str, Any]) -> str:
         [name, *(figure(found["held_out"][protocol][which]) for which in ("all_rows", "held_out"))]
         for protocol, name in _PROTOCOLS.items()
     ]
-    words = "VUS-PR of the champion's recipe, mean of the files: the newest tenth is not learnt from.\n"
+    words = (
+        "VUS-PR of the champion's recipe, mean of the files: the newest tenth is not learnt from. It is paid by\n"
+        "the model that is judged; what is put in charge is fitted again to all rows.\n"
+    )
     return f"{words}\n{table(['', 'nothing held out', 'held out'], rows)}"
