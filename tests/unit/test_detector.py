@@ -7,10 +7,13 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from tfstream.app.scoring import Candidate, Terms, score_batch
 from tfstream.core.fault import KINDS, inject
@@ -316,13 +319,24 @@ def test_views_and_loss() -> None:
     torch.testing.assert_close(found.total, found.reconstruction + config.contrast_weight * found.contrast)
 
 
+class OneDevice(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Holds every operation to operands of one device; not every one does that of itself on ``meta``."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        parts = tree_leaves((args, kwargs or {}))
+        devices = {part.device for part in parts if isinstance(part, torch.Tensor) and part.dim()}
+        assert len(devices) <= 1, f"{func} takes numbers from {devices}"
+        return func(*args, **(kwargs or {}))
+
+
 def test_a_training_step_stays_on_the_networks_device() -> None:
-    """On the device that computes nothing: what mixes it with the processor's numbers fails there, too."""
+    """On the device that computes nothing."""
     config, meta = DetectorConfig(masked_batch=5, contrast_batch=3), torch.device("meta")
     network = TimeFrequencyTransformer(config, 2).to(meta)
     targets, faulty = (np.zeros((count, config.window_rows, 2), dtype=np.float32) for count in (5, 3))
-    found = loss_of(network, (targets, faulty, faulty), config, meta)
-    found.total.backward()  # type: ignore[no-untyped-call]
+    with OneDevice():  # type: ignore[no-untyped-call]
+        found = loss_of(network, (targets, faulty, faulty), config, meta)
+        found.total.backward()  # type: ignore[no-untyped-call]
     assert {part.device for part in found} == {meta}
     assert all(parameter.grad is not None for parameter in network.parameters())
 
