@@ -203,7 +203,7 @@ def _held_out(found: Mapping[str, Any]) -> str:
         for protocol, name in _PROTOCOLS.items()
     ]
     words = (
-        "VUS-PR of the champion's recipe, mean of the files: the newest tenth is not learnt from. It is paid\n"
-        "by the model that is judged; what is put in charge is fitted again to all rows.\n"
+        "VUS-PR of the champion's recipe, mean of the files: the newest tenth is not learnt from. It is\n"
+        "paid by the model that is judged; what is put in charge is fitted again to all rows.\n"
     )
     return f"{words}\n{table(['', 'nothing held out', 'held out'], rows)}"
