@@ -18,7 +18,7 @@ from tfstream.streaming.refusal import right_missing
 from tfstream.streaming.topics import ensure_topic
 
 _REPORT_EVERY = 200
-_FLUSH_S = 30.0
+_FLUSH_S = 120.0
 
 
 def replay(

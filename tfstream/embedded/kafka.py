@@ -107,7 +107,7 @@ class ApacheKafka:
             self._format(properties)
         command = [*self._java("-Xmx512m"), "kafka.Kafka", str(properties)]
         self._server = ServerProcess("Apache Kafka", command, log=self._directory / "kafka.log")
-        self._server.start(self._answers, timeout_s=60.0, environment=own_environment())
+        self._server.start(self._answers, timeout_s=180.0, environment=own_environment())
         return self.bootstrap
 
     @property
