@@ -13,7 +13,7 @@ _BEGIN, _END = "<!-- month: written by `make month` -->\n", "<!-- end of month -
 _WORDS = """{days} days of two simulated waterworks (48 sensors each, a row every two minutes, seed {seed}) on
 a real Apache Kafka and PostgreSQL, after 14 days to learn from: recorder and scorer run all the time, every
 night `tfstream train --since 14d` refits as the trainer does, an operator labels what was raised in the day.
-Some sensors drift, one works is overhauled for a week (`exclusions add`), a sensor is 2 deviations too high
+Some sensors drift, one works is overhauled for a week (`exclusions add`), a sensor is 3 deviations too high
 for three days, a transmitter is exchanged for good (`anomalies label ... new-normal`), and for seven nights
 from the 19th on somebody has set a history of one day. The same month with `--no-gate` is the control.
 

@@ -123,7 +123,7 @@ def _plan(here: str, there: str) -> Iterable[tuple[Sort, Fault]]:
     yield Sort.SHORT, _fault(here, FaultKind.ATTACK, "MV101_POS", 3.6, 0.1, 1.0)
     yield Sort.SHORT, _fault(there, FaultKind.DECOUPLED, "FIT202_FLOW", 5.3, 0.12, 1020.0)
     yield Sort.SHORT, _fault(there, FaultKind.ATTACK, "PCV302_POS", 8.5, 0.08, 0.25)
-    yield Sort.LONG, _fault(there, FaultKind.OFFSET, "LIT101_LEVEL", 11.125, 3.0, 2.0)
+    yield Sort.LONG, _fault(there, FaultKind.OFFSET, "LIT101_LEVEL", 11.125, 3.0, 3.0)
     yield Sort.SHIFT, _fault(here, FaultKind.OFFSET, _SHIFTED[1], _SHIFT_DAY, 28 - _SHIFT_DAY, _SHIFT)
     yield Sort.SHORT, _fault(there, FaultKind.NOISE, "P202_VIB", 18.3, 0.12, 0.8)
     yield Sort.SHORT, _fault(here, FaultKind.DECOUPLED, "FIT201_FLOW", 20.4, 0.1, 900.0)
