@@ -20,7 +20,7 @@ class Ruling(NamedTuple):
 def rule_on(
     connection: Connection,
     stream_id: int,
-    sha256: str,
+    stored: bytes,
     verdict: Verdict | None,
     *,
     beside: int | None,
@@ -30,8 +30,10 @@ def rule_on(
 
     :param beside: the version of the champion that it was judged beside.
     """
+    from tfstream.model import bundle  # torch takes two seconds to import: most commands do without
+
     models.lock(connection, stream_id)
-    if twin := models.rejected_twin(connection, stream_id, sha256):
+    if twin := models.rejected_twin(connection, stream_id, bundle.sha256(stored)):
         return Ruling("rejected", f"the same, byte for byte, as version {twin.version}: {twin.reason}")
     if verdict is None:
         return Ruling("promoted" if promote else "candidate", None)

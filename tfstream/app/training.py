@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -13,9 +14,11 @@ from tfstream.app.refit import Fitted, Refit
 from tfstream.app.ruling import Ruling, rule_on
 from tfstream.core.left_out import LeftOut
 from tfstream.core.promotion import as_metrics
+from tfstream.core.reading import Series
 from tfstream.errors import BadData, TfstreamError
 from tfstream.storage import exclusions, models, scores, training_lock, training_runs
 from tfstream.storage.database import Database
+from tfstream.storage.models import ModelRow
 from tfstream.storage.streams import StreamRecord
 from tfstream.storage.training_lock import TrainingLock
 
@@ -102,6 +105,15 @@ def _note_failure(database: Database, run: int, error: BaseException) -> None:
         )
 
 
+class _Made(NamedTuple):
+    """A model that is to be stored: its fit, its bytes, what there is to know of it, the shares left out."""
+
+    fitted: Fitted
+    bundle: bytes
+    metrics: dict[str, object]
+    left_out: dict[str, float]
+
+
 def _train(
     database: Database,
     stream: StreamRecord,
@@ -110,8 +122,6 @@ def _train(
     run: int,
     lock: TrainingLock,
 ) -> TrainingResult:
-    from tfstream.model import bundle  # torch takes two seconds to import: most commands do without
-
     with database.begin() as connection:
         series, left_out = normal.read(connection, stream, options.since_us, options.until_us, report)
         champion = models.champion_as_stored(connection, stream.id)
@@ -120,8 +130,34 @@ def _train(
             f"stream {stream.definition.topic} has no readings in the span to learn from; "
             f"fill it with `tfstream record` or `tfstream load`"
         )
+    made = _make(Refit(stream.definition, options.seed, report), series, left_out, champion, options)
+    report("store", 0.0)
+    lock.require()
+    with database.begin() as connection:
+        ruling = rule_on(
+            connection,
+            stream.id,
+            made.bundle,
+            made.fitted.verdict,
+            beside=None if champion is None else champion.version,
+            promote=options.promote,
+        )
+        version = _store(connection, stream, run, options.seed, made, ruling)
+    report("store", 1.0)
+    return _result(stream, made, ruling, version, left_out.notes)
+
+
+def _make(
+    refit: Refit,
+    series: Sequence[Series],
+    left_out: LeftOut,
+    champion: ModelRow | None,
+    options: TrainingOptions,
+) -> _Made:
+    """:raises BadData: when there is too little to learn from; it names what was left out."""
+    from tfstream.model import bundle  # torch takes two seconds to import: most commands do without
+
     began = time.monotonic()
-    refit = Refit(stream.definition, options.seed, report)
     try:
         fitted = refit.judged(series, champion) if options.gate else refit.unjudged(series)
     except BadData as error:
@@ -134,19 +170,13 @@ def _train(
         "seconds": round(time.monotonic() - began, 2),
         **({} if fitted.verdict is None else {"gate": as_metrics(fitted.verdict)}),
     }
-    report("store", 0.0)
-    lock.require()
-    with database.begin() as connection:
-        ruling = rule_on(
-            connection,
-            stream.id,
-            bundle.sha256(stored),
-            fitted.verdict,
-            beside=None if champion is None else champion.version,
-            promote=options.promote,
-        )
-        version = _store(connection, stream, run, options.seed, fitted, stored, metrics, ruling)
-    report("store", 1.0)
+    return _Made(fitted, stored, metrics, shares)
+
+
+def _result(
+    stream: StreamRecord, made: _Made, ruling: Ruling, version: int, notes: list[str]
+) -> TrainingResult:
+    fitted = made.fitted
     return TrainingResult(
         version=version,
         promoted=ruling.outcome == "promoted",
@@ -154,11 +184,11 @@ def _train(
         reason=ruling.reason,
         rows=fitted.rows,
         assets=len({one.asset for one in fitted.series}),
-        bundle_bytes=len(stored),
+        bundle_bytes=len(made.bundle),
         extrapolated=fitted.detector.calibration.extrapolated(stream.definition.alarm_budget_per_week),
-        left_out=shares,
-        notes=left_out.notes,
-        metrics=metrics,
+        left_out=made.left_out,
+        notes=notes,
+        metrics=made.metrics,
     )
 
 
@@ -173,22 +203,21 @@ def _store(
     stream: StreamRecord,
     run: int,
     seed: int,
-    fitted: Fitted,
-    bundle: bytes,
-    metrics: dict[str, object],
+    made: _Made,
     ruling: Ruling,
 ) -> int:
     """Model, champion and the end of the run; returns the model's version."""
-    first = min(int(one.times_us[0]) for one in fitted.series)
-    last = max(int(one.times_us[-1]) for one in fitted.series)
+    series, rows = made.fitted.series, made.fitted.rows
+    first = min(int(one.times_us[0]) for one in series)
+    last = max(int(one.times_us[-1]) for one in series)
     version = models.save(
         connection,
         stream.id,
-        bundle,
-        metrics=metrics,
+        made.bundle,
+        metrics=made.metrics,
         trained_from_us=first,
         trained_until_us=last,
-        rows=fitted.rows,
+        rows=rows,
         seed=seed,
     )
     if ruling.outcome == "promoted":
@@ -201,9 +230,9 @@ def _store(
         outcome=ruling.outcome,
         reason=ruling.reason,
         model_version=version,
-        rows=fitted.rows,
+        rows=rows,
         trained_from_us=first,
         trained_until_us=last,
-        metrics=metrics,
+        metrics=made.metrics,
     )
     return version
