@@ -21,6 +21,7 @@ from tfstream.app.recorder import Recorder
 from tfstream.model.detector import Detector
 from tfstream.storage import streams
 from tfstream.storage.database import Database
+from tfstream.streaming.transaction import TransactionalWriter
 
 _FULL = """
 CREATE FUNCTION disk_is_full() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -70,6 +71,30 @@ def test_a_slow_detector_keeps_its_partitions(
         (one.key, one.body["ts"]) for one in read_committed(plant.tfstream.bootstrap, f"{trained}.scores")
     ]
     assert len(scored) == len(set(scored)) == 4 * 80
+
+
+def test_a_slow_broker_takes_no_more_than_half_of_the_time(
+    plant: Plant, trained: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit that lasts longer than its interval must not come after every batch: it would set the pace."""
+    for asset in ("a", "b", "c"):
+        plant.tfstream.run("replay", plant.faulty, "--topic", trained, "--asset", asset)
+    measure, commit = Detector.measure, TransactionalWriter.commit
+    commit_s, window_s, windows = 0.3, 0.005, 4 * 80
+
+    def measured(self: Detector, values: Any, assets: Any) -> Any:
+        time.sleep(window_s * len(values))  # a batch of 64 records holds less than a commit interval's work
+        return measure(self, values, assets)
+
+    def committed(*arguments: Any) -> None:
+        time.sleep(commit_s)
+        commit(*arguments)
+
+    monkeypatch.setattr(Detector, "measure", measured)
+    monkeypatch.setattr(TransactionalWriter, "commit", committed)
+    progress = score(plant.tfstream, trained, commit_interval_s=0.05)
+    assert progress.windows == windows
+    assert progress.commits * commit_s < 2 * (windows * window_s + commit_s)
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,6 @@ from tfstream.streaming.topics import ensure_partitions, require_topic, state_to
 from tfstream.streaming.transaction import Aborted, TransactionalWriter
 
 _log = logging.getLogger("tfstream.score")
-_POLL_S = 0.05
 _LAST_RETRY_S = 5.0
 
 
@@ -87,7 +86,7 @@ class Scorer:
         self._unplaced: set[int] = set()  # assigned partitions without a lane
         self._states = 0  # partitions that the state topic is known to have
         self._patience = Patience(_log, last_s=_LAST_RETRY_S)
-        self._pace = Pace(options.commit_interval_s)
+        self._pace = Pace(options.commit_interval_s, time.monotonic())
         self._writer = TransactionalWriter(properties, options.transactional_id)
         self._source = Source(properties, definition.topic, options.group, self, options.instance)
         self._restorer = Restorer(
@@ -109,17 +108,14 @@ class Scorer:
 
         :raises TfstreamError: when this process must not go on; nothing uncommitted was written.
         """
-        due = time.monotonic() + self._options.commit_interval_s
         with self._source as source, closing(self._restorer), closing(self._writer):
             while not stop():
                 self._recover()
-                self.step(source.poll(most=self._pace.most, timeout_s=_POLL_S))
+                self.step(source.poll(most=self._pace.most, timeout_s=self._pace.wait_s(time.monotonic())))
                 self._watch.look(self.progress, source, self._lanes, self._judge, away=self._patience.waiting)
                 self._stop_at_the_limit()
-                if time.monotonic() >= due:
-                    self.commit()
-                    self._take_newer_champion()
-                    due = time.monotonic() + self._options.commit_interval_s
+                if self._pace.commit_due(time.monotonic()):
+                    self._commit_in_time()
                 if self._at_the_end() and self.commit():
                     self._check_none_stopped()
                     return
@@ -171,6 +167,12 @@ class Scorer:
         stopped = next((lane.stopped for lane in self._lanes.values() if lane.stopped), None)
         if stopped is not None:
             raise BadData(stopped)
+
+    def _commit_in_time(self) -> None:
+        began = time.monotonic()
+        self.commit()
+        self._pace.committed(began, time.monotonic())
+        self._take_newer_champion()
 
     def commit(self) -> bool:
         """Everything since the last commit, or nothing: False when that is to be read again."""
