@@ -104,7 +104,7 @@ def test_what_another_trainer_has_refitted_meanwhile_is_passed_over(
 
     def beside_another(found: Database, stream: StreamRecord, *arguments: Any) -> TrainingResult:
         """The first is refitted here while somebody refits the second."""
-        monkeypatch.undo()
+        monkeypatch.setattr(trainer, "train", training.train)
         (second,) = {plant, other} - {stream.definition.topic}
         shell.run("train", "--topic", second)
         return training.train(found, stream, *arguments)
@@ -215,3 +215,19 @@ def test_one_stream_that_fails_keeps_no_other(shell: Tfstream, database: Databas
     assert "empty.sensors has no readings" in done.stdout
     only = shell.run("trainer", "--once", "--topic", "absent.sensors", exit_code=3)
     assert "absent.sensors is not defined" in only.stderr
+
+
+def test_a_definition_that_cannot_be_read_keeps_no_other(
+    shell: Tfstream, database: Database, plant: str
+) -> None:
+    """Somebody's hand in SQL, or a newer version's."""
+    with database.begin() as connection:
+        rows.stream(connection, "broken.sensors")
+        broken = "UPDATE stream SET definition = definition || :change WHERE topic = 'broken.sensors'"
+        connection.execute(text(broken), {"change": '{"interval_us": "1s"}'})
+    done = shell.run("trainer", "--once", "--json", exit_code=1)
+    assert '"promoted": true' in done.stdout
+    assert "the definition of stream broken.sensors in table stream cannot be read" in done.stdout
+    assert list(Trainer(database, Plan()).due()) == [plant]
+    shown = shell.run("streams", "show", "broken.sensors", exit_code=3)
+    assert "`int`, got `str` - at `$.interval_us`" in shown.stderr

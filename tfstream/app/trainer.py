@@ -13,6 +13,8 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from sqlalchemy import Connection
+
 from tfstream.app.schedule import Schedule
 from tfstream.app.training import Interrupted, TrainingOptions, TrainingResult, train
 from tfstream.core.stream import MICROSECONDS, StreamDefinition
@@ -76,8 +78,11 @@ class Trainer:
 
         :raises TfstreamError: when the streams cannot even be listed.
         """
+        found = self._streams()
         return {
-            stream.definition.topic: self._refit(stream, stop) for stream in self._streams() if not stop()
+            topic: one if isinstance(one, str) else self._refit(one, stop)
+            for topic, one in found.items()
+            if not stop()
         }
 
     def due(self) -> dict[str, datetime]:
@@ -89,8 +94,8 @@ class Trainer:
             ended = training_runs.latest_starts(connection)
             left = training_runs.interruptions(connection, ended)
             created = streams.created(connection)
-        for stream in self._streams():
-            if stream.id not in created:  # defined since: it is looked at the next time
+        for stream in self._streams().values():
+            if isinstance(stream, str) or stream.id not in created:  # the latter: defined since
                 continue
             since = max([created[stream.id], *_counted(ended.get(stream.id), left.get(stream.id, ()))])
             try:
@@ -100,12 +105,24 @@ class Trainer:
                 continue
             yield stream, schedule.next_after(since, stream.definition.topic)
 
-    def _streams(self) -> list[StreamRecord]:
-        """:raises ConfigurationError: when a topic of the plan is none that is defined."""
+    def _streams(self) -> dict[str, StreamRecord | str]:
+        """The plan's streams by topic; for one that cannot be read, why: it keeps no other.
+
+        :raises ConfigurationError: when a topic of the plan is none that is defined.
+        """
         with self._database.begin() as connection:
-            if self._plan.topics:
-                return [streams.get(connection, topic) for topic in sorted(self._plan.topics)]
-            return streams.list_all(connection)
+            defined = streams.topics(connection)
+            for topic in self._plan.topics.difference(defined):
+                streams.get(connection, topic)
+            return {topic: self._stream(connection, topic) for topic in sorted(self._plan.topics or defined)}
+
+    @staticmethod
+    def _stream(connection: Connection, topic: str) -> StreamRecord | str:
+        try:
+            return streams.get(connection, topic)
+        except ConfigurationError as error:
+            _log.error("%s is not refitted: %s", topic, error)
+            return str(error)
 
     def _refit_due(self, stop: Stop) -> None:
         try:

@@ -6,6 +6,7 @@ import json
 from datetime import datetime
 from typing import Any, NamedTuple
 
+import msgspec
 from sqlalchemy import Connection, Row, func, select
 from sqlalchemy import update as update_
 from sqlalchemy.dialects.postgresql import insert
@@ -13,6 +14,8 @@ from sqlalchemy.dialects.postgresql import insert
 from tfstream.core.stream import StreamDefinition
 from tfstream.errors import ConfigurationError
 from tfstream.storage.tables import stream
+
+_ROWS = select(stream.c.id, stream.c.topic, stream.c.definition)
 
 
 class StreamRecord(NamedTuple):
@@ -36,12 +39,13 @@ def add(connection: Connection, definition: StreamDefinition) -> StreamRecord:
 
 
 def find(connection: Connection, topic: str) -> StreamRecord | None:
-    row = connection.execute(select(stream.c.id, stream.c.definition).where(stream.c.topic == topic)).first()
+    """:raises ConfigurationError: when its definition cannot be read."""
+    row = connection.execute(_ROWS.where(stream.c.topic == topic)).first()
     return None if row is None else _record(row)
 
 
 def get(connection: Connection, topic: str) -> StreamRecord:
-    """:raises ConfigurationError: when the topic is not defined."""
+    """:raises ConfigurationError: when the topic is not defined, or its definition cannot be read."""
     found = find(connection, topic)
     if found is None:
         raise ConfigurationError(f"stream {topic} is not defined; run `tfstream streams add {topic}`")
@@ -49,8 +53,13 @@ def get(connection: Connection, topic: str) -> StreamRecord:
 
 
 def list_all(connection: Connection) -> list[StreamRecord]:
-    query = select(stream.c.id, stream.c.definition).order_by(stream.c.topic)
-    return [_record(row) for row in connection.execute(query)]
+    """:raises ConfigurationError: when a definition cannot be read."""
+    return [_record(row) for row in connection.execute(_ROWS.order_by(stream.c.topic))]
+
+
+def topics(connection: Connection) -> list[str]:
+    """The topics that are defined, sorted, whether or not their definitions can be read."""
+    return list(connection.execute(select(stream.c.topic).order_by(stream.c.topic)).scalars())
 
 
 def created(connection: Connection) -> dict[int, datetime]:
@@ -65,5 +74,11 @@ def update(connection: Connection, definition: StreamDefinition) -> None:
     connection.execute(update_(stream).where(stream.c.id == found.id).values(values))
 
 
-def _record(row: Row[Any, Any]) -> StreamRecord:
-    return StreamRecord(row.id, StreamDefinition.from_json(json.dumps(row.definition)))
+def _record(row: Row[Any, Any, Any]) -> StreamRecord:
+    try:
+        return StreamRecord(row.id, StreamDefinition.from_json(json.dumps(row.definition)))
+    except (msgspec.DecodeError, ConfigurationError) as error:
+        raise ConfigurationError(
+            f"the definition of stream {row.topic} in table stream cannot be read ({error}): it was changed "
+            f"by hand, or written by another version of tfstream; mend it there"
+        ) from None
