@@ -19,6 +19,9 @@ from tfstream.embedded.postgres import EmbeddedPostgres
 from tfstream.storage import migrate
 from tfstream.storage.database import Database
 
+# Brokers of the tests live for seconds: Java's second compiler and its collector for servers only cost them.
+os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+
 TEMPLATE = f"tfstream_template_{uuid.uuid4().hex[:8]}"
 
 
