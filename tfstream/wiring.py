@@ -6,7 +6,7 @@ import logging
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
@@ -155,16 +155,17 @@ def until_signalled(drain_s: float | None = None) -> Iterator[Stop]:
 
     With ``drain_s`` the process ends so long after the first one, whatever the block is still waiting for.
     """
-    with deadline_after_signal(drain_s):
-        yield from _until_signalled()
+    with deadline_after_signal(drain_s) as last_resort:
+        yield from _until_signalled(last_resort)
 
 
-def _until_signalled() -> Iterator[Stop]:
+def _until_signalled(last_resort: Callable[[], None]) -> Iterator[Stop]:
     asked = threading.Event()
 
     def ask(number: int, frame: FrameType | None) -> None:
         if asked.is_set():
             raise KeyboardInterrupt
+        last_resort()
         _log.info("stopping: finishing what is in hand (once more to end at once)")
         asked.set()
 

@@ -8,8 +8,9 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 _log = logging.getLogger("tfstream")
 _EXIT_CODE = 4  # as when a service cannot be reached: that is what keeps a process from draining
@@ -19,7 +20,7 @@ _STDERR = 2
 
 
 @contextmanager
-def deadline_after_signal(drain_s: float | None) -> Iterator[None]:
+def deadline_after_signal(drain_s: float | None) -> Iterator[Callable[[], None]]:
     """Ends the process when the block has not ended ``drain_s`` after the first SIGTERM or Ctrl-C.
 
     Python runs a signal's handler only when the main thread is back from what it waits for, such as a call
@@ -29,18 +30,25 @@ def deadline_after_signal(drain_s: float | None) -> Iterator[None]:
     No thread of Python's runs while a library hangs that has not let go of the interpreter's lock, as
     librdkafka has been seen to do when it left its group. For that a timer of C's own is set as well: two
     seconds later it writes to stderr where every thread stands, and ends the process with exit code 1.
+    The block gets what sets this timer, for its signal handler to call first: the watching thread may not
+    have had its turn before the main thread goes on into such a library.
     """
     if drain_s is None:
-        yield
+        yield lambda: None
         return
+    last_resort = partial(
+        faulthandler.dump_traceback_later, drain_s + _LAST_RESORT_S, exit=True, file=_STDERR
+    )
     ours, theirs = socket.socketpair()
     theirs.setblocking(False)
     before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
     over = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(ours, drain_s, over), name="drain", daemon=True)
+    watcher = threading.Thread(
+        target=_watch, args=(ours, drain_s, last_resort, over), name="drain", daemon=True
+    )
     watcher.start()
     try:
-        yield
+        yield last_resort
     finally:
         over.set()
         signal.set_wakeup_fd(before)
@@ -50,10 +58,12 @@ def deadline_after_signal(drain_s: float | None) -> Iterator[None]:
         ours.close()
 
 
-def _watch(wakeup: socket.socket, drain_s: float, over: threading.Event) -> None:
+def _watch(
+    wakeup: socket.socket, drain_s: float, last_resort: Callable[[], None], over: threading.Event
+) -> None:
     while numbers := wakeup.recv(64):
         if _ENDING & set(numbers):
-            faulthandler.dump_traceback_later(drain_s + _LAST_RESORT_S, exit=True, file=_STDERR)
+            last_resort()
             if not over.wait(drain_s):
                 _end(drain_s)
             return
