@@ -300,10 +300,10 @@ def test_a_traceback_is_there_for_those_who_ask(shell: Shell) -> None:
 
 def test_a_defect_is_told_in_one_line(database_url: str) -> None:
     with opened(database_url) as connection:
-        rows.stream(connection)
-        connection.execute(text("UPDATE stream SET definition = '{}'"))
-    told = Shell(database_url).run("streams", "list", exit_code=1)
-    assert told.stderr.startswith("error: ValidationError: ")
+        rows.save_model(connection, rows.stream(connection))
+        connection.execute(text("UPDATE model SET metrics = '[]'"))
+    told = Shell(database_url).run("models", "show", "1", "--topic", rows.TOPIC, exit_code=1)
+    assert told.stderr.startswith("error: AttributeError: ")
     assert told.stderr.endswith("this is a defect, and --debug shows where\n")
 
 
