@@ -6,6 +6,7 @@ import logging
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ from tfstream.streaming.client import describe_cluster
 from tfstream.streaming.topics import ensure_output_topics, require_topic
 
 _log = logging.getLogger("tfstream")
+_ONE_SIGNAL_S = 0.5  # Linux tells a worker of a killed parent once for each of its threads, in a burst
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -161,13 +163,18 @@ def until_signalled(drain_s: float | None = None) -> Iterator[Stop]:
 
 def _until_signalled(last_resort: Callable[[], None]) -> Iterator[Stop]:
     asked = threading.Event()
+    first_s: float | None = None
 
     def ask(number: int, frame: FrameType | None) -> None:
-        if asked.is_set():
-            raise KeyboardInterrupt
+        nonlocal first_s
+        if first_s is not None:  # set before all else: a signal may come in the middle of this
+            if time.monotonic() - first_s > _ONE_SIGNAL_S:
+                raise KeyboardInterrupt
+            return
+        first_s = time.monotonic()
+        asked.set()
         last_resort()
         _log.info("stopping: finishing what is in hand (once more to end at once)")
-        asked.set()
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import signal
 import subprocess
 import sys
 
 import pytest
+
+from tfstream import wiring
 
 _WORK = """
 import ctypes, sys, time
@@ -56,3 +60,18 @@ def test_what_lets_no_python_run_is_ended_all_the_same() -> None:
     assert (said, process.returncode) == ("", 1)
     assert "Timeout (0:00:02.500000)!" in told
     assert "most recent call first" in told
+
+
+def test_a_burst_of_signals_is_one_and_a_later_one_ends_at_once(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Linux tells a worker of a killed parent several times, and it is to drain all the same."""
+    caplog.set_level(logging.INFO, logger="tfstream")
+    with wiring.until_signalled() as stop:
+        for _ in range(3):
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert stop()
+        monkeypatch.setattr(wiring, "_ONE_SIGNAL_S", 0.0)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+    assert caplog.text.count("stopping: finishing what is in hand") == 1
