@@ -153,7 +153,7 @@ def sink(
 
 @contextmanager
 def until_signalled(drain_s: float | None = None) -> Iterator[Stop]:
-    """A ``stop`` that turns true at the first Ctrl-C or SIGTERM; a second one ends the process at once.
+    """A ``stop`` that turns true at the first Ctrl-C or SIGTERM; a later one ends the process at once.
 
     With ``drain_s`` the process ends so long after the first one, whatever the block is still waiting for.
     """

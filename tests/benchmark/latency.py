@@ -23,7 +23,7 @@ from tfstream.storage.moments import to_datetime, to_us
 from tfstream.streaming.topics import scores_topic
 
 _ASSETS, _SECONDS, _HISTORY_ROWS, _LEAD_S = 200, 40, 72, 30
-_WARMING_S = 16  # a broker of the run's own is new: its commits take three times as long at first
+_WARMING_S = 16  # a broker of the run's own is new, and its first commits are slow
 _COMMIT_MS = 50
 _HOP = 8
 _LIMITS = {"topic": 200.0, "sql": 500.0}  # ms
@@ -60,11 +60,8 @@ def measure(bench: Bench) -> dict[str, Any]:
         "assets": _ASSETS,
         "seconds": seconds,
         "commit_ms": _COMMIT_MS,
-        **{where: _summary(counted, found) for where, found in seen.items()},
-        "warming": {
-            "seconds": _WARMING_S,
-            **{where: _summary(warming, found) for where, found in seen.items()},
-        },
+        **_summaries(counted, seen),
+        "warming": {"seconds": _WARMING_S, **_summaries(warming, seen)},
     }
 
 
@@ -151,6 +148,11 @@ def _watch_table(
                 for asset, moment in connection.execute(_QUERY, (topic, assets, min(ends), max(ends))):
                     seen.setdefault((asset, to_us(moment)), time.time())
             time.sleep(_POLL_S)
+
+
+def _summaries(arrived: dict[Key, float], seen: dict[str, dict[Key, float]]) -> dict[str, Any]:
+    """By where they were seen."""
+    return {where: _summary(arrived, found) for where, found in seen.items()}
 
 
 def _summary(arrived: dict[Key, float], found: dict[Key, float]) -> dict[str, Any]:

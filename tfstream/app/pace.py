@@ -19,7 +19,7 @@ class Pace:
 
     _LEAST, _FIRST, _MOST = 64, 128, 2000
     _SHORTEST_WAIT_S, _LONGEST_WAIT_S = 0.005, 0.05
-    _LONGEST_S = 5.0  # of work because of a slow commit: it is done again when its partition moves
+    _LONGEST_WORK_S = 5.0  # of work because of a slow commit: it is done again when its partition moves
 
     def __init__(self, commit_interval_s: float, now_s: float) -> None:
         """``now_s`` and all other moments are of one monotonic clock."""
@@ -46,7 +46,7 @@ class Pace:
     def committed(self, began_s: float, ended_s: float) -> None:
         """A commit is over, whatever became of it."""
         self._due_s = ended_s + self._interval_s
-        self._due_when_behind_s = max(self._due_s, ended_s + min(ended_s - began_s, self._LONGEST_S))
+        self._due_when_behind_s = max(self._due_s, ended_s + min(ended_s - began_s, self._LONGEST_WORK_S))
 
     def commit_due(self, now_s: float) -> bool:
         """Whether to commit now, rather than to take more records first."""
