@@ -113,5 +113,5 @@ def _all_topics(patient: Patient) -> Iterator[str]:
     if patient.database is None:
         return
     with patient.database.begin() as connection:
-        found = streams.list_all(connection)
-    yield from (stream.definition.topic for stream in found)
+        found = streams.topics(connection)
+    yield from found

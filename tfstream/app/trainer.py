@@ -13,8 +13,6 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection
-
 from tfstream.app.schedule import Schedule
 from tfstream.app.training import Interrupted, TrainingOptions, TrainingResult, train
 from tfstream.core.stream import MICROSECONDS, StreamDefinition
@@ -78,10 +76,9 @@ class Trainer:
 
         :raises TfstreamError: when the streams cannot even be listed.
         """
-        found = self._streams()
         return {
-            topic: one if isinstance(one, str) else self._refit(one, stop)
-            for topic, one in found.items()
+            topic: self._refit(one, stop) if isinstance(one, StreamRecord) else _told(topic, one)
+            for topic, one in self._streams().items()
             if not stop()
         }
 
@@ -94,35 +91,30 @@ class Trainer:
             ended = training_runs.latest_starts(connection)
             left = training_runs.interruptions(connection, ended)
             created = streams.created(connection)
-        for stream in self._streams().values():
-            if isinstance(stream, str) or stream.id not in created:  # the latter: defined since
+        for topic, stream in self._streams().items():
+            if isinstance(stream, ConfigurationError):
+                _told(topic, stream)
+                continue
+            if stream.id not in created:  # defined since: it is looked at the next time
                 continue
             since = max([created[stream.id], *_counted(ended.get(stream.id), left.get(stream.id, ()))])
             try:
                 schedule = self._plan.schedule_of(stream.definition)
             except ConfigurationError as error:
-                _log.error("%s is never refitted: %s", stream.definition.topic, error)
+                _log.error("%s is never refitted: %s", topic, error)
                 continue
-            yield stream, schedule.next_after(since, stream.definition.topic)
+            yield stream, schedule.next_after(since, topic)
 
-    def _streams(self) -> dict[str, StreamRecord | str]:
-        """The plan's streams by topic; for one that cannot be read, why: it keeps no other.
+    def _streams(self) -> dict[str, StreamRecord | ConfigurationError]:
+        """The plan's streams by topic; for one that cannot be read, the error: it keeps no other.
 
         :raises ConfigurationError: when a topic of the plan is none that is defined.
         """
         with self._database.begin() as connection:
-            defined = streams.topics(connection)
-            for topic in self._plan.topics.difference(defined):
+            found = streams.each(connection)
+            for topic in self._plan.topics.difference(found):
                 streams.get(connection, topic)
-            return {topic: self._stream(connection, topic) for topic in sorted(self._plan.topics or defined)}
-
-    @staticmethod
-    def _stream(connection: Connection, topic: str) -> StreamRecord | str:
-        try:
-            return streams.get(connection, topic)
-        except ConfigurationError as error:
-            _log.error("%s is not refitted: %s", topic, error)
-            return str(error)
+        return {topic: one for topic, one in found.items() if topic in (self._plan.topics or found)}
 
     def _refit_due(self, stop: Stop) -> None:
         try:
@@ -184,6 +176,12 @@ class Trainer:
         if span is None:
             return self._plan.options
         return replace(self._plan.options, since_us=span[1] - self._plan.history_us(stream.definition))
+
+
+def _told(topic: str, error: ConfigurationError) -> str:
+    """Why a stream is not refitted; the log says it, too."""
+    _log.error("%s is not refitted: %s", topic, error)
+    return str(error)
 
 
 def _counted(ended: datetime | None, interrupted: Iterable[datetime]) -> list[datetime]:

@@ -57,6 +57,17 @@ def list_all(connection: Connection) -> list[StreamRecord]:
     return [_record(row) for row in connection.execute(_ROWS.order_by(stream.c.topic))]
 
 
+def each(connection: Connection) -> dict[str, StreamRecord | ConfigurationError]:
+    """All streams by topic; for one whose definition cannot be read, the error that says so."""
+    found: dict[str, StreamRecord | ConfigurationError] = {}
+    for row in connection.execute(_ROWS.order_by(stream.c.topic)):
+        try:
+            found[row.topic] = _record(row)
+        except ConfigurationError as error:
+            found[row.topic] = error
+    return found
+
+
 def topics(connection: Connection) -> list[str]:
     """The topics that are defined, sorted, whether or not their definitions can be read."""
     return list(connection.execute(select(stream.c.topic).order_by(stream.c.topic)).scalars())

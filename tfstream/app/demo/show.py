@@ -163,7 +163,7 @@ def _days(history: Sequence[Series]) -> Iterator[list[Series]]:
 def _defined(database: Database, plant: WaterPlant, options: DemoOptions) -> StreamRecord:
     """The plant's stream, under a name that no earlier demo on the same services has used."""
     with database.begin() as connection:
-        taken = {stream.definition.topic for stream in streams.list_all(connection)}
+        taken = set(streams.topics(connection))
         names = ("plant.sensors", *(f"plant-{number}.sensors" for number in range(2, 1000)))
         topic = next(name for name in names if name not in taken)
         definition = StreamDefinition(
