@@ -23,9 +23,9 @@ endif
 endif
 
 # Fast ones first, so that a mistake shows early.
-SUITES := $(sort $(patsubst %/,%,$(dir $(wildcard tests/*/test_*.py tests/*/*/test_*.py))))
-FAST := $(filter tests/unit tests/unit/% tests/property tests/property/%,$(SUITES))
-SLOW := $(filter-out $(FAST),$(SUITES))
+SUITES := $(sort $(patsubst %/,%,$(dir $(wildcard tests/*/test_*.py tests/*/*/test_*.py tests/*/*/*/test_*.py))))
+FAST := tests/unit tests/property
+SLOW := $(filter-out tests/unit tests/unit/% tests/property,$(SUITES))
 
 .PHONY: help
 help: ## this list
@@ -63,7 +63,7 @@ test-fast: $(STAMP) ## the tests that need no service
 SEEDS ?= 3
 DATA ?=
 PARTS ?=
-STUDY = $(BIN)/python -m tests.quality --seeds $(SEEDS) $(if $(DATA),--data $(DATA))
+STUDY = $(BIN)/python -m tests.studies.quality --seeds $(SEEDS) $(if $(DATA),--data $(DATA))
 
 .PHONY: quality
 quality: $(STAMP) ## docs/quality.md measured anew: SEEDS=3 DATA=folder PARTS="suites speed"; takes hours
@@ -79,16 +79,16 @@ SEED ?= 1
 
 .PHONY: chaos
 chaos: $(STAMP) ## docs/reliability.md measured anew: MINUTES=30 SEED=1; needs Apache Kafka
-	$(BIN)/python -m tests.chaos --minutes $(MINUTES) --seed $(SEED)
+	$(BIN)/python -m tests.studies.chaos --minutes $(MINUTES) --seed $(SEED)
 
 .PHONY: month
 month: $(STAMP) ## docs/learning.md measured anew: a simulated month of nightly refits; SEED=1; needs Apache Kafka
-	$(BIN)/python -m tests.month --seed $(SEED)
+	$(BIN)/python -m tests.studies.month --seed $(SEED)
 
 # PARTS as above: scorer, detector, recorder, ...; none named: all but the other runtimes.
 .PHONY: bench
 bench: $(STAMP) ## docs/performance.md measured anew: PARTS="scorer recorder"; needs Apache Kafka, and a quiet machine
-	$(BIN)/python -m tests.benchmark $(PARTS)
+	$(BIN)/python -m tests.studies.benchmark $(PARTS)
 
 .PHONY: lint
 lint: $(STAMP) ## ruff: mistakes and format

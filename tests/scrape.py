@@ -7,7 +7,7 @@ from urllib.request import urlopen
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tfstream.app.not_scoring import Reason
+from tfstream.app.scoring.status import IdleReason
 
 
 def scrape(port: int, name: str, **labels: str) -> list[float]:
@@ -27,4 +27,6 @@ def scrape(port: int, name: str, **labels: str) -> list[float]:
 
 def reason(port: int) -> str | None:
     """Why a scorer says that it scores nothing; None while windows are scored, or nobody listens."""
-    return next((one for one in Reason if scrape(port, "tfstream_not_scoring", reason=one) == [1.0]), None)
+    return next(
+        (one for one in IdleReason if scrape(port, "tfstream_not_scoring", reason=one) == [1.0]), None
+    )

@@ -12,18 +12,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
 
-from tfstream.app import champion as champions
-from tfstream.app.background import Stop, beside
-from tfstream.app.drain import deadline_after_signal
-from tfstream.app.metrics import Board
-from tfstream.app.not_scoring import NotScoring
-from tfstream.app.recorder import Recorder
-from tfstream.app.scorer import Progress, Scorer, ScorerOptions
-from tfstream.app.sink import Sink, in_background
-from tfstream.app.successor import OFTEN_S, SELDOM_S, Successor
-from tfstream.app.watch import Watch
+from tfstream.app.ingest.recorder import Recorder
+from tfstream.app.ingest.sink import Sink, in_background
+from tfstream.app.runtime.background import Stop, run_beside
+from tfstream.app.runtime.metrics import MetricBoard
+from tfstream.app.runtime.shutdown import deadline_after_signal
+from tfstream.app.scoring import champion as champions
+from tfstream.app.scoring.champion_watcher import OFTEN_S, SELDOM_S, ChampionWatcher
+from tfstream.app.scoring.monitor import ScorerMonitor
+from tfstream.app.scoring.progress import Progress
+from tfstream.app.scoring.scorer import Scorer, ScorerOptions
+from tfstream.app.scoring.status import ScoringStatus
 from tfstream.config import Settings
-from tfstream.core.dead_letter_limit import DeadLetterLimit
+from tfstream.core.messages.dead_letter_limit import DeadLetterLimit
 from tfstream.errors import BadData
 from tfstream.storage import migrate, readings, streams
 from tfstream.storage.database import Database
@@ -86,7 +87,7 @@ def stored_span(database: Database, stream: StreamRecord) -> tuple[int, int]:
 
 
 def record(
-    settings: Settings, topic: str, stop: Stop, *, until_end: bool = False, board: Board | None = None
+    settings: Settings, topic: str, stop: Stop, *, until_end: bool = False, board: MetricBoard | None = None
 ) -> Recorder:
     """Record a topic until told to stop; returns the recorder with its counts."""
     properties = settings.require_kafka()
@@ -99,10 +100,12 @@ def record(
     return recorder
 
 
-def score(settings: Settings, request: ScoreRequest, stop: Stop, board: Board | None = None) -> Progress:
+def score(
+    settings: Settings, request: ScoreRequest, stop: Stop, board: MetricBoard | None = None
+) -> Progress:
     """Score a topic, with the sink beside it in a thread, until told to stop."""
-    board = board or Board()
-    not_scoring = NotScoring(request.topic, board)
+    board = board or MetricBoard()
+    not_scoring = ScoringStatus(request.topic, board)
     properties = settings.require_kafka()
     database = open_database(settings)
     stream = find_stream(database, request.topic)
@@ -122,15 +125,15 @@ def score(settings: Settings, request: ScoreRequest, stop: Stop, board: Board | 
         write_scores=request.write_scores,
         dead_letter_limit=request.dead_letter_limit,
     )
-    successor = Successor(database, stream, board, ask_every_s=_asked_every_s(request))
-    watch = Watch(stream.definition, board, not_scoring)
+    successor = ChampionWatcher(database, stream, board, ask_every_s=_asked_every_s(request))
+    watch = ScorerMonitor(stream.definition, board, not_scoring)
     scorer = Scorer(properties, stream.definition, champion, options, successor, watch)
     _log.info("scoring %s with model version %d", request.topic, champion.version)
     if not request.with_sink:
         scorer.run(stop)
         return scorer.progress
     filled = Sink(properties, database, stream, board)
-    with beside(in_background(filled, drain=request.until_end)) as sink:
+    with run_beside(in_background(filled, drain=request.until_end)) as sink:
         scorer.run(lambda: stop() or sink.failed)
     return scorer.progress
 
@@ -141,7 +144,7 @@ def _asked_every_s(request: ScoreRequest) -> float:
 
 
 def sink(
-    settings: Settings, topic: str, stop: Stop, *, until_end: bool = False, board: Board | None = None
+    settings: Settings, topic: str, stop: Stop, *, until_end: bool = False, board: MetricBoard | None = None
 ) -> None:
     """The sink alone, for scorers that run without one."""
     properties = settings.require_kafka()

@@ -43,7 +43,7 @@ END $$;
 COMMENT ON FUNCTION poisson_quantile IS 'The least count that this part of a Poisson law does not exceed';
 """
 
-# A hop is 8 rows: every model's, see tfstream/model/config.py.
+# A hop is 8 rows: every model's, see tfstream/model/detector_config.py.
 WATCHED = """
 CREATE VIEW watched_week AS
 SELECT day.stream_id,

@@ -12,7 +12,7 @@ from tests.integration.commands import Tfstream
 from tests.integration.plants import Plant, write_plant
 from tests.integration.secured import SecuredKafka, SecuredPostgres, secured_kafka, secured_postgres
 from tests.integration.stream_copy import copy_stream
-from tfstream.app import refit
+from tfstream.app.training import refit
 
 
 @pytest.fixture(autouse=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from functools import partial
 
-from tfstream.app import refit as refits
+from tfstream.app.training import refit as refits
 from tfstream.cli.main import main as tfstream
-from tfstream.model.config import DetectorConfig
+from tfstream.model.detector_config import DetectorConfig
 
 _NAME = "DetectorConfig"
 config = partial(DetectorConfig, steps=20)

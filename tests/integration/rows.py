@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection
 
-from tfstream.core.event import (
+from tfstream.core.learning.exclusion import Exclusion
+from tfstream.core.learning.verdict import Verdict
+from tfstream.core.messages.anomaly_event import (
     AnomalyEvent,
     BandShift,
     EventKind,
@@ -19,12 +21,10 @@ from tfstream.core.event import (
     SensorShare,
     iso,
 )
-from tfstream.core.event import SourceSpan as Span
-from tfstream.core.exclusion import Exclusion
+from tfstream.core.messages.anomaly_event import SourceSpan as Span
 from tfstream.core.reading import Times, Values
 from tfstream.core.spans import Span as Interval
 from tfstream.core.stream import StreamDefinition
-from tfstream.core.verdict import Verdict
 from tfstream.storage import (
     anomalies,
     exclusions,

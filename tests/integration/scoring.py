@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from tests.integration.commands import Tfstream
-from tfstream.app import champion as champions
-from tfstream.app.scorer import Progress, Scorer, ScorerOptions
+from tfstream.app.scoring import champion as champions
+from tfstream.app.scoring.progress import Progress
+from tfstream.app.scoring.scorer import Scorer, ScorerOptions
 from tfstream.storage import streams
 from tfstream.storage.database import Database
 from tfstream.streaming.topics import ensure_output_topics

@@ -9,8 +9,8 @@ import numpy as np
 from tests.integration import rows
 from tfstream.core.reading import Series
 from tfstream.model import bundle
-from tfstream.model.config import DetectorConfig
-from tfstream.model.fitting import fit
+from tfstream.model.detector_config import DetectorConfig
+from tfstream.model.fitting.fit import fit
 
 
 @cache

@@ -16,9 +16,9 @@ from tests.integration.commands import wait_until
 from tests.integration.plants import Plant
 from tests.integration.scoring import score
 from tests.integration.topic_reader import read_committed
-from tfstream.app.background import Background, beside
-from tfstream.app.recorder import Recorder
-from tfstream.model.detector import Detector
+from tfstream.app.ingest.recorder import Recorder
+from tfstream.app.runtime.background import Background, run_beside
+from tfstream.model.scoring.detector import Detector
 from tfstream.storage import streams
 from tfstream.storage.database import Database
 from tfstream.streaming.transaction import TransactionalWriter
@@ -122,7 +122,7 @@ def test_a_database_that_takes_nothing_is_waited_for(
         recorder = Recorder(kafka.properties, database, stream)
         execute(url, full)
         try:
-            with beside(Background("recorder", recorder.run)) as work:
+            with run_beside(Background("recorder", recorder.run)) as work:
                 wait_until(lambda: told in caplog.text or work.failed, "it met the full database")
                 assert recorder.recorded == 0
                 execute(url, freed)

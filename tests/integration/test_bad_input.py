@@ -15,7 +15,7 @@ from tests.conftest import Broker
 from tests.integration.plants import SENSORS, Plant
 from tests.integration.scoring import score
 from tests.integration.topic_reader import read_committed
-from tfstream.core.codec import MAX_BYTES
+from tfstream.core.messages.codec import MAX_BYTES
 
 pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.slow]
 

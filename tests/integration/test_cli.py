@@ -23,7 +23,7 @@ from tests.integration import rows
 from tests.integration.commands import Tfstream
 from tests.integration.connections import opened, wait_until_blocked
 from tests.integration.small_model import weights
-from tfstream.core.event import EventKind, EventType, iso
+from tfstream.core.messages.anomaly_event import EventKind, EventType, iso
 from tfstream.embedded.process import free_port
 from tfstream.storage import anomalies, migrate, models, partitions, readings, streams
 from tfstream.storage.database import Database

@@ -11,10 +11,10 @@ from sqlalchemy import Connection
 
 from tests.conftest import Broker
 from tests.integration.commands import wait_until
-from tfstream.app.feed import Feed
+from tfstream.app.ingest.transactional_consumer import TransactionalConsumer
 from tfstream.errors import ServiceUnavailable
-from tfstream.storage.complaint import OutOfLocks
 from tfstream.storage.database import Database
+from tfstream.storage.driver_errors import OutOfLocks
 from tfstream.streaming.records import Record
 from tfstream.streaming.topics import ensure_topic
 
@@ -49,7 +49,7 @@ def test_partitions_whose_records_were_taken_away_in_an_outage_do_not_stop_the_o
     """All are paused for the sake of what was read; when that goes to another member, reading must go on."""
     send(mock_kafka, topic, 0, b"before")
     table = Table()
-    with Feed(mock_kafka.properties, database, topic, "test", table.write) as feed:
+    with TransactionalConsumer(mock_kafka.properties, database, topic, "test", table.write) as feed:
         wait_until(lambda: not feed.step() and table.asked > 0, "it met the outage")
         feed.revoked([0])
         table.away = False
@@ -80,7 +80,7 @@ def test_what_waits_for_a_database_of_few_locks_does_not_grow(
     for number in range(200):
         producer.produce(topic, b"%d" % number, partition=0)
     assert producer.flush(10.0) == 0
-    with Feed(mock_kafka.properties, database, topic, "test", write) as feed:
+    with TransactionalConsumer(mock_kafka.properties, database, topic, "test", write) as feed:
         wait_until(step, "all is written")
     assert written == [b"%d" % number for number in range(200)]
     assert max(waiting) <= 10
@@ -109,7 +109,7 @@ def test_more_is_written_at_a_time_once_the_database_has_locks_again(
         feed.step(most=100)
         return sum(written) == count
 
-    with Feed(mock_kafka.properties, database, topic, "test", write) as feed:
+    with TransactionalConsumer(mock_kafka.properties, database, topic, "test", write) as feed:
         send_many(40)
         wait_until(lambda: done(40), "all is written, one by one")
         few = False
@@ -127,7 +127,7 @@ def test_another_topic_is_only_so_for_partitions_that_were_there(
     table.away = False
     for number in range(2):
         send(mock_kafka, topic, number, b"first")
-    with Feed(mock_kafka.properties, database, topic, "test", table.write) as feed:
+    with TransactionalConsumer(mock_kafka.properties, database, topic, "test", table.write) as feed:
         wait_until(lambda: feed.step() >= 0 and len(table.rows) == 2, "both are written")
         feed._source.owned.discard(1)
         feed._topic_id = "one"
@@ -155,7 +155,7 @@ def test_a_topic_that_is_made_anew_while_nobody_has_it_is_read_from_its_beginnin
     admin = AdminClient({**kafka.properties})
     ensure_topic(properties, topic, 1)
     send(kafka, topic, 0, b"old")
-    with Feed(properties, database, topic, "test", table.write) as feed:
+    with TransactionalConsumer(properties, database, topic, "test", table.write) as feed:
         wait_until(lambda: feed.step() > 0, "the old one is written")
         admin.delete_topics([topic])[topic].result(15.0)
         wait_until(lambda: feed.step() == 0 and not feed._source.owned, "it is taken away")

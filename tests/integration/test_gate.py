@@ -12,9 +12,9 @@ from sqlalchemy import text
 
 from tests.integration import rows
 from tests.integration.commands import Tfstream
-from tests.quality.simulated import SECOND_US
-from tests.quality.simulated import readings as simulated
-from tfstream.app import training
+from tests.studies.quality.simulated import SECOND_US
+from tests.studies.quality.simulated import readings as simulated
+from tfstream.app.training import train
 from tfstream.core.reading import Values
 from tfstream.core.stream import StreamDefinition
 from tfstream.storage import models, readings, streams
@@ -110,7 +110,7 @@ def test_a_champion_of_meanwhile_is_not_replaced_unseen(stored: Database, tfstre
             tfstream.run("models", "rollback", "--topic", TOPIC, "--reason", "too loud")
 
     store(stored, simulated(GOOD_ROWS + 300, len(SENSORS))[GOOD_ROWS:], GOOD_ROWS)
-    found = training.train(stored, stream, training.TrainingOptions(seed=2), goes_back)
+    found = train.train(stored, stream, train.TrainingOptions(seed=2), goes_back)
     assert found.reason is not None
     assert found.reason.startswith("it was judged beside version 2, and version 1 is in charge since")
     assert statuses(stored) == {1: "champion", 2: "rejected", 3: "rejected"}

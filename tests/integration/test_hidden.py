@@ -11,13 +11,13 @@ from sqlalchemy import Connection, text
 
 from tests.integration import rows
 from tests.integration.rows import HOUR_US, MINUTE_US, MONDAY_US, TOPIC
-from tfstream.core.event import AnomalyEvent, EventKind, EventType, SensorShare, iso
-from tfstream.core.exclusion import Exclusion
-from tfstream.core.pattern import matches
+from tfstream.core.learning.exclusion import Exclusion
+from tfstream.core.learning.pattern import matches
+from tfstream.core.learning.verdict import Verdict
+from tfstream.core.messages.anomaly_event import AnomalyEvent, EventKind, EventType, SensorShare, iso
 from tfstream.core.spans import Span
-from tfstream.core.verdict import Verdict
 from tfstream.errors import BadData, ConfigurationError
-from tfstream.model.config import DetectorConfig
+from tfstream.model.detector_config import DetectorConfig
 from tfstream.storage import anomalies, exclusions, streams, verdicts
 from tfstream.storage.database import Database
 

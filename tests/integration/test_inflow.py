@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from tests.integration import rows
-from tfstream.core.batch import ReadingBatch, joined, merge
+from tfstream.core.messages.reading_batch import ReadingBatch, joined, merge
 from tfstream.storage import partitions, readings
 from tfstream.storage.database import Database
-from tfstream.storage.inflow import Inflow
+from tfstream.storage.reading_copy import ReadingCopy
 
 pytestmark = pytest.mark.postgres
 
@@ -36,7 +36,7 @@ def test_a_moment_may_come_in_any_slice_of_any_transaction(
 ) -> None:
     """Within a slice, within a transaction, from the last one or from before it: the later value wins."""
     rng = np.random.default_rng(moments)
-    inflow, written = Inflow(stream_id), []
+    inflow, written = ReadingCopy(stream_id), []
     for _ in range(6):
         slices = [some(rng, 20, moments) for _ in range(4)]
         with database.begin() as connection:
@@ -54,7 +54,7 @@ def test_a_moment_may_come_in_any_slice_of_any_transaction(
 
 def test_what_was_rolled_back_is_written_again(database: Database, stream_id: int) -> None:
     """The inflow took those rows for written; they are not, and must not be passed over."""
-    inflow, rng = Inflow(stream_id), np.random.default_rng(1)
+    inflow, rng = ReadingCopy(stream_id), np.random.default_rng(1)
     part = some(rng, 50, 5000)
     with database.begin() as connection:
         inflow.write(connection, iter([part]))
@@ -66,7 +66,7 @@ def test_what_was_rolled_back_is_written_again(database: Database, stream_id: in
 
 
 def test_a_day_without_a_partition_begins_a_transaction(database: Database, stream_id: int) -> None:
-    inflow, rng = Inflow(stream_id), np.random.default_rng(2)
+    inflow, rng = ReadingCopy(stream_id), np.random.default_rng(2)
     monday = some(rng, 20, 40)
     tuesday = monday._replace(times_us=monday.times_us + rows.DAY_US)
     slices = [monday, tuesday, monday._replace(times_us=monday.times_us + rows.HOUR_US)]
@@ -87,8 +87,8 @@ def test_a_day_without_a_partition_begins_a_transaction(database: Database, stre
 def test_nothing_is_written_of_nothing(database: Database, stream_id: int) -> None:
     nothing = merge(ReadingBatch([], np.empty(0, np.int64), np.empty((0, 3), np.float32)))
     with database.begin() as connection:
-        assert Inflow(stream_id).write(connection, iter([])) == 0
-        assert Inflow(stream_id).write(connection, iter([nothing, nothing])) == 2
+        assert ReadingCopy(stream_id).write(connection, iter([])) == 0
+        assert ReadingCopy(stream_id).write(connection, iter([nothing, nothing])) == 2
         assert readings.span(connection, stream_id) is None
 
 

@@ -18,9 +18,9 @@ from tests.conftest import temporary_database
 from tests.integration import rows
 from tests.integration.commands import Tfstream
 from tests.integration.plants import SENSORS, write_plant
-from tfstream.app import normal
-from tfstream.core.affordable import affordable
-from tfstream.core.event import EventKind, EventType
+from tfstream.app.training import training_data
+from tfstream.core.learning.memory_limit import memory_limit
+from tfstream.core.messages.anomaly_event import EventKind, EventType
 from tfstream.embedded.process import free_port
 from tfstream.storage import anomalies, exclusions, readings, streams
 from tfstream.storage.database import Database
@@ -142,15 +142,15 @@ def plant(shell: Shell, database: Database, topic: str, tmp_path: Path) -> Strea
         return streams.get(connection, topic)
 
 
-def learnt(database: Database, stream: StreamRecord) -> normal.NormalData:
+def learnt(database: Database, stream: StreamRecord) -> training_data.NormalData:
     with database.begin() as connection:
-        return normal.read(connection, stream, None, None, lambda *_: None)
+        return training_data.read(connection, stream, None, None, lambda *_: None)
 
 
 def test_the_newest_of_too_much_is_learnt_from(
     database: Database, plant: StreamRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(normal, "affordable", partial(affordable, most_cells=2048 * 4 // 4))
+    monkeypatch.setattr(training_data, "memory_limit", partial(memory_limit, most_cells=2048 * 4 // 4))
     found = learnt(database, plant)
     assert sum(len(one.values) for one in found.series) == 513  # ends included
     assert any("only the newest 512 rows" in note for note in found.left_out.notes)
@@ -164,7 +164,7 @@ def test_an_asset_that_ended_before_what_fits_into_memory(
     with database.begin() as connection:
         first = np.array([rows.MONDAY_US - rows.DAY_US])
         readings.write(connection, plant.id, ["retired"], first, rows.cells([1.0] * len(SENSORS)))
-    monkeypatch.setattr(normal, "affordable", partial(affordable, most_cells=2048 * 4 * 2))
+    monkeypatch.setattr(training_data, "memory_limit", partial(memory_limit, most_cells=2048 * 4 * 2))
     found = learnt(database, plant)
     assert {one.asset for one in found.series} == {"normal"}
     assert any(note.startswith("retired: ") for note in found.left_out.notes)
@@ -190,7 +190,7 @@ def test_an_alarm_at_the_edge_of_the_span_is_left_out_with_its_margin(
     shell.run("anomalies", "label", "f1", "f2", "confirmed")
     since, until = rows.MONDAY_US + 2 * minute, rows.MONDAY_US + 12 * minute
     with database.begin() as connection:
-        (piece,) = normal.read(connection, plant, since, until, lambda *_: None).series
+        (piece,) = training_data.read(connection, plant, since, until, lambda *_: None).series
     assert len(piece.times_us) == 601 - 54 - 55
 
 

@@ -12,7 +12,7 @@ from tests.integration.commands import wait_until
 from tests.integration.plants import Plant
 from tests.integration.scoring import score
 from tests.integration.topic_reader import read_committed
-from tfstream.streaming.state import StateReader
+from tfstream.streaming.state_reader import StateReader
 from tfstream.streaming.topics import ensure_topic, state_topic
 
 pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.slow]

@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import text
 
 from tests.conftest import Broker
-from tfstream.app import loading
-from tfstream.app.files import SensorTable
-from tfstream.app.recorder import Recorder
-from tfstream.app.replay import replay
+from tfstream.app.files import load
+from tfstream.app.files.replay import replay
+from tfstream.app.files.sensor_table import SensorTable
+from tfstream.app.ingest.recorder import Recorder
 from tfstream.core.stream import StreamDefinition
 from tfstream.errors import ConfigurationError
 from tfstream.storage import partitions, readings, streams
@@ -57,7 +57,7 @@ def test_one_transaction_cannot_do_it_and_says_what_would_help(database: Databas
 
 def test_a_file_is_loaded_so_many_days_at_a_time(database: Database) -> None:
     table, _ = daily("daily")
-    assert loading.load(database, table, "daily").rows == DAYS
+    assert load.load(database, table, "daily").rows == DAYS
     assert stored(database) == DAYS
 
 

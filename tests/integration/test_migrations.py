@@ -16,7 +16,7 @@ from sqlalchemy import CheckConstraint, Connection, inspect, text
 
 from tests.integration import rows
 from tests.integration.connections import acting_as, opened
-from tfstream.core.event import EventKind, EventType, iso
+from tfstream.core.messages.anomaly_event import EventKind, EventType, iso
 from tfstream.errors import ConfigurationError
 from tfstream.storage import anomalies, migrate, models, partitions, progress, readings, scores, streams
 from tfstream.storage.database import Database

@@ -15,10 +15,10 @@ from tests.integration.plants import Plant, write_plant
 from tests.integration.stream_copy import copy_stream
 from tests.integration.topic_reader import read_committed
 from tests.scrape import reason, scrape
-from tfstream.app.background import Background, beside
-from tfstream.app.files import read_table
-from tfstream.app.recorder import Recorder
-from tfstream.app.replay import replay
+from tfstream.app.files.replay import replay
+from tfstream.app.files.sensor_table import read_table
+from tfstream.app.ingest.recorder import Recorder
+from tfstream.app.runtime.background import Background, run_beside
 from tfstream.core.stream import StreamDefinition
 from tfstream.embedded import kafka as apache
 from tfstream.embedded.kafka import ApacheKafka
@@ -123,7 +123,7 @@ def test_partitions_that_come_during_an_outage_wait_for_it(
 
         server.pause()
         recorder = Recorder(kafka.properties, database, stream)
-        with beside(Background("recorder", recorder.run)) as work:
+        with run_beside(Background("recorder", recorder.run)) as work:
             wait_until(lambda: "trying again" in caplog.text or work.failed, "it met the outage")
             assert recorder.recorded == 0
             server.start()
@@ -150,7 +150,7 @@ def test_a_scorer_outlives_a_crash_of_the_broker(
             wait_until(lambda: on_topic(broker, topic) == FLOW_WINDOWS, "the first scores", scorer)
             flowing = read_table(file, asset="flowing")
             flow = Background("flow", lambda stop: replay(broker.properties, flowing, definition, speed=60))
-            with beside(flow):
+            with run_beside(flow):
                 wait_until(lambda: on_topic(broker, topic) > FLOW_WINDOWS + 20, "scores of the flow", scorer)
                 server.kill()
                 time.sleep(OUTAGE_S)

@@ -9,10 +9,10 @@ import pytest
 from confluent_kafka import Producer
 
 from tests.conftest import Broker
-from tfstream.app.files import SensorTable
-from tfstream.app.inspection import inspect
-from tfstream.app.recorder import Recorder
-from tfstream.app.replay import replay
+from tfstream.app.checks.inspect_topic import inspect
+from tfstream.app.files.replay import replay
+from tfstream.app.files.sensor_table import SensorTable
+from tfstream.app.ingest.recorder import Recorder
 from tfstream.core.reading import Series
 from tfstream.core.stream import Encoding, Layout, StreamDefinition
 from tfstream.storage import readings, streams

@@ -17,11 +17,11 @@ from tests.integration.commands import wait_until
 from tests.integration.plants import SENSORS, Plant
 from tests.integration.small_model import weights
 from tests.integration.topic_reader import Message, read_committed
-from tfstream.app import taking_charge, training
+from tfstream.app.training import promote, train
 from tfstream.core.state import HEAD_KEY
 from tfstream.core.stream import StreamDefinition
 from tfstream.errors import BadData, ConfigurationError
-from tfstream.storage import champions, models, readings, streams
+from tfstream.storage import champion_history, models, readings, streams
 from tfstream.storage.database import Database
 from tfstream.storage.streams import StreamRecord
 
@@ -47,15 +47,15 @@ def stream(database: Database) -> StreamRecord:
 
 
 def test_back_and_never_to_what_was_rolled_back(database: Database, stream: StreamRecord) -> None:
-    first = taking_charge.roll_back(database, stream, None, by="anna", reason="too many alarms")
+    first = promote.roll_back(database, stream, None, by="anna", reason="too many alarms")
     assert (first.before, first.version) == (3, 2)
-    second = taking_charge.roll_back(database, stream, None, by="anna", reason=None)
+    second = promote.roll_back(database, stream, None, by="anna", reason=None)
     assert (second.before, second.version) == (2, 1)
     with pytest.raises(BadData, match=r"no version is known to have been in charge .* before 1"):
-        taking_charge.roll_back(database, stream, None, by="anna", reason=None)
+        promote.roll_back(database, stream, None, by="anna", reason=None)
     with database.begin() as connection:
         found = {row.version: (row.status, row.reason) for row in models.list_all(connection, stream.id)}
-        reigns = champions.history(connection, stream.id)
+        reigns = champion_history.history(connection, stream.id)
     assert {version: status for version, (status, _) in found.items()} == {
         1: "champion",
         2: "rejected",
@@ -78,14 +78,14 @@ def test_back_and_never_to_what_was_rolled_back(database: Database, stream: Stre
 
 def test_to_a_version_by_name(database: Database, stream: StreamRecord) -> None:
     with pytest.raises(BadData, match=r"version 4 was never in charge .* `tfstream models promote 4"):
-        taking_charge.roll_back(database, stream, 4, by="anna", reason=None)
+        promote.roll_back(database, stream, 4, by="anna", reason=None)
     with pytest.raises(BadData, match="version 3 is in charge"):
-        taking_charge.roll_back(database, stream, 3, by="anna", reason=None)
+        promote.roll_back(database, stream, 3, by="anna", reason=None)
     for none in (9, 0):
         with pytest.raises(BadData, match=f"no model version {none}"):
-            taking_charge.roll_back(database, stream, none, by="anna", reason=None)
-    assert taking_charge.roll_back(database, stream, 1, by="anna", reason=None).version == 1
-    forced = taking_charge.promote(database, stream, 3, "bert")
+            promote.roll_back(database, stream, none, by="anna", reason=None)
+    assert promote.roll_back(database, stream, 1, by="anna", reason=None).version == 1
+    forced = promote.promote(database, stream, 3, "bert")
     assert forced.had_been_rejected is not None
     assert forced.had_been_rejected.startswith("rolled back to version 1")
 
@@ -93,12 +93,12 @@ def test_to_a_version_by_name(database: Database, stream: StreamRecord) -> None:
 def test_nothing_that_does_not_fit_is_put_in_charge(database: Database, stream: StreamRecord) -> None:
     changed = stream._replace(definition=stream.definition.with_sensors((*rows.SENSORS, "speed")))
     with pytest.raises(ConfigurationError, match=r"version 2 does not fit .*only the stream has speed"):
-        taking_charge.roll_back(database, changed, None, by="anna", reason=None)
+        promote.roll_back(database, changed, None, by="anna", reason=None)
     with pytest.raises(ConfigurationError, match=r"version 4 does not fit .*only the stream has speed"):
-        taking_charge.promote(database, changed, 4, "anna")
+        promote.promote(database, changed, 4, "anna")
     with database.begin() as connection:
         assert models.champion_version(connection, stream.id) == 3
-        assert len(champions.history(connection, stream.id)) == 3
+        assert len(champion_history.history(connection, stream.id)) == 3
 
 
 def test_a_refit_that_gives_the_same_bytes_stays_out(database: Database) -> None:
@@ -110,7 +110,7 @@ def test_a_refit_that_gives_the_same_bytes_stays_out(database: Database) -> None
         readings.write(connection, stream.id, ["x"] * 300, rows.times(*range(300)), values)
     refit = [refitted(database, stream, seed) for seed in (0, 1)]
     assert [result.outcome for result in refit] == ["promoted", "promoted"]
-    taking_charge.roll_back(database, stream, None, by="anna", reason=None)
+    promote.roll_back(database, stream, None, by="anna", reason=None)
     again = refitted(database, stream, 1)
     assert (again.version, again.outcome) == (3, "rejected")
     assert again.reason is not None
@@ -120,9 +120,9 @@ def test_a_refit_that_gives_the_same_bytes_stays_out(database: Database) -> None
     assert refitted(database, stream, 2).outcome == "promoted"
 
 
-def refitted(database: Database, stream: StreamRecord, seed: int) -> training.TrainingResult:
-    options = training.TrainingOptions(seed=seed, gate=False)
-    return training.train(database, stream, options, lambda stage, done: None)
+def refitted(database: Database, stream: StreamRecord, seed: int) -> train.TrainingResult:
+    options = train.TrainingOptions(seed=seed, gate=False)
+    return train.train(database, stream, options, lambda stage, done: None)
 
 
 @pytest.mark.kafka

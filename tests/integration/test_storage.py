@@ -13,15 +13,15 @@ from sqlalchemy import text
 
 from tests.integration import rows
 from tests.integration.connections import at_once, wait_until_blocked
-from tfstream.app.files import SensorTable
-from tfstream.app.loading import load
-from tfstream.core.event import EventKind, EventType, ModelReference, iso
+from tfstream.app.files.load import load
+from tfstream.app.files.sensor_table import SensorTable
+from tfstream.core.messages.anomaly_event import EventKind, EventType, ModelReference, iso
 from tfstream.core.reading import Values
 from tfstream.core.stream import Encoding, Layout, TimeUnit
 from tfstream.errors import BadData, ConfigurationError
 from tfstream.storage import anomalies, models, partitions, progress, readings, scores, streams
 from tfstream.storage.database import Database
-from tfstream.storage.moments import to_us
+from tfstream.storage.datetimes import to_us
 from tfstream.storage.progress import OffsetConflict
 
 pytestmark = pytest.mark.postgres

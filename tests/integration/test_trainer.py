@@ -16,11 +16,11 @@ from tests.conftest import temporary_database
 from tests.integration import rows
 from tests.integration.commands import Tfstream, wait_until
 from tests.integration.plants import write_plant
-from tfstream.app import trainer, training
-from tfstream.app.schedule import Schedule
-from tfstream.app.trainer import Plan, Trainer
-from tfstream.app.training import TrainingResult
-from tfstream.core.exclusion import Exclusion
+from tfstream.app.training import train, trainer
+from tfstream.app.training.schedule import Schedule
+from tfstream.app.training.train import TrainingResult
+from tfstream.app.training.trainer import RefitPlan, Trainer
+from tfstream.core.learning.exclusion import Exclusion
 from tfstream.core.spans import Span
 from tfstream.embedded.process import free_port
 from tfstream.storage import exclusions, models, streams, training_lock, training_runs
@@ -104,13 +104,13 @@ def test_what_another_trainer_has_refitted_meanwhile_is_passed_over(
 
     def beside_another(found: Database, stream: StreamRecord, *arguments: Any) -> TrainingResult:
         """The first is refitted here while somebody refits the second."""
-        monkeypatch.setattr(trainer, "train", training.train)
+        monkeypatch.setattr(trainer, "train", train.train)
         (second,) = {plant, other} - {stream.definition.topic}
         shell.run("train", "--topic", second)
-        return training.train(found, stream, *arguments)
+        return train.train(found, stream, *arguments)
 
     monkeypatch.setattr(trainer, "train", beside_another)
-    Trainer(database, Plan())._refit_due(lambda: False)
+    Trainer(database, RefitPlan())._refit_due(lambda: False)
     assert [len(runs(database, topic)) for topic in (plant, other)] == [1, 1]
 
 
@@ -152,7 +152,7 @@ def test_two_at_once_are_refused(shell: Tfstream, database: Database, plant: str
 
 
 def due_later(database: Database, topic: str) -> bool:
-    nightly = Trainer(database, Plan(schedule=Schedule(expression="0 2 * * *")))
+    nightly = Trainer(database, RefitPlan(schedule=Schedule(expression="0 2 * * *")))
     return nightly.due()[topic] > datetime.now(UTC)
 
 
@@ -172,7 +172,7 @@ def test_an_interrupted_refit_is_tried_once_more_and_then_waits(database: Databa
 
 def test_a_stream_has_a_schedule_of_its_own(shell: Tfstream, database: Database, plant: str) -> None:
     shell.run("streams", "set", plant, "--schedule", "15 6 * * 1", "--time-zone", "Asia/Kolkata")
-    due = Trainer(database, Plan()).due()[plant].astimezone(UTC)
+    due = Trainer(database, RefitPlan()).due()[plant].astimezone(UTC)
     assert (due.strftime("%H:%M"), due.weekday()) == ("00:45", 0)
     wrong = shell.run("streams", "set", plant, "--time-zone", "Asia/Atlantis", exit_code=3)
     assert "'Asia/Atlantis' is not known here" in wrong.stderr
@@ -188,7 +188,7 @@ def test_a_refit_that_cannot_begin_waits_for_its_next_time(database: Database, p
         exclusions.add(connection, stream_id, wrong, reason=None, by="anna", now_us=rows.MONDAY_US)
         connection.execute(text("UPDATE exclusion SET rrule = 'FREQ=HOURLY', spans_until = NULL"))
     for _ in range(2):
-        Trainer(database, Plan())._refit_due(lambda: False)
+        Trainer(database, RefitPlan())._refit_due(lambda: False)
     (run,) = runs(database, plant)
     assert run.outcome == "failed"
     assert "take it away" in run.reason
@@ -204,7 +204,7 @@ def test_a_stream_that_is_defined_meanwhile_is_looked_at_the_next_time(
         return looked_up(connection)
 
     monkeypatch.setattr(streams, "list_all", beside_somebody)
-    assert list(Trainer(database, Plan()).due()) == [plant]
+    assert list(Trainer(database, RefitPlan()).due()) == [plant]
 
 
 def test_one_stream_that_fails_keeps_no_other(shell: Tfstream, database: Database, plant: str) -> None:
@@ -228,6 +228,6 @@ def test_a_definition_that_cannot_be_read_keeps_no_other(
     done = shell.run("trainer", "--once", "--json", exit_code=1)
     assert '"promoted": true' in done.stdout
     assert "the definition of stream broken.sensors in table stream cannot be read" in done.stdout
-    assert list(Trainer(database, Plan()).due()) == [plant]
+    assert list(Trainer(database, RefitPlan()).due()) == [plant]
     shown = shell.run("streams", "show", "broken.sensors", exit_code=3)
     assert "`int`, got `str` - at `$.interval_us`" in shown.stderr

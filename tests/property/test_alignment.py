@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfstream.core.grid import Grid
-from tfstream.core.window import WindowBuffer, WindowShape, align
+from tfstream.core.windowing.grid import Grid
+from tfstream.core.windowing.window import WindowBuffer, WindowShape, align
 
 SHAPE = WindowShape(rows=8, hop=1)
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfstream.core.batch import Key, ReadingBatch, joined, merge
+from tfstream.core.messages.reading_batch import Key, ReadingBatch, joined, merge
 
 SENSORS = 3
 READING = st.tuples(

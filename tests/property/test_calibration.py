@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfstream.core.baseline import Baseline
-from tfstream.core.calibration import Calibration
+from tfstream.core.alarms.baseline import Baseline
+from tfstream.core.alarms.calibration import Calibration
 
 calibrations = st.builds(
     lambda u, sigma, xi, rate: Calibration(

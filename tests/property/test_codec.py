@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfstream.core.codec import Codec, unpacked
-from tfstream.core.encode import encode
+from tfstream.core.messages.codec import Codec, unpacked
+from tfstream.core.messages.encode import encode
 from tfstream.core.reading import InvalidReading, Reading
 from tfstream.core.stream import Encoding, Layout, StreamDefinition, TimeUnit
 

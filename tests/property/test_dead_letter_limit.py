@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfstream.app.lane import Lane
-from tfstream.core.codec import Codec
-from tfstream.core.dead_letter_limit import DeadLetterLimit
+from tfstream.app.scoring.assigned_partition import AssignedPartition
+from tfstream.core.messages.codec import Codec
+from tfstream.core.messages.dead_letter_limit import DeadLetterLimit
 from tfstream.core.state import HEAD_KEY, decode_head
 from tfstream.core.stream import StreamDefinition
-from tfstream.core.window import WindowShape
+from tfstream.core.windowing.window import WindowShape
 from tfstream.streaming.records import Record
 from tfstream.streaming.topics import dead_letters_topic
 
@@ -41,7 +41,7 @@ class Partition:
 
     def score(self, log: list[bool], most: int) -> str | None:
         """A new process: restore, one batch, commit, end; why it stopped."""
-        lane = Lane(0, DEFINITION, SHAPE, self.limit)
+        lane = AssignedPartition(0, DEFINITION, SHAPE, self.limit)
         if self.head is None:
             lane.begin(0, ())
         else:

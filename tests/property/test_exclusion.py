@@ -10,9 +10,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfstream.core.exclusion import Exclusion
+from tfstream.core.learning.exclusion import Exclusion
 from tfstream.core.spans import Span, covered, joined
-from tfstream.storage.moments import to_datetime, to_us
+from tfstream.storage.datetimes import to_datetime, to_us
 
 MOMENT = st.integers(0, 60)
 SPANS = st.lists(st.builds(Span, MOMENT, MOMENT), max_size=12)

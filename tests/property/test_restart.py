@@ -9,22 +9,22 @@ import numpy as np
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from tfstream.core.alarm import AlarmRule, Hop, Standing
-from tfstream.core.baseline import Baseline
-from tfstream.core.calibration import Calibration
-from tfstream.core.episode import Unheard
-from tfstream.core.partition import (
-    AssetGone,
-    AssetReturned,
-    AssetSilent,
-    Finding,
-    PartitionTracks,
-    WindowReady,
-)
+from tfstream.core.alarms.alarm_rule import AlarmRule, AlarmState, Hop
+from tfstream.core.alarms.baseline import Baseline
+from tfstream.core.alarms.calibration import Calibration
+from tfstream.core.alarms.episode import NoEvidence
 from tfstream.core.reading import Reading
 from tfstream.core.state import AssetMemory, AssetState, decode_asset, encode
 from tfstream.core.stream import StreamDefinition
-from tfstream.core.window import WindowShape
+from tfstream.core.windowing.partition_tracks import (
+    AssetGone,
+    AssetReturned,
+    AssetSilent,
+    PartitionTracks,
+    TrackEvent,
+    WindowReady,
+)
+from tfstream.core.windowing.window import WindowShape
 
 SHAPE = WindowShape(rows=8, hop=4)
 STEP = 10
@@ -69,7 +69,7 @@ def reading(message: Message) -> Reading:
     return Reading(message.asset, message.time_us, np.array(message.values, dtype=np.float32))
 
 
-def plain(found: Finding) -> object:
+def plain(found: TrackEvent) -> object:
     """A finding as something that can be compared, NaN equal to NaN."""
     if isinstance(found, WindowReady):
         window = found.window
@@ -177,17 +177,19 @@ rules = st.builds(
 def test_episodes_go_on_after_a_restart(rule: AlarmRule, scores: list[float], data: st.DataObject) -> None:
     """Open ones and those that wait for their minimum duration, through the bytes of the state topic."""
     stops = data.draw(st.sets(st.integers(0, len(scores)), max_size=4))
-    undisturbed = disturbed = Standing(rule.calibration.pooled, None)
+    undisturbed = disturbed = AlarmState(rule.calibration.pooled, None)
     for number, score in enumerate(scores):
         hop = Hop(SHAPE.rows - 1 + number * SHAPE.hop, number, number)
         if number in stops:
             memory = AssetMemory(model_version=1, baseline=disturbed.baseline, episode=disturbed.episode)
             found = msgspec.json.decode(encode(memory), type=AssetMemory)
-            disturbed = Standing(found.baseline, found.episode)
+            disturbed = AlarmState(found.baseline, found.episode)
         undisturbed, expected = rule.follow(
-            undisturbed, score, rule.judge(score, undisturbed.baseline), hop, Unheard()
+            undisturbed, score, rule.judge(score, undisturbed.baseline), hop, NoEvidence()
         )
-        disturbed, told = rule.follow(disturbed, score, rule.judge(score, disturbed.baseline), hop, Unheard())
+        disturbed, told = rule.follow(
+            disturbed, score, rule.judge(score, disturbed.baseline), hop, NoEvidence()
+        )
         assert (disturbed, told) == (undisturbed, expected)
 
 

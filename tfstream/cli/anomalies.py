@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 
 from tfstream import config
-from tfstream.app.spoken import spoken_band
-from tfstream.cli.explain import explain
+from tfstream.app.runtime.human_units import band_text
+from tfstream.cli.anomalies_explain import explain
+from tfstream.cli.anomalies_label import label
 from tfstream.cli.options import AnyTopic, Json
 from tfstream.cli.output import cell, moment_us, now_us, out, plain, print_json, print_table, tell
-from tfstream.cli.verdicts import label
-from tfstream.core.event import EventKind
+from tfstream.core.messages.anomaly_event import EventKind
 from tfstream.storage import anomalies
 from tfstream.storage.anomalies import AnomalyRow
 from tfstream.wiring import open_database
@@ -84,7 +84,7 @@ def show(
         out.print(f"{name:<18}{cell(value)}", soft_wrap=True)
     out.print()
     rows = [
-        (one["name"], one["share"], one["actual"], one["expected"], spoken_band(one.get("band")))
+        (one["name"], one["share"], one["actual"], one["expected"], band_text(one.get("band")))
         for one in sensors
     ]
     print_table(("sensor", "share", "actual", "expected", "what changed"), rows, empty="no sensor is named")

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from tfstream import config
-from tfstream.app.backtested import AssetLine, Backtest
-from tfstream.app.spoken import spoken_span
+from tfstream.app.history.backtest_result import AssetLine, Backtest
+from tfstream.app.runtime.human_units import duration_text
 from tfstream.cli.budgets import per_week
 from tfstream.cli.options import Json, Topic
 from tfstream.cli.output import moment_us, out, print_json, print_table, say, stages, tell
@@ -39,9 +39,11 @@ def backtest(
     as_json: Json = False,
 ) -> None:
     """What a model would have raised over stored history: alarms a week, events found and missed, delays."""
-    from tfstream.app.backtest import BacktestOptions  # torch takes two seconds: most commands do without
-    from tfstream.app.backtest import backtest as run
-    from tfstream.app.labels_file import read_labels
+    from tfstream.app.history.backtest import (
+        BacktestOptions,  # torch takes two seconds: most commands do without
+    )
+    from tfstream.app.history.backtest import backtest as run
+    from tfstream.app.history.labels_file import read_labels
 
     database = open_database(config.load())
     stream = find_stream(database, topic)
@@ -111,7 +113,7 @@ def _events(found: Backtest) -> str:
     )
     if not delays:
         return words
-    delay, warning = (spoken_span(median(values)) for values in (delays, warnings))
+    delay, warning = (duration_text(median(values)) for values in (delays, warnings))
     return f"{words}; median delay {delay}, and {warning} from the alarm to the event's end"
 
 
@@ -151,7 +153,7 @@ def _print_events(found: Backtest) -> None:
 
 
 def _spoken(seconds: float | None) -> str:
-    return "-" if seconds is None else spoken_span(seconds)
+    return "-" if seconds is None else duration_text(seconds)
 
 
 def _print_alarms(found: Backtest) -> None:

@@ -10,15 +10,15 @@ from typing import Annotated
 import typer
 
 from tfstream import config, wiring
-from tfstream.app.demo.report import render
-from tfstream.app.demo.services import Services, services
-from tfstream.app.demo.show import DemoOptions, DemoResult, show
-from tfstream.app.demo.telling import commands, told
-from tfstream.app.demo.truth import Verdict
 from tfstream.cli.budgets import per_week
 from tfstream.cli.options import Json
 from tfstream.cli.output import err, out, print_json, print_table, stages, tell
-from tfstream.core.event import iso
+from tfstream.core.messages.anomaly_event import iso
+from tfstream.demo.fault_outcomes import FaultOutcome
+from tfstream.demo.report import render
+from tfstream.demo.report_data import build_report, commands
+from tfstream.demo.run import DemoOptions, DemoResult, run_demo
+from tfstream.demo.services import Services, services
 from tfstream.storage.database import Database
 
 _TICK_S = 0.5
@@ -44,7 +44,7 @@ def demo(
     with services(config.load()) as running:
         _announce(running)
         with stages("demo") as report:
-            result = show(running, options, report)
+            result = run_demo(running, options, report)
         path = _write_report(running, result, output, time.monotonic() - began)
         if as_json:
             print_json(_summary(result, path))
@@ -64,7 +64,7 @@ def _announce(running: Services) -> None:
 def _write_report(running: Services, result: DemoResult, folder: Path, seconds: float) -> Path:
     database = Database(running.settings.require_database())
     with database.begin() as connection:
-        page = render(told(connection, running, result, seconds))
+        page = render(build_report(connection, running, result, seconds))
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "report.html"
     path.write_text(page, encoding="utf-8")
@@ -94,7 +94,7 @@ def _print(running: Services, result: DemoResult, path: Path, *, keep: bool) -> 
         out.print(command, soft_wrap=True)
 
 
-def _row(verdict: Verdict) -> tuple[object, ...]:
+def _row(verdict: FaultOutcome) -> tuple[object, ...]:
     fault = verdict.fault
     first = verdict.detections[0] if verdict.detections else None
     return (

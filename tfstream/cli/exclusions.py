@@ -9,12 +9,12 @@ import typer
 from tfstream import config
 from tfstream.cli.options import AnyTopic, By, Json, Topic, whoever
 from tfstream.cli.output import cell, now_us, print_json, print_table, say, tell
-from tfstream.cli.spans import span_of, when_us
-from tfstream.core.exclusion import Exclusion
-from tfstream.core.pattern import matches
+from tfstream.cli.parse import span_of, when_us
+from tfstream.core.learning.exclusion import Exclusion
+from tfstream.core.learning.pattern import matches
 from tfstream.storage import anomalies, exclusions
+from tfstream.storage.datetimes import to_datetime
 from tfstream.storage.exclusions import ExclusionRow
-from tfstream.storage.moments import to_datetime
 from tfstream.wiring import find_stream, open_database
 
 app = typer.Typer(

@@ -16,16 +16,16 @@ from tfstream import __version__, telemetry
 from tfstream.cli import (
     anomalies,
     backtest,
-    data,
-    database,
+    check,
+    db,
     demo,
-    doctor,
-    evaluation,
+    evaluate,
     exclusions,
+    files,
     models,
-    processes,
+    score,
     streams,
-    training,
+    train,
 )
 from tfstream.cli.output import say, tell
 from tfstream.errors import TfstreamError
@@ -68,22 +68,22 @@ def options(
 
 
 app.command("demo")(demo.demo)
-app.add_typer(database.app, name="db")
-app.command("inspect")(data.inspect)
+app.add_typer(db.app, name="db")
+app.command("inspect")(files.inspect)
 app.add_typer(streams.app, name="streams")
-app.command("replay")(data.replay)
-app.command("load")(data.load)
-app.command("record")(processes.record)
-app.command("train")(training.train)
-app.command("trainer")(training.trainer)
-app.command("score")(processes.score)
-app.command("sink")(processes.sink)
+app.command("replay")(files.replay)
+app.command("load")(files.load)
+app.command("record")(score.record)
+app.command("train")(train.train)
+app.command("trainer")(train.trainer)
+app.command("score")(score.score)
+app.command("sink")(score.sink)
 app.add_typer(models.app, name="models")
 app.add_typer(anomalies.app, name="anomalies")
 app.add_typer(exclusions.app, name="exclusions")
-app.command("evaluate")(evaluation.evaluate)
+app.command("evaluate")(evaluate.evaluate)
 app.command("backtest")(backtest.backtest)
-app.command("check")(doctor.check)
+app.command("check")(check.check)
 
 
 def main() -> NoReturn:

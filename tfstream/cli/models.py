@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 
 from tfstream import config
-from tfstream.app import taking_charge
+from tfstream.app.training.promote import promote as promote_version
+from tfstream.app.training.promote import roll_back
 from tfstream.cli.options import AnyTopic, By, Json, Topic, whoever
 from tfstream.cli.output import cell, out, plain, print_gate, print_json, print_table, say, tell
-from tfstream.storage import champions, models, training_runs
+from tfstream.storage import champion_history, models, training_runs
 from tfstream.storage.training_runs import RunRow
 from tfstream.wiring import find_stream, open_database
 
@@ -86,7 +87,7 @@ def _shown(name: str, run: RunRow) -> object:
 def promote(version: Version, topic: Topic, by: By = None, as_json: Json = False) -> None:
     """Put a version in charge; running scorers take it up within seconds."""
     database = open_database(config.load())
-    change = taking_charge.promote(database, find_stream(database, topic), version, by or whoever())
+    change = promote_version(database, find_stream(database, topic), version, by or whoever())
     if as_json:
         print_json(change)
         return
@@ -106,7 +107,7 @@ def rollback(
     """Back to the champion before; the present one is rejected, and does not come back by itself."""
     database = open_database(config.load())
     stream = find_stream(database, topic)
-    change = taking_charge.roll_back(database, stream, to, by=by or whoever(), reason=reason)
+    change = roll_back(database, stream, to, by=by or whoever(), reason=reason)
     if as_json:
         print_json(change)
         return
@@ -122,7 +123,7 @@ def history(topic: Topic, as_json: Json = False) -> None:
     database = open_database(config.load())
     stream = find_stream(database, topic)
     with database.begin() as connection:
-        found = champions.history(connection, stream.id)
+        found = champion_history.history(connection, stream.id)
     if as_json:
         print_json(found)
         return

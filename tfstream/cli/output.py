@@ -22,7 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tfstream import telemetry
-from tfstream.core.event import from_iso
+from tfstream.core.messages.anomaly_event import from_iso
 from tfstream.errors import UsageError
 
 _log = logging.getLogger("tfstream")

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from tfstream import config
-from tfstream.app.inspection import inspect
-from tfstream.app.schedule import Schedule
+from tfstream.app.checks.inspect_topic import inspect
+from tfstream.app.training.schedule import Schedule
 from tfstream.cli.budgets import of_assets, per_week
 from tfstream.cli.options import Json
 from tfstream.cli.output import duration_us, out, pretty_duration, print_json, print_table, say

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from tfstream.core.baseline import Baseline
-from tfstream.core.dead_letter_limit import DeadLetterTally
-from tfstream.core.episode import Episode
-from tfstream.core.track import TrackState
+from tfstream.core.alarms.baseline import Baseline
+from tfstream.core.alarms.episode import Episode
+from tfstream.core.messages.dead_letter_limit import DeadLetterTally
+from tfstream.core.windowing.asset_track import TrackState
 
 HEAD_KEY = b"\x00partition"  # cannot be an asset: their names are printable
 

@@ -15,20 +15,20 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from tfstream.core.calibration import Calibration
+from tfstream.core.alarms.calibration import Calibration
 from tfstream.core.difference import settings_difference
-from tfstream.core.scale import Scaler
+from tfstream.core.scaler import Scaler
 from tfstream.core.stream import sensors_sha256
 from tfstream.errors import BadData
-from tfstream.model.agreement import Agreement
-from tfstream.model.bank import Bank
-from tfstream.model.closed_form import ClosedForm
-from tfstream.model.config import DetectorConfig, as_settings
-from tfstream.model.detector import Detector
-from tfstream.model.fusion import Fusion
-from tfstream.model.memory import Memory
-from tfstream.model.network import TimeFrequencyTransformer
-from tfstream.model.precision import Products, packed, unpacked
+from tfstream.model.detector_config import DetectorConfig, as_settings
+from tfstream.model.linear.agreement import Agreement
+from tfstream.model.linear.predictors import ClosedForm
+from tfstream.model.network.transformer import TimeFrequencyTransformer
+from tfstream.model.numerics.precision import Products, packed, unpacked
+from tfstream.model.scoring.bank import Bank
+from tfstream.model.scoring.detector import Detector
+from tfstream.model.scoring.fusion import Fusion
+from tfstream.model.scoring.memory import Memory
 
 FORMAT = 5
 _NETWORK = "network."

@@ -23,11 +23,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 
-from tfstream.core.event import AnomalyEvent, EventKind, EventType
+from tfstream.core.learning.verdict import Verdict
+from tfstream.core.messages.anomaly_event import AnomalyEvent, EventKind, EventType
 from tfstream.core.spans import Span
-from tfstream.core.verdict import Verdict
 from tfstream.errors import BadData
-from tfstream.storage.moments import to_datetime
+from tfstream.storage.datetimes import to_datetime
 from tfstream.storage.tables import anomaly, stream
 
 _VERDICT = ("verdict", "verdict_at", "verdict_by", "verdict_from", "note")

@@ -11,7 +11,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from tfstream.errors import ConfigurationError
-from tfstream.storage.complaint import translated
+from tfstream.storage.driver_errors import translated
 
 _CONNECT_TIMEOUT_S = "10"
 

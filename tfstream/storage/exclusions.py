@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from tfstream.core.exclusion import Exclusion
+from tfstream.core.learning.exclusion import Exclusion
 from tfstream.core.spans import Span
 from tfstream.errors import BadData, ConfigurationError, UsageError
-from tfstream.storage.moments import to_datetime, to_us
+from tfstream.storage.datetimes import to_datetime, to_us
 from tfstream.storage.tables import exclusion, exclusion_span, stream
 
 _DAY_US = 86_400_000_000

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Row, Select, func, insert, select, text, update
 
 from tfstream.errors import BadData
-from tfstream.storage.moments import to_datetime
+from tfstream.storage.datetimes import to_datetime
 from tfstream.storage.tables import champion_change, model
 
 How = Literal["refit", "promote", "rollback"]

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 from tfstream.core.reading import Series, Times, Values
 from tfstream.storage import partitions
 from tfstream.storage.binary_copy import decode_readings, encode_readings
-from tfstream.storage.moments import to_datetime, to_us
+from tfstream.storage.datetimes import to_datetime, to_us
 
 _DAY_US = 86_400_000_000
 _COPY_IN = "COPY {} (stream_id, asset, ts, values) FROM STDIN (FORMAT binary)"

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, select, text
 from sqlalchemy.dialects.postgresql import insert
 
-from tfstream.core.event import ScoreRecord
+from tfstream.core.messages.anomaly_event import ScoreRecord
 from tfstream.storage import partitions
-from tfstream.storage.moments import to_datetime, to_us
+from tfstream.storage.datetimes import to_datetime, to_us
 from tfstream.storage.tables import score
 
 _CHUNK = 2000

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP, UUID
 
-from tfstream.core.verdict import Verdict
+from tfstream.core.learning.verdict import Verdict
 
 metadata = MetaData(
     naming_convention={

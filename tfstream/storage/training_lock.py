@@ -18,7 +18,7 @@ from tfstream.storage.database import Database
 _REFIT = 0x7F57A4  # beside the migrations' lock; the second number is the stream
 
 
-class Busy(TfstreamError):
+class RefitInProgress(TfstreamError):
     """Another process is refitting the stream."""
 
 
@@ -50,7 +50,7 @@ def exclusive(database: Database, stream_id: int, topic: str) -> Iterator[Traini
     with database.held() as connection:
         keys = {"refit": _REFIT, "stream": stream_id}
         if not connection.execute(text("SELECT pg_try_advisory_lock(:refit, :stream)"), keys).scalar_one():
-            raise Busy(f"{topic} is being refitted by another process; let it finish")
+            raise RefitInProgress(f"{topic} is being refitted by another process; let it finish")
         try:
             yield TrainingLock(connection, database.place)
         finally:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Select, func, insert, select, update
 
-from tfstream.storage.moments import to_datetime
+from tfstream.storage.datetimes import to_datetime
 from tfstream.storage.tables import stream, training_run
 
 Outcome = Literal["promoted", "candidate", "rejected", "failed", "interrupted"]

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, update
 
-from tfstream.core.verdict import Verdict
-from tfstream.storage.moments import to_datetime
+from tfstream.core.learning.verdict import Verdict
+from tfstream.storage.datetimes import to_datetime
 from tfstream.storage.tables import anomaly, verdict
 
 

@@ -13,9 +13,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 from confluent_kafka.admin import AdminClient, ClusterMetadata
 
 from tfstream.errors import ConfigurationError
-from tfstream.streaming.refusal import Properties as Properties
-from tfstream.streaming.refusal import Redaction, login_refused, redacted
-from tfstream.streaming.refusal import unreachable as unreachable
+from tfstream.streaming.kafka_errors import Properties as Properties
+from tfstream.streaming.kafka_errors import Redaction, login_refused, redacted
+from tfstream.streaming.kafka_errors import unreachable as unreachable
 
 _librdkafka = logging.getLogger("tfstream.kafka.client")
 _TRANSACTION_TIMEOUT_MS = 15_000

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from confluent_kafka import KafkaException
 
-from tfstream.streaming.refusal import Properties, right_missing, said, unreachable
+from tfstream.streaming.kafka_errors import Properties, right_missing, said, unreachable
 
 _log = logging.getLogger("tfstream.kafka")
 _PAUSE_S = 0.2

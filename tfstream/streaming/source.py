@@ -12,11 +12,11 @@ from typing import Any, Protocol, TypeVar
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from tfstream.errors import ServiceUnavailable, TfstreamError
-from tfstream.streaming.bounds import end_offsets, first_offsets
+from tfstream.streaming.broker_health import BrokerHealth
 from tfstream.streaming.client import Properties, new_consumer
-from tfstream.streaming.pulse import Pulse
+from tfstream.streaming.kafka_errors import is_fatal, is_fenced, right_missing, said, unreachable
+from tfstream.streaming.offsets import end_offsets, first_offsets
 from tfstream.streaming.records import Position, Record, as_record, partition_of
-from tfstream.streaming.refusal import is_fatal, is_fenced, right_missing, said, unreachable
 
 _log = logging.getLogger("tfstream.kafka")
 _TIMEOUT_S = 5.0  # of one request: who asks must go on polling meanwhile
@@ -57,7 +57,7 @@ class Source:
         self._properties = properties
         self._rights = f"READ on topic {topic} and on group {group}"
         self._lost: set[int] = set()  # whose next offset is not in the topic any more
-        self.pulse = Pulse()
+        self.pulse = BrokerHealth()
         self._instance = instance
         own: dict[str, Any] = {
             "auto.offset.reset": "error",  # no quiet jump to the beginning: the windows must know

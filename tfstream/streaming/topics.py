@@ -10,7 +10,7 @@ from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 from tfstream.errors import ConfigurationError, ServiceUnavailable, TfstreamError
 from tfstream.streaming.client import Properties, metadata, new_admin
-from tfstream.streaming.refusal import right_missing
+from tfstream.streaming.kafka_errors import right_missing
 
 _log = logging.getLogger("tfstream.kafka")
 _TIMEOUT_S = 15.0

@@ -29,8 +29,8 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer, Topic
 
 from tfstream.errors import TfstreamError
 from tfstream.streaming.client import Properties, new_transactional_producer, unreachable
+from tfstream.streaming.kafka_errors import right_missing
 from tfstream.streaming.records import Output, Position
-from tfstream.streaming.refusal import right_missing
 from tfstream.streaming.watchdog import Watchdog
 
 _log = logging.getLogger("tfstream.kafka")

@@ -1,0 +1,138 @@
+"""Part ``recorder``: rows a second into PostgreSQL, beside bare COPY, and fetch and decode alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import Any
+
+import numpy as np
+import psycopg
+
+from tests.studies.benchmark.bench import Bench
+from tests.studies.benchmark.clock import Clock, per_second
+from tests.studies.benchmark.contestants import fetch_and_decode
+from tests.studies.benchmark.cores import alone
+from tests.studies.benchmark.plant import SENSORS, START_US, Plant, definition, fill, make_topic
+from tests.studies.quality.document import figure, table
+from tests.studies.quality.simulated import SECOND_US, readings
+from tfstream.app.ingest.recorder import Recorder, at_once
+from tfstream.storage import readings as stored
+from tfstream.storage import streams
+from tfstream.storage.binary_copy import encode_readings
+from tfstream.storage.database import Database
+
+_ASSETS, _ROWS, _ROUNDS = 50, 1_000, 5
+_BATCH = at_once(SENSORS)
+_LEAST = 0.6
+_COPY = "COPY reading (stream_id, asset, ts, values) FROM STDIN (FORMAT binary)"
+
+
+def measure(bench: Bench) -> dict[str, Any]:
+    """Rounds of both, one after the other."""
+    topic, rows = bench.topic("recorder"), bench.settings.amount(_ROWS, least=400)
+    make_topic(bench.bootstrap, topic, 1)
+    sent = fill(bench.bootstrap, topic, Plant(_ASSETS).messages(0, rows))
+    rounds = []
+    for number in range(bench.settings.amount(_ROUNDS, least=2)):
+        into = {"url": bench.database_url, "name": f"{topic}.{number}", "rows": sent}
+        found = {
+            "copy": alone(copy, **into),
+            "decode": alone(fetch_and_decode, bootstrap=bench.bootstrap, topic=topic, rows=sent, warm=_BATCH),
+            "record": alone(record, bootstrap=bench.bootstrap, topic=topic, **into),
+        }
+        rounds.append(found)
+        rates = ", ".join(f"{name} {per_second(one):,.0f}" for name, one in found.items())
+        bench.tell(f"recorder: round {number + 1}: rows/s: {rates}")
+    return {"sensors": SENSORS, "rows": sent, "rounds": rounds}
+
+
+def copy(url: str, name: str, rows: int) -> dict[str, Any]:
+    """Bytes that are ready into the same table, as many rows in a transaction as the recorder takes."""
+    stream = _stream(url, f"{name}.copy")
+    streams_of_bytes = [_encoded(stream, at, min(_BATCH, rows - at)) for at in range(0, rows, _BATCH)]
+    clock = Clock(0)
+    with psycopg.connect(url) as connection:
+        clock.see(0)
+        for some in streams_of_bytes:
+            with connection.cursor() as cursor, cursor.copy(_COPY) as going:
+                going.write(some)
+            connection.commit()
+    return clock.result(rows)
+
+
+def _stream(url: str, name: str) -> int:
+    """A stream and room for its day, made before the clock runs."""
+    database = Database(url)
+    with database.begin() as connection:
+        stream = streams.add(connection, definition(name))
+        stored.make_room(connection, np.array([START_US]))
+    database.close()
+    return stream.id
+
+
+def _encoded(stream: int, at: int, rows: int) -> bytes:
+    assets = [f"asset-{number % _ASSETS:05}" for number in range(at, at + rows)]
+    times = START_US + (np.arange(at, at + rows) // _ASSETS) * SECOND_US
+    return encode_readings(stream, assets, times, readings(rows, SENSORS))
+
+
+def record(bootstrap: str, topic: str, url: str, name: str, rows: int) -> dict[str, Any]:
+    """The recorder from the topic's beginning to its end; the clock runs from its second batch on."""
+    database = Database(url)
+    with database.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM progress")
+        connection.exec_driver_sql(
+            "DELETE FROM reading USING stream s WHERE s.id = stream_id AND s.topic = %s", (topic,)
+        )
+        known = streams.find(connection, topic)
+        stream = known or streams.add(connection, definition(topic))
+        stored.make_room(connection, np.array([START_US]))
+    recorder = Recorder({"bootstrap.servers": bootstrap}, database, stream)
+    clock = Clock(1)
+
+    def look() -> bool:
+        clock.see(recorder.recorded)
+        return False
+
+    recorder.run(look, until_end=True)
+    if recorder.recorded != rows or recorder.unreadable:
+        raise AssertionError(f"{recorder.recorded} of {rows} rows recorded, {recorder.unreadable} unreadable")
+    return clock.result(rows)
+
+
+def section(found: Mapping[str, Any]) -> str:
+    """Rates, their ratios, and the processor time of each row."""
+    rounds = found["rounds"]
+    lines = [_line(label, name, rounds) for name, label in _LABELS.items() if name in rounds[0]]
+    ratios = _ratios("record", rounds)
+    reached = "met" if median(ratios) >= _LEAST else "**missed**"
+    verdict = f"At least {figure(_LEAST, 2)}: {figure(median(ratios), 2)}, {reached}.\n"
+    rates = table(["", "rows/s", "ratio", "of each round", "CPU µs a row"], lines)
+    return f"## Recorder\n\n{_WORDS.format(**found)}\n{rates}\n{verdict}"
+
+
+def _ratios(name: str, rounds: Sequence[Mapping[str, Any]]) -> list[float]:
+    """To bare COPY in the same round."""
+    return [per_second(one[name]) / per_second(one["copy"]) for one in rounds]
+
+
+def _line(label: str, name: str, rounds: Sequence[Mapping[str, Any]]) -> list[str]:
+    ratios = _ratios(name, rounds)
+    cpu_us = median(1e6 / per_second(one[name], "cpu_seconds") for one in rounds)
+    return [
+        label,
+        f"{median(per_second(one[name]) for one in rounds):,.0f}",
+        figure(median(ratios), 2),
+        " ".join(figure(ratio, 2) for ratio in ratios),
+        figure(cpu_us, 1),
+    ]
+
+
+_LABELS = {"copy": "bare COPY", "decode": "fetch and decode alone", "record": "`tfstream record`"}
+_WORDS = """{rows:,} rows of {sensors} sensors. *Bare COPY* is one connection that sends bytes which are
+ready, as many rows in a transaction as the recorder takes, into the same partitioned table with its key; the
+recorder fetches, decodes, merges, encodes and moves its offsets besides. *Fetch and decode alone* is our
+consumer and codec, reading by reading, and nothing done with what they give; the recorder takes it as packed
+bytes. One core for each, the services on another; CPU time is that of the measured process alone.
+"""

@@ -1,0 +1,107 @@
+"""The champion of every night on faults that nobody has seen: the month's own measure, not the product's.
+
+The readings are of the month's plant in another week, as its instruments show them by then; the faults are of
+the demo's kinds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from tests.studies.month.world import DAY_ROWS, INTERVAL_US, LEARNT_DAYS, START_US, as_on
+from tfstream.app.scoring.score_batch import alarm_rule
+from tfstream.app.scoring.score_series import SeriesEvidence, raise_alarms, score_series
+from tfstream.core.alarms.alarm_rule import AlarmRule
+from tfstream.core.reading import Series
+from tfstream.core.stream import StreamDefinition
+from tfstream.demo.plant.faults import PlantFault, PlantFaultKind, inject
+from tfstream.demo.plant.water_plant import MINUTE_US, WaterPlant
+from tfstream.model.scoring.detector import Detector
+
+_DAYS = 6
+_APART_MINUTES, _LASTS_MINUTES = 360, 90
+_KINDS = (
+    PlantFaultKind.STUCK,
+    PlantFaultKind.OFFSET,
+    PlantFaultKind.NOISE,
+    PlantFaultKind.DRIFT,
+    PlantFaultKind.DECOUPLED,
+)
+_SIZES = {
+    PlantFaultKind.OFFSET: 1.5,
+    PlantFaultKind.NOISE: 0.5,
+    PlantFaultKind.DRIFT: 3.0,
+    PlantFaultKind.DECOUPLED: 700.0,
+}
+_GRACE_ROWS = 16
+
+
+class Result(NamedTuple):
+    """``found`` of ``faults`` faults were raised while they lasted; ``false`` alarms had no cause."""
+
+    found: int
+    faults: int
+    false: int
+
+
+class Exam:
+    """Six days of both works, with a fault every six hours."""
+
+    def __init__(self, plant: WaterPlant, days: int, seed: int) -> None:
+        """Those that follow on a month of so many days."""
+        before = (LEARNT_DAYS + days) * DAY_ROWS
+        start = START_US + before * INTERVAL_US
+        whole = plant.simulate(before + _DAYS * DAY_ROWS, START_US)
+        self._clean = [Series(one.asset, one.times_us[before:], one.values[before:]) for one in whole]
+        self._sensors, self._seed = tuple(plant.sensors), seed
+        rng = np.random.default_rng(seed)
+        self._faults = [
+            _fault(one, plant, start + number * _APART_MINUTES * MINUTE_US, rng)
+            for one in plant.assets
+            for number in range(1, _DAYS * 1440 // _APART_MINUTES)
+        ]
+
+    def sit(self, detector: Detector, definition: StreamDefinition, day: int) -> Result:
+        """How a model does on a day of the month."""
+        shown = as_on(self._clean, self._sensors, day)
+        series = inject(shown, self._sensors, self._faults, self._seed)
+        rule = alarm_rule(definition, detector)
+        results = [self._asset(one, detector, definition, rule) for one in series]
+        return Result(*np.sum(results, axis=0).tolist())
+
+    def _asset(
+        self, series: Series, detector: Detector, definition: StreamDefinition, rule: AlarmRule
+    ) -> Result:
+        hops = score_series(detector, series.asset, series.values)
+        witness = SeriesEvidence(definition, detector, series.asset, series.values)
+        alarms = raise_alarms(rule, series.asset, hops, first_row=0, witness=witness)
+        faults = [_rows(fault, series) for fault in self._faults if fault.asset == series.asset]
+        found = sum(
+            any(first <= alarm.told <= last + _GRACE_ROWS for alarm in alarms) for first, last in faults
+        )
+        false = sum(not _caused(alarm.first, alarm.stop, faults) for alarm in alarms)
+        return Result(found, len(faults), false)
+
+
+def _fault(asset: str, plant: WaterPlant, start_us: int, rng: np.random.Generator) -> PlantFault:
+    kind = _KINDS[rng.integers(len(_KINDS))]
+    return PlantFault(
+        asset=asset,
+        kind=kind,
+        sensors=(str(rng.choice(plant.sensors)),),
+        start_us=start_us,
+        end_us=start_us + _LASTS_MINUTES * MINUTE_US,
+        size=_SIZES.get(kind, 0.0),
+    )
+
+
+def _rows(fault: PlantFault, series: Series) -> tuple[int, int]:
+    first, last = np.searchsorted(series.times_us, (fault.start_us, fault.end_us))
+    return int(first), int(last)
+
+
+def _caused(first: int, stop: int, faults: Sequence[tuple[int, int]]) -> bool:
+    return any(first < end + 64 and stop > begin for begin, end in faults)

@@ -1,0 +1,147 @@
+"""Streams without any anomaly, simulated and real, to count false alarms on: a row a minute."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfstream.app.files.sensor_table import read_labelled, read_table
+from tfstream.core.reading import Values
+from tfstream.demo.plant.water_plant import WaterPlant
+
+Floats = NDArray[np.float64]
+
+WEEK_ROWS = 7 * 24 * 60
+DAY_ROWS = 24 * 60
+TEST_WEEKS = 8
+TRAIN_WEEKS = (4, 4, 4, 12)  # of the streams of a simulated family, one seed each
+WATER_STREAMS = 2  # their hydraulics take a while
+_LEAST_REAL_ROWS = 2500
+
+
+class NormalStream(NamedTuple):
+    """``values [rows, sensors]``: the first ``train_rows`` to learn from, no anomaly in any of them."""
+
+    name: str
+    values: Values
+    train_rows: int
+
+
+class Recipe(NamedTuple):
+    """Where a stream comes from: cheap to hand to another process, which then makes its values."""
+
+    name: str
+    make: Callable[..., Floats | Values]
+    arguments: tuple[object, ...]
+    train_share: float
+
+    def stream(self) -> NormalStream:
+        values = np.ascontiguousarray(self.make(*self.arguments), dtype=np.float32)
+        return NormalStream(self.name, values, int(self.train_share * len(values)))
+
+
+def recipes(data: Path | None) -> list[Recipe]:
+    """Some streams of every simulated family, and the label-free beginnings of the real series."""
+    made = [
+        _simulated(make, index, seed)
+        for index, make in enumerate((cycles, regimes, heavy, bursts, plant))
+        for seed in range(len(TRAIN_WEEKS))
+    ]
+    made += [_simulated(water, len(made), seed) for seed in range(WATER_STREAMS)]
+    return made + (list(_real(data)) if data else [])
+
+
+def _simulated(
+    make: Callable[[np.random.SeedSequence, int], Floats | Values], family: int, seed: int
+) -> Recipe:
+    weeks = TRAIN_WEEKS[seed] + TEST_WEEKS
+    arguments = np.random.SeedSequence([family, seed]), weeks * WEEK_ROWS
+    return Recipe(f"{make.__name__} {seed}", make, arguments, TRAIN_WEEKS[seed] / weeks)
+
+
+def cycles(seed: np.random.SeedSequence, rows: int) -> Floats:
+    """Four sensors with a daily cycle of their own and noise that remembers some minutes."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(rows)[:, None] / DAY_ROWS
+    phase, size = rng.uniform(0, 1, 4), rng.uniform(0.5, 2.0, 4)
+    wave = np.sin(2 * np.pi * (time + phase)) + 0.3 * np.sin(4 * np.pi * (time + 2 * phase))
+    return size * wave + 0.5 * remembered(rng.normal(size=(rows, 4)), rng.uniform(0.6, 0.95, 4))
+
+
+def regimes(seed: np.random.SeedSequence, rows: int) -> Floats:
+    """Four sensors of a machine that changes between three ways of running, some hours each."""
+    rng = np.random.default_rng(seed)
+    state = np.cumsum(rng.random(rows) < 1 / 240) * rng.integers(1, 3) % 3  # [rows]
+    level, noise = rng.normal(0, 2.0, (3, 4)), rng.uniform(0.2, 0.6, (3, 4))
+    settled = followed(level[state], 0.8)
+    return settled + noise[state] * remembered(rng.normal(size=(rows, 4)), np.full(4, 0.5))
+
+
+def heavy(seed: np.random.SeedSequence, rows: int) -> Floats:
+    """Three sensors with shocks of four degrees of freedom."""
+    rng = np.random.default_rng(seed)
+    return remembered(rng.standard_t(4, (rows, 3)), rng.uniform(0.5, 0.95, 3))
+
+
+def bursts(seed: np.random.SeedSequence, rows: int) -> Floats:
+    """Three sensors whose noise is calm for hours and lively for hours."""
+    rng = np.random.default_rng(seed)
+    loudness = np.exp(0.5 * remembered(rng.normal(size=(rows, 1)), np.array([0.995])))
+    return remembered(loudness * rng.normal(size=(rows, 3)), rng.uniform(0.5, 0.95, 3))
+
+
+def plant(seed: np.random.SeedSequence, rows: int) -> Floats:
+    """Eight sensors that show three hidden quantities, some of them late."""
+    rng = np.random.default_rng(seed)
+    hidden = remembered(rng.normal(size=(rows, 3)), np.array([0.9, 0.98, 0.995]))
+    shown = hidden @ rng.normal(size=(3, 8))
+    for sensor, delay in enumerate(rng.integers(0, 12, 8)):
+        shown[:, sensor] = np.roll(shown[:, sensor], delay)
+    return shown + 0.2 * rng.normal(size=(rows, 8))
+
+
+def water(seed: np.random.SeedSequence, rows: int) -> Values:
+    """One of the demo's waterworks."""
+    return WaterPlant(seed=int(seed.generate_state(1)[0]), assets=1).simulate(rows, 0)[0].values
+
+
+def remembered(shocks: Floats, keep: Floats) -> Floats:
+    """Unit-variance autoregressive noise from unit-variance shocks ``[rows, n]``, ``keep [n]`` a row."""
+    out = shocks * np.sqrt(1 - keep * keep)
+    out[0] = shocks[0]
+    for row in range(1, len(out)):
+        out[row] += keep * out[row - 1]
+    return out
+
+
+def followed(target: Floats, keep: float) -> Floats:
+    """A level that approaches its target, ``1 - keep`` of the way a row."""
+    out = target.copy()
+    for row in range(1, len(out)):
+        out[row] += keep * (out[row - 1] - out[row])
+    return out
+
+
+def _real(data: Path) -> Iterator[Recipe]:
+    """Half to learn from, half to count on; a row is taken for a minute whatever its real interval."""
+    yield Recipe("skab normal", _unlabelled, (data / "skab" / "normal.csv",), 0.5)
+    for folder in ("asd", "msl"):
+        for path in sorted((data / folder).glob("*.parquet")):
+            if _first_label(path) >= _LEAST_REAL_ROWS:
+                yield Recipe(f"{folder} {path.name.split('.')[0]}", _before_the_first_label, (path,), 0.5)
+
+
+def _unlabelled(path: Path) -> Values:
+    return read_table(path).values
+
+
+def _before_the_first_label(path: Path) -> Values:
+    return read_table(path, rows=_first_label(path)).values
+
+
+def _first_label(path: Path) -> int:
+    return int(np.argmax(read_labelled(path, label_column="label")[1]))

@@ -1,0 +1,59 @@
+"""The detector on real labelled series: floors a little below its figures, which are in `docs/quality.md`.
+
+They catch a change that breaks it; how good it is, the quality study says.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.studies.quality.files import SUITES, files_of
+from tests.studies.quality.settings import Settings
+from tfstream.app.evaluation.evaluate import EvaluationOptions, evaluate, prepare
+
+pytestmark = [pytest.mark.quality, pytest.mark.slow]
+
+
+class Floor(NamedTuple):
+    """VUS-PR of seed 0 under both protocols, and what is to be read of the file."""
+
+    file: str
+    train_rows: int | None  # None: the index beside the file says it
+    shape: tuple[int, int, int]  # rows, rows learnt from, sensors
+    events: int  # in the test rows
+    whole_series: float
+    test_rows: float
+
+
+FLOORS = (
+    Floor("msl/002_MSL_id_1_Sensor_tr_500_1st_900.parquet", None, (1827, 500, 55), 1, 0.85, 0.85),
+    Floor("msl/003_MSL_id_2_Sensor_tr_883_1st_1238.parquet", None, (3535, 883, 55), 2, 0.12, 0.14),
+    Floor("skab/valve1_3.csv", 400, (1148, 400, 8), 1, 0.95, 0.95),
+    Floor("asd/omi-1.parquet", None, (12960, 8640, 19), 7, 0.11, 0.21),
+)
+
+
+@pytest.mark.parametrize("floor", FLOORS, ids=lambda floor: floor.file)
+def test_the_detector_stays_above_its_floor(labelled_data: Path, floor: Floor) -> None:
+    options = EvaluationOptions(train_rows=floor.train_rows)
+    result, _ = evaluate(prepare(labelled_data / floor.file, options), options, lambda part: None)
+    assert (result.rows, result.train_rows, result.sensors) == floor.shape
+    (ours,) = result.runs
+    assert ours.whole_series.vus_pr >= floor.whole_series
+    assert ours.test_rows.vus_pr >= floor.test_rows
+    assert ours.alarms is not None
+    assert ours.alarms.counts.events == floor.events
+
+
+def test_the_suites_are_whole(labelled_data: Path) -> None:
+    """What figures of a suite stand for; the normal run of SKAB has no label to be measured against."""
+    settings = Settings(data=labelled_data)
+    assert [len(files_of(suite, settings)) for suite in SUITES] == [14, 34, 6]
+    names = [file.path.stem for file in files_of("skab", settings)]
+    assert names[:3] == ["valve1_0", "valve1_1", "valve1_2"]
+    assert names.index("valve1_10") == 10
+    assert "normal" not in names
+    assert len(files_of("skab", settings, every=3)) == 12

@@ -1,0 +1,18 @@
+"""Bands in words."""
+
+from __future__ import annotations
+
+from tfstream.app.runtime.human_units import band_text
+
+
+def test_bands_are_told_in_units_that_people_use() -> None:
+    values = {"actual": 1.23456, "expected": 0.5}
+    assert band_text({"shortest_s": 32.0, "longest_s": None, **values}) == "level 1.235, expected 0.5"
+    fast = band_text({"shortest_s": 0.02, "longest_s": 4.57143, **values})
+    assert fast == "swings of 20 ms to 4.57 s: 1.235, expected 0.5"
+    slow = band_text({"shortest_s": 640.0, "longest_s": 7200.0, **values})
+    assert slow == "swings of 10.7 min to 2 h: 1.235, expected 0.5"
+
+
+def test_nothing_is_told_of_a_band_that_is_not_known() -> None:
+    assert band_text(None) == ""

@@ -1,0 +1,56 @@
+"""Why nothing is scored: told when it changes, again every minute, and on the board at all times."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from tfstream.app.runtime.metrics import NOT_SCORING, MetricBoard
+from tfstream.app.scoring.status import IdleReason, ScoringStatus
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def shown(board: MetricBoard) -> list[str]:
+    """The reasons that stand at 1."""
+    return [one.labels[2] for one in board.read() if one.metric is NOT_SCORING and one.value == 1]
+
+
+def test_changes_are_told_once_and_repeated_every_minute(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    clock, board = Clock(), MetricBoard()
+    told = ScoringStatus("t", board, clock)
+    for second in range(150):
+        clock.now = float(second)
+        told.because(IdleReason.NO_MODEL, "no model yet")
+    assert caplog.messages == [
+        "t: not scoring: no model yet",
+        "t: not scoring for 60 s now: no model yet",
+        "t: not scoring for 120 s now: no model yet",
+    ]
+    assert {record.levelname for record in caplog.records} == {"WARNING"}
+    assert shown(board) == ["no-model"]
+
+
+def test_what_passes_by_itself_is_a_warning_only_when_it_lasts(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    clock, board = Clock(), MetricBoard()
+    told = ScoringStatus("t", board, clock)
+    told.because(IdleReason.WINDOWS_FILLING, "3 of 64 rows")
+    clock.now = 61.0
+    told.because(IdleReason.WINDOWS_FILLING, "40 of 64 rows")
+    told.scoring()
+    told.scoring()
+    assert [(record.levelname, record.message) for record in caplog.records] == [
+        ("INFO", "t: not scoring: 3 of 64 rows"),
+        ("WARNING", "t: not scoring for 61 s now: 40 of 64 rows"),
+        ("INFO", "t: scoring windows, after 61 s of windows-filling"),
+    ]
+    assert shown(board) == []
+    assert len(board.read()) == len(IdleReason)

@@ -1,0 +1,155 @@
+"""Episodes: opened once, told when they grow, closed once."""
+
+from __future__ import annotations
+
+import pytest
+
+from tfstream.core.alarms.episode import (
+    Episode,
+    EpisodeEvent,
+    NoEvidence,
+    Observation,
+    close_silence,
+    exceed,
+    go_on,
+    kind_of,
+    open_silence,
+    update_silence,
+)
+from tfstream.core.alarms.sensor_shares import joined
+from tfstream.core.messages.anomaly_event import EventKind, EventType, SensorShare
+from tfstream.core.state import AssetMemory, RewindMetadata, decode_metadata, encode
+
+COOLDOWN_US = 30
+
+
+def seen(hop: int, score: float) -> Observation:
+    return Observation(
+        start_us=10 * hop,
+        end_us=10 * hop + 10,
+        score=score,
+        threshold=5.0,
+        hold=3.0,
+        expected_per_week=0.1,
+        extrapolated=False,
+        first_offset=hop,
+        last_offset=hop,
+    )
+
+
+def sensors(*shares: float) -> tuple[SensorShare, ...]:
+    return tuple(
+        SensorShare(name=f"s{i}", share=share, actual=1.0, expected=2.0, evidence=share)
+        for i, share in enumerate(shares)
+    )
+
+
+class Heard(NoEvidence):
+    """Blames one sensor more than the other."""
+
+    def sensors(self) -> tuple[SensorShare, ...]:
+        return sensors(0.9, 0.1)
+
+
+def story(*scores: float) -> list[EpisodeEvent]:
+    """The events of an episode whose first hop has the first score."""
+    episode: Episode | None
+    episode, opened = exceed(None, seen(0, scores[0]), sensors(0.5, 0.5), 0)
+    assert opened is not None
+    told = [opened]
+    for hop, score in enumerate(scores[1:], start=1):
+        assert episode is not None
+        episode, news = go_on(episode, seen(hop, score), Heard(), COOLDOWN_US)
+        told += [news] if news else []
+    return told
+
+
+def test_it_closes_after_the_cooldown_at_the_last_hop_that_held_it() -> None:
+    told = story(6.0, 4.0, 1.0, 1.0, 1.0)
+    assert [one.event for one in told] == [EventType.OPENED, EventType.CLOSED]
+    assert [one.episode.sequence for one in told] == [1, 2]
+    assert told[-1].episode.ended_us == 20  # 4.0 is below the threshold and above the hold
+
+
+def test_a_short_calm_does_not_end_it() -> None:
+    assert [one.event for one in story(6.0, 1.0, 1.0, 6.0, 1.0, 1.0)] == [EventType.OPENED]
+
+
+def test_a_long_one_outlasts_a_longer_calm() -> None:
+    """Half of what it has lasted, but three cooldowns at the most."""
+    calm = [1.0] * 8
+    opened, closed = [EventType.OPENED], [EventType.OPENED, EventType.CLOSED]
+    assert [one.event for one in story(*[6.0] * 18, *calm, 6.0)] == opened
+    assert [one.event for one in story(*[6.0] * 18, *calm, 1.0)] == closed
+    assert [one.event for one in story(*[6.0] * 1000, *calm, 1.0)] == closed
+    assert [one.event for one in story(*[6.0] * 6, 1.0, 1.0, 1.0)] == closed
+
+
+def test_it_tells_when_it_grows_by_a_fifth() -> None:
+    told = story(6.0, 7.0, 7.3, 7.4)
+    assert [(one.event, one.episode.score) for one in told] == [
+        (EventType.OPENED, 6.0),
+        (EventType.UPDATED, 7.3),
+    ]
+    assert told[1].episode.started_us == 0
+
+
+def test_it_is_pending_until_unbroken_hops_last_long_enough() -> None:
+    first, untold = exceed(None, seen(0, 9.0), sensors(0.5, 0.5), 20)
+    assert (untold, first.pending, first.last_us) == (None, True, 10)
+    second, opened = exceed(first, seen(1, 6.0), sensors(0.9, 0.1), 20)
+    assert opened == EpisodeEvent(EventType.OPENED, second)
+    assert (second.pending, second.started_us, second.score, second.told_score) == (False, 0, 9.0, 9.0)
+    assert (second.first_offset, second.last_offset) == (0, 1)
+    assert second.sensors[0].share == pytest.approx((0.5 + 0.9 / 2) / (1 + 1 / 2), rel=1e-5)
+    broken, untold = exceed(first, seen(2, 6.0), sensors(0.5, 0.5), 20)  # the hop between has no score
+    assert (untold, broken.started_us) == (None, 20)
+
+
+def test_blame_is_the_whole_episodes() -> None:
+    """No single hop decides, not even the peak; the first one counts most."""
+    told = story(6.0, 7.0, 20.0, 1.0, 1.0, 1.0)[-1].episode
+    assert [one.name for one in told.sensors] == ["s0", "s1"]
+    counted = 1 / 2 + 1 / 3  # the second and the third hop, beside the first
+    assert told.sensors[0].share == pytest.approx((0.5 + 0.9 * counted) / (1 + counted), rel=1e-5)
+
+
+def test_a_hop_without_a_word_changes_no_share() -> None:
+    opened = sensors(0.9, 0.1)
+    silent = [SensorShare(name="s9", share=1.0, actual=7.0, expected=8.0, evidence=1e-6)]
+    late = joined(opened, silent, 2)
+    assert [one.name for one in late] == ["s0", "s1", "s9"]
+    assert late[0].share == pytest.approx(0.9, rel=1e-4)
+    assert kind_of(late) is EventKind.INSTRUMENT
+
+
+def test_a_sensors_values_are_those_of_the_hop_that_said_most() -> None:
+    weak, strong = (
+        [SensorShare(name="s0", share=1.0, actual=actual, expected=0.0, evidence=evidence)]
+        for actual, evidence in ((1.0, 2.0), (9.0, 5.0))
+    )
+    assert joined(weak, strong, 2)[0].actual == 9.0
+    assert joined(strong, weak, 2)[0].actual == 9.0
+    assert joined(strong, weak, 2)[0].evidence == 6.0
+
+
+def test_the_closing_event_knows_the_untold_peak() -> None:
+    assert story(6.0, 7.0, 1.0, 1.0, 1.0)[-1].episode.score == 7.0
+
+
+def test_silence() -> None:
+    opened = open_silence(100, 5, ()).episode
+    changed = update_silence(opened, 7, sensors(0.0)).episode
+    closed = close_silence(changed, 200, 9)
+    assert (closed.event, closed.episode.sequence) == (EventType.CLOSED, 3)
+    assert (closed.episode.started_us, closed.episode.ended_us) == (100, 200)
+    assert (closed.episode.first_offset, closed.episode.last_offset) == (5, 9)
+
+
+def test_metadata_of_somebody_else_is_none() -> None:
+    metadata = RewindMetadata(rw=5, m=2, n=3)
+    assert encode(metadata) == b'{"v":1,"rw":5,"m":2,"n":3}'
+    assert decode_metadata(encode(metadata).decode()) == metadata
+    assert decode_metadata("") is None
+    assert decode_metadata('{"x": 1}') is None
+    assert AssetMemory.__struct_config__.frozen

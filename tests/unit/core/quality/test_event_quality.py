@@ -1,0 +1,114 @@
+"""Alarms against events, one by one and by their distance."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.studies.quality.cases import Case, cases
+from tfstream.core.quality.affiliation import affiliation, by_chance
+from tfstream.core.quality.event_quality import Alarm, alarmed_rows, judge_alarms, together
+
+GOLDEN: dict[str, Any] = json.loads(
+    (Path(__file__).parents[3] / "studies" / "quality" / "golden.json").read_text(encoding="utf-8")
+)
+DECIDABLE = [case for case in cases() if 0 < case.labels.sum() < len(case.labels)]
+
+
+def labels(*events: tuple[int, int], rows: int = 1000) -> NDArray[np.bool_]:
+    mask = np.zeros(rows, dtype=np.bool_)
+    for first, stop in events:
+        mask[first:stop] = True
+    return mask
+
+
+@pytest.mark.parametrize("case", DECIDABLE, ids=lambda case: case.name)
+def test_affiliation_is_that_of_the_reference(case: Case) -> None:
+    golden = GOLDEN["cases"][case.name]
+    found = affiliation(case.alarms, case.labels.astype(np.bool_))
+    assert found.precision == pytest.approx(golden["affiliation_precision"], abs=1e-6)
+    assert found.recall == pytest.approx(golden["affiliation_recall"], abs=1e-6)
+
+
+def test_affiliation_at_its_limits() -> None:
+    events = labels((100, 150), (600, 700))
+    assert affiliation(events, events) == (1.0, 1.0)
+    nothing = affiliation(labels(), events)
+    assert math.isnan(nothing.precision)
+    assert (nothing.recall, nothing.f) == (0.0, 0.0)
+    assert math.isnan(affiliation(events, labels()).f)
+    with pytest.raises(ValueError, match="shape"):
+        affiliation(events, labels(rows=3))
+
+
+def test_affiliation_beats_chance_only_with_better_alarms() -> None:
+    events = labels((100, 150), (600, 700))
+    near, far = labels((110, 130), (590, 610)), labels((350, 370), (980, 1000))
+    chance = by_chance(near, events)
+    assert affiliation(near, events).f > chance.f + 0.2
+    assert affiliation(far, events).f < chance.f
+    assert 0.3 < chance.precision < 0.75
+
+
+def found(*alarms: Alarm, events: NDArray[np.bool_]) -> tuple[int, int, tuple[int, ...]]:
+    quality = judge_alarms(alarms, events, rows_per_week=500)
+    return quality.found, quality.false_alarms, quality.delays
+
+
+def test_alarms_belong_to_the_event_they_were_raised_in() -> None:
+    events = labels((100, 150), (600, 700))
+    assert found(Alarm(112, 120, 300), events=events) == (1, 0, (20,))
+    assert found(Alarm(96, 104, 300), events=events) == (1, 0, (4,))  # its hop reaches into the event
+    assert found(Alarm(92, 100, 300), events=events) == (0, 1, ())  # told before anything had happened
+    assert found(Alarm(160, 168, 200), events=events) == (1, 0, (68,))  # the score still looks at the event
+    assert found(Alarm(166, 174, 200), events=events) == (0, 1, ())
+
+
+def test_an_alarm_that_was_up_already_finds_nothing() -> None:
+    events = labels((100, 150), (600, 700))
+    assert found(Alarm(8, 16, 1000), events=events) == (0, 1, ())
+    assert found(Alarm(104, 112, 1000), events=events) == (1, 0, (12,))
+
+
+def test_several_alarms_of_one_event() -> None:
+    quality = judge_alarms(
+        [Alarm(640, 648, 650), Alarm(608, 616, 620), Alarm(808, 816, 900)],
+        labels((600, 700)),
+        rows_per_week=450,
+    )
+    assert quality.recall == 1.0
+    assert quality.precision == pytest.approx(2 / 3)
+    assert quality.median_delay_rows == 16
+    assert quality.false_alarms_per_week == pytest.approx(1 / 2)
+
+
+def test_nothing_to_count_is_not_zero() -> None:
+    quality = judge_alarms([], labels(rows=0), rows_per_week=10)
+    for value in (
+        quality.recall,
+        quality.precision,
+        quality.false_alarms_per_week,
+        quality.median_delay_rows,
+    ):
+        assert math.isnan(value)
+
+
+def test_series_add_up() -> None:
+    one = judge_alarms([Alarm(608, 616, 620)], labels((600, 700)), rows_per_week=450)
+    other = judge_alarms([Alarm(8, 16, 20)], labels((600, 700), (800, 810)), rows_per_week=450)
+    both = together([one, other])
+    assert (both.events, both.found, both.alarms, both.false_alarms) == (3, 1, 2, 1)
+    assert both.normal_weeks == one.normal_weeks + other.normal_weeks
+    assert both.delays == (16,)
+
+
+def test_rows_under_an_alarm() -> None:
+    np.testing.assert_array_equal(
+        np.flatnonzero(alarmed_rows([Alarm(2, 4, 6), Alarm(5, 6, 8)], 10)), range(2, 8)
+    )

@@ -1,0 +1,112 @@
+"""When rows close, and with what in them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tfstream.core.messages.codec import Codec
+from tfstream.core.reading import Reading, Values
+from tfstream.core.stream import Layout, StreamDefinition
+from tfstream.core.windowing.asset_track import AssetTrack
+from tfstream.core.windowing.grid import Grid, Row
+from tfstream.core.windowing.window import WindowBuffer, WindowShape, needed_from
+
+NAN = float("nan")
+
+
+def grid(lateness_us: int = 0) -> Grid:
+    return Grid(interval_us=10, lateness_us=lateness_us, gap_rows=20)
+
+
+def cells(*values: float) -> Values:
+    return np.array(values, dtype=np.float32)
+
+
+def numbers(rows: list[Row]) -> list[int]:
+    return [row.number for row in rows]
+
+
+def test_a_complete_row_closes_at_once() -> None:
+    assert numbers(grid().push(105, cells(1, 2), 0, 0)) == [10]
+
+
+def test_an_incomplete_row_waits_for_the_next() -> None:
+    found = grid()
+    assert found.push(100, cells(1, NAN), 0, 0) == []
+    rows = found.push(110, cells(3, NAN), 1, 0)
+    assert numbers(rows) == [10]
+    np.testing.assert_array_equal(rows[0].values, cells(1, NAN))
+
+
+def test_messages_of_one_row_are_merged_the_later_winning() -> None:
+    found = grid(lateness_us=10)
+    found.push(100, cells(1, NAN), 0, 0)
+    found.push(104, cells(NAN, 2), 1, 0)
+    found.push(102, cells(5, NAN), 2, 0)
+    (row,) = found.push(120, cells(0, 0), 3, 0)
+    np.testing.assert_array_equal(row.values, cells(5, 2))
+    assert row.anchor is not None
+    assert (row.anchor.offset, row.last_offset) == (0, 2)
+
+
+def test_lateness_puts_readings_in_order() -> None:
+    found = grid(lateness_us=20)
+    pushed = [found.push(time, cells(time, 0), i, 0) for i, time in enumerate((100, 120, 110, 150))]
+    assert [numbers(rows) for rows in pushed] == [[], [], [], [10, 11, 12]]
+
+
+def test_a_late_reading_is_counted_and_changes_nothing() -> None:
+    found = grid()
+    found.push(100, cells(1, 1), 0, 0)
+    found.push(200, cells(1, 1), 1, 0)
+    assert found.push(150, cells(9, 9), 2, 0) == []
+    assert found.late == 1
+
+
+def test_gaps_give_empty_rows_and_long_ones_begin_anew() -> None:
+    found = grid()
+    found.push(0, cells(1, 1), 0, 0)
+    rows = found.push(40, cells(1, 1), 1, 0)
+    assert [(row.number, row.values is None) for row in rows] == [(1, True), (2, True), (3, True), (4, False)]
+    assert len(found.push(100_000, cells(1, 1), 2, 0)) == 20 + 1
+
+
+def test_missing_cells_keep_their_value_for_a_while() -> None:
+    window = WindowBuffer(WindowShape(rows=4, hop=1), 2, 2)
+    window.push(0, cells(1, 7))
+    for number in (1, 2):
+        assert window.push(number, cells(2, NAN)) is None
+    found = window.push(3, cells(2, NAN))
+    assert found is not None
+    np.testing.assert_array_equal(found[:, 1], cells(7, 7, 7, NAN))
+
+
+def test_windows_end_on_the_hop() -> None:
+    window = WindowBuffer(WindowShape(rows=8, hop=4), 1, 1)
+    ends = [number for number in range(5, 40) if window.push(number, cells(number)) is not None]
+    assert ends == [15, 19, 23, 27, 31, 35, 39]
+
+
+def test_what_the_next_window_needs() -> None:
+    shape = WindowShape(rows=8, hop=4)
+    assert needed_from(12, shape, 0) == 8  # ends with row 15
+    assert needed_from(16, shape, 0) == 12
+    assert needed_from(16, shape, 3) == 9
+
+
+def test_long_format_fills_rows() -> None:
+    definition = StreamDefinition(topic="t", sensors=("a", "b"), interval_us=1_000_000, layout=Layout.LONG)
+    codec = Codec(definition)
+    track = AssetTrack(definition, WindowShape(rows=4, hop=4))
+    windows = []
+    for offset in range(16):
+        sensor, second = "ab"[offset % 2], offset // 2
+        message = f'{{"ts": {1000000000 + second}, "asset": "x", "sensor": "{sensor}", "value": {offset}}}'
+        found: Reading = codec.decode(message.encode(), None, None)
+        windows += track.push(found.time_us, found.values, offset, 0)
+    assert [window.values.tolist() for window in windows] == [
+        [[0, 1], [2, 3], [4, 5], [6, 7]],
+        [[8, 9], [10, 11], [12, 13], [14, 15]],
+    ]
+    assert (windows[1].first_offset, windows[1].last_offset) == (8, 15)
+    assert codec.unknown == {}

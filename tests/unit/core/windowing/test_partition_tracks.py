@@ -1,0 +1,101 @@
+"""Who of a partition's assets has fallen silent."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tfstream.core.reading import Reading
+from tfstream.core.stream import StreamDefinition
+from tfstream.core.windowing.partition_tracks import (
+    AssetGone,
+    AssetReturned,
+    AssetSilent,
+    PartitionTracks,
+    TrackEvent,
+    WindowReady,
+)
+from tfstream.core.windowing.window import WindowShape
+
+STEP = 10
+WEEK = 7 * 24 * 3600 * 1_000_000 // STEP  # in rows
+DEFINITION = StreamDefinition(topic="t", sensors=("a",), interval_us=STEP)
+SHAPE = WindowShape(rows=8, hop=4)
+
+
+class Log:
+    """Messages in order, one offset each."""
+
+    def __init__(self) -> None:
+        self.tracks = PartitionTracks(DEFINITION, SHAPE)
+        self.offset = 0
+
+    def send(self, asset: str, *rows: int) -> list[TrackEvent]:
+        found: list[TrackEvent] = []
+        for row in rows:
+            reading = Reading(asset, row * STEP, np.array([1.0], dtype=np.float32))
+            found += self.tracks.push(reading, self.offset)
+            self.offset += 1
+        return found
+
+
+def silences(found: list[TrackEvent]) -> list[TrackEvent]:
+    return [one for one in found if not isinstance(one, WindowReady)]
+
+
+def test_an_asset_is_silent_once_the_others_have_moved_on() -> None:
+    log = Log()
+    log.send("x", 0)
+    found = silences(log.send("y", *range(40)))
+    limit = log.tracks.silence_us // STEP
+    assert found == [AssetSilent("x", 0, limit + 2)]  # the first message past the limit
+
+
+def test_it_returns_with_its_next_message() -> None:
+    log = Log()
+    log.send("x", 0)
+    log.send("y", *range(40))
+    assert silences(log.send("x", 40)) == [AssetReturned("x", 40 * STEP, 41)]
+    assert not log.tracks.silent
+
+
+def test_an_asset_alone_is_never_silent() -> None:
+    assert not silences(Log().send("x", 0, 1, 500, 501))
+
+
+def test_an_asset_that_is_behind_is_not_silent() -> None:
+    """History that is caught up with, while another asset is at the present."""
+    log = Log()
+    log.send("present", *range(1000, 1010))
+    found = log.send("past", *range(40))
+    assert not silences(found)
+    ends = [one.window.end_index for one in found if isinstance(one, WindowReady) and one.asset == "past"]
+    assert ends == list(range(7, 40, 4))  # from the very first window on
+
+
+def test_an_asset_that_stays_silent_for_a_week_is_forgotten() -> None:
+    log = Log()
+    log.send("x", 0)
+    log.send("y", *range(40))
+    limit = log.tracks.silence_us // STEP + WEEK
+    assert silences(log.send("y", limit)) == []
+    assert "x" in log.tracks
+    assert silences(log.send("y", limit + 1)) == [AssetGone("x", limit * STEP, 42)]
+    assert "x" not in log.tracks
+    assert not log.tracks.silent
+
+
+def test_one_that_returned_meanwhile_is_not() -> None:
+    log = Log()
+    log.send("x", 0)
+    log.send("y", *range(40))
+    log.send("x", 40)
+    found = silences(log.send("y", WEEK + 40))
+    assert found == [AssetSilent("x", 40 * STEP, 42)]
+    assert "x" in log.tracks
+
+
+def test_a_long_jump_tells_the_silence_before_the_end() -> None:
+    log = Log()
+    log.send("x", 0)
+    assert [type(one) for one in silences(log.send("y", 2 * WEEK))] == [AssetSilent, AssetGone]
+    assert silences(log.send("x", 2 * WEEK)) == []  # a new one

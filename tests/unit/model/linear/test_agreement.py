@@ -1,0 +1,95 @@
+"""A fault that lasts for days: the score grows used to it, the other sensors do not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.studies.quality.simulated import readings
+from tfstream.app.scoring.score_series import SeriesEvidence, raise_alarms, score_series
+from tfstream.core.alarms.alarm_rule import AlarmRule
+from tfstream.core.quality.event_quality import Alarm
+from tfstream.core.reading import Series, Values
+from tfstream.core.stream import StreamDefinition
+from tfstream.model import bundle
+from tfstream.model.detector_config import DetectorConfig
+from tfstream.model.fitting.fit import fit
+from tfstream.model.scoring.detector import Detector
+
+SECOND = 1_000_000
+SENSORS = tuple(f"s{i}" for i in range(12))
+DEFINITION = StreamDefinition(topic="t", sensors=SENSORS, interval_us=SECOND, alarm_budget_per_week=7.0)
+LEARNT, BEGINS, ENDS = 6000, 7000, 13_000
+GUILTY = 7
+
+
+@pytest.fixture(scope="module")
+def values() -> Values:
+    found = readings(14_000, len(SENSORS) - 1, seed=2)
+    return np.concatenate([found, np.full((len(found), 1), 7, dtype=np.float32)], axis=1)
+
+
+@pytest.fixture(scope="module")
+def detector(values: Values) -> Detector:
+    series = [Series("x", np.arange(LEARNT) * SECOND, values[:LEARNT])]
+    return fit(series, SENSORS, SECOND, DetectorConfig(steps=20), 0, lambda stage, done: None)
+
+
+@pytest.fixture(scope="module")
+def shifted(values: Values) -> Values:
+    """One sensor shows too much for 6,000 rows, 94 windows."""
+    found = values.copy()
+    found[BEGINS:ENDS, GUILTY] += 0.4 * found[:LEARNT, GUILTY].std()
+    return found
+
+
+def departures(detector: Detector, values: Values, rows: range) -> Values:
+    return np.stack([detector.departures(values[row - 64 : row], "x") for row in rows])
+
+
+def test_it_departs_for_as_long_as_it_is_wrong(detector: Detector, values: Values) -> None:
+    wrong = values.copy()
+    wrong[:, GUILTY] += 2 * values[:LEARNT, GUILTY].std()
+    rows = range(BEGINS, ENDS, 8)
+    assert (np.abs(departures(detector, values, rows)) > 1).mean() < 0.03
+    assert (departures(detector, wrong, rows)[:, GUILTY] > 1).mean() > 0.99
+
+
+def test_a_silent_sensor_is_expected_to_be_where_the_others_say(detector: Detector, values: Values) -> None:
+    silent = values[6500:6564].copy()
+    silent[:, GUILTY] = np.nan
+    assert np.isfinite(detector.departures(silent, "x")).all()
+
+
+def test_it_is_one_episode_throughout(detector: Detector, shifted: Values) -> None:
+    alarms = raised(detector, shifted, SeriesEvidence(DEFINITION, detector, "x", shifted))
+    (found,) = [one for one in alarms if one.stop > BEGINS]
+    assert BEGINS - 8 <= found.first <= BEGINS + 4 * 64
+    assert ENDS - 64 <= found.stop <= ENDS + 3 * 64
+
+
+def test_by_the_score_alone_it_would_end_in_the_middle(detector: Detector, shifted: Values) -> None:
+    """The control: without the other sensors' word this fault is not one episode."""
+    alarms = [one for one in raised(detector, shifted, None) if one.stop > BEGINS]
+    assert alarms
+    assert alarms[0].stop < ENDS - 1000
+
+
+def raised(detector: Detector, values: Values, witness: SeriesEvidence | None) -> list[Alarm]:
+    rule = AlarmRule(
+        calibration=detector.calibration,
+        budget_per_week=DEFINITION.alarm_budget_per_week,
+        interval_us=SECOND,
+        hop_rows=detector.hop_rows,
+    )
+    hops = score_series(detector, "x", values)
+    if witness is None:
+        return raise_alarms(rule, "x", hops, first_row=LEARNT)
+    return raise_alarms(rule, "x", hops, first_row=LEARNT, witness=witness)
+
+
+def test_it_survives_the_bundle(detector: Detector, shifted: Values) -> None:
+    """Its weights are kept in half precision from the start: the same to the last bit."""
+    again = bundle.load(bundle.dump(detector))
+    window = shifted[8000:8064]
+    np.testing.assert_array_equal(again.departures(window, "x"), detector.departures(window, "x"))

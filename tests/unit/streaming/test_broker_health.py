@@ -1,0 +1,38 @@
+"""A broker whose connections are open and that answers nothing is no broker."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tfstream.streaming.broker_health import BrokerHealth
+
+HEARD = {"state": "UP", "source": "learned", "waitresp_cnt": 1, "rxidle": 400_000}
+SILENT = HEARD | {"rxidle": 5_500_000}
+IDLE = SILENT | {"waitresp_cnt": 0}
+GONE = HEARD | {"state": "TRY_CONNECT"}
+JOINING = SILENT | {"source": "logical"}  # the coordinator keeps who joins waiting for the others
+
+
+@pytest.mark.parametrize(
+    ("brokers", "connected"),
+    [
+        ([HEARD], True),
+        ([HEARD, GONE], True),
+        ([SILENT, HEARD], True),
+        ([GONE], False),
+        ([], False),
+        ([SILENT], False),
+        ([SILENT, IDLE], False),
+        ([IDLE], True),
+        ([IDLE, JOINING], True),
+        ([HEARD | {"rxidle": -1}], False),
+    ],
+)
+def test_what_the_statistics_say(brokers: list[dict[str, Any]], connected: bool) -> None:
+    pulse = BrokerHealth()
+    hear = pulse.settings["stats_cb"]
+    hear(json.dumps({"brokers": {str(number): broker for number, broker in enumerate(brokers)}}))
+    assert pulse.connected is connected

@@ -1,0 +1,1 @@
+"""``tfstream check`` and ``inspect``: what works, and what a topic holds."""

@@ -1,0 +1,1 @@
+"""``tfstream evaluate``: the detector on labelled files."""

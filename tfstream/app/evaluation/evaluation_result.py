@@ -1,0 +1,170 @@
+"""What an evaluation found: figures of every run, and their means over seeds and over the files of a suite.
+
+Two protocols that are never mixed. ``whole_series`` scores every row, those learnt from included, as TSB-AD
+does; ``test_rows`` only those after them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+
+from tfstream.core.quality.affiliation import Affiliation
+from tfstream.core.quality.event_quality import EventQuality, together
+
+PRODUCT = "tfstream"  # the method's name; the others are baselines
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CurveQuality:
+    """Of scores, without any threshold; NaN where a protocol has no anomalous row."""
+
+    vus_pr: float
+    vus_roc: float
+    auc_pr: float
+    auc_roc: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AlarmQuality:
+    """Of the alarms on the test rows. ``extrapolated``: the budget is finer than the calibration's data."""
+
+    counts: EventQuality
+    affiliation: Affiliation
+    affiliation_by_chance: Affiliation
+    threshold: float
+    extrapolated: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EvaluationRun:
+    """One method on one file with one seed; None where nothing in it is random. Baselines raise no alarms."""
+
+    method: str
+    seed: int | None
+    seconds: float
+    whole_series: CurveQuality
+    test_rows: CurveQuality
+    alarms: AlarmQuality | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileResult:
+    """``window`` is the longest buffer of the volumes in rows; ``suite`` the folder that the file lies in."""
+
+    file: str
+    suite: str
+    rows: int
+    train_rows: int
+    sensors: int
+    interval_us: int
+    anomalous_rows: int
+    anomalous_test_rows: int
+    window: int
+    runs: tuple[EvaluationRun, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MeanFigure:
+    """Mean over the seeds, and their standard deviation; None for a single seed."""
+
+    mean: float
+    spread: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AverageRun:
+    """A method on one file or on all files of a suite; figures by name, ``alarms`` empty without any."""
+
+    suite: str
+    file: str | None
+    method: str
+    files: int
+    seeds: int
+    whole_series: dict[str, MeanFigure]
+    test_rows: dict[str, MeanFigure]
+    alarms: dict[str, MeanFigure]
+
+
+def by_file(results: Iterable[FileResult]) -> list[AverageRun]:
+    """Every method on every file."""
+    return [average for result in results for average in _averages([result], result.file)]
+
+
+def by_suite(results: Iterable[FileResult]) -> list[AverageRun]:
+    """Every method on every suite: the mean over its files for each seed, then over the seeds.
+
+    Alarms and events are counted together; a file that has no anomaly among its test rows is in the counts,
+    but not in the means of what it does not define.
+    """
+    ordered = sorted(results, key=_suite)
+    return [average for _, group in groupby(ordered, key=_suite) for average in _averages(list(group), None)]
+
+
+def _suite(result: FileResult) -> str:
+    return result.suite
+
+
+def _averages(results: Sequence[FileResult], file: str | None) -> Iterator[AverageRun]:
+    methods = dict.fromkeys(run.method for result in results for run in result.runs)
+    for method in methods:
+        runs = [run for result in results for run in result.runs if run.method == method]
+        seeds = list(dict.fromkeys(run.seed for run in runs))
+        by_seed = [[run for run in runs if run.seed == seed] for seed in seeds]
+        yield AverageRun(
+            suite=results[0].suite,
+            file=file,
+            method=method,
+            files=len(results),
+            seeds=len(seeds),
+            whole_series=_figures([_means(group, lambda run: run.whole_series) for group in by_seed]),
+            test_rows=_figures([_means(group, lambda run: run.test_rows) for group in by_seed]),
+            alarms=_figures([_alarms(group) for group in by_seed]),
+        )
+
+
+def _means(runs: Sequence[EvaluationRun], part: Callable[[EvaluationRun], CurveQuality]) -> dict[str, float]:
+    names = CurveQuality.__slots__
+    return {name: _mean([getattr(part(run), name) for run in runs]) for name in names}
+
+
+def _alarms(runs: Sequence[EvaluationRun]) -> dict[str, float]:
+    found = [run.alarms for run in runs if run.alarms is not None]
+    return alarm_figures(found) if found else {}
+
+
+def alarm_figures(found: Sequence[AlarmQuality]) -> dict[str, float]:
+    """What is told of the alarms on some files, by name; at least one."""
+    counts = together([one.counts for one in found])
+    return {
+        "events": counts.events,
+        "found": counts.found,
+        "alarms": counts.alarms,
+        "false_alarms": counts.false_alarms,
+        "event_recall": counts.recall,
+        "event_precision": counts.precision,
+        "false_alarms_per_week": counts.false_alarms_per_week,
+        "median_delay_rows": counts.median_delay_rows,
+        "affiliation_precision": _mean([one.affiliation.precision for one in found]),
+        "affiliation_recall": _mean([one.affiliation.recall for one in found]),
+        "affiliation_f": _mean([one.affiliation.f for one in found]),
+        "affiliation_f_by_chance": _mean([one.affiliation_by_chance.f for one in found]),
+    }
+
+
+def _figures(by_seed: Sequence[dict[str, float]]) -> dict[str, MeanFigure]:
+    return {name: _figure([figures[name] for figures in by_seed]) for name in by_seed[0]}
+
+
+def _figure(values: Sequence[float]) -> MeanFigure:
+    known = [value for value in values if not np.isnan(value)]
+    return MeanFigure(_mean(values), float(np.std(known, ddof=1)) if len(known) > 1 else None)
+
+
+def _mean(values: Sequence[float]) -> float:
+    """Of what is defined; NaN when nothing is."""
+    known = [value for value in values if not np.isnan(value)]
+    return float(np.mean(known)) if known else float("nan")

@@ -1,0 +1,1 @@
+"""Files of sensor readings: into Postgres (``load``) and into Kafka (``replay``)."""

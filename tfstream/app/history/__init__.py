@@ -1,0 +1,1 @@
+"""Stored history: ``anomalies explain`` and ``backtest`` compute it again."""

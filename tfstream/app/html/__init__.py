@@ -1,0 +1,1 @@
+"""Charts and the style sheet of every HTML page that tfstream writes."""

@@ -1,0 +1,17 @@
+"""The frame of every HTML page that tfstream writes: one style sheet, no script, no request to anywhere."""
+
+from __future__ import annotations
+
+from html import escape
+from importlib import resources
+
+
+def page(title: str, body: str) -> str:
+    """A complete document with the style sheet inside; ``body`` is HTML, ``title`` plain text."""
+    style = resources.files(__package__).joinpath("page.css").read_text(encoding="utf-8")
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{style}</style></head>"
+        f"<body><main>{body}</main></body></html>\n"
+    )

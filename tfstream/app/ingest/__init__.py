@@ -1,0 +1,1 @@
+"""From Kafka into Postgres: ``tfstream record`` and ``sink``."""

@@ -1,0 +1,1 @@
+"""``tfstream score``: from messages to anomaly events in one Kafka transaction."""

@@ -1,0 +1,1 @@
+"""``tfstream train`` and ``trainer``: refits, the promotion gate, promotion and rollback."""

@@ -1,0 +1,1 @@
+"""From scores to episodes: threshold, baseline, alarm rule, guilty sensors."""

@@ -1,0 +1,1 @@
+"""Artificial faults: some train the detector, others judge it at the promotion gate."""

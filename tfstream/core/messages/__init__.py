@@ -1,0 +1,1 @@
+"""Messages: from bytes to readings, and from anomalies to bytes."""

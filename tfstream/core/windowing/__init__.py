@@ -1,0 +1,1 @@
+"""Event time: from readings to aligned rows and windows, for each asset and partition."""

@@ -1,0 +1,1 @@
+"""Simple detectors that `tfstream evaluate --baselines` compares with ours."""

@@ -1,0 +1,1 @@
+"""From normal series to a calibrated detector."""

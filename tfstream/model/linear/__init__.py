@@ -1,0 +1,1 @@
+"""What is computed in closed form: predictors, agreement of sensors, attribution."""

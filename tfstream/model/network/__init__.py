@@ -1,0 +1,1 @@
+"""The Time-Frequency Transformer: training form, inference form, and the transform to frequency."""

@@ -1,0 +1,1 @@
+"""From windows to scores: the trained detector and the terms of its score."""
