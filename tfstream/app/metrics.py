@@ -36,7 +36,7 @@ EVENT_TIME = Metric(
 AT_LIMIT = Metric(
     "tfstream_at_dead_letter_limit",
     "gauge",
-    "1 while the partition stands still at its dead-letter limit",
+    "1 while the partition is stopped at its dead-letter limit",
     _PARTITION,
 )
 LAST_COMMIT = Metric("tfstream_last_commit_timestamp_seconds", "gauge", "time of the last commit, since 1970")
