@@ -10,15 +10,19 @@ from tests.studies.quality.document import figure, table
 
 _BEGIN, _END = "<!-- month: written by `make month` -->\n", "<!-- end of month -->"
 
-_WORDS = """{days} days of two simulated waterworks (48 sensors each, a row every two minutes, seed {seed}) on
-a real Apache Kafka and PostgreSQL, after 14 days to learn from: recorder and scorer run all the time, every
-night `tfstream train --since 14d` refits as the trainer does, an operator labels what was raised in the day.
-Some sensors drift, one works is overhauled for a week (`exclusions add`), a sensor is 3 deviations too high
-for three days, a transmitter is exchanged for good (`anomalies label ... new-normal`), and for seven nights
-from the 19th on somebody has set a history of one day. The same month with `--no-gate` is the control.
+_WORDS = """The run covers {days} days of two simulated waterworks (48 sensors each, a row every two
+minutes, seed {seed}) on a real Apache Kafka and PostgreSQL, after 14 days to learn from. Recorder and
+scorer run all the time. Every night `tfstream train --since 14d` refits as the trainer does, and every day
+an operator labels the alarms.
 
-The exam is apart from all that: {faults} faults in six other days, as the instruments show them that night.
-Nobody has learnt from them. Its faults are small: they show what a model has lost rather than how good it is.
+The month contains sensors that drift, an overhaul of one works for a week (`exclusions add`), a sensor that
+reads 3 deviations too high for three days, a transmitter that is exchanged for good (`anomalies label ...
+new-normal`), and seven nights from the 19th on in which the history is set to one day by mistake. The
+control is the same month with `--no-gate`.
+
+The exam is separate from the month: {faults} faults in six other days, with the instruments' drift of that
+night. No model has learnt from these days. The faults are small: they show what a model has lost rather
+than how good it is.
 """
 
 
@@ -39,8 +43,8 @@ def section(made: Mapping[str, Any]) -> str:
     return "\n".join(
         [
             _WORDS.format(days=found["days"], seed=found["seed"], faults=faults),
-            "![the month](learning/month.svg)\n",
-            table(["", "with the gate", "without: the control"], lines),
+            "![alarms of both runs and results of the exam, night by night](learning/month.svg)\n",
+            table(["figure", "with the gate", "control, without the gate"], lines),
             _FROM.format(**made),
         ]
     )
@@ -50,7 +54,7 @@ def _asked(run: Mapping[str, Any]) -> str:
     alarms = run["alarms"]
     return (
         f"{alarms['false']} in {alarms['weeks']:.1f} asset weeks ({alarms['realised']:.2f} a week for "
-        f"{alarms['asked']:g} asked; chance gives {alarms['low']} to {alarms['high']})"
+        f"a budget of {alarms['asked']:g}; chance gives {alarms['low']} to {alarms['high']})"
     )
 
 
@@ -95,10 +99,10 @@ _FROM = (
 )
 _LINES = {
     "false alarms": _asked,
-    "episodes of the three-day fault, hours after it began": _long,
+    "start and end of the three-day fault's episode, hours after the fault began": _long,
     "short faults found": lambda run: f"{run['short']['found']} of {run['short']['faults']}",
-    "nights on which the new model was put in charge": _promoted,
-    "largest loss of held-out detection at a promotion (gate's AUC)": _lowered,
+    "nights on which the new model was promoted": _promoted,
+    "largest loss of held-out detection at a promotion (AUC of the gate)": _lowered,
     "exam: share of faults found, mean of the nights (worst)": _exam,
     "exam: false alarms, mean of the nights (worst)": _exam_alarms,
 }

@@ -26,35 +26,38 @@ EVENTS = Metric("tfstream_anomaly_events_total", "counter", "anomaly events comm
 DEAD_LETTERS = Metric("tfstream_dead_letters_total", "counter", "messages committed to the dead letters")
 UNREADABLE = Metric("tfstream_unreadable_total", "counter", "messages that record could not read")
 COMMITS = Metric("tfstream_commits_total", "counter", "commits")
-ABORTED = Metric("tfstream_aborted_commits_total", "counter", "commits that were rolled back and done again")
-LAG = Metric("tfstream_lag_messages", "gauge", "messages between here and the partition's end", _PARTITION)
+ABORTED = Metric("tfstream_aborted_commits_total", "counter", "commits that were rolled back and repeated")
+LAG = Metric(
+    "tfstream_lag_messages", "gauge", "messages between the next offset and the partition's end", _PARTITION
+)
 EVENT_TIME = Metric(
     "tfstream_event_time_seconds", "gauge", "the partition's largest event time, since 1970", _PARTITION
 )
 AT_LIMIT = Metric(
     "tfstream_at_dead_letter_limit",
     "gauge",
-    "1 while the partition stands still at its dead-letter limit",
+    "1 while the partition is stopped at its dead-letter limit",
     _PARTITION,
 )
 LAST_COMMIT = Metric("tfstream_last_commit_timestamp_seconds", "gauge", "time of the last commit, since 1970")
 LAST_ROUND = Metric(
     "tfstream_last_round_timestamp_seconds",
     "gauge",
-    "when the process last looked after its work, since 1970",
+    "time of the last pass through the process's main loop, since 1970",
 )
 PARTITIONS = Metric("tfstream_assigned_partitions", "gauge", "partitions that this process has")
 MODEL = Metric("tfstream_model_version", "gauge", "the version of the model that scores")
 NOT_SCORING = Metric(
     "tfstream_not_scoring",
     "gauge",
-    "1 for the reason why nothing, or not every partition, is scored, 0 for all others",
+    "1 for the reason why the scorer scores nothing or not every partition, 0 for all other reasons",
     ("process", "topic", "reason"),
 )
 WAITING = Metric(
     "tfstream_waiting_for_service",
     "gauge",
-    "1 while a service that is away keeps record or sink from storing, score from looking for a new model",
+    "1 while record or sink cannot store, or score cannot check for a new model, because a service is "
+    "unavailable",
 )
 
 METRICS = (
