@@ -8,7 +8,7 @@ from datetime import date
 import psycopg
 from sqlalchemy import Connection
 
-from tfstream.core.messages.reading_batch import Key, ReadingBatch, joined, merge
+from tfstream.core.messages.reading_batch import Key, ReadingBatch, concatenate, merge
 from tfstream.storage import partitions, readings
 from tfstream.storage.binary_copy import HEADER, TRAILER, encode_readings, encode_rows
 
@@ -57,7 +57,7 @@ class ReadingCopy:
 
     def _merge(self, connection: Connection, batches: list[ReadingBatch]) -> None:
         if batches:
-            readings.merge(connection, encode_readings(self._stream_id, *merge(joined(batches))))
+            readings.merge(connection, encode_readings(self._stream_id, *merge(concatenate(batches))))
 
 
 class _Sending:
@@ -80,7 +80,7 @@ class _Sending:
 
     def _take(self, rows: ReadingBatch) -> ReadingBatch:
         self.taken.append(rows)
-        keys = rows.moments()
+        keys = rows.row_keys()
         known = self.sent.intersection(keys) | self._before.intersection(keys)
         self.sent.update(keys)
         if not known:
