@@ -48,7 +48,7 @@ def _database(patient: CheckContext) -> str:
     with database.begin() as connection:
         number = server_version(connection)
     patient.database = database
-    return f"PostgreSQL {number} at {database.place}"
+    return f"PostgreSQL {number} at {database.address}"
 
 
 def _migrations(patient: CheckContext) -> str:

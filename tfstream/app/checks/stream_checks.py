@@ -105,7 +105,7 @@ def feeds(patient: CheckContext) -> str:
     ):
         ends = topic_ends(kafka_properties(patient), topic)
         with connection(patient) as opened:
-            stored = progress.positions(opened, consumer, topic)
+            stored = progress.next_offsets(opened, consumer, topic)
         behind = sum(end - stored.get(partition, 0) for partition, end in ends.items())
         found.append(_behind(consumer, behind) if stored else f"{consumer} has not begun")
     return ", ".join(found)
@@ -119,7 +119,7 @@ def _behind(consumer: str, offsets: int) -> str:
 def freshness(patient: CheckContext) -> str:
     stream = stream_of(patient)
     with connection(patient) as opened:
-        newest = (readings.newest(opened, stream.id), scores.newest(opened, stream.id))
+        newest = (readings.newest_at(opened, stream.id), scores.newest_at(opened, stream.id))
     said = f"last reading {_ago(newest[0])}, last score {_ago(newest[1])}"
     remedies = [
         remedy.format(topic=patient.topic)

@@ -52,7 +52,7 @@ def load(
     parts = _parts(table)
     for part in parts:
         with database.begin() as connection:
-            readings.make_room(connection, table.times_us[part])
+            readings.ensure_partitions(connection, table.times_us[part])
     stream, done = known, 0
     for part in parts:
         with database.begin() as connection:

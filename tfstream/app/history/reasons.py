@@ -118,7 +118,7 @@ def _episodes(connection: Connection, moment: ExplainedMoment, row: AnomalyRow |
     """The anomalies that stood then."""
     topic = moment.stream.definition.topic
     at = Span(moment.until_us - 1, moment.until_us)
-    for found in anomalies.standing(connection, topic, moment.asset, at):
+    for found in anomalies.overlapping(connection, topic, moment.asset, at):
         if row is None or found.id != row.id:
             yield _standing(found)
     if row is not None and row.hidden_by:

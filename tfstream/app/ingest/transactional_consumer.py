@@ -128,7 +128,7 @@ class TransactionalConsumer:
     def _place(self) -> None:
         """Start where the database says, or at the beginning."""
         with self._database.begin() as connection:
-            stored = progress.positions(connection, self._consumer, self._topic)
+            stored = progress.next_offsets(connection, self._consumer, self._topic)
         self._notice(self._identity.ask())
         bounds = self._source.bounds(sorted(self._unplaced))
         starts = {p: self._start_of(p, stored.get(p, 0), *bounds[p]) for p in bounds}

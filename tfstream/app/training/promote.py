@@ -81,14 +81,14 @@ def _target(connection: Connection, stream: StreamRecord, present: int | None, t
         raise BadData(f"no version is in charge of {topic}: there is nothing to roll back")
     if to == present:
         raise BadData(f"version {to} is in charge of {topic} already")
-    before = reigns.before(connection, stream.id) if to is None else to
+    before = reigns.previous_version(connection, stream.id) if to is None else to
     if before is None:
         raise BadData(
             f"no version is known to have been in charge of {topic} before {present} that was not rejected "
             f"since; name one with --to"
         )
     row = models.load(connection, stream.id, before)
-    ruled = {reign.version for reign in reigns.history(connection, stream.id)}
+    ruled = {reign.version for reign in reigns.periods(connection, stream.id)}
     if row.status != "retired" and before not in ruled:
         raise BadData(
             f"version {before} was never in charge of {topic}; "

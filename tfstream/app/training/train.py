@@ -70,9 +70,9 @@ def train(
     :raises Busy: when another process is refitting the stream.
     :raises BadData: when there is too little to learn from.
     """
-    with training_lock.exclusive(database, stream.id, stream.definition.topic) as lock:
+    with training_lock.hold_training_lock(database, stream.id, stream.definition.topic) as lock:
         with database.begin() as connection:
-            training_runs.give_up_unfinished(connection, stream.id)
+            training_runs.close_interrupted(connection, stream.id)
             run = training_runs.start(
                 connection, stream.id, trained_from_us=options.since_us, trained_until_us=options.until_us
             )
@@ -122,7 +122,7 @@ def _train(
 ) -> TrainingResult:
     with database.begin() as connection:
         series, left_out = training_data.read(connection, stream, options.since_us, options.until_us, report)
-        champion = models.champion_as_stored(connection, stream.id)
+        champion = models.champion_unchecked(connection, stream.id)
     if not left_out.cells:
         raise BadData(
             f"stream {stream.definition.topic} has no readings in the span to learn from; "

@@ -112,7 +112,7 @@ def _known(
     return _Known(
         definition=stream.definition,
         exclusions=[row.exclusion for row in stored if row.no_learn],
-        episodes=training_episodes.within(
+        episodes=training_episodes.read(
             connection,
             stream,
             None if since_us is None else max(since_us, span[0]) - margin_us,
