@@ -6,12 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from tfstream.errors import ConfigurationError
 from tfstream.storage.driver_errors import translated
+
+__all__ = [
+    "Connection",
+    "Database",
+    "parsed",
+    "server_version",
+]  # callers pass a Connection; only storage uses it
 
 _CONNECT_TIMEOUT_S = "10"
 
@@ -76,3 +83,8 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def server_version(connection: Connection) -> str:
+    """The version of the PostgreSQL server, as it reports it."""
+    return str(connection.execute(text("SHOW server_version")).scalar_one())

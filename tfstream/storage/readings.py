@@ -123,6 +123,13 @@ def first(connection: Connection, stream_id: int, asset: str) -> int | None:
     return None if found is None else to_us(found)
 
 
+def newest(connection: Connection, stream_id: int) -> datetime | None:
+    """The time of a stream's newest reading; None where it has none."""
+    query = text("SELECT max(ts) FROM reading WHERE stream_id = :stream_id")
+    moment: datetime | None = connection.execute(query, {"stream_id": stream_id}).scalar()
+    return moment
+
+
 def others(connection: Connection, stream_id: int, asset: str, since_us: int, until_us: int) -> bool:
     """Whether another asset has readings in a span."""
     rows = "SELECT 1 FROM reading WHERE stream_id = :stream_id AND ts BETWEEN :since AND :until AND asset"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from tfstream.core.messages.anomaly_event import ScoreRecord
@@ -79,6 +79,14 @@ def any_within(connection: Connection, stream_id: int, asset: str, since_us: int
     query = select(score.c.ts).where(score.c.stream_id == stream_id, score.c.asset == asset)
     span = score.c.ts.between(to_datetime(since_us), to_datetime(until_us))
     return connection.execute(query.where(span).limit(1)).first() is not None
+
+
+def newest(connection: Connection, stream_id: int) -> datetime | None:
+    """The end of the newest hop with a stored score; None where the stream has none."""
+    moment: datetime | None = connection.execute(
+        select(func.max(score.c.ts)).where(score.c.stream_id == stream_id)
+    ).scalar()
+    return moment
 
 
 def took_over(connection: Connection, stream_id: int, asset: str, version: int, until_us: int) -> int | None:

@@ -10,14 +10,12 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import Connection
-
 from tfstream.app.runtime import metrics
 from tfstream.app.runtime.backoff import Backoff
 from tfstream.app.runtime.metrics import MetricBoard, Sample
 from tfstream.errors import ServiceUnavailable
 from tfstream.storage import progress
-from tfstream.storage.database import Database
+from tfstream.storage.database import Connection, Database
 from tfstream.storage.driver_errors import OutOfLocks
 from tfstream.storage.progress import OffsetConflict
 from tfstream.streaming.client import Properties

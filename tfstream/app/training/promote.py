@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection
-
 from tfstream.app.scoring import champion as champions
 from tfstream.errors import BadData, TfstreamError
 from tfstream.storage import champion_history as reigns
 from tfstream.storage import models
-from tfstream.storage.database import Database
+from tfstream.storage.database import Connection, Database
 from tfstream.storage.models import ModelRow
 from tfstream.storage.streams import StreamRecord
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sqlalchemy import Connection
-
 from tfstream.core.learning.promotion_rule import GateDecision
 from tfstream.storage import models, training_runs
+from tfstream.storage.database import Connection
 
 
 class RefitOutcome(NamedTuple):

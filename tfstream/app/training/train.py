@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import Connection
-
 from tfstream.app.training import training_data
 from tfstream.app.training.refit import Fitted, Refit
 from tfstream.app.training.refit_outcome import RefitOutcome, decide
@@ -17,7 +15,7 @@ from tfstream.core.learning.promotion_rule import as_metrics
 from tfstream.core.reading import Series
 from tfstream.errors import BadData, TfstreamError
 from tfstream.storage import exclusions, models, scores, training_lock, training_runs
-from tfstream.storage.database import Database
+from tfstream.storage.database import Connection, Database
 from tfstream.storage.models import ModelRow
 from tfstream.storage.streams import StreamRecord
 from tfstream.storage.training_lock import TrainingLock
