@@ -35,8 +35,8 @@ class TrainingLock:
             self._connection.execute(text("SELECT 1"))
         except DBAPIError:
             raise ServiceUnavailable(
-                f"the connection to {self._address} that kept others from refitting the stream has ended; what "
-                f"was learnt meanwhile is not stored, and the champion stays; refit again"
+                f"the connection to {self._address} that held the stream's training lock has ended; the refit "
+                f"is not stored, and the champion stays in charge; refit again"
             ) from None
 
 
