@@ -35,7 +35,7 @@ class TrainingLock:
             self._connection.execute(text("SELECT 1"))
         except DBAPIError:
             raise ServiceUnavailable(
-                f"the connection to {self._address} that held the stream's training lock has ended; the refit "
+                f"the connection to {self._address} that held the training lock has ended; the refit "
                 f"is not stored, and the champion stays in charge; refit again"
             ) from None
 
