@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import Connection
-
 from tfstream.app.training.alignment import aligned_pieces
 from tfstream.core.learning.exclude import ExcludedCells, exclude, known_cells
 from tfstream.core.learning.exclusion import Exclusion
@@ -19,6 +17,7 @@ from tfstream.core.spans import Span
 from tfstream.core.stream import StreamDefinition
 from tfstream.model.detector_config import DetectorConfig
 from tfstream.storage import exclusions, readings, training_episodes
+from tfstream.storage.database import Connection
 from tfstream.storage.streams import StreamRecord
 
 _WINDOW_ROWS = DetectorConfig().window_rows
@@ -113,7 +112,7 @@ def _known(
     return _Known(
         definition=stream.definition,
         exclusions=[row.exclusion for row in stored if row.no_learn],
-        episodes=training_episodes.within(
+        episodes=training_episodes.read(
             connection,
             stream,
             None if since_us is None else max(since_us, span[0]) - margin_us,
