@@ -147,7 +147,7 @@ def test_sigterm_ends_a_refit_at_once_and_it_is_tried_again(
 def test_two_at_once_are_refused(shell: Tfstream, database: Database, plant: str) -> None:
     with database.begin() as connection:
         stream_id = streams.get(connection, plant).id
-    with training_lock.exclusive(database, stream_id, plant):
+    with training_lock.hold_training_lock(database, stream_id, plant):
         refused = shell.run("train", "--topic", plant, exit_code=1)
         assert f"{plant} is being refitted by another process" in refused.stderr
     assert outcomes(database, plant) == []

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from tfstream import config
+from tfstream.app.runtime.shutdown import until_signalled
 from tfstream.app.training.schedule import Schedule
 from tfstream.app.training.train import TrainingResult
 from tfstream.app.training.train import train as train_stream
@@ -18,7 +19,7 @@ from tfstream.cli.options import Json, Topic
 from tfstream.cli.output import duration_us, moment_us, print_gate, print_json, say, stages, tell
 from tfstream.errors import TfstreamError, UsageError
 from tfstream.model.detector_config import DetectorConfig
-from tfstream.wiring import find_stream, open_database, stored_span, until_signalled
+from tfstream.wiring import find_stream, open_database, stored_span
 
 Seed = Annotated[int, typer.Option(help="The same seed, data and versions give the same model.")]
 

@@ -6,7 +6,6 @@ import platform
 from importlib.metadata import version
 
 import numpy as np
-from sqlalchemy import Connection
 
 from tfstream import __version__
 from tfstream.app.runtime.human_units import band_text
@@ -18,6 +17,7 @@ from tfstream.demo.run import DemoResult, raised_us
 from tfstream.demo.services import Services
 from tfstream.storage import readings, scores
 from tfstream.storage.anomalies import AnomalyRow
+from tfstream.storage.database import Connection
 from tfstream.storage.datetimes import to_us
 from tfstream.streaming.topics import anomalies_topic
 

@@ -115,7 +115,7 @@ def find(
     return [_row(row) for row in connection.execute(query)]
 
 
-def standing(connection: Connection, topic: str, asset: str, within: Span) -> list[AnomalyRow]:
+def overlapping(connection: Connection, topic: str, asset: str, within: Span) -> list[AnomalyRow]:
     """An asset's anomalies with a moment in a span, oldest first, hidden ones too."""
     return _within(connection, within, stream.c.topic == topic, anomaly.c.asset == asset)
 

@@ -22,7 +22,7 @@ class ChampionPeriod:
     changed_by: str | None
 
 
-def history(connection: Connection, stream_id: int) -> list[ChampionPeriod]:
+def periods(connection: Connection, stream_id: int) -> list[ChampionPeriod]:
     """All of them, newest first; a version that came back stands there again."""
     its = champion_change.c
     until = func.lead(its.changed_at).over(order_by=its.id).label("until")
@@ -32,7 +32,7 @@ def history(connection: Connection, stream_id: int) -> list[ChampionPeriod]:
     return [ChampionPeriod(**row._mapping) for row in connection.execute(query.order_by(its.id.desc()))]
 
 
-def before(connection: Connection, stream_id: int) -> int | None:
+def previous_version(connection: Connection, stream_id: int) -> int | None:
     """The version that was in charge before the present one, of those that were not rejected since."""
     its = champion_change.c
     query = (

@@ -6,17 +6,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from tfstream.errors import ConfigurationError
-from tfstream.storage.driver_errors import translated
+from tfstream.storage.driver_errors import translate
+
+__all__ = [
+    "Connection",
+    "Database",
+    "parse_url",
+    "server_version",
+]  # callers pass a Connection; only storage uses it
 
 _CONNECT_TIMEOUT_S = "10"
 
 
-def parsed(url: str) -> URL:
+def parse_url(url: str) -> URL:
     """A URL for SQLAlchemy with psycopg 3; ``postgres://`` and ``postgresql://`` are taken as well.
 
     :raises ConfigurationError: when it is no PostgreSQL URL.
@@ -37,11 +44,11 @@ class Database:
     """A pool of connections to one database."""
 
     def __init__(self, url: str) -> None:
-        self.url = parsed(url)
+        self.url = parse_url(url)
         self.engine = create_engine(self.url, pool_pre_ping=True, pool_size=5)
 
     @property
-    def place(self) -> str:
+    def address(self) -> str:
         """Where it is, without a password."""
         return f"{self.url.host or 'localhost'}:{self.url.port or 5432}/{self.url.database}"
 
@@ -58,12 +65,12 @@ class Database:
             with self.engine.begin() as connection:
                 yield connection
         except DBAPIError as error:
-            raise translated(self.place, error, error.orig) from None
+            raise translate(self.address, error, error.orig) from None
         except psycopg.Error as error:  # from a COPY, which goes past SQLAlchemy
-            raise translated(self.place, error, error) from None
+            raise translate(self.address, error, error) from None
 
     @contextmanager
-    def held(self) -> Iterator[Connection]:
+    def session(self) -> Iterator[Connection]:
         """A session without a transaction, for what lasts as long as it does.
 
         :raises ServiceUnavailable: when the database cannot be reached; otherwise as :meth:`begin`.
@@ -72,7 +79,12 @@ class Database:
             with self.engine.connect() as connection:
                 yield connection.execution_options(isolation_level="AUTOCOMMIT")
         except DBAPIError as error:
-            raise translated(self.place, error, error.orig) from None
+            raise translate(self.address, error, error.orig) from None
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def server_version(connection: Connection) -> str:
+    """The version of the PostgreSQL server, as it reports it."""
+    return str(connection.execute(text("SHOW server_version")).scalar_one())

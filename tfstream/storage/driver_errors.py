@@ -1,4 +1,4 @@
-"""What the driver's errors mean to a user, in one place."""
+"""What the driver's errors mean to a user, in one address."""
 
 from __future__ import annotations
 
@@ -26,43 +26,44 @@ class OutOfLocks(ConfigurationError):
     """A transaction touches more partitions than the server has locks for: do less at a time."""
 
 
-def translated(place: str, error: Exception, cause: BaseException | None) -> Exception:
-    """The error to raise for one of the driver's, or of SQLAlchemy's around it; ``place`` has no secret."""
+def translate(address: str, error: Exception, cause: BaseException | None) -> Exception:
+    """The error to raise for one of the driver's, or of SQLAlchemy's around it; ``address`` has no secret."""
     detail = _detail(cause)
     if isinstance(cause, errors.UndefinedTable | errors.UndefinedColumn):
-        return ConfigurationError(f"{place}: {detail}; run `tfstream db upgrade`")
+        return ConfigurationError(f"{address}: {detail}; run `tfstream db upgrade`")
     if isinstance(cause, psycopg.DataError):
-        return BadData(f"{place} refuses a value: {detail}")
+        return BadData(f"{address} refuses a value: {detail}")
     if isinstance(cause, errors.InsufficientPrivilege):
         return AccessDenied(
-            f"{place}: {detail}; grant the role tfstream_write, or the narrower one of docs/security.md, "
+            f"{address}: {detail}; grant the role tfstream_write, or the narrower one of docs/security.md, "
             f"to this user"
         )
     if isinstance(cause, errors.OutOfMemory | errors.ConfigurationLimitExceeded):
         return OutOfLocks(
-            f"{place}: {detail}; raise max_locks_per_transaction of the server, or write less at a time"
+            f"{address}: {detail}; raise max_locks_per_transaction of the server, or write less at a time"
         )
     if isinstance(cause, errors.ReadOnlySqlTransaction):  # a standby, or a service that is nearly full
-        return ServiceUnavailable(f"PostgreSQL at {place} takes no writes ({detail}); is its disk full?")
+        return ServiceUnavailable(f"PostgreSQL at {address} takes no writes ({detail}); is its disk full?")
     if _OPTION.search(detail):
         return ConfigurationError(f"an option in {_URL} is wrong: {detail}")
     gone = isinstance(error, DBAPIError) and error.connection_invalidated
     if gone or isinstance(error, OperationalError | InterfaceError | psycopg.OperationalError):
-        return _connection_failed(place, detail, cause)
+        return _connection_failed(address, detail, cause)
     return error
 
 
-def _connection_failed(place: str, detail: str, cause: BaseException | None) -> Exception:
+def _connection_failed(address: str, detail: str, cause: BaseException | None) -> Exception:
     attempted = getattr(cause, "sqlstate", None) is None
     if attempted and _LOGIN.search(detail):
         return AccessDenied(
-            f"PostgreSQL at {place} refuses the login ({detail}); check user, password and sslmode in {_URL}"
+            f"PostgreSQL at {address} refuses the login ({detail}); "
+            f"check user, password and sslmode in {_URL}"
         )
     if attempted and _TLS.search(detail):
         return ConfigurationError(
-            f"TLS with PostgreSQL at {place} fails ({detail}); check sslmode and sslrootcert in {_URL}"
+            f"TLS with PostgreSQL at {address} fails ({detail}); check sslmode and sslrootcert in {_URL}"
         )
-    return ServiceUnavailable(f"PostgreSQL at {place} cannot be used ({detail}); is it running?")
+    return ServiceUnavailable(f"PostgreSQL at {address} cannot be used ({detail}); is it running?")
 
 
 def _detail(cause: BaseException | None) -> str:

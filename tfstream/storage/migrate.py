@@ -69,7 +69,7 @@ def require_current(database: Database) -> None:
     if found != head():
         require_known(found)
         raise ConfigurationError(
-            f"the schema of {database.place} is at {found or 'nothing'} and {head()} is needed; "
+            f"the schema of {database.address} is at {found or 'nothing'} and {head()} is needed; "
             f"run `tfstream db upgrade`"
         )
 

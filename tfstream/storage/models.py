@@ -13,7 +13,7 @@ from tfstream.errors import BadData
 from tfstream.storage.datetimes import to_datetime
 from tfstream.storage.tables import champion_change, model
 
-How = Literal["refit", "promote", "rollback"]
+ChampionChange = Literal["refit", "promote", "rollback"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,7 +71,7 @@ def promote(
     stream_id: int,
     version: int,
     *,
-    how: How = "refit",
+    how: ChampionChange = "refit",
     reason: str | None = None,
     by: str | None = None,
 ) -> None:
@@ -97,7 +97,7 @@ def reject(connection: Connection, stream_id: int, version: int, reason: str) ->
     connection.execute(chosen.values(status="rejected", reason=reason))
 
 
-def rejected_twin(connection: Connection, stream_id: int, sha256: str) -> ModelRow | None:
+def rejected_duplicate(connection: Connection, stream_id: int, sha256: str) -> ModelRow | None:
     """A version of the same bytes that was in charge and rejected since; without its bundle."""
     ruled = select(champion_change.c.version).where(champion_change.c.stream_id == stream_id)
     query = _listed().where(model.c.stream_id == stream_id, model.c.version.in_(ruled))
@@ -116,11 +116,11 @@ def champion(connection: Connection, stream_id: int) -> ModelRow | None:
 
     :raises BadData: when its bytes are not those that were stored.
     """
-    row = champion_as_stored(connection, stream_id)
-    return None if row is None else intact(row)
+    row = champion_unchecked(connection, stream_id)
+    return None if row is None else require_intact(row)
 
 
-def none_in_charge(connection: Connection, stream_id: int, topic: str) -> str:
+def describe_missing_champion(connection: Connection, stream_id: int, topic: str) -> str:
     """What to say, and to do, where a stream has no champion: it was never refitted, or nothing passed."""
     newest_first = select(model.c.version, model.c.status).order_by(model.c.version.desc()).limit(1)
     newest = connection.execute(newest_first.where(model.c.stream_id == stream_id)).first()
@@ -135,7 +135,7 @@ def none_in_charge(connection: Connection, stream_id: int, topic: str) -> str:
     )
 
 
-def champion_as_stored(connection: Connection, stream_id: int) -> ModelRow | None:
+def champion_unchecked(connection: Connection, stream_id: int) -> ModelRow | None:
     """The model in charge, its bundle damaged or not: damage must not keep the next from being made."""
     version = champion_version(connection, stream_id)
     return None if version is None else _stored(connection, stream_id, version)
@@ -146,10 +146,10 @@ def load(connection: Connection, stream_id: int, version: int) -> ModelRow:
 
     :raises BadData: when there is none, or when its bytes are not those that were stored.
     """
-    return intact(_stored(connection, stream_id, version))
+    return require_intact(_stored(connection, stream_id, version))
 
 
-def intact(row: ModelRow) -> ModelRow:
+def require_intact(row: ModelRow) -> ModelRow:
     """The row itself.
 
     :raises BadData: when its bytes are not those that were stored.

@@ -21,10 +21,10 @@ def ensure(connection: Connection, table: str, days: Iterable[date]) -> list[dat
     Processes that make the same partition at the same time wait for one another.
     """
     wanted = set(days)
-    if wanted <= days_of(connection, table):
+    if wanted <= existing_days(connection, table):
         return []
     _lock(connection)
-    made = sorted(wanted - days_of(connection, table))
+    made = sorted(wanted - existing_days(connection, table))
     for day in made:
         connection.execute(text("SELECT make_partition(:table, :day)"), {"table": table, "day": day})
     return made
@@ -39,7 +39,7 @@ def list_all(connection: Connection, table: str) -> list[str]:
     return list(connection.execute(query, {"table": _checked(table)}).scalars())
 
 
-def days_of(connection: Connection, table: str) -> set[date]:
+def existing_days(connection: Connection, table: str) -> set[date]:
     """The days that a table has partitions for."""
     names = (re.fullmatch(rf"{table}_(\d{{4}})(\d\d)(\d\d)", name) for name in list_all(connection, table))
     return {date(int(found[1]), int(found[2]), int(found[3])) for found in names if found}
@@ -48,7 +48,7 @@ def days_of(connection: Connection, table: str) -> set[date]:
 def drop_before(connection: Connection, table: str, day: date) -> list[str]:
     """Drop the partitions that end on or before the beginning of ``day``; returns their names."""
     _lock(connection)
-    old = [found for found in sorted(days_of(connection, table)) if found < day]
+    old = [found for found in sorted(existing_days(connection, table)) if found < day]
     for found in old:
         connection.execute(text("SELECT drop_partition(:table, :day)"), {"table": table, "day": found})
     return [f"{table}_{found:%Y%m%d}" for found in old]

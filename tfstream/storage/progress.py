@@ -13,7 +13,7 @@ class OffsetConflict(TfstreamError):
     """Another process has moved the offset meanwhile; the transaction must not be committed."""
 
 
-def positions(connection: Connection, consumer: str, topic: str) -> dict[int, int]:
+def next_offsets(connection: Connection, consumer: str, topic: str) -> dict[int, int]:
     """The next offset of every partition that the consumer has begun."""
     query = select(progress.c.partition, progress.c.next_offset).where(
         progress.c.consumer == consumer, progress.c.topic == topic

@@ -34,9 +34,9 @@ class ReadingCopy:
         first = next(slices, None)
         if first is None:
             return 0
-        sending = _Sending(self._last, self._room(connection, readings.days_of(first.times_us)))
+        sending = _Sending(self._last, self._room(connection, readings.utc_days(first.times_us)))
         try:
-            with connection.begin_nested(), readings.copying(connection) as copy:
+            with connection.begin_nested(), readings.open_copy(connection) as copy:
                 copy.write(HEADER)
                 for rows in sending.fresh(first, slices):
                     for some in encode_rows(self._stream_id, *rows):
@@ -50,14 +50,14 @@ class ReadingCopy:
 
     def _room(self, connection: Connection, wanted: set[date]) -> set[date]:
         """The days that there are partitions for, the wanted ones among them."""
-        days = partitions.days_of(connection, "reading")
+        days = partitions.existing_days(connection, "reading")
         if not wanted <= days:
             partitions.ensure(connection, "reading", wanted)
         return days | wanted
 
     def _merge(self, connection: Connection, batches: list[ReadingBatch]) -> None:
         if batches:
-            readings.merge(connection, encode_readings(self._stream_id, *merge(joined(batches))))
+            readings.merge_rows(connection, encode_readings(self._stream_id, *merge(joined(batches))))
 
 
 class _Sending:
@@ -74,7 +74,7 @@ class _Sending:
         """The rows of each slice that nobody is known to have written."""
         yield self._take(first)
         for rows in others:
-            if not readings.days_of(rows.times_us) <= self._days:
+            if not readings.utc_days(rows.times_us) <= self._days:
                 return
             yield self._take(rows)
 

@@ -39,43 +39,43 @@ def write(
     """
     if not len(times_us):
         return 0
-    make_room(connection, times_us)
+    ensure_partitions(connection, times_us)
     stream = encode_readings(stream_id, assets, times_us, values)
     try:
-        with connection.begin_nested(), copying(connection) as copy:
+        with connection.begin_nested(), open_copy(connection) as copy:
             copy.write(stream)
     except psycopg.errors.UniqueViolation:
-        merge(connection, stream)
+        merge_rows(connection, stream)
     return len(times_us)
 
 
-def make_room(connection: Connection, times_us: Times) -> None:
+def ensure_partitions(connection: Connection, times_us: Times) -> None:
     """Make the day partitions for rows of these times.
 
     :func:`write` does it, too; who writes several times in one transaction makes room for all rows in one
     before it, so as not to wait for another's partition while holding up its rows.
     """
-    partitions.ensure(connection, "reading", days_of(times_us))
+    partitions.ensure(connection, "reading", utc_days(times_us))
 
 
-def days_of(times_us: Times) -> set[date]:
+def utc_days(times_us: Times) -> set[date]:
     """The days whose partitions hold rows of these times."""
     return {datetime.fromtimestamp(int(day) * 86_400, UTC).date() for day in np.unique(times_us // _DAY_US)}
 
 
-def merge(connection: Connection, stream: bytes) -> None:
+def merge_rows(connection: Connection, stream: bytes) -> None:
     """Store rows of which some may exist, cell by cell; ``stream`` has one row for each asset and moment."""
     connection.exec_driver_sql(
         "CREATE TEMPORARY TABLE IF NOT EXISTS incoming (LIKE reading) ON COMMIT DELETE ROWS"
     )
     connection.exec_driver_sql("DELETE FROM incoming")
-    with copying(connection, "incoming") as copy:
+    with open_copy(connection, "incoming") as copy:
         copy.write(stream)
     connection.exec_driver_sql(_MERGE)
 
 
 @contextmanager
-def copying(connection: Connection, table: str = "reading") -> Iterator[psycopg.Copy]:
+def open_copy(connection: Connection, table: str = "reading") -> Iterator[psycopg.Copy]:
     """A COPY that takes rows as bytes; nothing else can be asked of the connection meanwhile."""
     statement = sql.SQL(_COPY_IN).format(sql.Identifier(table))
     with _driver(connection).cursor() as cursor, cursor.copy(statement) as copy:
@@ -116,14 +116,23 @@ def read(
     return Series(asset, times, values)
 
 
-def first(connection: Connection, stream_id: int, asset: str) -> int | None:
+def oldest_us(connection: Connection, stream_id: int, asset: str) -> int | None:
     """The moment of an asset's oldest reading."""
     query = text("SELECT min(ts) FROM reading WHERE stream_id = :stream_id AND asset = :asset")
     found = connection.execute(query, {"stream_id": stream_id, "asset": asset}).scalar()
     return None if found is None else to_us(found)
 
 
-def others(connection: Connection, stream_id: int, asset: str, since_us: int, until_us: int) -> bool:
+def newest_at(connection: Connection, stream_id: int) -> datetime | None:
+    """The time of a stream's newest reading; None where it has none."""
+    query = text("SELECT max(ts) FROM reading WHERE stream_id = :stream_id")
+    moment: datetime | None = connection.execute(query, {"stream_id": stream_id}).scalar()
+    return moment
+
+
+def other_assets_exist(
+    connection: Connection, stream_id: int, asset: str, since_us: int, until_us: int
+) -> bool:
     """Whether another asset has readings in a span."""
     rows = "SELECT 1 FROM reading WHERE stream_id = :stream_id AND ts BETWEEN :since AND :until AND asset"
     query = text(f"SELECT EXISTS ({rows} < :asset) OR EXISTS ({rows} > :asset)")

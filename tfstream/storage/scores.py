@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from tfstream.core.messages.anomaly_event import ScoreRecord
@@ -74,14 +74,24 @@ def at(connection: Connection, stream_id: int, asset: str, time_us: int) -> Scor
     return None if row is None else ScoreRow(row.score, row.threshold, row.model_version, tuple(row.masked))
 
 
-def any_within(connection: Connection, stream_id: int, asset: str, since_us: int, until_us: int) -> bool:
+def exist_within(connection: Connection, stream_id: int, asset: str, since_us: int, until_us: int) -> bool:
     """Whether a score of an asset is stored in a span."""
     query = select(score.c.ts).where(score.c.stream_id == stream_id, score.c.asset == asset)
     span = score.c.ts.between(to_datetime(since_us), to_datetime(until_us))
     return connection.execute(query.where(span).limit(1)).first() is not None
 
 
-def took_over(connection: Connection, stream_id: int, asset: str, version: int, until_us: int) -> int | None:
+def newest_at(connection: Connection, stream_id: int) -> datetime | None:
+    """The end of the newest hop with a stored score; None where the stream has none."""
+    moment: datetime | None = connection.execute(
+        select(func.max(score.c.ts)).where(score.c.stream_id == stream_id)
+    ).scalar()
+    return moment
+
+
+def version_since_us(
+    connection: Connection, stream_id: int, asset: str, version: int, until_us: int
+) -> int | None:
     """The first stored score since which an asset was scored by ``version`` alone, up to a moment."""
     its = select(score.c.ts).where(score.c.stream_id == stream_id, score.c.asset == asset)
     its = its.where(score.c.ts <= to_datetime(until_us))

@@ -57,7 +57,7 @@ def list_all(connection: Connection) -> list[StreamRecord]:
     return [_record(row) for row in connection.execute(_ROWS.order_by(stream.c.topic))]
 
 
-def each(connection: Connection) -> dict[str, StreamRecord | ConfigurationError]:
+def by_topic(connection: Connection) -> dict[str, StreamRecord | ConfigurationError]:
     """All streams by topic; for one whose definition cannot be read, the error that says so."""
     found: dict[str, StreamRecord | ConfigurationError] = {}
     for row in connection.execute(_ROWS.order_by(stream.c.topic)):
@@ -73,7 +73,7 @@ def topics(connection: Connection) -> list[str]:
     return list(connection.execute(select(stream.c.topic).order_by(stream.c.topic)).scalars())
 
 
-def created(connection: Connection) -> dict[int, datetime]:
+def creation_times(connection: Connection) -> dict[int, datetime]:
     """When each stream was defined, by its id."""
     return dict(connection.execute(select(stream.c.id, stream.c.created_at)).all())
 

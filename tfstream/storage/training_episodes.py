@@ -14,7 +14,7 @@ from tfstream.storage.streams import StreamRecord
 from tfstream.storage.tables import anomaly
 
 
-def within(
+def read(
     connection: Connection, stream: StreamRecord, since_us: int | None, until_us: int | None
 ) -> list[TrainingEpisode]:
     """Those with a moment in a span, ends included, and the new normals before it; None is open."""

@@ -25,9 +25,9 @@ class RefitInProgress(TfstreamError):
 class TrainingLock:
     """Held until its block ends, or until its connection does."""
 
-    def __init__(self, connection: Connection, place: str) -> None:
+    def __init__(self, connection: Connection, address: str) -> None:
         self._connection = connection
-        self._place = place
+        self._address = address
 
     def require(self) -> None:
         """:raises ServiceUnavailable: when the connection is gone, and the lock with it."""
@@ -35,23 +35,23 @@ class TrainingLock:
             self._connection.execute(text("SELECT 1"))
         except DBAPIError:
             raise ServiceUnavailable(
-                f"the connection to {self._place} that kept others from refitting the stream has ended; what "
-                f"was learnt meanwhile is not stored, and the champion stays; refit again"
+                f"the connection to {self._address} that held the training lock has ended; the refit "
+                f"is not stored, and the champion stays in charge; refit again"
             ) from None
 
 
 @contextmanager
-def exclusive(database: Database, stream_id: int, topic: str) -> Iterator[TrainingLock]:
+def hold_training_lock(database: Database, stream_id: int, topic: str) -> Iterator[TrainingLock]:
     """The right to refit a stream.
 
     :raises Busy: when another process has it.
     :raises ServiceUnavailable: when the database cannot be reached.
     """
-    with database.held() as connection:
+    with database.session() as connection:
         keys = {"refit": _REFIT, "stream": stream_id}
         if not connection.execute(text("SELECT pg_try_advisory_lock(:refit, :stream)"), keys).scalar_one():
             raise RefitInProgress(f"{topic} is being refitted by another process; let it finish")
         try:
-            yield TrainingLock(connection, database.place)
+            yield TrainingLock(connection, database.address)
         finally:
             connection.invalidate()  # ends the session, and so the lock, whatever state it is in

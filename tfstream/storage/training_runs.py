@@ -66,7 +66,7 @@ def finish(
     connection.execute(update(training_run).where(training_run.c.id == run).values(values))
 
 
-def give_up_unfinished(connection: Connection, stream_id: int) -> int:
+def close_interrupted(connection: Connection, stream_id: int) -> int:
     """Close what a process that is gone has left; only for who holds the stream's training lock."""
     left = update(training_run).where(training_run.c.stream_id == stream_id, training_run.c.outcome.is_(None))
     return connection.execute(

@@ -66,7 +66,7 @@ def _stream(url: str, name: str) -> int:
     database = Database(url)
     with database.begin() as connection:
         stream = streams.add(connection, definition(name))
-        stored.make_room(connection, np.array([START_US]))
+        stored.ensure_partitions(connection, np.array([START_US]))
     database.close()
     return stream.id
 
@@ -87,7 +87,7 @@ def record(bootstrap: str, topic: str, url: str, name: str, rows: int) -> dict[s
         )
         known = streams.find(connection, topic)
         stream = known or streams.add(connection, definition(topic))
-        stored.make_room(connection, np.array([START_US]))
+        stored.ensure_partitions(connection, np.array([START_US]))
     recorder = Recorder({"bootstrap.servers": bootstrap}, database, stream)
     clock = Clock(1)
 

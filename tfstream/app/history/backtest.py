@@ -75,7 +75,7 @@ def _prepared(
         else:
             champion = models.champion(connection, stream.id)
             if champion is None:
-                raise BadData(models.none_in_charge(connection, stream.id, topic))
+                raise BadData(models.describe_missing_champion(connection, stream.id, topic))
             row = champion
         names = readings.assets(connection, stream.id, start_us, end_us)
         known = readings.span(connection, stream.id)

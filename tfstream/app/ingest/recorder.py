@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
-from sqlalchemy import Connection
 
 from tfstream.app.ingest.gc_threshold import raised_gc_threshold
 from tfstream.app.ingest.transactional_consumer import TransactionalConsumer
@@ -15,7 +14,7 @@ from tfstream.app.runtime.metrics import UNREADABLE, MetricBoard, Sample
 from tfstream.core.messages.codec import Codec, Packed, unpacked
 from tfstream.core.messages.reading_batch import ReadingBatch, merge
 from tfstream.core.reading import InvalidReading
-from tfstream.storage.database import Database
+from tfstream.storage.database import Connection, Database
 from tfstream.storage.reading_copy import ReadingCopy
 from tfstream.storage.streams import StreamRecord
 from tfstream.streaming.client import Properties

@@ -10,14 +10,12 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import Connection
-
 from tfstream.app.runtime import metrics
 from tfstream.app.runtime.backoff import Backoff
 from tfstream.app.runtime.metrics import MetricBoard, Sample
 from tfstream.errors import ServiceUnavailable
 from tfstream.storage import progress
-from tfstream.storage.database import Database
+from tfstream.storage.database import Connection, Database
 from tfstream.storage.driver_errors import OutOfLocks
 from tfstream.storage.progress import OffsetConflict
 from tfstream.streaming.client import Properties
@@ -130,7 +128,7 @@ class TransactionalConsumer:
     def _place(self) -> None:
         """Start where the database says, or at the beginning."""
         with self._database.begin() as connection:
-            stored = progress.positions(connection, self._consumer, self._topic)
+            stored = progress.next_offsets(connection, self._consumer, self._topic)
         self._notice(self._identity.ask())
         bounds = self._source.bounds(sorted(self._unplaced))
         starts = {p: self._start_of(p, stored.get(p, 0), *bounds[p]) for p in bounds}

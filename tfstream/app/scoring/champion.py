@@ -81,7 +81,7 @@ def _stored(database: Database, stream: StreamRecord) -> ModelRow | str:
     """The champion, or why there is none."""
     with database.begin() as connection:
         row = models.champion(connection, stream.id)
-        return row or models.none_in_charge(connection, stream.id, stream.definition.topic)
+        return row or models.describe_missing_champion(connection, stream.id, stream.definition.topic)
 
 
 def _answer(question: BackgroundCall[ModelRow | str], database: Database) -> ModelRow | str:
@@ -96,7 +96,7 @@ def _answer(question: BackgroundCall[ModelRow | str], database: Database) -> Mod
 
 def hangs(database: Database, for_s: float) -> str:
     """What to say of a server that took a question and gives no answer."""
-    return f"PostgreSQL at {database.place} hangs: no answer for {for_s:.0f} s; end or restart it"
+    return f"PostgreSQL at {database.address} hangs: no answer for {for_s:.0f} s; end or restart it"
 
 
 def _check_fits(detector: Detector, definition: StreamDefinition, version: int) -> None:

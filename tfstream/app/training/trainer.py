@@ -91,7 +91,7 @@ class Trainer:
         with self._database.begin() as connection:
             ended = training_runs.latest_starts(connection)
             left = training_runs.interruptions(connection, ended)
-            created = streams.created(connection)
+            created = streams.creation_times(connection)
         for topic, stream in self._streams().items():
             if isinstance(stream, ConfigurationError):
                 _told(topic, stream)
@@ -112,7 +112,7 @@ class Trainer:
         :raises ConfigurationError: when a topic of the plan is none that is defined.
         """
         with self._database.begin() as connection:
-            found = streams.each(connection)
+            found = streams.by_topic(connection)
             for topic in self._plan.topics.difference(found):
                 streams.get(connection, topic)
         return {topic: one for topic, one in found.items() if topic in (self._plan.topics or found)}

@@ -10,8 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from sqlalchemy import Connection
-
 from tfstream.app.training.alignment import aligned_pieces
 from tfstream.app.training.training_options import TrainingOptions
 from tfstream.core.learning.exclude import ExcludedCells, exclude, known_cells
@@ -24,6 +22,7 @@ from tfstream.core.spans import Span
 from tfstream.core.stream import StreamDefinition
 from tfstream.model.detector_config import DetectorConfig
 from tfstream.storage import exclusions, readings, training_episodes
+from tfstream.storage.database import Connection
 from tfstream.storage.streams import StreamRecord
 
 Report = Callable[[str, float], None]
@@ -122,7 +121,7 @@ def _read_rules(
         definition=stream.definition,
         config=config,
         exclusions=[row.exclusion for row in stored if row.no_learn],
-        episodes=training_episodes.within(
+        episodes=training_episodes.read(
             connection,
             stream,
             None if limits.since_us is None else limits.first_us - margin_us,
