@@ -8,7 +8,7 @@ from datetime import date
 import psycopg
 from sqlalchemy import Connection
 
-from tfstream.core.messages.reading_batch import Key, ReadingBatch, joined, merge
+from tfstream.core.messages.reading_batch import Key, ReadingBatch, concatenate, merge
 from tfstream.storage import partitions, readings
 from tfstream.storage.binary_copy import HEADER, TRAILER, encode_readings, encode_rows
 
@@ -58,7 +58,7 @@ class ReadingCopy:
 
     def _merge(self, connection: Connection, batches: list[ReadingBatch]) -> None:
         if batches:
-            readings.merge_rows(connection, encode_readings(self._stream_id, *merge(joined(batches))))
+            readings.merge_rows(connection, encode_readings(self._stream_id, *merge(concatenate(batches))))
 
 
 class _OutgoingRows:
@@ -82,7 +82,7 @@ class _OutgoingRows:
     def _split(self, rows: ReadingBatch) -> ReadingBatch:
         """Remember the slice; returns its new rows."""
         self.slices.append(rows)
-        keys = rows.moments()
+        keys = rows.row_keys()
         known = self.keys.intersection(keys) | self._before.intersection(keys)
         self.keys.update(keys)
         if not known:

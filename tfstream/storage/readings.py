@@ -163,7 +163,7 @@ def span(connection: Connection, stream_id: int) -> tuple[int, int, int] | None:
 def _read_width(
     connection: Connection, chosen: str, parameters: dict[str, Any], length: int, width: int
 ) -> tuple[Times, Values]:
-    """Rows with ``length`` cells each, padded or cut to ``width``: ``times_us [rows]``, ``values [rows, width]``."""
+    """Rows with ``length`` cells each, padded or cut to ``width``: ``times_us [rows]``, ``[rows, width]``."""
     rows = f"SELECT ts, values {chosen} AND cardinality(values) = {length} ORDER BY ts"
     with _driver(connection).cursor() as cursor:
         # COPY takes no server-side parameters: psycopg quotes the values into the statement
