@@ -7,7 +7,7 @@ import socket
 from dataclasses import dataclass, field
 
 from tfstream.app.ingest.recorder import Recorder
-from tfstream.app.ingest.sink import Sink, in_background
+from tfstream.app.ingest.sink import Sink, background_sink
 from tfstream.app.runtime.background import Stop, run_beside
 from tfstream.app.runtime.metrics import MetricBoard
 from tfstream.app.scoring import champion as champions
@@ -125,7 +125,7 @@ def score(
         scorer.run(stop)
         return scorer.progress
     filled = Sink(properties, database, stream, board)
-    with run_beside(in_background(filled, drain=request.until_end)) as sink:
+    with run_beside(background_sink(filled, drain=request.until_end)) as sink:
         scorer.run(lambda: stop() or sink.failed)
     return scorer.progress
 

@@ -149,7 +149,7 @@ def test_two_at_once_are_refused(shell: Tfstream, database: Database, plant: str
         stream_id = streams.get(connection, plant).id
     with training_lock.hold_training_lock(database, stream_id, plant):
         refused = shell.run("train", "--topic", plant, exit_code=1)
-        assert f"{plant} is being refitted by another process" in refused.stderr
+        assert f"another process is refitting {plant}" in refused.stderr
     assert outcomes(database, plant) == []
 
 
@@ -193,7 +193,7 @@ def test_a_refit_that_cannot_begin_waits_for_its_next_time(database: Database, p
         Trainer(database, QUICK)._refit_due(lambda: False)
     (run,) = runs(database, plant)
     assert run.outcome == "failed"
-    assert "take it away" in run.reason
+    assert "remove it" in run.reason
 
 
 def test_a_stream_that_is_defined_meanwhile_is_looked_at_the_next_time(

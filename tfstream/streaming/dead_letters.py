@@ -9,37 +9,9 @@ from typing import NamedTuple
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from tfstream.streaming.client import Properties, new_consumer
-from tfstream.streaming.kafka_errors import may_not_read
-from tfstream.streaming.records import Output, Record
-from tfstream.streaming.retry import retried
+from tfstream.streaming.kafka_errors import read_denied
+from tfstream.streaming.retry import call_with_retry
 from tfstream.streaming.topics import dead_letters_topic, partition_count
-
-_MAX_REASON = 500
-_MAX_BYTES = 900_000  # brokers and clients take a million unless told otherwise, headers included
-
-
-def dead_letter(topic: str, record: Record, reason: str) -> Output:
-    """The record as it came; headers say why and from where.
-
-    What is too large to be written is cut: a message that cannot be passed on would stop the partition for
-    good. The input topic has it whole, where the headers say.
-    """
-    key = (record.key or b"")[: _MAX_BYTES // 2]
-    value = (record.value or b"")[: _MAX_BYTES - len(key)]
-    headers = (
-        ("tfstream.reason", reason[:_MAX_REASON].encode("utf-8", "replace")),
-        ("tfstream.topic", topic.encode()),
-        ("tfstream.partition", str(record.partition).encode()),
-        ("tfstream.offset", str(record.offset).encode()),
-        ("tfstream.size", str(len(record.value or b"")).encode()),
-    )
-    return Output(
-        dead_letters_topic(topic),
-        None if record.key is None else key,
-        None if record.value is None else value,
-        headers,
-    )
-
 
 _TIMEOUT_S = 10.0
 _TAIL = 20  # offsets: the last of them are the ends of transactions, and of some that were rolled back
@@ -50,7 +22,7 @@ class LastDeadLetter(NamedTuple):
 
     time_ms: int
     reason: str
-    place: str
+    source: str
 
 
 class DeadLetters(NamedTuple):
@@ -80,13 +52,13 @@ def recent_dead_letters(properties: Properties, topic: str, since_ms: int) -> De
 def _read(consumer: Consumer, properties: Properties, name: str, count: int, since_ms: int) -> DeadLetters:
     places = [TopicPartition(name, partition, since_ms) for partition in range(count)]
     right = f"DESCRIBE on topic {name}"
-    first = retried(
+    first = call_with_retry(
         lambda: consumer.offsets_for_times(places, timeout=_TIMEOUT_S), properties, right, _TIMEOUT_S
     )
     at_most, tails = 0, []
     for place in first:
         entry = TopicPartition(name, place.partition)
-        low, high = retried(
+        low, high = call_with_retry(
             lambda entry=entry: consumer.get_watermark_offsets(entry, timeout=_TIMEOUT_S),  # type: ignore[misc]
             properties,
             right,
@@ -118,17 +90,17 @@ def _newest(consumer: Consumer, properties: Properties, tails: list[TopicPartiti
 
 
 def _check_readable(properties: Properties, error: KafkaError, name: str) -> None:
-    denied = may_not_read(properties, error, name)
+    denied = read_denied(properties, error, name)
     if denied is not None:
         raise denied
 
 
 def _told(message: Message) -> LastDeadLetter:
     headers = {name: _text(value) for name, value in list(message.headers() or ())}
-    place = (
+    source = (
         f"partition {headers.get('tfstream.partition', '?')}, offset {headers.get('tfstream.offset', '?')}"
     )
-    return LastDeadLetter(message.timestamp()[1], headers.get("tfstream.reason", "no reason given"), place)
+    return LastDeadLetter(message.timestamp()[1], headers.get("tfstream.reason", "no reason given"), source)
 
 
 def _text(value: object) -> str:

@@ -18,8 +18,8 @@ from tfstream.core.reading import InvalidReading, Reading
 from tfstream.core.stream import Layout, StreamDefinition, TimeUnit
 from tfstream.errors import BadData
 from tfstream.streaming.client import Properties, new_consumer
-from tfstream.streaming.kafka_errors import may_not_read
-from tfstream.streaming.records import Record, as_record
+from tfstream.streaming.kafka_errors import read_denied
+from tfstream.streaming.records import Record, to_record
 from tfstream.streaming.topics import require_topic
 
 _SOME = 3
@@ -87,11 +87,11 @@ def _sample(properties: Properties, topic: str, partitions: int, most: int, time
             for message in consumer.consume(500, timeout=0.2):
                 error = message.error()
                 if error is None:
-                    records.append(as_record(message))
+                    records.append(to_record(message))
                 elif error.code() == KafkaError._PARTITION_EOF:
                     ended.add(message.partition() or 0)
                 else:
-                    denied = may_not_read(properties, error, topic)
+                    denied = read_denied(properties, error, topic)
                     if denied is not None:
                         raise denied
         return records

@@ -65,7 +65,7 @@ def scorers(patient: CheckContext) -> str:
     group = describe_group(kafka_properties(patient), scoring_group(patient))
     if not group.members + group.idle:
         raise CheckWarning("no scorer is running", f"run `tfstream score --topic {topic}`")
-    if not group.settled:
+    if not group.stable:
         raise CheckWarning(
             f"{_scorers(group.members + group.idle)} in the middle of sharing out the partitions",
             "ask again in a moment; if it goes on for minutes, the scorers' logs say who comes and goes",
@@ -88,7 +88,7 @@ def dead_letters(patient: CheckContext) -> str:
     found = recent_dead_letters(kafka_properties(patient), patient.topic, since_ms)
     if found.last is None:
         return "none"
-    last = f"the last {_ago(datetime.fromtimestamp(found.last.time_ms / 1000, UTC))} ({found.last.place})"
+    last = f"the last {_ago(datetime.fromtimestamp(found.last.time_ms / 1000, UTC))} ({found.last.source})"
     if found.last.time_ms < since_ms:
         return f"none in the last 24 hours, {last}"
     raise CheckWarning(

@@ -14,7 +14,7 @@ from tfstream.core.reading import Reading
 from tfstream.core.stream import StreamDefinition, TimeUnit
 from tfstream.errors import TfstreamError
 from tfstream.streaming.client import Properties, new_producer
-from tfstream.streaming.kafka_errors import right_missing
+from tfstream.streaming.kafka_errors import access_denied
 from tfstream.streaming.topics import ensure_topic
 
 _REPORT_EVERY = 200
@@ -99,7 +99,7 @@ class _Sender:
     def poll(self, timeout_s: float) -> None:
         self._serve(lambda: self._producer.poll(timeout_s))
         if self._failure is not None:
-            denied = right_missing(self._properties, self._failure, f"WRITE on topic {self._topic}")
+            denied = access_denied(self._properties, self._failure, f"WRITE on topic {self._topic}")
             raise denied or TfstreamError(
                 f"a message to {self._topic} was not delivered: {self._failure.str()}"
             )

@@ -83,7 +83,7 @@ def _decode(records: Sequence[Record], kind: type[_Message]) -> list[_Message]:
     return messages
 
 
-def in_background(sink: Sink, *, drain: bool) -> Background:
+def background_sink(sink: Sink, *, drain: bool) -> Background:
     """The sink beside a scorer; with ``drain`` it ends only when all that was written is in the database."""
     if drain:
         return Background("sink", lambda ending: sink.run(lambda: False, until_end=ending))

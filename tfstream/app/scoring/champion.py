@@ -71,7 +71,7 @@ def wait(
             if not patient:
                 raise ConfigurationError(row)
             waiting.because(IdleReason.NO_MODEL, row)
-        if question.answered:
+        if question.done:
             question = None
             time.sleep(_POLL_S)
     return None
@@ -87,11 +87,11 @@ def _stored(database: Database, stream: StreamRecord) -> ModelRow | str:
 def _answer(question: BackgroundCall[ModelRow | str], database: Database) -> ModelRow | str:
     """:raises TimeoutError: while there is none and the database has not had long."""
     try:
-        return question.answer(_POLL_S)
+        return question.result(_POLL_S)
     except TimeoutError:
-        if question.waited_s < LATE_S:
+        if question.elapsed_s < LATE_S:
             raise
-        raise ServiceUnavailable(hangs(database, question.waited_s)) from None
+        raise ServiceUnavailable(hangs(database, question.elapsed_s)) from None
 
 
 def hangs(database: Database, for_s: float) -> str:
