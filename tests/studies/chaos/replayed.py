@@ -19,7 +19,7 @@ from tfstream.core.windowing.window import WindowShape
 from tfstream.storage import models, streams
 from tfstream.storage.database import Database
 from tfstream.storage.streams import StreamRecord
-from tfstream.streaming.records import as_record
+from tfstream.streaming.records import to_record
 
 NO_LIMIT = DeadLetterLimit(run=0, share=0.0)
 _BATCH = 500
@@ -80,7 +80,7 @@ def _findings(
 ) -> Iterator[tuple[AssignedPartition, TrackEvent]]:
     codec = Codec(definition)
     for message in read_log(stage.broker.bootstrap, definition.topic):
-        record = as_record(message)
+        record = to_record(message)
         lane = lanes.setdefault(
             record.partition, AssignedPartition(record.partition, definition, shape, NO_LIMIT)
         )

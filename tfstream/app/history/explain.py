@@ -95,7 +95,7 @@ def explain_moment(
     with database.begin() as connection:
         model = models.champion(connection, stream.id)
         if model is None:
-            raise BadData(models.none_in_charge(connection, stream.id, topic))
+            raise BadData(models.describe_missing_champion(connection, stream.id, topic))
         champion = champions.load(model, stream.definition)
         until_us = _end_of_hop(at_us, champion, stream.definition)
         stored = scores.at(connection, stream.id, asset, until_us)

@@ -14,7 +14,7 @@ from tfstream.app.html.chart import ChartBand, ChartFrame, ChartLine, draw, span
 from tfstream.app.html.page import page
 from tfstream.app.scoring.episode_tracker import ScoredWindow
 from tfstream.core.messages.anomaly_event import from_iso
-from tfstream.core.spans import Span, joined
+from tfstream.core.spans import Span, merge_spans
 
 _PLOTS = 3
 
@@ -61,7 +61,7 @@ def _bands(found: ExplainedAlarm) -> list[ChartBand]:
         start_us=from_iso(told.since), end_us=from_iso(told.until), title="this hop", style="truth"
     )
     hop_us = asked.end_us - asked.start_us
-    spans = joined(
+    spans = merge_spans(
         Span(end_us - hop_us, end_us)
         for end_us, judged in found.trail.around.items()
         if judged.after.episode is not None and not judged.after.episode.pending

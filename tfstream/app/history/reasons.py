@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
-
 from tfstream.app.history.explanation import RecordedScore
 from tfstream.app.history.hop_outcome import hop_outcome
 from tfstream.app.runtime.human_units import duration_text
@@ -20,6 +18,7 @@ from tfstream.core.windowing.partition_tracks import silence_limit_us
 from tfstream.core.windowing.window import WindowShape
 from tfstream.storage import anomalies, exclusions, readings
 from tfstream.storage.anomalies import AnomalyRow
+from tfstream.storage.database import Connection
 from tfstream.storage.datetimes import to_us
 from tfstream.storage.streams import StreamRecord
 
@@ -119,7 +118,7 @@ def _episodes(connection: Connection, moment: ExplainedMoment, row: AnomalyRow |
     """The anomalies that stood then."""
     topic = moment.stream.definition.topic
     at = Span(moment.until_us - 1, moment.until_us)
-    for found in anomalies.standing(connection, topic, moment.asset, at):
+    for found in anomalies.overlapping(connection, topic, moment.asset, at):
         if row is None or found.id != row.id:
             yield _standing(found)
     if row is not None and row.hidden_by:

@@ -46,8 +46,8 @@ def silences(database: Database, stream: StreamRecord, asset: str, within: Span)
     What was told then says it. Where nothing was scored, every long gap is one, if there are others.
     """
     with database.begin() as connection:
-        if not scores.any_within(connection, stream.id, asset, *within):
-            return None if readings.others(connection, stream.id, asset, *within) else []
+        if not scores.exist_within(connection, stream.id, asset, *within):
+            return None if readings.other_assets_exist(connection, stream.id, asset, *within) else []
         rows = anomalies.silences(connection, stream.id, asset, within)
     ends = [within.end_us if row.ended_at is None else to_us(row.ended_at) for row in rows]
     return [Span(to_us(row.started_at), end_us) for row, end_us in zip(rows, ends, strict=True)]

@@ -57,8 +57,8 @@ def rescore(
     stream, asset, version = asked.stream, asked.asset, asked.champion.version
     window_us = asked.champion.detector.window_rows * stream.definition.interval_us
     with asked.database.begin() as connection:
-        first_us = readings.first(connection, stream.id, asset)
-        took_over_us = scores.took_over(connection, stream.id, asset, version, until_us)
+        first_us = readings.oldest_us(connection, stream.id, asset)
+        took_over_us = scores.version_since_us(connection, stream.id, asset, version, until_us)
     first_us = _still_stored(asset, first_us, until_us, window_us)
     earliest_us = max(until_us - asked.most_us, first_us)
     whole = took_over_us is not None and took_over_us - window_us >= earliest_us

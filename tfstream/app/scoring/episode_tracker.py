@@ -24,7 +24,7 @@ from tfstream.core.alarms.episode import EpisodeEvent, close_episode
 from tfstream.core.alarms.judgement import Judgement
 from tfstream.core.alarms.silence import close_silence, open_silence, update_silence
 from tfstream.core.messages.anomaly_event import EventType
-from tfstream.core.reading import complete
+from tfstream.core.reading import is_complete
 from tfstream.core.state import AssetMemory
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.windowing.asset_track import Window
@@ -163,7 +163,7 @@ class EpisodeTracker:
 
     def _missing(self, window: Window) -> tuple[str, ...]:
         """Sensors that the model knows alive and that said nothing in the newest hop, fillings apart."""
-        if complete(window.values[-1]):
+        if is_complete(window.values[-1]):
             return ()
         missing = np.isnan(window.values[-self._hop :]).all(axis=0) & self._live
         return tuple(self._definition.sensors[i] for i in np.flatnonzero(missing))

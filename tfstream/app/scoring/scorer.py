@@ -221,9 +221,9 @@ class Scorer:
         if max(self._unplaced) >= self._states:
             self._states = require_topic(self._properties, self._definition.topic)
             ensure_partitions(self._properties, state_topic(self._definition.topic), self._states)
-            self._writer.look_again(state_topic(self._definition.topic))
+            self._writer.refresh_metadata(state_topic(self._definition.topic))
         found = self._restorer.restore(sorted(self._unplaced), shape, self._states)  # those that can be
-        self._source.place({partition: restored.start for partition, restored in found.items()})
+        self._source.read_from({partition: restored.start for partition, restored in found.items()})
         for partition, restored in found.items():
             self._lanes[partition] = restored.lane
             self._unplaced.discard(partition)
