@@ -14,7 +14,8 @@ from tfstream.app.scoring import champion as champions
 from tfstream.app.scoring.champion_watcher import OFTEN_S, SELDOM_S, ChampionWatcher
 from tfstream.app.scoring.monitor import ScorerMonitor
 from tfstream.app.scoring.progress import Progress
-from tfstream.app.scoring.scorer import Scorer, ScorerOptions
+from tfstream.app.scoring.scorer import Scorer
+from tfstream.app.scoring.scorer_options import ScorerOptions
 from tfstream.app.scoring.status import ScoringStatus
 from tfstream.config import Settings
 from tfstream.core.messages.dead_letter_limit import DeadLetterLimit
@@ -97,13 +98,13 @@ def score(
 ) -> Progress:
     """Score a topic, with the sink beside it in a thread, until told to stop."""
     board = board or MetricBoard()
-    not_scoring = ScoringStatus(request.topic, board)
+    status = ScoringStatus(request.topic, board)
     properties = settings.require_kafka()
     database = open_database(settings)
     stream = find_stream(database, request.topic)
     describe_cluster(properties)
     ensure_output_topics(properties, request.topic)
-    champion = champions.wait(database, stream, stop, patient=not request.until_end, not_scoring=not_scoring)
+    champion = champions.wait(database, stream, stop, keep_waiting=not request.until_end, status=status)
     if champion is None:
         return Progress()
     slot = request.slot or socket.gethostname()
@@ -117,9 +118,9 @@ def score(
         write_scores=request.write_scores,
         dead_letter_limit=request.dead_letter_limit,
     )
-    successor = ChampionWatcher(database, stream, board, ask_every_s=_asked_every_s(request))
-    watch = ScorerMonitor(stream.definition, board, not_scoring)
-    scorer = Scorer(properties, stream.definition, champion, options, successor, watch)
+    watcher = ChampionWatcher(database, stream, board, query_every_s=_query_every_s(request))
+    monitor = ScorerMonitor(stream.definition, board, status)
+    scorer = Scorer(properties, stream.definition, champion, options, watcher, monitor)
     _log.info("scoring %s with model version %d", request.topic, champion.version)
     if not request.with_sink:
         scorer.run(stop)
@@ -130,7 +131,7 @@ def score(
     return scorer.progress
 
 
-def _asked_every_s(request: ScoreRequest) -> float:
+def _query_every_s(request: ScoreRequest) -> float:
     """A change of the champion shows with the next commit but one, however often commits are."""
     return max(OFTEN_S, min(SELDOM_S, request.commit_interval_s))
 

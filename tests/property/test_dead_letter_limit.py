@@ -41,19 +41,19 @@ class Partition:
 
     def score(self, log: list[bool], most: int) -> str | None:
         """A new process: restore, one batch, commit, end; why it stopped."""
-        lane = AssignedPartition(0, DEFINITION, SHAPE, self.limit)
+        partition = AssignedPartition(0, DEFINITION, SHAPE, self.limit)
         if self.head is None:
-            lane.begin(0, ())
+            partition.begin(0, ())
         else:
-            lane.restore({}, -1, self.offset, decode_head(self.head).dead_letters)
+            partition.restore({}, -1, self.offset, decode_head(self.head).dead_letters)
         for offset in range(self.offset, min(self.offset + most, len(log))):
-            lane.read(Record(0, offset, None, GOOD if log[offset] else BAD, None), CODEC)
-        outputs, position = lane.pending(1)
+            partition.read(Record(0, offset, None, GOOD if log[offset] else BAD, None), CODEC)
+        outputs, position = partition.commit_outputs(1)
         self.offset = position.offset
         self.head = next(one.value for one in outputs if one.key == HEAD_KEY)
         letters = [one for one in outputs if one.topic == dead_letters_topic("t")]
         self.diverted += [int(dict(one.headers)["tfstream.offset"]) for one in letters]
-        return lane.stopped
+        return partition.stop_reason
 
 
 @settings(max_examples=150, derandomize=True, deadline=None)

@@ -9,7 +9,7 @@ import numpy as np
 
 from tfstream import __version__
 from tfstream.app.runtime.human_units import band_text
-from tfstream.app.scoring.score_batch import Champion
+from tfstream.app.scoring.champion import Champion
 from tfstream.app.training.alignment import aligned_pieces
 from tfstream.core.reading import Series, Values
 from tfstream.demo.report import DemoReport, ReportEpisode, SensorPlot, Timeline

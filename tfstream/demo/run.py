@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from tfstream.app.ingest.sink import Sink, background_sink
 from tfstream.app.runtime.background import Background, Stop, run_beside
 from tfstream.app.scoring import champion as champions
+from tfstream.app.scoring.champion import Champion
 from tfstream.app.scoring.progress import Progress
-from tfstream.app.scoring.score_batch import Champion
-from tfstream.app.scoring.scorer import Scorer, ScorerOptions
+from tfstream.app.scoring.scorer import Scorer
+from tfstream.app.scoring.scorer_options import ScorerOptions
 from tfstream.app.training.train import TrainingResult, train
 from tfstream.app.training.training_options import TrainingOptions
 from tfstream.core.reading import Series

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 
 from tests.studies.chaos.reference import read_log
 from tests.studies.chaos.stage import DISTURBED, Stage
 from tfstream.app.scoring import champion as champions
-from tfstream.app.scoring.assigned_partition import AssignedPartition
-from tfstream.app.scoring.episode_tracker import EpisodeTracker
+from tfstream.app.scoring.episode_tracker import AssetEvent, EpisodeTracker
+from tfstream.app.scoring.event_builder import EventBuilder
 from tfstream.core.messages.anomaly_event import iso
 from tfstream.core.messages.codec import Codec
-from tfstream.core.messages.dead_letter_limit import DeadLetterLimit
+from tfstream.core.reading import InvalidReading
+from tfstream.core.state import AssetMemory
 from tfstream.core.stream import StreamDefinition
-from tfstream.core.windowing.partition_tracks import TrackEvent, WindowReady
+from tfstream.core.windowing.partition_tracks import PartitionTracks, TrackEvent, WindowReady
 from tfstream.core.windowing.window import WindowShape
 from tfstream.storage import models, streams
 from tfstream.storage.database import Database
 from tfstream.storage.streams import StreamRecord
 from tfstream.streaming.records import to_record
 
-NO_LIMIT = DeadLetterLimit(run=0, share=0.0)
 _BATCH = 500
 
 
@@ -36,13 +37,15 @@ def replayed(
     try:
         with database.begin() as connection:
             stream = streams.get(connection, topic)
-        judges = {version: _judge(database, stream, version) for version in sorted(set(versions.values()))}
+        trackers = {
+            version: _tracker(database, stream, version) for version in sorted(set(versions.values()))
+        }
     finally:
         database.close()
-    return _written(stage, stream, judges, versions)
+    return _written(stage, stream, trackers, versions)
 
 
-def _judge(database: Database, stream: StreamRecord, version: int) -> EpisodeTracker:
+def _tracker(database: Database, stream: StreamRecord, version: int) -> EpisodeTracker:
     with database.begin() as connection:
         row = models.load(connection, stream.id, version)
     return EpisodeTracker(stream.definition, champions.load(row, stream.definition))
@@ -51,38 +54,53 @@ def _judge(database: Database, stream: StreamRecord, version: int) -> EpisodeTra
 def _written(
     stage: Stage,
     stream: StreamRecord,
-    judges: Mapping[int, EpisodeTracker],
+    trackers: Mapping[int, EpisodeTracker],
     versions: Mapping[tuple[str, str], int],
 ) -> Counter[tuple[bytes | None, bytes | None]]:
-    """Findings are judged in batches of one model: a single window costs as much as a batch."""
-    definition, first = stream.definition, judges[min(judges)]
-    shape = first.champion.detector.shape
-    lanes: dict[int, AssignedPartition] = {}
-    judge_of: dict[str, EpisodeTracker] = {}
-    batch: list[tuple[AssignedPartition, TrackEvent]] = []
-    at_work = first
-    for lane, found in _findings(stage, definition, shape, lanes):
-        if isinstance(found, WindowReady):
-            ts = iso(found.window.end_us(definition.interval_us))
-            if (found.asset, ts) in versions:
-                judge_of[found.asset] = judges[versions[found.asset, ts]]
-        judge = judge_of.get(found.asset, first)
-        if judge is not at_work or len(batch) == _BATCH:
-            at_work.take(batch)
-            at_work, batch = judge, []
-        batch.append((lane, found))
-    at_work.take(batch)
-    return Counter((output.key, output.value) for lane in lanes.values() for output in lane.outputs)
+    """Events are processed in batches of one model: a single window costs as much as a batch."""
+    definition, first = stream.definition, trackers[min(trackers)]
+    memories: dict[str, AssetMemory | None] = {}
+    tracker_of: dict[str, EpisodeTracker] = {}
+    written: Counter[tuple[bytes | None, bytes | None]] = Counter()
+    batch: list[AssetEvent] = []
+    current = first
+    for partition, event in _track_events(stage, definition, first.champion.detector.shape):
+        if isinstance(event, WindowReady):
+            ts = iso(event.window.end_us(definition.interval_us))
+            if (event.asset, ts) in versions:
+                tracker_of[event.asset] = trackers[versions[event.asset, ts]]
+        tracker = tracker_of.get(event.asset, first)
+        if tracker is not current or len(batch) == _BATCH:
+            written.update(_process(stream, current, batch, memories))
+            current, batch = tracker, []
+        batch.append(AssetEvent(partition, memories.get(event.asset), event))
+    written.update(_process(stream, current, batch, memories))
+    return written
 
 
-def _findings(
-    stage: Stage, definition: StreamDefinition, shape: WindowShape, lanes: dict[int, AssignedPartition]
-) -> Iterator[tuple[AssignedPartition, TrackEvent]]:
-    codec = Codec(definition)
+def _process(
+    stream: StreamRecord,
+    tracker: EpisodeTracker,
+    batch: Sequence[AssetEvent],
+    memories: dict[str, AssetMemory | None],
+) -> Iterator[tuple[bytes | None, bytes | None]]:
+    """Keys and values of a batch's records; ``memories`` of the assets are brought up to date."""
+    builder = EventBuilder(stream.definition, tracker.champion)
+    for (partition, _, _), update in zip(batch, tracker.process_batch(batch), strict=True):
+        memories[update.asset] = update.memory
+        for output in builder.outputs(partition, update):
+            yield output.key, output.value
+
+
+def _track_events(
+    stage: Stage, definition: StreamDefinition, shape: WindowShape
+) -> Iterator[tuple[int, TrackEvent]]:
+    """The track events of a log, with their partition; unreadable messages have none."""
+    codec, tracks = Codec(definition), dict[int, PartitionTracks]()
     for message in read_log(stage.broker.bootstrap, definition.topic):
         record = to_record(message)
-        lane = lanes.setdefault(
-            record.partition, AssignedPartition(record.partition, definition, shape, NO_LIMIT)
-        )
-        for found in lane.read(record, codec):
-            yield lane, found
+        partition = tracks.setdefault(record.partition, PartitionTracks(definition, shape))
+        with suppress(InvalidReading):
+            reading = codec.decode(record.value, record.key, record.time_ms)
+            for event in partition.push(reading, record.offset):
+                yield record.partition, event

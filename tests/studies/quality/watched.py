@@ -11,15 +11,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from tests.studies.quality.single_faults import SingleFault
-from tfstream.app.scoring.event_builder import EventBuilder
-from tfstream.app.scoring.score_batch import (
-    Champion,
-    ScoringInput,
-    SmoothedTerms,
-    WindowScore,
-    alarm_rule,
-    score_batch,
-)
+from tfstream.app.scoring.score_batch import ScoringInput, SmoothedTerms, WindowScore, alarm_rule, score_batch
+from tfstream.app.scoring.window_evidence import WindowExplainer
 from tfstream.core.alarms import sensor_shares
 from tfstream.core.alarms.alarm_rule import AlarmRule, AlarmState, Hop
 from tfstream.core.alarms.episode import EpisodeEvent
@@ -54,7 +47,7 @@ class Watched:
     """
 
     detector: Detector
-    teller: EventBuilder
+    explainer: WindowExplainer
     rule: AlarmRule
     asset: str
     values: Values
@@ -109,7 +102,7 @@ class Watched:
         """The first event and the last state of the first episode."""
         told: list[EpisodeEvent] = []
         for one in scored:
-            standing, news, _ = follow(self.rule, self.teller, standing, one)
+            standing, news, _ = follow(self.rule, self.explainer, standing, one)
             if news is not None:
                 told.append(news)
             if told and standing.episode is None:
@@ -119,7 +112,7 @@ class Watched:
     def _joined(self, shown: list[WindowScore]) -> tuple[SensorShare, ...]:
         sensors: tuple[SensorShare, ...] = ()
         for place, one in enumerate(shown, start=1):
-            sensors = sensor_shares.merge_hop(sensors, self.teller.sensors(one), place)
+            sensors = sensor_shares.merge_hop(sensors, self.explainer.sensors(one), place)
         return sensors
 
     def _largest_errors(self, shown: list[WindowScore]) -> tuple[str, ...]:
@@ -141,20 +134,20 @@ def watch(
 ) -> Watched:
     """Score the series as it is; faults may be put into ``normal [rows]`` from ``first_row`` on."""
     rule = alarm_rule(definition, detector)
-    teller = EventBuilder(definition, Champion(detector, 1, ""))
+    explainer = WindowExplainer(definition, detector)
     scored = _score(detector, asset, values)
     standing = AlarmState(rule.calibration.initial_baseline(asset), None)
     standings: dict[int, AlarmState] = {}
     quiet = normal.copy()
     for one in scored:
-        standing, _, alarmed = follow(rule, teller, standing, one)
+        standing, _, alarmed = follow(rule, explainer, standing, one)
         end = one.terms.end_index
         standings[end] = standing
         if alarmed:
             quiet[end + 1 - detector.hop_rows : end + 1] = False
     return Watched(
         detector=detector,
-        teller=teller,
+        explainer=explainer,
         rule=rule,
         asset=asset,
         values=values,
@@ -166,13 +159,13 @@ def watch(
 
 
 def follow(
-    rule: AlarmRule, teller: EventBuilder, standing: AlarmState, scored: WindowScore
+    rule: AlarmRule, explainer: WindowExplainer, standing: AlarmState, scored: WindowScore
 ) -> tuple[AlarmState, EpisodeEvent | None, bool]:
     """One hop on; the last is whether an episode is open then."""
     judgement = rule.judge(scored.score, standing.baseline)
     end = scored.terms.end_index
     standing, told = rule.update(
-        standing, scored.score, judgement, Hop(end, end, end), teller.testimony(scored)
+        standing, scored.score, judgement, Hop(end, end, end), explainer.evidence(scored)
     )
     return standing, told, standing.episode is not None
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 
-from tfstream.app.scoring.assigned_partition import AssignedPartition
-from tfstream.app.scoring.episode_tracker import EpisodeTracker
-from tfstream.app.scoring.score_batch import Champion
+from tfstream.app.scoring.champion import Champion
+from tfstream.app.scoring.episode_tracker import AssetEvent, EpisodeTracker
 from tfstream.cli.budgets import of_assets, per_week
-from tfstream.core.messages.dead_letter_limit import DeadLetterLimit
+from tfstream.core.alarms.judgement import Judgement
 from tfstream.core.reading import Reading, Series
+from tfstream.core.state import AssetMemory
 from tfstream.core.stream import StreamDefinition
+from tfstream.core.windowing.partition_tracks import PartitionTracks
 from tfstream.errors import ConfigurationError, UsageError
 from tfstream.model.detector_config import DetectorConfig
 from tfstream.model.fitting.fit import fit
@@ -67,17 +67,25 @@ def test_each_asset_is_judged_by_its_own() -> None:
         lambda stage, done: None,
     )
     definition = StreamDefinition(**(STREAM | {"sensors": sensors}), asset_budgets={"strict": 0.001})
-    judge = EpisodeTracker(definition, Champion(detector, 1, "0" * 64))
-    lane = AssignedPartition(0, definition, detector.shape, DeadLetterLimit())
-    lane.begin(0, [])
+    tracker, tracks = (
+        EpisodeTracker(definition, Champion(detector, 1, "0" * 64)),
+        PartitionTracks(definition, detector.shape),
+    )
+    memories: dict[str, AssetMemory | None] = {}
+    judged: dict[str, list[Judgement]] = {"usual": [], "strict": []}
     for row in rows[:80].tolist():
-        for place, asset in enumerate(("usual", "strict")):
-            found = lane.tracks.push(Reading(asset, row * 1_000_000, values[row].copy()), 2 * row + place)
-            judge.take([(lane, one) for one in found])
-    scores = [msgspec.json.decode(output.value or b"") for output in lane.outputs]
-    by_asset = {name: [one for one in scores if one["asset"] == name] for name in ("usual", "strict")}
-    assert [one["score"] for one in by_asset["usual"]] == [one["score"] for one in by_asset["strict"]]
-    thresholds = {name: [one["threshold"] for one in found] for name, found in by_asset.items()}
+        for number, asset in enumerate(("usual", "strict")):
+            reading = Reading(asset, row * 1_000_000, values[row].copy())
+            events = [
+                AssetEvent(0, memories.get(asset), event) for event in tracks.push(reading, 2 * row + number)
+            ]
+            for update in tracker.process_batch(events):
+                memories[asset] = update.memory
+                assert update.window is not None
+                assert update.window.judgement is not None
+                judged[asset].append(update.window.judgement)
+    assert [one.value for one in judged["usual"]] == [one.value for one in judged["strict"]]
+    thresholds = {asset: [one.threshold for one in judgements] for asset, judgements in judged.items()}
     usual, strict = detector.calibration.threshold(1.0), detector.calibration.threshold(0.001)
     assert strict > usual
     assert thresholds["usual"] == pytest.approx([usual] * 3, abs=1e-4)

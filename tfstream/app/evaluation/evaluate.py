@@ -263,8 +263,8 @@ def _alarms(detector: Detector, hops: HopScores, values: Values, labelled: Label
     budget = definition.alarm_budget_per_week
     rule = alarm_rule(definition, detector)
     asset = labelled.series.asset
-    witness = SeriesEvidence(definition, detector, asset, values)
-    alarms = raise_alarms(rule, asset, hops, first_row=train_rows, witness=witness)
+    evidence = SeriesEvidence(definition, detector, asset, values)
+    alarms = raise_alarms(rule, asset, hops, first_row=train_rows, evidence=evidence)
     tested = [type(alarm)(*(row - train_rows for row in alarm)) for alarm in alarms]
     labels = labelled.labels[train_rows:]
     alarmed = alarmed_rows(tested, len(labels))

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tfstream.app.history.backtest_result import AlarmLine, AssetLine, EventLine
+from tfstream.app.scoring.champion import Champion
 from tfstream.app.scoring.episode_tracker import ScoredWindow
-from tfstream.app.scoring.score_batch import Champion
 from tfstream.core.alarms.episode import Episode
 from tfstream.core.alarms.poisson import mean_bounds
 from tfstream.core.learning.exclusion import Exclusion

@@ -12,7 +12,8 @@ from tfstream.app.history.reasons import ExplainedMoment, reasons
 from tfstream.app.history.rescoring import Progress
 from tfstream.app.history.score_history import RescoreRequest, ScoreHistory, rescore
 from tfstream.app.scoring import champion as champions
-from tfstream.app.scoring.score_batch import Champion, alarm_rule
+from tfstream.app.scoring.champion import Champion
+from tfstream.app.scoring.score_batch import alarm_rule
 from tfstream.core.messages.anomaly_event import EventKind, iso, rounded
 from tfstream.core.spans import Span
 from tfstream.core.stream import StreamDefinition

@@ -17,9 +17,9 @@ from tfstream.app.history.explanation import (
 from tfstream.app.history.hop_outcome import hop_outcome
 from tfstream.app.history.reasons import ExplainedMoment
 from tfstream.app.history.score_history import ScoreHistory
+from tfstream.app.scoring.champion import Champion
 from tfstream.app.scoring.episode_tracker import ScoredWindow
-from tfstream.app.scoring.event_builder import EventBuilder
-from tfstream.app.scoring.score_batch import Champion
+from tfstream.app.scoring.window_evidence import WindowExplainer
 from tfstream.core.alarms.alarm_rule import AlarmRule
 from tfstream.core.messages.anomaly_event import SensorShare, iso
 from tfstream.model.scoring.terms import TERMS
@@ -125,7 +125,8 @@ class ExplainedHop:
         """Who is to blame for this hop."""
         if self._judged is None or self._judged.scored is None:
             return ()
-        return EventBuilder(self._moment.stream.definition, self._champion).sensors(self._judged.scored)
+        explainer = WindowExplainer(self._moment.stream.definition, self._champion.detector)
+        return explainer.sensors(self._judged.scored)
 
     def _hops(self, trail: ScoreHistory, hop_us: int) -> Iterator[HopLine]:
         at_us = self._moment.until_us

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from tfstream.app.history.explanation import RecordedScore
 from tfstream.app.history.hop_outcome import hop_outcome
 from tfstream.app.runtime.human_units import duration_text
+from tfstream.app.scoring.champion import Champion
 from tfstream.app.scoring.episode_tracker import ScoredWindow
-from tfstream.app.scoring.score_batch import Champion
 from tfstream.core.alarms.alarm_rule import AlarmRule
 from tfstream.core.alarms.judgement import Judgement
 from tfstream.core.messages.anomaly_event import iso

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfstream.app.scoring.assigned_partition import AssignedPartition
-from tfstream.app.scoring.episode_tracker import EpisodeTracker, ScoredWindow
-from tfstream.app.scoring.score_batch import Champion
-from tfstream.core.messages.dead_letter_limit import DeadLetterLimit
+from tfstream.app.scoring.champion import Champion
+from tfstream.app.scoring.episode_tracker import AssetEvent, EpisodeTracker, ScoredWindow
 from tfstream.core.reading import Reading, Series
 from tfstream.core.spans import Span
-from tfstream.core.windowing.partition_tracks import TrackEvent, WindowReady
+from tfstream.core.state import AssetMemory
+from tfstream.core.windowing.partition_tracks import PartitionTracks, TrackEvent, WindowReady
 from tfstream.storage import anomalies, readings, scores
 from tfstream.storage.database import Database
 from tfstream.storage.datetimes import to_us
@@ -69,9 +68,11 @@ class Rescorer:
         detector = champion.detector
         self.shape = detector.shape
         self._database, self._stream, self._asset, self._silent = database, stream, asset, silent
-        self._lane = AssignedPartition(0, stream.definition, self.shape, DeadLetterLimit())
-        self._judge = EpisodeTracker(stream.definition, champion, write_scores=False, see=see)
-        self._batch: list[tuple[AssignedPartition, TrackEvent]] = []
+        self._tracks = PartitionTracks(stream.definition, self.shape)
+        self._memory: AssetMemory | None = None
+        self._tracker = EpisodeTracker(stream.definition, champion)
+        self._see = see
+        self._batch: list[AssetEvent] = []
         self._no_reading = np.full(len(stream.definition.sensors), np.nan, dtype=np.float32)
         self._heard_us: int | None = None
 
@@ -111,7 +112,7 @@ class Rescorer:
     def _read(
         self, time_us: int, values: np.ndarray, reviewed: RescoredSpan, start_us: int, until_us: int
     ) -> None:
-        tracks, interval_us = self._lane.tracks, self._stream.definition.interval_us
+        tracks, interval_us = self._tracks, self._stream.definition.interval_us
         reviewed.readings += 1
         reviewed.first_us = time_us if reviewed.first_us is None else reviewed.first_us
         reviewed.last_us = time_us
@@ -122,20 +123,20 @@ class Rescorer:
             if isinstance(finding, WindowReady):
                 end_us = finding.window.end_us(interval_us)
             if start_us < end_us <= until_us:
-                self._batch.append((self._lane, finding))
+                self._batch.append(AssetEvent(0, self._memory, finding))
         if len(self._batch) >= _BATCH:
             self._take()
 
     def _silence(self, time_us: int) -> list[TrackEvent]:
         """What other assets have shown meanwhile."""
-        limit_us = self._lane.tracks.silence_us
+        limit_us = self._tracks.silence_us
         if self._heard_us is None or time_us - self._heard_us <= limit_us:
             return []
         noticed_us = self._heard_us + limit_us + 1
         if not self._was_noticed(noticed_us):
             return []
         shown = Reading(_CLOCK, noticed_us, self._no_reading)
-        return [found for found in self._lane.tracks.push(shown, 0) if found.asset == self._asset]
+        return [found for found in self._tracks.push(shown, 0) if found.asset == self._asset]
 
     def _was_noticed(self, at_us: int) -> bool:
         if self._silent is None:
@@ -143,6 +144,8 @@ class Rescorer:
         return any(span.start_us <= at_us <= span.end_us for span in self._silent)
 
     def _take(self) -> None:
-        self._judge.take(self._batch)
+        for update in self._tracker.process_batch(self._batch):
+            self._memory = update.memory
+            if update.window is not None:
+                self._see(update.window)
         self._batch.clear()
-        self._lane.outputs.clear()

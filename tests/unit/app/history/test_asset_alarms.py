@@ -11,8 +11,9 @@ import pytest
 
 from tfstream.app.history.asset_alarms import AlarmCollector, AssetAlarms, line_of
 from tfstream.app.history.hop_outcome import hop_outcome
+from tfstream.app.scoring.champion import Champion
 from tfstream.app.scoring.episode_tracker import ScoredWindow
-from tfstream.app.scoring.score_batch import Champion, SmoothedTerms, WindowScore
+from tfstream.app.scoring.score_batch import SmoothedTerms, WindowScore
 from tfstream.core.alarms.alarm_rule import AlarmRule, AlarmState, Hop
 from tfstream.core.alarms.calibration import ScoredRun, fit_calibration
 from tfstream.core.alarms.hop_evidence import NoEvidence
