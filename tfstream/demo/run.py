@@ -12,7 +12,8 @@ from tfstream.app.scoring import champion as champions
 from tfstream.app.scoring.progress import Progress
 from tfstream.app.scoring.score_batch import Champion
 from tfstream.app.scoring.scorer import Scorer, ScorerOptions
-from tfstream.app.training.train import TrainingOptions, TrainingResult, train
+from tfstream.app.training.train import TrainingResult, train
+from tfstream.app.training.training_options import TrainingOptions
 from tfstream.core.reading import Series
 from tfstream.core.stream import StreamDefinition
 from tfstream.demo.fault_outcomes import Comparison, DetectedEpisode, compare
