@@ -8,7 +8,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-EXTRAS := embedded,baselines,dev
+EXTRAS := embedded,baselines,docs,dev
 
 # The first of these that is between 3.11 and 3.13; `make PYTHON=... venv` names another.
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
@@ -106,6 +106,17 @@ layers: $(STAMP) ## import-linter: the layers of docs/architecture.md
 .PHONY: check
 check: lint types layers ## all that reads the code without running it
 
+# Material for MkDocs ends in May 2027, and says so at every build unless told not to; docs/dependencies.md has the plan.
+.PHONY: docs
+docs: $(STAMP) ## docs/ as a site in build/site; fails at any warning, as a dead link
+	$(BIN)/python -m ops.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+.PHONY: pictures
+pictures: $(STAMP) ## draw the Mermaid blocks of docs/ that have changed, into docs/pictures
+	$(BIN)/python -m pip install --quiet -c constraints.txt mermaidx
+	$(BIN)/python -m ops.docs.draw
+
 .PHONY: format
 format: $(STAMP) ## rewrite the code in ruff's format
 	$(BIN)/ruff check --fix .
@@ -130,7 +141,7 @@ constraints: ## constraints.txt anew, from a fresh virtual environment
 	@test -n "$(PYTHON)" || { echo "tfstream needs Python 3.11, 3.12 or 3.13" >&2; exit 1; }
 	rm -rf build/constraints
 	$(PYTHON) -m venv build/constraints
-	build/constraints/bin/python -m pip install --quiet "$$(grep '^torch==' constraints.txt)" '.[$(EXTRAS)]'
+	build/constraints/bin/python -m pip install --quiet "$$(grep '^torch==' constraints.txt)" '.[$(EXTRAS),pictures]'
 	{ grep '^#' constraints.txt; build/constraints/bin/python -m pip freeze --exclude tfstream \
 		| sed -E 's/^(torch==[0-9.]+)\+.*/\1/'; } > build/constraints.txt
 	mv build/constraints.txt constraints.txt
@@ -138,4 +149,4 @@ constraints: ## constraints.txt anew, from a fresh virtual environment
 .PHONY: clean
 clean: ## everything that these recipes have made, .venv and .kafka too
 	rm -rf $(VENV) .kafka build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
-	find tfstream tests migrations -name __pycache__ -type d -prune -exec rm -rf {} +
+	find tfstream tests migrations ops -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs on the connection that tfstream hands over, in its transaction."""
+"""Alembic's entry point: runs in the transaction of the connection that tfstream passes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tfstream.storage.tables import metadata
 
 
 def include_object(item: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:
-    """Day partitions come and go; they are no part of the schema."""
+    """Leave day partitions out of the comparison: they are not part of the schema."""
     return not (kind == "table" and reflected and name and name.rpartition("_")[2].isdigit())
 
 

@@ -1,8 +1,6 @@
-"""Where the services are: environment variables first, then a TOML file.
+"""The addresses of the services: environment variables first, then a TOML file.
 
-``TFSTREAM_DATABASE_URL``, ``TFSTREAM_KAFKA_BOOTSTRAP_SERVERS`` and any other librdkafka property as
-``TFSTREAM_KAFKA_<PROPERTY_WITH_UNDERSCORES>``. The file is ``TFSTREAM_CONFIG`` or ``tfstream.toml`` in the
-current folder, with ``database_url = "…"`` and a ``[kafka]`` table of librdkafka properties.
+``SETTINGS`` lists every setting that is not an option of a command; ``docs/settings.md`` is made from it.
 """
 
 from __future__ import annotations
@@ -12,12 +10,46 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tfstream.errors import ConfigurationError
 
 _KAFKA_PREFIX = "TFSTREAM_KAFKA_"
 _DEFAULT_FILE = Path("tfstream.toml")
+
+
+class Setting(NamedTuple):
+    """An environment variable, its key in the configuration file ("" for none), default and meaning."""
+
+    variable: str
+    key: str
+    default: str
+    meaning: str
+
+
+CONFIG = Setting(
+    "TFSTREAM_CONFIG", "", f"{_DEFAULT_FILE} in the current folder", "Path of the configuration file (TOML)."
+)
+DATABASE_URL = Setting(
+    "TFSTREAM_DATABASE_URL",
+    "database_url",
+    "",
+    "Address of PostgreSQL: postgresql://user:password@host:5432/name.",
+)
+BOOTSTRAP_SERVERS = Setting(
+    f"{_KAFKA_PREFIX}BOOTSTRAP_SERVERS",
+    '[kafka] "bootstrap.servers"',
+    "",
+    "Addresses of Kafka's brokers, separated by commas: kafka-1:9092,kafka-2:9092.",
+)
+KAFKA_PROPERTY = Setting(
+    f"{_KAFKA_PREFIX}<PROPERTY>",
+    '[kafka] "<property>"',
+    "librdkafka's own",
+    "Any other property of librdkafka, in capitals, with underscores for dots: security.protocol is "
+    f"{_KAFKA_PREFIX}SECURITY_PROTOCOL.",
+)
+SETTINGS = (CONFIG, DATABASE_URL, BOOTSTRAP_SERVERS, KAFKA_PROPERTY)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,15 +62,13 @@ class Settings:
     def require_database(self) -> str:
         if not self.database_url:
             raise ConfigurationError(
-                "no database is configured: set TFSTREAM_DATABASE_URL (postgresql://user:password@host:5432/name)"
+                f"no database is configured: set {DATABASE_URL.variable} (postgresql://user:password@host:5432/name)"
             )
         return self.database_url
 
     def require_kafka(self) -> Mapping[str, str]:
         if not self.kafka.get("bootstrap.servers"):
-            raise ConfigurationError(
-                "no Kafka is configured: set TFSTREAM_KAFKA_BOOTSTRAP_SERVERS (host:9092)"
-            )
+            raise ConfigurationError(f"no Kafka is configured: set {BOOTSTRAP_SERVERS.variable} (host:9092)")
         return self.kafka
 
     def with_services(self, *, database_url: str, kafka: Mapping[str, str]) -> Settings:
@@ -51,8 +81,8 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
 
     :raises ConfigurationError: when the named file is missing, unreadable or holds unknown settings.
     """
-    document = _read_file(environment.get("TFSTREAM_CONFIG"))
-    unknown = set(document) - {"database_url", "kafka"}
+    document = _read_file(environment.get(CONFIG.variable))
+    unknown = set(document) - {DATABASE_URL.key, "kafka"}
     if unknown:
         raise ConfigurationError(f"the configuration file has unknown settings: {', '.join(sorted(unknown))}")
     kafka = {name: str(value) for name, value in document.get("kafka", {}).items()}
@@ -61,7 +91,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         for name, value in environment.items()
         if name.startswith(_KAFKA_PREFIX) and value
     )
-    url = environment.get("TFSTREAM_DATABASE_URL") or document.get("database_url")
+    url = environment.get(DATABASE_URL.variable) or document.get(DATABASE_URL.key)
     return Settings(database_url=url, kafka=kafka)
 
 
@@ -69,7 +99,7 @@ def _read_file(named: str | None) -> dict[str, Any]:
     path = Path(named) if named else _DEFAULT_FILE
     if not path.exists():
         if named:
-            raise ConfigurationError(f"the configuration file {named} (TFSTREAM_CONFIG) does not exist")
+            raise ConfigurationError(f"the configuration file {named} ({CONFIG.variable}) does not exist")
         return {}
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import logging
-import signal
 import socket
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import FrameType
 
 from tfstream.app.ingest.recorder import Recorder
-from tfstream.app.ingest.sink import Sink, in_background
+from tfstream.app.ingest.sink import Sink, background_sink
 from tfstream.app.runtime.background import Stop, run_beside
 from tfstream.app.runtime.metrics import MetricBoard
-from tfstream.app.runtime.shutdown import deadline_after_signal
 from tfstream.app.scoring import champion as champions
 from tfstream.app.scoring.champion_watcher import OFTEN_S, SELDOM_S, ChampionWatcher
 from tfstream.app.scoring.monitor import ScorerMonitor
@@ -33,7 +26,6 @@ from tfstream.streaming.client import describe_cluster
 from tfstream.streaming.topics import ensure_output_topics, require_topic
 
 _log = logging.getLogger("tfstream")
-_ONE_SIGNAL_S = 0.5  # Linux tells a worker of a killed parent once for each of its threads, in a burst
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,7 +125,7 @@ def score(
         scorer.run(stop)
         return scorer.progress
     filled = Sink(properties, database, stream, board)
-    with run_beside(in_background(filled, drain=request.until_end)) as sink:
+    with run_beside(background_sink(filled, drain=request.until_end)) as sink:
         scorer.run(lambda: stop() or sink.failed)
     return scorer.progress
 
@@ -152,36 +144,3 @@ def sink(
     stream = find_stream(database, topic)
     ensure_output_topics(properties, topic)
     Sink(properties, database, stream, board).run(stop, until_end=lambda: until_end)
-
-
-@contextmanager
-def until_signalled(drain_s: float | None = None) -> Iterator[Stop]:
-    """A ``stop`` that turns true at the first Ctrl-C or SIGTERM; a later one ends the process at once.
-
-    With ``drain_s`` the process ends so long after the first one, whatever the block is still waiting for.
-    """
-    with deadline_after_signal(drain_s) as last_resort:
-        yield from _until_signalled(last_resort)
-
-
-def _until_signalled(last_resort: Callable[[], None]) -> Iterator[Stop]:
-    asked = threading.Event()
-    first_s: float | None = None
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        nonlocal first_s
-        if first_s is not None:  # set before all else: a signal may come in the middle of this
-            if time.monotonic() - first_s > _ONE_SIGNAL_S:
-                raise KeyboardInterrupt
-            return
-        first_s = time.monotonic()
-        asked.set()
-        last_resort()
-        _log.info("stopping: finishing what is in hand (once more to end at once)")
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield asked.is_set
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""The first schema: streams, readings, scores, anomalies, models, progress; views for people; two roles."""
+"""The first schema: streams, readings, scores, anomalies, models, offsets; views for people; two roles."""
 
 from __future__ import annotations
 
@@ -195,8 +195,8 @@ SELECT s.topic,
 COMMENT ON VIEW asset_health IS 'When each asset last reported and was scored, and what is open';
 """
 
-# Only a table's owner may give it partitions or drop them; through these, those who write may as well.
-# ATTACH rather than PARTITION OF: it does not wait for, nor hold up, those who read and write meanwhile.
+# Only a table's owner may add or drop its partitions; through these functions tfstream_write may, too.
+# ATTACH instead of PARTITION OF: ATTACH neither waits for nor blocks transactions that read and write.
 FUNCTIONS = """
 CREATE FUNCTION make_partition(parent text, day date) RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
@@ -226,7 +226,7 @@ BEGIN
 END $$;
 """
 
-# Roles belong to the whole server: they may exist already, and this user may not be allowed to make them.
+# Roles belong to the whole server: they may exist already, and this user may lack the right to create them.
 ROLES = """
 DO $$
 DECLARE

@@ -1,4 +1,4 @@
-"""What is not learnt from and what is hidden: exclusions as spans, and who gave which verdict."""
+"""Exclusions from training and hidden anomalies: each occurrence as a span; the history of verdicts."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ CREATE INDEX verdict_anomaly_id_idx ON verdict (anomaly_id);
 COMMENT ON TABLE verdict IS 'Every verdict ever given, NULL where one was taken back; anomaly has the newest';
 """
 
-# An episode is hidden when all of it lies in exclusions; one that outlasts them is not, nor one that began
-# earlier. A window's 64 rows keep looking strange for a while, and the hop of 8 in which it begins may begin
-# earlier.
+# An episode is hidden when exclusions cover all of it; an episode that began before them or outlasts them is
+# shown. The window of 64 rows still holds rows of the exclusion after its end, and the hop of 8 rows in which
+# an episode begins may begin before the exclusion: each occurrence is widened by both.
 FUNCTIONS = """
 CREATE FUNCTION name_matches(pattern text, name text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
     SELECT pattern IS NULL OR name LIKE

@@ -1,4 +1,4 @@
-"""Refits that were interrupted, and all of them as people read them."""
+"""The outcome of interrupted refits, and a view of all refits for people."""
 
 from __future__ import annotations
 

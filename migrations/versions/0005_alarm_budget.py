@@ -1,4 +1,4 @@
-"""How long each asset was watched, and its alarms beside what its budget lets come by chance."""
+"""How long each asset was scored, and its alarms beside the number that its budget allows by chance."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-# Scores are dropped after some weeks; how many there were on a day is kept.
+# Scores are dropped after some weeks; the number of scores of each day is kept.
 TABLES = """
 CREATE TABLE scored_day (
     stream_id integer NOT NULL,
@@ -43,7 +43,7 @@ END $$;
 COMMENT ON FUNCTION poisson_quantile IS 'The least count that this part of a Poisson law does not exceed';
 """
 
-# A hop is 8 rows: every model's, see tfstream/model/detector_config.py.
+# Every model has a hop of 8 rows, see tfstream/model/detector_config.py.
 WATCHED = """
 CREATE VIEW watched_week AS
 SELECT day.stream_id,

@@ -14,7 +14,7 @@ from tests.integration.connections import acting_as, opened
 from tfstream.embedded.process import free_port
 from tfstream.errors import BadData, ConfigurationError, ServiceUnavailable
 from tfstream.storage import migrate, partitions, readings, streams
-from tfstream.storage.database import Database, parsed
+from tfstream.storage.database import Database, parse_url
 
 pytestmark = pytest.mark.postgres
 
@@ -146,14 +146,14 @@ def test_a_url_is_taken_in_its_usual_spellings(database_url: str, scheme: str) -
 
 def test_a_dead_host_is_given_up_whatever_else_the_url_asks_for() -> None:
     for query, timeout_s in {"": "10", "?sslmode=require": "10", "?connect_timeout=3": "3"}.items():
-        assert parsed(f"postgresql://db/x{query}").query["connect_timeout"] == timeout_s
+        assert parse_url(f"postgresql://db/x{query}").query["connect_timeout"] == timeout_s
 
 
 def test_the_place_has_no_password() -> None:
     with closing(Database(f"postgresql://tfstream:{SECRET}@db:6543/plant")) as database:
-        assert database.place == "db:6543/plant"
+        assert database.address == "db:6543/plant"
     with closing(Database("postgresql:///plant")) as database:
-        assert database.place == "localhost:5432/plant"
+        assert database.address == "localhost:5432/plant"
 
 
 def list_streams(url: str) -> None:

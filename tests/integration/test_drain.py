@@ -101,7 +101,7 @@ def test_workers_of_a_killed_parent_drain(plant: Plant, trained: str) -> None:
         wait_until(lambda: read(port, "score") + read(port + 1, "score") == 700, "all in hand", parent)
         parent.kill()
         said, _ = parent.communicate(timeout=60)  # the workers write there, too: until they have ended
-    assert said.count("stopping: finishing what is in hand") == 2
+    assert said.count("stopping: finishing the work in progress") == 2
     assert "could not be finished" not in said
     tfstream.run(
         "score", "--topic", trained, "--until-end"

@@ -194,7 +194,7 @@ def test_a_rule_that_sql_got_wrong_is_named_and_keeps_no_other_stream(database: 
         number = hide(connection, rule="FREQ=DAILY")
         connection.execute(text("UPDATE exclusion SET rrule = 'FREQ=HOURLY', spans_until = NULL"))
         assert exclusions.extend_spans(connection, NOW_US, other) == 0
-        with pytest.raises(ConfigurationError, match=f"exclusion {number} of {TOPIC}: .* take it away"):
+        with pytest.raises(ConfigurationError, match=f"exclusion {number} of {TOPIC}: .* remove it"):
             exclusions.extend_spans(connection, NOW_US, stream_id)
         exclusions.remove(connection, number, None)
         assert exclusions.extend_spans(connection, NOW_US) == 0

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.integration import rows
-from tfstream.core.messages.reading_batch import ReadingBatch, joined, merge
+from tfstream.core.messages.reading_batch import ReadingBatch, concatenate, merge
 from tfstream.storage import partitions, readings
 from tfstream.storage.database import Database
 from tfstream.storage.reading_copy import ReadingCopy
@@ -42,7 +42,7 @@ def test_a_moment_may_come_in_any_slice_of_any_transaction(
         with database.begin() as connection:
             assert inflow.write(connection, iter(slices)) == 4
         written += slices
-    wanted = merge(joined(written))
+    wanted = merge(concatenate(written))
     with database.begin() as connection:
         for asset in set(wanted.assets):
             own = np.array([name == asset for name in wanted.assets])

@@ -52,8 +52,8 @@ def test_a_state_is_read_bit_by_bit(kafka: Broker, topic: str) -> None:
     fill(kafka, topic, 30_000)
     reader = StateReader(kafka.properties, topic)
     try:
-        reader.want([0, 1])
-        reader.want([0, 1, 2])
+        reader.request([0, 1])
+        reader.request([0, 1, 2])
         wait_until(lambda: len(reader.read(0.0)) == 3, "all were read")
         tables = reader.read(0.0)
         assert {len(table) for table in tables.values()} == {7}
@@ -61,7 +61,7 @@ def test_a_state_is_read_bit_by_bit(kafka: Broker, topic: str) -> None:
         fill(kafka, topic, 4)
         wait_until(lambda: reader.read(0.0).get(1, {}).get(b"asset-1") == b"1", "the newest was added")
         assert set(reader.read(0.0)) == {1, 2}
-        reader.want([0, 1, 2])
+        reader.request([0, 1, 2])
         assert 0 not in reader.read(0.0)
         wait_until(lambda: reader.read(0.0).get(0, {}).get(b"asset-3") == b"3", "it was read anew")
     finally:

@@ -52,7 +52,7 @@ def test_one_transaction_cannot_do_it_and_says_what_would_help(database: Databas
         pytest.raises(ConfigurationError, match="out of shared memory; raise max_locks_per_transaction"),
         database.begin() as connection,
     ):
-        readings.make_room(connection, table.times_us)
+        readings.ensure_partitions(connection, table.times_us)
 
 
 def test_a_file_is_loaded_so_many_days_at_a_time(database: Database) -> None:

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from tests.integration import rows
+from tests.integration import quick, rows
 from tests.integration.commands import wait_until
 from tests.integration.plants import SENSORS, Plant
 from tests.integration.small_model import weights
 from tests.integration.topic_reader import Message, read_committed
 from tfstream.app.training import promote, train
+from tfstream.app.training.training_options import TrainingOptions
 from tfstream.core.state import HEAD_KEY
 from tfstream.core.stream import StreamDefinition
 from tfstream.errors import BadData, ConfigurationError
@@ -55,7 +56,7 @@ def test_back_and_never_to_what_was_rolled_back(database: Database, stream: Stre
         promote.roll_back(database, stream, None, by="anna", reason=None)
     with database.begin() as connection:
         found = {row.version: (row.status, row.reason) for row in models.list_all(connection, stream.id)}
-        reigns = champion_history.history(connection, stream.id)
+        reigns = champion_history.periods(connection, stream.id)
     assert {version: status for version, (status, _) in found.items()} == {
         1: "champion",
         2: "rejected",
@@ -98,7 +99,7 @@ def test_nothing_that_does_not_fit_is_put_in_charge(database: Database, stream: 
         promote.promote(database, changed, 4, "anna")
     with database.begin() as connection:
         assert models.champion_version(connection, stream.id) == 3
-        assert len(champion_history.history(connection, stream.id)) == 3
+        assert len(champion_history.periods(connection, stream.id)) == 3
 
 
 def test_a_refit_that_gives_the_same_bytes_stays_out(database: Database) -> None:
@@ -121,7 +122,7 @@ def test_a_refit_that_gives_the_same_bytes_stays_out(database: Database) -> None
 
 
 def refitted(database: Database, stream: StreamRecord, seed: int) -> train.TrainingResult:
-    options = train.TrainingOptions(seed=seed, gate=False)
+    options = TrainingOptions(seed=seed, gate=False, config=quick.CONFIG)
     return train.train(database, stream, options, lambda stage, done: None)
 
 

@@ -223,8 +223,8 @@ def test_offsets_move_by_compare_and_swap(database: Database) -> None:
         progress.advance(connection, "record", rows.TOPIC, 3, None, 5)
         progress.advance(connection, "sink", rows.TOPIC, 0, None, 2)
         progress.advance(connection, "record", rows.TOPIC, 0, 10, 20)
-        assert progress.positions(connection, "record", rows.TOPIC) == {0: 20, 3: 5}
-        assert progress.positions(connection, "record", "other.sensors") == {}
+        assert progress.next_offsets(connection, "record", rows.TOPIC) == {0: 20, 3: 5}
+        assert progress.next_offsets(connection, "record", "other.sensors") == {}
 
 
 @pytest.mark.parametrize(("partition", "expected"), [(0, 9), (0, None), (1, 0)])
@@ -242,7 +242,7 @@ def test_a_conflict_takes_the_whole_transaction_back(
     with pytest.raises(OffsetConflict, match=f"partition {partition} of {rows.TOPIC}"):
         store()
     with database.begin() as connection:
-        assert progress.positions(connection, "record", rows.TOPIC) == {0: 10}
+        assert progress.next_offsets(connection, "record", rows.TOPIC) == {0: 10}
         assert readings.span(connection, stream_id) is None
 
 
@@ -265,7 +265,7 @@ def test_of_two_that_move_one_offset_at_once_one_moves_it(database: Database, be
         with pytest.raises(OffsetConflict):
             second.result()
     with database.begin() as connection:
-        assert progress.positions(connection, "record", rows.TOPIC) == {0: 20}
+        assert progress.next_offsets(connection, "record", rows.TOPIC) == {0: 20}
 
 
 def test_model_versions_count_on_and_one_is_in_charge(database: Database, stream_id: int) -> None:
@@ -296,10 +296,10 @@ def test_model_versions_count_on_and_one_is_in_charge(database: Database, stream
 
 def test_what_to_do_without_a_champion(database: Database, stream_id: int) -> None:
     with database.begin() as connection:
-        assert "run `tfstream train" in models.none_in_charge(connection, stream_id, rows.TOPIC)
+        assert "run `tfstream train" in models.describe_missing_champion(connection, stream_id, rows.TOPIC)
         version = rows.save_model(connection, stream_id)
         models.reject(connection, stream_id, version, "too many alarms")
-        said = models.none_in_charge(connection, stream_id, rows.TOPIC)
+        said = models.describe_missing_champion(connection, stream_id, rows.TOPIC)
     assert f"no model version of {rows.TOPIC} is in charge: version 1 is rejected" in said
     assert f"`tfstream models promote 1 --topic {rows.TOPIC}`" in said
 

@@ -13,13 +13,14 @@ import pytest
 from sqlalchemy import Connection, text
 
 from tests.conftest import temporary_database
-from tests.integration import rows
+from tests.integration import quick, rows
 from tests.integration.commands import Tfstream, wait_until
 from tests.integration.plants import write_plant
 from tfstream.app.training import train, trainer
 from tfstream.app.training.schedule import Schedule
 from tfstream.app.training.train import TrainingResult
 from tfstream.app.training.trainer import RefitPlan, Trainer
+from tfstream.app.training.training_options import TrainingOptions
 from tfstream.core.learning.exclusion import Exclusion
 from tfstream.core.spans import Span
 from tfstream.embedded.process import free_port
@@ -30,6 +31,7 @@ from tfstream.storage.streams import StreamRecord
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
 NIGHTLY = ("trainer", "--schedule", "0 2 * * *")
+QUICK = RefitPlan(options=TrainingOptions(config=quick.CONFIG))
 RUNS = "SELECT outcome, reason, model_version, took FROM training_history WHERE topic = :topic ORDER BY id"
 
 
@@ -110,7 +112,7 @@ def test_what_another_trainer_has_refitted_meanwhile_is_passed_over(
         return train.train(found, stream, *arguments)
 
     monkeypatch.setattr(trainer, "train", beside_another)
-    Trainer(database, RefitPlan())._refit_due(lambda: False)
+    Trainer(database, QUICK)._refit_due(lambda: False)
     assert [len(runs(database, topic)) for topic in (plant, other)] == [1, 1]
 
 
@@ -145,9 +147,9 @@ def test_sigterm_ends_a_refit_at_once_and_it_is_tried_again(
 def test_two_at_once_are_refused(shell: Tfstream, database: Database, plant: str) -> None:
     with database.begin() as connection:
         stream_id = streams.get(connection, plant).id
-    with training_lock.exclusive(database, stream_id, plant):
+    with training_lock.hold_training_lock(database, stream_id, plant):
         refused = shell.run("train", "--topic", plant, exit_code=1)
-        assert f"{plant} is being refitted by another process" in refused.stderr
+        assert f"another process is refitting {plant}" in refused.stderr
     assert outcomes(database, plant) == []
 
 
@@ -188,10 +190,10 @@ def test_a_refit_that_cannot_begin_waits_for_its_next_time(database: Database, p
         exclusions.add(connection, stream_id, wrong, reason=None, by="anna", now_us=rows.MONDAY_US)
         connection.execute(text("UPDATE exclusion SET rrule = 'FREQ=HOURLY', spans_until = NULL"))
     for _ in range(2):
-        Trainer(database, RefitPlan())._refit_due(lambda: False)
+        Trainer(database, QUICK)._refit_due(lambda: False)
     (run,) = runs(database, plant)
     assert run.outcome == "failed"
-    assert "take it away" in run.reason
+    assert "remove it" in run.reason
 
 
 def test_a_stream_that_is_defined_meanwhile_is_looked_at_the_next_time(

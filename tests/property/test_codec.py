@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfstream.core.messages.codec import Codec, unpacked
+from tfstream.core.messages.codec import Codec, unpack
 from tfstream.core.messages.encode import encode
 from tfstream.core.reading import InvalidReading, Reading
 from tfstream.core.stream import Encoding, Layout, StreamDefinition, TimeUnit
@@ -136,5 +136,5 @@ def test_packed_rows_hold_what_is_decoded(
     with np.errstate(over="ignore"):
         wanted = np.array(table, dtype=np.float64).astype(np.float32).reshape(-1, 3)
     wanted[~np.isfinite(wanted)] = np.nan
-    np.testing.assert_array_equal(unpacked(packed, 3), wanted)
+    np.testing.assert_array_equal(unpack(packed, 3), wanted)
     np.testing.assert_array_equal(np.array(decoded).reshape(-1, 3), wanted)

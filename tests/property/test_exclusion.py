@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfstream.core.learning.exclusion import Exclusion
-from tfstream.core.spans import Span, covered, joined
+from tfstream.core.spans import Span, covered_rows, merge_spans
 from tfstream.storage.datetimes import to_datetime, to_us
 
 MOMENT = st.integers(0, 60)
@@ -28,12 +28,12 @@ QUIET = settings(max_examples=150, derandomize=True, deadline=None)
 @QUIET
 @given(SPANS)
 def test_joined_spans_are_the_same_moments_in_order_and_apart(spans: list[Span]) -> None:
-    found = joined(spans)
+    found = merge_spans(spans)
     moments = {moment for span in spans for moment in range(*span)}
     assert {moment for span in found for moment in range(*span)} == moments
     assert all(before.end_us < after.start_us for before, after in pairwise(found))
     times = np.arange(-1, 62)
-    assert covered(found, times).tolist() == [time in moments for time in times.tolist()]
+    assert covered_rows(found, times).tolist() == [time in moments for time in times.tolist()]
 
 
 @QUIET
@@ -47,7 +47,7 @@ def test_occurrences_keep_their_time_of_day_and_do_not_depend_on_the_question(
     asked_us = to_us(START + timedelta(minutes=asked))
     within = Span(asked_us, asked_us + width * 60_000_000)
     every = exclusion.occurrences(Span(first.start_us, to_us(START + timedelta(days=800))))
-    assert exclusion.occurrences(within) == [span for span in every if span.meets(within)]
+    assert exclusion.occurrences(within) == [span for span in every if span.overlaps(within)]
     here = ZoneInfo(zone)
     clock = to_datetime(first.start_us).astimezone(here).time()
     for span in every:

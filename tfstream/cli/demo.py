@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from tfstream import config, wiring
+from tfstream import config
+from tfstream.app.runtime.shutdown import until_signalled
 from tfstream.cli.budgets import per_week
 from tfstream.cli.options import Json
 from tfstream.cli.output import err, out, print_json, print_table, stages, tell
@@ -123,6 +124,6 @@ def _summary(result: DemoResult, path: Path) -> dict[str, object]:
 
 def _keep() -> None:
     err.print("\nthe services keep running; Ctrl-C ends them")
-    with wiring.until_signalled() as stop:
+    with until_signalled() as stop:
         while not stop():
             time.sleep(_TICK_S)

@@ -13,11 +13,12 @@ from tfstream.app.checks import inspect_topic as inspections
 from tfstream.app.files import replay as replays
 from tfstream.app.files import sensor_table
 from tfstream.app.files.load import load as load_table
+from tfstream.app.runtime.shutdown import until_signalled
 from tfstream.cli.options import Json, Topic
 from tfstream.cli.output import cell, out, pretty_duration, print_json, say, stages, tell
 from tfstream.cli.streams import show_definition
 from tfstream.storage import streams
-from tfstream.wiring import find_stream, open_database, until_signalled
+from tfstream.wiring import find_stream, open_database
 
 File = Annotated[Path, typer.Argument(help="A CSV or Parquet file.", show_default=False)]
 TimeColumn = Annotated[str | None, typer.Option(help="The column that holds the time.")]

@@ -123,7 +123,7 @@ def history(topic: Topic, as_json: Json = False) -> None:
     database = open_database(config.load())
     stream = find_stream(database, topic)
     with database.begin() as connection:
-        found = champion_history.history(connection, stream.id)
+        found = champion_history.periods(connection, stream.id)
     if as_json:
         print_json(found)
         return

@@ -12,6 +12,7 @@ from tfstream import config, wiring
 from tfstream.app.runtime.background import Stop
 from tfstream.app.runtime.metrics import MetricBoard
 from tfstream.app.runtime.parent_death import end_with_parent
+from tfstream.app.runtime.shutdown import until_signalled
 from tfstream.cli import score_workers
 from tfstream.cli.options import (
     DrainTimeout,
@@ -132,7 +133,7 @@ def score(
 def _running(board: MetricBoard, port: int, address: str, drain_timeout: str) -> Iterator[Stop]:
     """A long-running command: until a signal, drained within its time, seen by Prometheus if it may be."""
     drain_s = duration_us(drain_timeout) / 1e6
-    with wiring.until_signalled(drain_s) as stop, metrics_server(board.read, port, address):
+    with until_signalled(drain_s) as stop, metrics_server(board.read, port, address):
         yield stop
 
 

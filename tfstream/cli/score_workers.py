@@ -6,6 +6,7 @@ import os
 import socket
 
 from tfstream import telemetry, wiring
+from tfstream.app.runtime.shutdown import until_signalled
 from tfstream.app.runtime.workers import run_workers
 from tfstream.cli.output import duration_us
 
@@ -23,7 +24,7 @@ def run(request: wiring.ScoreRequest, workers: int, port: int, address: str, dra
         ]
         for number in range(workers)
     ]
-    with wiring.until_signalled() as stop:
+    with until_signalled() as stop:
         run_workers(commands, stop, drain_s=drain_s)
 
 

@@ -26,7 +26,7 @@ class Reading(NamedTuple):
 _ZEROS: Values = np.zeros(4096, dtype=np.float32)
 
 
-def complete(values: Values) -> bool:
+def is_complete(values: Values) -> bool:
     """Whether every sensor of ``values [sensors]`` says something finite.
 
     NaN times nothing is NaN, and so is infinity: for one row a fifth of the time of looking for them.

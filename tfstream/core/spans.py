@@ -24,12 +24,12 @@ class Span(NamedTuple):
     def widened(self, before_us: int, after_us: int) -> Span:
         return Span(self.start_us - before_us, self.end_us + after_us)
 
-    def meets(self, other: Span) -> bool:
+    def overlaps(self, other: Span) -> bool:
         """Whether they have a moment in common."""
         return self.start_us < other.end_us and other.start_us < self.end_us
 
 
-def joined(spans: Iterable[Span]) -> list[Span]:
+def merge_spans(spans: Iterable[Span]) -> list[Span]:
     """The same moments, in order; those that touch are one, and those without a moment are gone."""
     found: list[Span] = []
     for span in sorted(span for span in spans if span.start_us < span.end_us):
@@ -40,8 +40,8 @@ def joined(spans: Iterable[Span]) -> list[Span]:
     return found
 
 
-def covered(spans: Sequence[Span], times_us: Times) -> NDArray[np.bool_]:
-    """``[rows]``: which moments lie in one of the spans, which are as :func:`joined` gives them."""
+def covered_rows(spans: Sequence[Span], times_us: Times) -> NDArray[np.bool_]:
+    """``[rows]``: which moments lie in one of the spans, which are as :func:`merge_spans` gives them."""
     starts = np.array([span.start_us for span in spans], dtype=np.int64)
     ends = np.array([span.end_us for span in spans], dtype=np.int64)
     begun = np.searchsorted(starts, times_us, side="right")

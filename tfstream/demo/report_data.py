@@ -6,7 +6,6 @@ import platform
 from importlib.metadata import version
 
 import numpy as np
-from sqlalchemy import Connection
 
 from tfstream import __version__
 from tfstream.app.runtime.human_units import band_text
@@ -18,6 +17,7 @@ from tfstream.demo.run import DemoResult, raised_us
 from tfstream.demo.services import Services
 from tfstream.storage import readings, scores
 from tfstream.storage.anomalies import AnomalyRow
+from tfstream.storage.database import Connection
 from tfstream.storage.datetimes import to_us
 from tfstream.streaming.topics import anomalies_topic
 
@@ -125,7 +125,7 @@ def _plots(connection: Connection, result: DemoResult, row: AnomalyRow) -> list[
     # a window more, so that there is an expectation from the first moment shown
     before = first - result.champion.detector.window_rows * definition.interval_us
     series = readings.read(connection, result.stream.id, row.asset, before, last, len(sensors))
-    pieces = list(aligned_pieces(series, definition))
+    pieces = list(aligned_pieces(series, definition, result.champion.detector.hop_rows))
     if not pieces:
         return []
     times_us, expected = _expected(result.champion, pieces[-1])

@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tfstream.app.ingest.sink import Sink, in_background
+from tfstream.app.ingest.sink import Sink, background_sink
 from tfstream.app.runtime.background import Background, Stop, run_beside
 from tfstream.app.scoring import champion as champions
 from tfstream.app.scoring.progress import Progress
 from tfstream.app.scoring.score_batch import Champion
 from tfstream.app.scoring.scorer import Scorer, ScorerOptions
-from tfstream.app.training.train import TrainingOptions, TrainingResult, train
+from tfstream.app.training.train import TrainingResult, train
+from tfstream.app.training.training_options import TrainingOptions
 from tfstream.core.reading import Series
 from tfstream.core.stream import StreamDefinition
 from tfstream.demo.fault_outcomes import Comparison, DetectedEpisode, compare
@@ -191,7 +192,7 @@ def _score(
     )
     scorer = Scorer(properties, stream.definition, champion, options, lambda version: None)
     live = _LiveDay(scorer, send, report)
-    with run_beside(in_background(Sink(properties, database, stream), drain=True)):
+    with run_beside(background_sink(Sink(properties, database, stream), drain=True)):
         scorer.run(live.over)
     live.end()
     return scorer.progress

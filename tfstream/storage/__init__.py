@@ -1,1 +1,1 @@
-"""Postgres: every function takes the connection of its caller's transaction."""
+"""Everything in PostgreSQL. Each function takes the connection of its caller's transaction."""

@@ -1,4 +1,4 @@
-"""The history of anomalies."""
+"""The stored anomalies: one row for each episode."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ from tfstream.storage.datetimes import to_datetime
 from tfstream.storage.tables import anomaly, stream
 
 _VERDICT = ("verdict", "verdict_at", "verdict_by", "verdict_from", "note")
-_HIDDEN_BY: ColumnElement[str | None] = literal_column("hidden_by(anomaly)", Text)  # of the schema
+_HIDDEN_BY: ColumnElement[str | None] = literal_column("hidden_by(anomaly)", Text)  # a function of the schema
 _KEPT = ("id", "stream_id", "asset", "first_seen_at", *_VERDICT)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AnomalyRow:
-    """One anomaly as the database has it; ``sensors`` largest share first.
+    """One row of the table ``anomaly``; ``sensors`` are sorted by share, the largest first.
 
-    ``hidden_by`` gives the reasons of the exclusions that hide it, None where none does.
+    ``hidden_by`` holds the reasons of the exclusions that hide the anomaly; None where no exclusion does.
     """
 
     id: uuid.UUID
@@ -69,7 +69,7 @@ class AnomalyRow:
 
 
 def apply(connection: Connection, stream_id: int, events: Sequence[AnomalyEvent]) -> None:
-    """Bring anomalies up to the given events; an event that is older than what is stored changes nothing."""
+    """Update anomalies from events; an event with a sequence that is stored already changes nothing."""
     newest: dict[str, AnomalyEvent] = {}
     for event in events:
         known = newest.get(event.anomaly_id)
@@ -98,7 +98,7 @@ def find(
     hidden: bool = True,
     limit: int = 100,
 ) -> list[AnomalyRow]:
-    """Anomalies that match everything given, newest first; without ``hidden`` those that nothing hides."""
+    """Anomalies that match every given filter, newest first; ``hidden`` False leaves hidden ones out."""
     query = _query().order_by(anomaly.c.started_at.desc(), anomaly.c.id).limit(limit)
     if topic is not None:
         query = query.where(stream.c.topic == topic)
@@ -115,49 +115,49 @@ def find(
     return [_row(row) for row in connection.execute(query)]
 
 
-def standing(connection: Connection, topic: str, asset: str, within: Span) -> list[AnomalyRow]:
-    """An asset's anomalies with a moment in a span, oldest first, hidden ones too."""
-    return _within(connection, within, stream.c.topic == topic, anomaly.c.asset == asset)
+def overlapping(connection: Connection, topic: str, asset: str, within: Span) -> list[AnomalyRow]:
+    """An asset's anomalies that overlap a span, oldest first, including hidden ones."""
+    return _overlapping(connection, within, stream.c.topic == topic, anomaly.c.asset == asset)
 
 
 def silences(connection: Connection, stream_id: int, asset: str, within: Span) -> list[AnomalyRow]:
-    """When an asset, or some of its sensors, said nothing: those with a moment in a span."""
-    of_it = (anomaly.c.stream_id == stream_id, anomaly.c.asset == asset)
-    return _within(connection, within, *of_it, anomaly.c.kind == EventKind.SILENCE.value)
+    """The silences of an asset, or of some of its sensors, that overlap a span, oldest first."""
+    of_asset = (anomaly.c.stream_id == stream_id, anomaly.c.asset == asset)
+    return _overlapping(connection, within, *of_asset, anomaly.c.kind == EventKind.SILENCE.value)
 
 
 def confirmed(connection: Connection, stream_id: int, within: Span) -> list[AnomalyRow]:
-    """Those of a stream that people called faults, with a moment in a span."""
-    called_faults = anomaly.c.verdict == Verdict.CONFIRMED.value
-    return _within(connection, within, anomaly.c.stream_id == stream_id, called_faults)
+    """A stream's anomalies with the verdict ``confirmed`` that overlap a span, oldest first."""
+    is_confirmed = anomaly.c.verdict == Verdict.CONFIRMED.value
+    return _overlapping(connection, within, anomaly.c.stream_id == stream_id, is_confirmed)
 
 
-def _within(connection: Connection, span: Span, *conditions: ColumnElement[bool]) -> list[AnomalyRow]:
-    """Those that meet all conditions and have a moment in a span, oldest first."""
+def _overlapping(connection: Connection, span: Span, *conditions: ColumnElement[bool]) -> list[AnomalyRow]:
+    """Anomalies that meet all conditions and overlap a span, oldest first."""
     ends_later = or_(anomaly.c.ended_at.is_(None), anomaly.c.ended_at >= to_datetime(span.start_us))
     query = _query().where(*conditions, ends_later, anomaly.c.started_at < to_datetime(span.end_us))
     return [_row(row) for row in connection.execute(query.order_by(anomaly.c.started_at, anomaly.c.id))]
 
 
 def count_hidden(connection: Connection, stream_id: int) -> int:
-    """How many of a stream's anomalies exclusions hide."""
+    """The number of a stream's anomalies that exclusions hide."""
     query = select(func.count()).select_from(anomaly)
     query = query.where(anomaly.c.stream_id == stream_id, _HIDDEN_BY.is_not(None))
     return int(connection.execute(query).scalar_one())
 
 
 def get(connection: Connection, anomaly_id: str) -> AnomalyRow:
-    """One anomaly by its id or the beginning of it.
+    """The anomaly whose id begins with ``anomaly_id``.
 
-    :raises BadData: when none or several begin so.
+    :raises BadData: when no anomaly, or more than one, has such an id.
     """
-    beginning = anomaly_id.lower()
-    if not beginning or set(beginning) - set("0123456789abcdef-"):
-        raise BadData(f"{anomaly_id!r} is no anomaly id; `tfstream anomalies list` shows them")
-    rows = connection.execute(_query().where(cast(anomaly.c.id, Text).startswith(beginning)).limit(2)).all()
+    prefix = anomaly_id.lower()
+    if not prefix or set(prefix) - set("0123456789abcdef-"):
+        raise BadData(f"{anomaly_id!r} is not an anomaly id; `tfstream anomalies list` shows the ids")
+    rows = connection.execute(_query().where(cast(anomaly.c.id, Text).startswith(prefix)).limit(2)).all()
     if len(rows) != 1:
-        many = "several anomalies begin" if rows else "no anomaly begins"
-        raise BadData(f"{many} with {anomaly_id!r}; `tfstream anomalies list --json` shows whole ids")
+        found = "several anomalies begin" if rows else "no anomaly begins"
+        raise BadData(f"{found} with {anomaly_id!r}; `tfstream anomalies list --json` shows whole ids")
     return _row(rows[0])
 
 

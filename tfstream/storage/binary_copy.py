@@ -1,4 +1,4 @@
-"""PostgreSQL's binary COPY format, built and read with NumPy: about 25 times the rows of executemany.
+"""PostgreSQL's binary COPY format, encoded and decoded with NumPy: about 25 times as fast as executemany.
 
 Format: https://www.postgresql.org/docs/current/sql-copy.html#id-1.9.3.55.9.4
 """
@@ -20,31 +20,31 @@ _ARRAY_HEAD = [("dims", ">i4"), ("nulls", ">i4"), ("oid", ">i4"), ("length", ">i
 
 
 def encode_readings(stream_id: int, assets: Sequence[str], times_us: Times, values: Values) -> bytes:
-    """Rows of ``reading`` as one COPY stream: ``times_us [rows]``, ``values [rows, sensors]``."""
+    """A complete COPY stream of rows of ``reading``: ``times_us [rows]``, ``values [rows, sensors]``."""
     return b"".join([HEADER, *encode_rows(stream_id, assets, times_us, values), TRAILER])
 
 
 def encode_rows(stream_id: int, assets: Sequence[str], times_us: Times, values: Values) -> list[bytes]:
-    """The rows alone, for a stream that is sent bit by bit.
+    """Only the rows, without header and trailer, for a COPY that is sent in parts.
 
-    They go out grouped by the byte length of their asset, so that each group is one structured array.
+    The rows are grouped by the byte length of the asset name, so that each group is one structured array.
     """
     encoded = [asset.encode() for asset in assets]
     lengths = np.fromiter(map(len, encoded), dtype=np.int64, count=len(encoded))
     if not encoded:
         return []
-    if (lengths == lengths[0]).all():  # as usual: nothing to be sorted out
+    if (lengths == lengths[0]).all():  # the usual case: one group
         return [_records(stream_id, encoded, times_us, values).tobytes()]
     names = np.array(encoded, dtype=object)
     groups = []
     for length in np.unique(lengths):
-        own = lengths == length
-        groups.append(_records(stream_id, list(names[own]), times_us[own], values[own]).tobytes())
+        same = lengths == length
+        groups.append(_records(stream_id, list(names[same]), times_us[same], values[same]).tobytes())
     return groups
 
 
 def _records(stream_id: int, names: list[bytes], times_us: Times, values: Values) -> NDArray[np.void]:
-    """``[rows]`` of one layout: every field with its length before it, big-endian."""
+    """Structured rows ``[rows]`` of one layout: each field follows its length, all numbers big-endian."""
     width, length = values.shape[1], len(names[0])
     layout = np.dtype(
         [
@@ -72,7 +72,10 @@ def _records(stream_id: int, names: list[bytes], times_us: Times, values: Values
 
 
 def decode_readings(stream: bytes, width: int) -> tuple[Times, Values]:
-    """The inverse for rows of ``(ts, values)`` whose arrays all hold ``width`` cells and no NULL."""
+    """Decode a COPY stream of rows ``(ts, values)``: times ``[rows]``, values ``[rows, width]``.
+
+    :raises ValueError: when an array does not hold exactly ``width`` cells, or the stream is not complete.
+    """
     layout = np.dtype(
         [
             ("fields", ">i2"),
@@ -85,6 +88,6 @@ def decode_readings(stream: bytes, width: int) -> tuple[Times, Values]:
     )
     body = len(stream) - len(HEADER) - len(TRAILER)
     if body < 0 or body % layout.itemsize or stream[: len(HEADER)] != HEADER:
-        raise ValueError(f"{len(stream)} bytes are no COPY stream of rows of {layout.itemsize} bytes")
+        raise ValueError(f"{len(stream)} bytes are not a COPY stream of rows of {layout.itemsize} bytes")
     rows = np.frombuffer(stream, dtype=layout, count=body // layout.itemsize, offset=len(HEADER))
     return rows["ts"].astype(np.int64) + _EPOCH_2000_US, rows["cells"]["value"].astype(np.float32)

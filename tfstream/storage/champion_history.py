@@ -1,4 +1,4 @@
-"""Who was in charge of a stream when."""
+"""Which model version was a stream's champion, and when."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tfstream.storage.tables import champion_change, model
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChampionPeriod:
-    """One version's time in charge; ``until`` is None for the present champion."""
+    """A period in which one version was the champion; ``until`` is None for the present champion."""
 
     version: int
     since: datetime
@@ -22,24 +22,24 @@ class ChampionPeriod:
     changed_by: str | None
 
 
-def history(connection: Connection, stream_id: int) -> list[ChampionPeriod]:
-    """All of them, newest first; a version that came back stands there again."""
-    its = champion_change.c
-    until = func.lead(its.changed_at).over(order_by=its.id).label("until")
+def periods(connection: Connection, stream_id: int) -> list[ChampionPeriod]:
+    """All periods of a stream, newest first; a version that was promoted twice has two periods."""
+    change = champion_change.c
+    until = func.lead(change.changed_at).over(order_by=change.id).label("until")
     query = select(
-        its.version, its.changed_at.label("since"), until, its.how, its.reason, its.changed_by
-    ).where(its.stream_id == stream_id)
-    return [ChampionPeriod(**row._mapping) for row in connection.execute(query.order_by(its.id.desc()))]
+        change.version, change.changed_at.label("since"), until, change.how, change.reason, change.changed_by
+    ).where(change.stream_id == stream_id)
+    return [ChampionPeriod(**row._mapping) for row in connection.execute(query.order_by(change.id.desc()))]
 
 
-def before(connection: Connection, stream_id: int) -> int | None:
-    """The version that was in charge before the present one, of those that were not rejected since."""
-    its = champion_change.c
+def previous_version(connection: Connection, stream_id: int) -> int | None:
+    """The last champion before the present one, without versions that were rejected since."""
+    change = champion_change.c
     query = (
-        select(its.version)
-        .join(model, (model.c.stream_id == its.stream_id) & (model.c.version == its.version))
-        .where(its.stream_id == stream_id, model.c.status.not_in(("champion", "rejected")))
-        .order_by(its.id.desc())
+        select(change.version)
+        .join(model, (model.c.stream_id == change.stream_id) & (model.c.version == change.version))
+        .where(change.stream_id == stream_id, model.c.status.not_in(("champion", "rejected")))
+        .order_by(change.id.desc())
         .limit(1)
     )
     return connection.execute(query).scalar()

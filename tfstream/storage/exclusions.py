@@ -1,4 +1,4 @@
-"""Exclusions, and their occurrences as rows: SQL cannot follow a rule."""
+"""Exclusions, and each of their occurrences as a row, because SQL cannot evaluate a recurrence rule."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tfstream.storage.tables import exclusion, exclusion_span, stream
 
 _DAY_US = 86_400_000_000
 _AHEAD_US = 400 * _DAY_US
-_OFTEN_US = 30 * _DAY_US  # rows are added a month at a time
+_STEP_US = 30 * _DAY_US  # occurrences are added a month at a time
 
-_STANDS = or_(exclusion.c.removed_from.is_(None), exclusion.c.removed_from > exclusion.c.starts_at)
+_IN_FORCE = or_(exclusion.c.removed_from.is_(None), exclusion.c.removed_from > exclusion.c.starts_at)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExclusionRow:
-    """One exclusion as the database has it; ``asset`` and ``sensor_pattern`` None: all."""
+    """One row of the table ``exclusion``; ``asset`` or ``sensor_pattern`` None stands for all of them."""
 
     id: int
     topic: str
@@ -44,7 +44,10 @@ class ExclusionRow:
 
     @property
     def exclusion(self) -> Exclusion:
-        """:raises ConfigurationError: when somebody has written a rule or a time zone that cannot be read."""
+        """The exclusion of this row.
+
+        :raises ConfigurationError: when the stored rule or time zone is not valid.
+        """
         try:
             return Exclusion(
                 first=Span(to_us(self.starts_at), to_us(self.ends_at)),
@@ -58,35 +61,39 @@ class ExclusionRow:
             )
         except UsageError as error:
             raise ConfigurationError(
-                f"exclusion {self.id} of {self.topic}: {error}; take it away with "
+                f"exclusion {self.id} of {self.topic}: {error}; remove it with "
                 f"`tfstream exclusions remove {self.id}`"
             ) from None
 
 
 def add(
-    connection: Connection, stream_id: int, given: Exclusion, *, reason: str | None, by: str, now_us: int
+    connection: Connection, stream_id: int, new: Exclusion, *, reason: str | None, by: str, now_us: int
 ) -> int:
-    """Store an exclusion with its occurrences; returns its id."""
+    """Store an exclusion and its occurrences; returns its id."""
     values = {
         "stream_id": stream_id,
-        "asset": given.asset,
-        "sensor_pattern": given.sensor,
-        "starts_at": to_datetime(given.first.start_us),
-        "ends_at": to_datetime(given.first.end_us),
-        "rrule": given.rule,
-        "time_zone": given.time_zone,
-        "hide": given.hide,
-        "no_learn": given.no_learn,
+        "asset": new.asset,
+        "sensor_pattern": new.sensor,
+        "starts_at": to_datetime(new.first.start_us),
+        "ends_at": to_datetime(new.first.end_us),
+        "rrule": new.rule,
+        "time_zone": new.time_zone,
+        "hide": new.hide,
+        "no_learn": new.no_learn,
         "reason": reason,
         "created_by": by,
     }
-    made = int(connection.execute(insert(exclusion).values(values).returning(exclusion.c.id)).scalar_one())
+    statement = insert(exclusion).values(values).returning(exclusion.c.id)
+    exclusion_id = int(connection.execute(statement).scalar_one())
     extend_spans(connection, now_us, stream_id)
-    return made
+    return exclusion_id
 
 
 def get(connection: Connection, exclusion_id: int) -> ExclusionRow:
-    """:raises BadData: when there is none of this id."""
+    """One exclusion, removed or not.
+
+    :raises BadData: when no exclusion has this id.
+    """
     row = connection.execute(_query().where(exclusion.c.id == exclusion_id)).first()
     if row is None:
         raise BadData(f"there is no exclusion {exclusion_id}; `tfstream exclusions list` shows them")
@@ -96,47 +103,48 @@ def get(connection: Connection, exclusion_id: int) -> ExclusionRow:
 def list_all(
     connection: Connection, *, topic: str | None = None, removed: bool = False
 ) -> list[ExclusionRow]:
-    """In the order of their first occurrences; with ``removed`` those, too, that are none any more."""
+    """Exclusions in the order of their first occurrences; ``removed`` includes those wholly removed."""
     query = _query().order_by(exclusion.c.starts_at, exclusion.c.id)
     if topic is not None:
         query = query.where(stream.c.topic == topic)
     if not removed:
-        query = query.where(_STANDS)
+        query = query.where(_IN_FORCE)
     return [_row(row) for row in connection.execute(query)]
 
 
 def remove(connection: Connection, exclusion_id: int, from_us: int | None) -> ExclusionRow:
-    """Take it back: all of it, or what of it lies at ``from_us`` or later. The row stays.
+    """Remove an exclusion, or only its occurrences from ``from_us`` on; the row stays as a record.
 
-    :raises BadData: when there is none of this id, or it was removed from there on before.
+    :raises BadData: when no exclusion has this id, or it was removed from that time or earlier.
     """
-    found = get(connection, exclusion_id)
-    begins = found.starts_at if from_us is None else max(found.starts_at, to_datetime(from_us))
-    if found.removed_from is not None and found.removed_from <= begins:
-        raise BadData(f"exclusion {exclusion_id} was removed before, from {found.removed_from} on")
-    values = {"removed_at": func.now(), "removed_from": begins}
+    row = get(connection, exclusion_id)
+    removed_from = row.starts_at if from_us is None else max(row.starts_at, to_datetime(from_us))
+    if row.removed_from is not None and row.removed_from <= removed_from:
+        raise BadData(f"exclusion {exclusion_id} was removed before, from {row.removed_from} on")
+    values = {"removed_at": func.now(), "removed_from": removed_from}
     connection.execute(update(exclusion).where(exclusion.c.id == exclusion_id).values(values))
-    its = exclusion_span.c
-    goes_on = (its.exclusion_id == exclusion_id) & (its.starts_at < begins) & (its.ends_at > begins)
-    connection.execute(update(exclusion_span).where(goes_on).values(ends_at=begins))
+    span = exclusion_span.c
+    is_cut = (span.starts_at < removed_from) & (span.ends_at > removed_from)
+    cut = update(exclusion_span).where(span.exclusion_id == exclusion_id, is_cut)
+    connection.execute(cut.values(ends_at=removed_from))
     return get(connection, exclusion_id)
 
 
 def extend_spans(connection: Connection, now_us: int, stream_id: int | None = None) -> int:
-    """Write the occurrences that are missing, up to some 400 days ahead; returns the number of exclusions.
+    """Write missing occurrences up to about 400 days ahead; returns the number of exclusions extended.
 
-    Of one stream, or of all. Whoever adds an exclusion, refits or makes partitions does it; doing it twice
-    changes nothing.
+    ``stream_id`` None extends the exclusions of all streams. Adding an exclusion, a refit and making
+    partitions all call this; calling it twice changes nothing.
     """
-    known = exclusion.c.spans_until
-    enough = to_datetime(now_us + _AHEAD_US - _OFTEN_US)
-    query = _query().where(_STANDS, or_(known.is_(None), known < enough))
+    written_until = exclusion.c.spans_until
+    enough = to_datetime(now_us + _AHEAD_US - _STEP_US)
+    query = _query().where(_IN_FORCE, or_(written_until.is_(None), written_until < enough))
     if stream_id is not None:
         query = query.where(exclusion.c.stream_id == stream_id)
-    missing = connection.execute(query).all()
-    for row in missing:
+    rows = connection.execute(query).all()
+    for row in rows:
         _extend(connection, _row(row), now_us)
-    return len(missing)
+    return len(rows)
 
 
 def _extend(connection: Connection, row: ExclusionRow, now_us: int) -> None:
@@ -149,8 +157,8 @@ def _extend(connection: Connection, row: ExclusionRow, now_us: int) -> None:
     ]
     if values:
         connection.execute(insert(exclusion_span).on_conflict_do_nothing(), values)
-    known = {"spans_until": to_datetime(until_us)}
-    connection.execute(update(exclusion).where(exclusion.c.id == row.id).values(known))
+    extended = update(exclusion).where(exclusion.c.id == row.id)
+    connection.execute(extended.values(spans_until=to_datetime(until_us)))
 
 
 def _query() -> Select[Any]:

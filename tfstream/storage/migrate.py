@@ -1,4 +1,4 @@
-"""Schema migrations, from the wheel or from a checkout."""
+"""Schema migrations, read from the installed package or from a checkout."""
 
 from __future__ import annotations
 
@@ -20,19 +20,22 @@ _LOCK = 0x7F57A3  # one migration of a database at a time
 
 
 def directory() -> Path:
-    """Where the migrations are: inside the installed package, or beside it in a checkout."""
+    """The folder of the migrations: inside the installed package, or beside it in a checkout.
+
+    :raises TfstreamError: when the installation has no migrations.
+    """
     package = Path(tfstream.__file__).parent
-    for place in (package / "migrations", package.parent / "migrations"):
-        if (place / "env.py").exists():
-            return place
+    for folder in (package / "migrations", package.parent / "migrations"):
+        if (folder / "env.py").exists():
+            return folder
     raise TfstreamError("the migrations are missing from this installation; install tfstream again")
 
 
 def upgrade(url: str, revision: str = "head") -> None:
-    """Several at the same time wait for one another; the later ones find it done.
+    """Bring the schema to a revision; processes that do so at the same time wait for each other.
 
     :raises ServiceUnavailable: when the database cannot be reached.
-    :raises ConfigurationError: when a newer tfstream has made the schema, or a right is missing.
+    :raises ConfigurationError: when a newer tfstream made the schema, or a right is missing.
     """
     with _transaction(url) as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
@@ -41,7 +44,10 @@ def upgrade(url: str, revision: str = "head") -> None:
 
 
 def downgrade(url: str, revision: str) -> None:
-    """:raises ServiceUnavailable: when the database cannot be reached."""
+    """Take the schema back to a revision.
+
+    :raises ServiceUnavailable: when the database cannot be reached.
+    """
     with _transaction(url) as connection:
         command.downgrade(_config(connection), revision)
 
@@ -57,29 +63,35 @@ def current(url: str) -> str | None:
 
 def head() -> str:
     """The revision that this program needs."""
-    found = _scripts().get_current_head()
-    assert found is not None
-    return found
+    revision = _scripts().get_current_head()
+    assert revision is not None
+    return revision
 
 
 def require_current(database: Database) -> None:
-    """:raises ConfigurationError: when the schema is not the one that this program needs."""
+    """Check the schema's revision.
+
+    :raises ConfigurationError: when it is not the revision that this program needs.
+    """
     with database.begin() as connection:
-        found = _revision(connection)
-    if found != head():
-        require_known(found)
+        revision = _revision(connection)
+    if revision != head():
+        require_known(revision)
         raise ConfigurationError(
-            f"the schema of {database.place} is at {found or 'nothing'} and {head()} is needed; "
+            f"the schema of {database.address} is at {revision or 'nothing'} and {head()} is needed; "
             f"run `tfstream db upgrade`"
         )
 
 
 def require_known(revision: str | None) -> None:
-    """:raises ConfigurationError: when the revision is none of this program's."""
-    if revision is not None and revision not in {one.revision for one in _scripts().walk_revisions()}:
+    """Check that this program knows a revision; None, an empty database, is known.
+
+    :raises ConfigurationError: when it does not.
+    """
+    if revision is not None and revision not in {script.revision for script in _scripts().walk_revisions()}:
         raise ConfigurationError(
             f"the schema is at {revision}, which this tfstream does not know; "
-            f"use the tfstream that made it, or a newer one"
+            f"use the version of tfstream that made the schema, or a newer version"
         )
 
 

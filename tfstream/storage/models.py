@@ -1,4 +1,4 @@
-"""Model versions: bundles with their hash, and which of them is in charge."""
+"""Model versions: their bundles with a hash, and which version is the champion."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tfstream.errors import BadData
 from tfstream.storage.datetimes import to_datetime
 from tfstream.storage.tables import champion_change, model
 
-How = Literal["refit", "promote", "rollback"]
+ChampionChange = Literal["refit", "promote", "rollback"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelRow:
-    """One version of a stream's model; ``bundle`` is empty where only listed."""
+    """One version of a stream's model; ``bundle`` is empty in a listing."""
 
     version: int
     status: str
@@ -44,7 +44,7 @@ def save(
     rows: int,
     seed: int,
 ) -> int:
-    """Store a bundle as the stream's next version, a candidate; returns the version."""
+    """Store a bundle as the stream's next version with the status ``candidate``; returns the version."""
     lock(connection, stream_id)
     last = connection.execute(
         select(func.max(model.c.version)).where(model.c.stream_id == stream_id)
@@ -71,13 +71,15 @@ def promote(
     stream_id: int,
     version: int,
     *,
-    how: How = "refit",
+    how: ChampionChange = "refit",
     reason: str | None = None,
     by: str | None = None,
 ) -> None:
-    """Put a version in charge, and write that down; the one before is retired.
+    """Make a version the champion, record the change and retire the champion before it.
 
-    :raises BadData: when there is no such version.
+    Nothing changes when the version is the champion already.
+
+    :raises BadData: when the stream has no such version.
     """
     lock(connection, stream_id)
     if champion_version(connection, stream_id) == version:
@@ -92,36 +94,36 @@ def promote(
 
 
 def reject(connection: Connection, stream_id: int, version: int, reason: str) -> None:
-    """Note why a version is not to be put in charge."""
+    """Set a version's status to ``rejected``, with the reason."""
     chosen = update(model).where(model.c.stream_id == stream_id, model.c.version == version)
     connection.execute(chosen.values(status="rejected", reason=reason))
 
 
-def rejected_twin(connection: Connection, stream_id: int, sha256: str) -> ModelRow | None:
-    """A version of the same bytes that was in charge and rejected since; without its bundle."""
-    ruled = select(champion_change.c.version).where(champion_change.c.stream_id == stream_id)
-    query = _listed().where(model.c.stream_id == stream_id, model.c.version.in_(ruled))
+def rejected_duplicate(connection: Connection, stream_id: int, sha256: str) -> ModelRow | None:
+    """A version with the same bytes that was champion and was rejected later; without its bundle."""
+    champions = select(champion_change.c.version).where(champion_change.c.stream_id == stream_id)
+    query = _listed().where(model.c.stream_id == stream_id, model.c.version.in_(champions))
     row = connection.execute(query.where(model.c.sha256 == sha256, model.c.status == "rejected")).first()
     return None if row is None else _row(row)
 
 
 def champion_version(connection: Connection, stream_id: int) -> int | None:
-    """The version in charge; answered from an index, to be asked often."""
+    """The champion's version, None without a champion; one index lookup, cheap enough to poll."""
     query = select(model.c.version).where(model.c.stream_id == stream_id, model.c.status == "champion")
     return connection.execute(query).scalar()
 
 
 def champion(connection: Connection, stream_id: int) -> ModelRow | None:
-    """The model in charge, with its bundle.
+    """The champion with its bundle; None where the stream has no champion.
 
-    :raises BadData: when its bytes are not those that were stored.
+    :raises BadData: when the bundle's bytes do not match the stored hash.
     """
-    row = champion_as_stored(connection, stream_id)
-    return None if row is None else intact(row)
+    row = champion_unchecked(connection, stream_id)
+    return None if row is None else require_intact(row)
 
 
-def none_in_charge(connection: Connection, stream_id: int, topic: str) -> str:
-    """What to say, and to do, where a stream has no champion: it was never refitted, or nothing passed."""
+def describe_missing_champion(connection: Connection, stream_id: int, topic: str) -> str:
+    """A message for a stream without a champion: whether it has versions, and the command that helps."""
     newest_first = select(model.c.version, model.c.status).order_by(model.c.version.desc()).limit(1)
     newest = connection.execute(newest_first.where(model.c.stream_id == stream_id)).first()
     if newest is None:
@@ -135,8 +137,8 @@ def none_in_charge(connection: Connection, stream_id: int, topic: str) -> str:
     )
 
 
-def champion_as_stored(connection: Connection, stream_id: int) -> ModelRow | None:
-    """The model in charge, its bundle damaged or not: damage must not keep the next from being made."""
+def champion_unchecked(connection: Connection, stream_id: int) -> ModelRow | None:
+    """The champion without a check of its bundle, so that a damaged champion does not block a refit."""
     version = champion_version(connection, stream_id)
     return None if version is None else _stored(connection, stream_id, version)
 
@@ -144,19 +146,19 @@ def champion_as_stored(connection: Connection, stream_id: int) -> ModelRow | Non
 def load(connection: Connection, stream_id: int, version: int) -> ModelRow:
     """One version with its bundle.
 
-    :raises BadData: when there is none, or when its bytes are not those that were stored.
+    :raises BadData: when there is no such version, or its bytes do not match the stored hash.
     """
-    return intact(_stored(connection, stream_id, version))
+    return require_intact(_stored(connection, stream_id, version))
 
 
-def intact(row: ModelRow) -> ModelRow:
-    """The row itself.
+def require_intact(row: ModelRow) -> ModelRow:
+    """Returns the row unchanged.
 
-    :raises BadData: when its bytes are not those that were stored.
+    :raises BadData: when the bundle's bytes do not match the stored hash.
     """
     if hashlib.sha256(row.bundle).hexdigest() != row.sha256:
         raise BadData(
-            f"model version {row.version} is damaged: its bytes do not give its sha256; train a new one"
+            f"model version {row.version} is damaged: its bytes do not match its sha256; train a new model"
         )
     return row
 
@@ -186,6 +188,6 @@ def _row(row: Row[Any], **more: Any) -> ModelRow:
 
 
 def lock(connection: Connection, stream_id: int) -> None:
-    """One writer of a stream's models at a time, so that versions count on without a gap."""
-    # NO KEY: those who write readings meanwhile look the stream's key up
+    """Wait until no other transaction writes the stream's models, so that versions count up without a gap."""
+    # NO KEY: writers of readings check the stream's foreign key at the same time and must not wait
     connection.execute(text("SELECT 1 FROM stream WHERE id = :id FOR NO KEY UPDATE"), {"id": stream_id})

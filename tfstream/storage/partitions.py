@@ -1,6 +1,6 @@
-"""Day partitions of ``reading`` and ``score``: a day's readings are dropped as one table, not row by row.
+"""Day partitions of ``reading`` and ``score``, so that a day is dropped as one table and not row by row.
 
-The functions ``make_partition`` and ``drop_partition`` of the schema do it with its owner's rights.
+The schema's functions ``make_partition`` and ``drop_partition`` run with the rights of the schema's owner.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from datetime import date
 from sqlalchemy import Connection, text
 
 _TABLES = ("reading", "score")
-_LOCK = 0x7F57A2  # one maker or dropper of partitions at a time
+_LOCK = 0x7F57A2  # one transaction makes or drops partitions at a time
 
 
 def ensure(connection: Connection, table: str, days: Iterable[date]) -> list[date]:
-    """Make the partitions of the given (UTC) days that are missing; returns those that were made.
+    """Make the missing partitions of some UTC days; returns the days whose partitions were made.
 
-    Processes that make the same partition at the same time wait for one another.
+    Processes that make the same partition at the same time wait for each other.
     """
     wanted = set(days)
-    if wanted <= days_of(connection, table):
+    if wanted <= existing_days(connection, table):
         return []
     _lock(connection)
-    made = sorted(wanted - days_of(connection, table))
+    made = sorted(wanted - existing_days(connection, table))
     for day in made:
         connection.execute(text("SELECT make_partition(:table, :day)"), {"table": table, "day": day})
     return made
@@ -39,19 +39,19 @@ def list_all(connection: Connection, table: str) -> list[str]:
     return list(connection.execute(query, {"table": _checked(table)}).scalars())
 
 
-def days_of(connection: Connection, table: str) -> set[date]:
-    """The days that a table has partitions for."""
-    names = (re.fullmatch(rf"{table}_(\d{{4}})(\d\d)(\d\d)", name) for name in list_all(connection, table))
-    return {date(int(found[1]), int(found[2]), int(found[3])) for found in names if found}
+def existing_days(connection: Connection, table: str) -> set[date]:
+    """The UTC days for which a table has partitions."""
+    matches = (re.fullmatch(rf"{table}_(\d{{4}})(\d\d)(\d\d)", name) for name in list_all(connection, table))
+    return {date(int(match[1]), int(match[2]), int(match[3])) for match in matches if match}
 
 
 def drop_before(connection: Connection, table: str, day: date) -> list[str]:
-    """Drop the partitions that end on or before the beginning of ``day``; returns their names."""
+    """Drop the partitions of days before ``day``; returns their names, oldest first."""
     _lock(connection)
-    old = [found for found in sorted(days_of(connection, table)) if found < day]
-    for found in old:
-        connection.execute(text("SELECT drop_partition(:table, :day)"), {"table": table, "day": found})
-    return [f"{table}_{found:%Y%m%d}" for found in old]
+    old_days = [other for other in sorted(existing_days(connection, table)) if other < day]
+    for old in old_days:
+        connection.execute(text("SELECT drop_partition(:table, :day)"), {"table": table, "day": old})
+    return [f"{table}_{old:%Y%m%d}" for old in old_days]
 
 
 def _lock(connection: Connection) -> None:

@@ -1,4 +1,4 @@
-"""How far a consumer has brought a topic's partitions into the database: always the *next* offset."""
+"""The offsets up to which a consumer has stored a topic's partitions: always the *next* offset to read."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from tfstream.storage.tables import progress
 
 
 class OffsetConflict(TfstreamError):
-    """Another process has moved the offset meanwhile; the transaction must not be committed."""
+    """Another process has moved the offset; the transaction must not be committed."""
 
 
-def positions(connection: Connection, consumer: str, topic: str) -> dict[int, int]:
-    """The next offset of every partition that the consumer has begun."""
+def next_offsets(connection: Connection, consumer: str, topic: str) -> dict[int, int]:
+    """The next offset of each partition from which the consumer has stored something."""
     query = select(progress.c.partition, progress.c.next_offset).where(
         progress.c.consumer == consumer, progress.c.topic == topic
     )
@@ -24,17 +24,19 @@ def positions(connection: Connection, consumer: str, topic: str) -> dict[int, in
 def advance(
     connection: Connection, consumer: str, topic: str, partition: int, expected: int | None, next_offset: int
 ) -> None:
-    """Compare and swap: move the offset on from ``expected``, None for a partition not begun.
+    """Compare and swap: move the offset from ``expected`` to ``next_offset``.
 
-    :raises OffsetConflict: when the database holds something else.
+    ``expected`` is None for a partition of which nothing is stored.
+
+    :raises OffsetConflict: when the stored offset is not ``expected``.
     """
     key = {"consumer": consumer, "topic": topic, "partition": partition}
     if expected is None:
-        begun = insert(progress).values(**key, next_offset=next_offset).on_conflict_do_nothing()
-        moved = len(connection.execute(begun.returning(progress.c.partition)).all())
+        first = insert(progress).values(**key, next_offset=next_offset).on_conflict_do_nothing()
+        moved = len(connection.execute(first.returning(progress.c.partition)).all())
     else:
-        same = (getattr(progress.c, name) == value for name, value in key.items())
-        swap = update(progress).where(*same, progress.c.next_offset == expected)
+        same_key = (getattr(progress.c, name) == value for name, value in key.items())
+        swap = update(progress).where(*same_key, progress.c.next_offset == expected)
         moved = connection.execute(swap.values(next_offset=next_offset, updated_at=func.now())).rowcount
     if moved != 1:
         raise OffsetConflict(f"another {consumer} process is at work on partition {partition} of {topic}")

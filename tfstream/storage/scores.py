@@ -1,4 +1,4 @@
-"""Scores: one row for each asset and hop, kept for a while."""
+"""Stored scores: one row for each asset and hop, until its day partition is dropped."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from tfstream.core.messages.anomaly_event import ScoreRecord
@@ -24,13 +24,15 @@ ON CONFLICT (stream_id, asset, day) DO UPDATE SET hops = greatest(kept.hops, exc
 
 
 class ScorePoint(NamedTuple):
+    """The score and threshold of the hop that ends at ``time_us``."""
+
     time_us: int
     score: float
     threshold: float
 
 
 class ScoreRow(NamedTuple):
-    """A stored score; ``masked`` are the sensors that had no part in it."""
+    """A stored score; ``masked`` are the sensors that were left out of it."""
 
     score: float
     threshold: float
@@ -39,7 +41,7 @@ class ScoreRow(NamedTuple):
 
 
 def write(connection: Connection, stream_id: int, records: Sequence[ScoreRecord]) -> None:
-    """Store scores; of two for the same asset and moment, from a log read twice, the later one counts."""
+    """Store scores; a later score of the same asset and time, from a log read twice, replaces the earlier."""
     if not records:
         return
     rows = {(record.asset, record.ts): _values(stream_id, record) for record in records}
@@ -55,7 +57,7 @@ def write(connection: Connection, stream_id: int, records: Sequence[ScoreRecord]
 def read(
     connection: Connection, stream_id: int, asset: str, since_us: int, until_us: int
 ) -> list[ScorePoint]:
-    """An asset's scores of a span, in order of time."""
+    """An asset's scores of a span in order of time; both ends are included."""
     query = (
         select(score.c.ts, score.c.score, score.c.threshold)
         .where(score.c.stream_id == stream_id, score.c.asset == asset)
@@ -66,7 +68,7 @@ def read(
 
 
 def at(connection: Connection, stream_id: int, asset: str, time_us: int) -> ScoreRow | None:
-    """The stored score of the hop that ends at a moment."""
+    """The stored score of the hop that ends at ``time_us``; None where it is not stored."""
     query = select(score.c.score, score.c.threshold, score.c.model_version, score.c.masked).where(
         score.c.stream_id == stream_id, score.c.asset == asset, score.c.ts == to_datetime(time_us)
     )
@@ -74,28 +76,42 @@ def at(connection: Connection, stream_id: int, asset: str, time_us: int) -> Scor
     return None if row is None else ScoreRow(row.score, row.threshold, row.model_version, tuple(row.masked))
 
 
-def any_within(connection: Connection, stream_id: int, asset: str, since_us: int, until_us: int) -> bool:
-    """Whether a score of an asset is stored in a span."""
+def exist_within(connection: Connection, stream_id: int, asset: str, since_us: int, until_us: int) -> bool:
+    """Whether an asset has stored scores in a span."""
     query = select(score.c.ts).where(score.c.stream_id == stream_id, score.c.asset == asset)
     span = score.c.ts.between(to_datetime(since_us), to_datetime(until_us))
     return connection.execute(query.where(span).limit(1)).first() is not None
 
 
-def took_over(connection: Connection, stream_id: int, asset: str, version: int, until_us: int) -> int | None:
-    """The first stored score since which an asset was scored by ``version`` alone, up to a moment."""
-    its = select(score.c.ts).where(score.c.stream_id == stream_id, score.c.asset == asset)
-    its = its.where(score.c.ts <= to_datetime(until_us))
-    other = its.where(score.c.model_version != version).order_by(score.c.ts.desc()).limit(1)
-    last = connection.execute(other).scalar()
-    own = its.where(score.c.model_version == version).order_by(score.c.ts).limit(1)
-    first = connection.execute(own if last is None else own.where(score.c.ts > last)).scalar()
+def newest_at(connection: Connection, stream_id: int) -> datetime | None:
+    """The end of the newest hop with a stored score; None where the stream has no score."""
+    moment: datetime | None = connection.execute(
+        select(func.max(score.c.ts)).where(score.c.stream_id == stream_id)
+    ).scalar()
+    return moment
+
+
+def version_since_us(
+    connection: Connection, stream_id: int, asset: str, version: int, until_us: int
+) -> int | None:
+    """The time of the first stored score since which only ``version`` scored an asset, up to ``until_us``.
+
+    None where ``version`` has no stored score after the last score of another version.
+    """
+    of_asset = select(score.c.ts).where(score.c.stream_id == stream_id, score.c.asset == asset)
+    of_asset = of_asset.where(score.c.ts <= to_datetime(until_us))
+    other = of_asset.where(score.c.model_version != version).order_by(score.c.ts.desc()).limit(1)
+    last_other = connection.execute(other).scalar()
+    own = of_asset.where(score.c.model_version == version).order_by(score.c.ts).limit(1)
+    first = connection.execute(own if last_other is None else own.where(score.c.ts > last_other)).scalar()
     return None if first is None else to_us(first)
 
 
 def count_days(connection: Connection, stream_id: int | None = None) -> None:
-    """Keep how many scores each asset of a stream, or of all, has had on each day; days are dropped later.
+    """Store the number of scores of each asset and day, which outlives the day's scores.
 
-    A day that is counted again, with some of its scores gone, keeps the larger count.
+    ``stream_id`` None counts all streams. A day that is counted again after some of its scores were dropped
+    keeps the larger count.
     """
     connection.execute(_COUNT_DAYS, {"stream_id": stream_id})
 

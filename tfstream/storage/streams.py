@@ -1,4 +1,4 @@
-"""Stream definitions."""
+"""The stored stream definitions."""
 
 from __future__ import annotations
 
@@ -26,10 +26,13 @@ class StreamRecord(NamedTuple):
 
 
 def add(connection: Connection, definition: StreamDefinition) -> StreamRecord:
-    """:raises ConfigurationError: when the topic is defined already."""
+    """Store a new definition.
+
+    :raises ConfigurationError: when the topic has a definition already.
+    """
     values = {"topic": definition.topic, "definition": json.loads(definition.to_json())}
-    made = insert(stream).values(values).on_conflict_do_nothing().returning(stream.c.id)
-    stream_id = connection.execute(made).scalar()
+    statement = insert(stream).values(values).on_conflict_do_nothing().returning(stream.c.id)
+    stream_id = connection.execute(statement).scalar()
     if stream_id is None:
         raise ConfigurationError(
             f"stream {definition.topic} is defined already; "
@@ -39,50 +42,62 @@ def add(connection: Connection, definition: StreamDefinition) -> StreamRecord:
 
 
 def find(connection: Connection, topic: str) -> StreamRecord | None:
-    """:raises ConfigurationError: when its definition cannot be read."""
+    """The stream of a topic; None where the topic is not defined.
+
+    :raises ConfigurationError: when the definition cannot be read.
+    """
     row = connection.execute(_ROWS.where(stream.c.topic == topic)).first()
     return None if row is None else _record(row)
 
 
 def get(connection: Connection, topic: str) -> StreamRecord:
-    """:raises ConfigurationError: when the topic is not defined, or its definition cannot be read."""
-    found = find(connection, topic)
-    if found is None:
+    """The stream of a topic.
+
+    :raises ConfigurationError: when the topic is not defined, or its definition cannot be read.
+    """
+    record = find(connection, topic)
+    if record is None:
         raise ConfigurationError(f"stream {topic} is not defined; run `tfstream streams add {topic}`")
-    return found
+    return record
 
 
 def list_all(connection: Connection) -> list[StreamRecord]:
-    """:raises ConfigurationError: when a definition cannot be read."""
+    """All streams, sorted by topic.
+
+    :raises ConfigurationError: when a definition cannot be read.
+    """
     return [_record(row) for row in connection.execute(_ROWS.order_by(stream.c.topic))]
 
 
-def each(connection: Connection) -> dict[str, StreamRecord | ConfigurationError]:
-    """All streams by topic; for one whose definition cannot be read, the error that says so."""
-    found: dict[str, StreamRecord | ConfigurationError] = {}
+def by_topic(connection: Connection) -> dict[str, StreamRecord | ConfigurationError]:
+    """All streams by topic; a stream whose definition cannot be read has the error as its value."""
+    streams: dict[str, StreamRecord | ConfigurationError] = {}
     for row in connection.execute(_ROWS.order_by(stream.c.topic)):
         try:
-            found[row.topic] = _record(row)
+            streams[row.topic] = _record(row)
         except ConfigurationError as error:
-            found[row.topic] = error
-    return found
+            streams[row.topic] = error
+    return streams
 
 
 def topics(connection: Connection) -> list[str]:
-    """The topics that are defined, sorted, whether or not their definitions can be read."""
+    """The defined topics, sorted, including those whose definition cannot be read."""
     return list(connection.execute(select(stream.c.topic).order_by(stream.c.topic)).scalars())
 
 
-def created(connection: Connection) -> dict[int, datetime]:
-    """When each stream was defined, by its id."""
+def creation_times(connection: Connection) -> dict[int, datetime]:
+    """The time at which each stream was defined, by the stream's id."""
     return dict(connection.execute(select(stream.c.id, stream.c.created_at)).all())
 
 
 def update(connection: Connection, definition: StreamDefinition) -> None:
-    """:raises ConfigurationError: when the topic is not defined."""
-    found = get(connection, definition.topic)
+    """Replace the definition of a topic.
+
+    :raises ConfigurationError: when the topic is not defined.
+    """
+    record = get(connection, definition.topic)
     values = {"definition": json.loads(definition.to_json()), "changed_at": func.now()}
-    connection.execute(update_(stream).where(stream.c.id == found.id).values(values))
+    connection.execute(update_(stream).where(stream.c.id == record.id).values(values))
 
 
 def _record(row: Row[Any, Any, Any]) -> StreamRecord:
@@ -91,5 +106,5 @@ def _record(row: Row[Any, Any, Any]) -> StreamRecord:
     except (msgspec.DecodeError, ConfigurationError) as error:
         raise ConfigurationError(
             f"the definition of stream {row.topic} in table stream cannot be read ({error}): it was changed "
-            f"by hand, or written by another version of tfstream; mend it there"
+            f"by hand, or written by another version of tfstream; correct the row in that table"
         ) from None

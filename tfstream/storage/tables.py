@@ -1,4 +1,4 @@
-"""The tables, as SQLAlchemy knows them; ``migrations/`` makes them, and a test holds the two together."""
+"""The tables as SQLAlchemy objects; ``migrations/`` creates them, and a test compares the two."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ metadata = MetaData(
 
 Moment = TIMESTAMP(timezone=True)
 OUTCOMES = ("promoted", "candidate", "rejected", "failed", "interrupted")
-VERDICTS = tuple(one.value for one in Verdict)
+VERDICTS = tuple(verdict.value for verdict in Verdict)
 STATUSES = ("candidate", "champion", "retired", "rejected")
 CHANGES = ("refit", "promote", "rollback")
 

@@ -1,4 +1,4 @@
-"""Anomalies as learning sees them."""
+"""Stored anomalies as the episodes that training excludes or accepts."""
 
 from __future__ import annotations
 
@@ -14,20 +14,23 @@ from tfstream.storage.streams import StreamRecord
 from tfstream.storage.tables import anomaly
 
 
-def within(
+def read(
     connection: Connection, stream: StreamRecord, since_us: int | None, until_us: int | None
 ) -> list[TrainingEpisode]:
-    """Those with a moment in a span, ends included, and the new normals before it; None is open."""
-    its = anomaly.c
-    later = true() if since_us is None else its.ended_at >= to_datetime(since_us)
+    """Episodes that overlap a span, ends included, and episodes before it with the verdict ``new-normal``.
+
+    ``since_us`` or ``until_us`` None leaves that end open.
+    """
+    columns = anomaly.c
+    later = true() if since_us is None else columns.ended_at >= to_datetime(since_us)
     query = (
         select(anomaly)
-        .where(its.stream_id == stream.id)
-        .where(or_(its.ended_at.is_(None), later, its.verdict == Verdict.NEW_NORMAL.value))
-        .order_by(its.started_at, its.id)
+        .where(columns.stream_id == stream.id)
+        .where(or_(columns.ended_at.is_(None), later, columns.verdict == Verdict.NEW_NORMAL.value))
+        .order_by(columns.started_at, columns.id)
     )
     if until_us is not None:
-        query = query.where(its.started_at <= to_datetime(until_us))
+        query = query.where(columns.started_at <= to_datetime(until_us))
     return [_episode(row, stream) for row in connection.execute(query)]
 
 
@@ -41,5 +44,5 @@ def _episode(row: Row[Any], stream: StreamRecord) -> TrainingEpisode:
         accepted_us=None if row.verdict_from is None else to_us(row.verdict_from),
         expected_per_week=row.expected_per_week,
         budget=stream.definition.budget_of(row.asset),
-        shares={one["name"]: one["share"] for one in row.sensors},
+        shares={sensor["name"]: sensor["share"] for sensor in row.sensors},
     )

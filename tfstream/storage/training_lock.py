@@ -1,7 +1,8 @@
-"""One refit of a stream at a time, whoever runs it: an advisory lock, held by a connection of its own.
+"""The training lock: one process refits a stream at a time.
 
-PostgreSQL gives the lock back when that connection ends, however the process ends. It belongs to a session:
-behind a pooler that shares sessions between clients it means nothing.
+It is an advisory lock, held by a connection of its own. PostgreSQL releases it when that connection ends,
+however the process ends. The lock belongs to a session, so that it has no effect behind a connection pooler
+that shares sessions between clients.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from tfstream.errors import ServiceUnavailable, TfstreamError
 from tfstream.storage.database import Database
 
-_REFIT = 0x7F57A4  # beside the migrations' lock; the second number is the stream
+_REFIT = 0x7F57A4  # the first key; the second key is the stream's id
 
 
 class RefitInProgress(TfstreamError):
@@ -23,35 +24,38 @@ class RefitInProgress(TfstreamError):
 
 
 class TrainingLock:
-    """Held until its block ends, or until its connection does."""
+    """Held until its block ends or its connection is lost."""
 
-    def __init__(self, connection: Connection, place: str) -> None:
+    def __init__(self, connection: Connection, address: str) -> None:
         self._connection = connection
-        self._place = place
+        self._address = address
 
     def require(self) -> None:
-        """:raises ServiceUnavailable: when the connection is gone, and the lock with it."""
+        """Check that the lock is still held.
+
+        :raises ServiceUnavailable: when the connection, and the lock with it, is lost.
+        """
         try:
             self._connection.execute(text("SELECT 1"))
         except DBAPIError:
             raise ServiceUnavailable(
-                f"the connection to {self._place} that kept others from refitting the stream has ended; what "
-                f"was learnt meanwhile is not stored, and the champion stays; refit again"
+                f"the connection to {self._address} that held the training lock has ended; the refit "
+                f"is not stored, and the champion stays in charge; refit again"
             ) from None
 
 
 @contextmanager
-def exclusive(database: Database, stream_id: int, topic: str) -> Iterator[TrainingLock]:
-    """The right to refit a stream.
+def hold_training_lock(database: Database, stream_id: int, topic: str) -> Iterator[TrainingLock]:
+    """Hold the right to refit a stream for a block.
 
-    :raises Busy: when another process has it.
+    :raises RefitInProgress: when another process holds it.
     :raises ServiceUnavailable: when the database cannot be reached.
     """
-    with database.held() as connection:
+    with database.session() as connection:
         keys = {"refit": _REFIT, "stream": stream_id}
         if not connection.execute(text("SELECT pg_try_advisory_lock(:refit, :stream)"), keys).scalar_one():
-            raise RefitInProgress(f"{topic} is being refitted by another process; let it finish")
+            raise RefitInProgress(f"another process is refitting {topic}; wait until it has finished")
         try:
-            yield TrainingLock(connection, database.place)
+            yield TrainingLock(connection, database.address)
         finally:
-            connection.invalidate()  # ends the session, and so the lock, whatever state it is in
+            connection.invalidate()  # ends the session, and with it the lock, in whatever state it is

@@ -1,4 +1,4 @@
-"""What every refit did, whether it succeeded or not."""
+"""The history of refits, successful or not."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tfstream.storage.datetimes import to_datetime
 from tfstream.storage.tables import stream, training_run
 
 Outcome = Literal["promoted", "candidate", "rejected", "failed", "interrupted"]
-_LEFT = "the process ended in the middle, without a word"
+_INTERRUPTED = "the process ended before the refit did"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunRow:
-    """One refit; ``outcome`` and ``took`` are None while it goes on."""
+    """One refit; ``outcome`` and ``took`` are None while it runs."""
 
     topic: str
     started_at: datetime
@@ -34,14 +34,14 @@ class RunRow:
 def start(
     connection: Connection, stream_id: int, *, trained_from_us: int | None, trained_until_us: int | None
 ) -> int:
-    """Note that a refit has begun; returns the run's id."""
+    """Record that a refit has begun; returns the run's id."""
     values = {
         "stream_id": stream_id,
         "trained_from": None if trained_from_us is None else to_datetime(trained_from_us),
         "trained_until": None if trained_until_us is None else to_datetime(trained_until_us),
     }
-    begun = insert(training_run).values(values).returning(training_run.c.id)
-    return int(connection.execute(begun).scalar_one())
+    statement = insert(training_run).values(values).returning(training_run.c.id)
+    return int(connection.execute(statement).scalar_one())
 
 
 def finish(
@@ -56,7 +56,7 @@ def finish(
     trained_until_us: int | None = None,
     metrics: dict[str, Any] | None = None,
 ) -> None:
-    """Note how it ended."""
+    """Record how a refit ended."""
     values: dict[str, Any] = {"outcome": outcome, "reason": reason, "finished_at": func.now()}
     values |= {"model_version": model_version, "rows": rows, "metrics": metrics}
     if trained_from_us is not None:
@@ -66,30 +66,38 @@ def finish(
     connection.execute(update(training_run).where(training_run.c.id == run).values(values))
 
 
-def give_up_unfinished(connection: Connection, stream_id: int) -> int:
-    """Close what a process that is gone has left; only for who holds the stream's training lock."""
-    left = update(training_run).where(training_run.c.stream_id == stream_id, training_run.c.outcome.is_(None))
+def close_interrupted(connection: Connection, stream_id: int) -> int:
+    """Close the runs that an ended process left open; returns their number.
+
+    Only the holder of the stream's training lock may call this.
+    """
+    unfinished = update(training_run).where(
+        training_run.c.stream_id == stream_id, training_run.c.outcome.is_(None)
+    )
     return connection.execute(
-        left.values(outcome="interrupted", reason=_LEFT, finished_at=func.now())
+        unfinished.values(outcome="interrupted", reason=_INTERRUPTED, finished_at=func.now())
     ).rowcount
 
 
 def latest_starts(connection: Connection) -> dict[int, datetime]:
-    """When each stream's newest refit began that came to an end of its own; by the stream's id."""
+    """The start of each stream's newest refit that was not interrupted, by the stream's id."""
     ended = training_run.c.outcome != "interrupted"
     return dict(connection.execute(_latest(training_run.c.started_at).where(ended)).all())
 
 
 def interruptions(connection: Connection, ended: Mapping[int, datetime]) -> dict[int, list[datetime]]:
-    """When refits began that were interrupted since the stream's newest that was not, ``ended``; in order."""
-    found: dict[int, list[datetime]] = {}
+    """The starts of each stream's interrupted refits after its newest uninterrupted start, ``ended``.
+
+    By the stream's id, in order of time; ``ended`` as :func:`latest_starts` returns it.
+    """
+    starts: dict[int, list[datetime]] = {}
     query = select(training_run.c.stream_id, training_run.c.started_at).where(
         training_run.c.outcome == "interrupted"
     )
     for stream_id, started in connection.execute(query.order_by(training_run.c.started_at)):
         if stream_id not in ended or started > ended[stream_id]:
-            found.setdefault(stream_id, []).append(started)
-    return found
+            starts.setdefault(stream_id, []).append(started)
+    return starts
 
 
 def _latest(column: Any) -> Select[Any]:

@@ -1,4 +1,4 @@
-"""What people say of anomalies: the newest beside each of them, and everything that was ever said."""
+"""People's verdicts on anomalies: the newest in the table ``anomaly``, all of them in ``verdict``."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from tfstream.storage.tables import anomaly, verdict
 def give(
     connection: Connection,
     anomalies: Collection[uuid.UUID],
-    said: Verdict | None,
+    new: Verdict | None,
     *,
     note: str | None,
     from_us: int | None,
     by: str,
 ) -> None:
-    """The same verdict for all of them; None takes back what was said before.
+    """Give several anomalies the same verdict; None takes an earlier verdict back.
 
-    ``from_us``: since when a new normal is one, where that is not since the anomaly began.
+    ``from_us`` is the time from which a new normal is accepted, None for the anomaly's start.
     """
     if not anomalies:
         return
     since = None if from_us is None else to_datetime(from_us)
-    log = {"verdict": said, "verdict_from": since, "note": note, "given_by": by}
-    connection.execute(insert(verdict), [{"anomaly_id": one, **log} for one in anomalies])
-    newest: dict[str, Any] = {"verdict": said, "verdict_from": since, "note": note}
+    log = {"verdict": new, "verdict_from": since, "note": note, "given_by": by}
+    connection.execute(insert(verdict), [{"anomaly_id": anomaly_id, **log} for anomaly_id in anomalies])
+    newest: dict[str, Any] = {"verdict": new, "verdict_from": since, "note": note}
     newest |= {"verdict_at": func.now(), "verdict_by": by}
     connection.execute(update(anomaly).where(anomaly.c.id.in_(anomalies)).values(newest))

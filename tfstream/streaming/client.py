@@ -14,8 +14,8 @@ from confluent_kafka.admin import AdminClient, ClusterMetadata
 
 from tfstream.errors import ConfigurationError
 from tfstream.streaming.kafka_errors import Properties as Properties
-from tfstream.streaming.kafka_errors import Redaction, login_refused, redacted
-from tfstream.streaming.kafka_errors import unreachable as unreachable
+from tfstream.streaming.kafka_errors import Redaction, login_error, redacted
+from tfstream.streaming.kafka_errors import broker_unreachable as broker_unreachable
 
 _librdkafka = logging.getLogger("tfstream.kafka.client")
 _TRANSACTION_TIMEOUT_MS = 15_000
@@ -48,7 +48,7 @@ class _Errors:
         self._level = level
 
     def __call__(self, error: KafkaError) -> None:
-        refused = login_refused(self._properties, error)
+        refused = login_error(self._properties, error)
         if refused is not None:
             if str(refused) != str(self.refused):
                 _librdkafka.log(self._level, "%s; trying again", refused)
@@ -115,10 +115,12 @@ def describe_cluster(properties: Properties, timeout_s: float = 10.0) -> int:
     :raises ServiceUnavailable: when none does within the timeout.
     :raises ConfigurationError: as soon as one refuses the login, or TLS with it fails.
     """
-    return len(metadata(properties, timeout_s=timeout_s).brokers)
+    return len(fetch_metadata(properties, timeout_s=timeout_s).brokers)
 
 
-def metadata(properties: Properties, topic: str | None = None, *, timeout_s: float = 15.0) -> ClusterMetadata:
+def fetch_metadata(
+    properties: Properties, topic: str | None = None, *, timeout_s: float = 15.0
+) -> ClusterMetadata:
     """What the cluster says of itself and of a topic, or of all topics.
 
     Asked by a consumer: many brokers make a topic that any other client asks for.
@@ -139,7 +141,7 @@ def metadata(properties: Properties, topic: str | None = None, *, timeout_s: flo
                 if errors.refused is not None:
                     raise errors.refused from None
                 if time.monotonic() > deadline:
-                    raise unreachable(properties, error) from None
+                    raise broker_unreachable(properties, error) from None
     finally:
         consumer.close()
 

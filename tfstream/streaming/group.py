@@ -7,24 +7,24 @@ from typing import NamedTuple
 from confluent_kafka import ConsumerGroupState
 
 from tfstream.streaming.client import Properties, new_admin
-from tfstream.streaming.retry import retried
+from tfstream.streaming.retry import call_with_retry
 
 _CALL_S = 5.0
 _TIMEOUT_S = 10.0
 
 
 class Group(NamedTuple):
-    """``members`` of a group with partitions, and ``idle`` ones without; ``settled`` unless it rebalances."""
+    """``members`` of a group with partitions, and ``idle`` ones without; ``stable`` unless it rebalances."""
 
     members: int
     idle: int
-    settled: bool
+    stable: bool
 
 
 def describe_group(properties: Properties, group: str) -> Group:
     """:raises ServiceUnavailable: when the coordinator does not answer."""
     admin = new_admin(properties)
-    found = retried(
+    found = call_with_retry(
         lambda: admin.describe_consumer_groups([group], request_timeout=_CALL_S)[group].result(_CALL_S),
         properties,
         f"DESCRIBE on group {group}",
@@ -36,5 +36,5 @@ def describe_group(properties: Properties, group: str) -> Group:
     return Group(
         members=sum(count > 0 for count in assigned),
         idle=sum(count == 0 for count in assigned),
-        settled=found.state in (ConsumerGroupState.STABLE, ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD),
+        stable=found.state in (ConsumerGroupState.STABLE, ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD),
     )

@@ -52,9 +52,9 @@ class Redaction(logging.Filter):
         return True
 
 
-def login_refused(properties: Properties, error: KafkaError) -> ConfigurationError | None:
+def login_error(properties: Properties, error: KafkaError) -> ConfigurationError | None:
     """What an error of a connection says about the login or TLS; None when it may pass by itself."""
-    servers, detail = properties.get("bootstrap.servers", "?"), said(properties, error)
+    servers, detail = properties.get("bootstrap.servers", "?"), error_text(properties, error)
     if error.code() == KafkaError._AUTHENTICATION:
         return AccessDenied(
             f"Kafka at {servers} refuses the login ({detail}); check the TFSTREAM_KAFKA_SASL_ settings"
@@ -67,38 +67,38 @@ def login_refused(properties: Properties, error: KafkaError) -> ConfigurationErr
     return None
 
 
-def right_missing(properties: Properties, error: KafkaError, right: str) -> AccessDenied | None:
+def access_denied(properties: Properties, error: KafkaError, right: str) -> AccessDenied | None:
     """The error of a request that the broker's access list forbids; ``right`` is what must be granted."""
     if error.code() not in _DENIED:
         return None
     servers = properties.get("bootstrap.servers", "?")
     return AccessDenied(
-        f"Kafka at {servers} does not allow it ({said(properties, error)}); grant {right} to this user"
+        f"Kafka at {servers} does not allow it ({error_text(properties, error)}); grant {right} to this user"
     )
 
 
-def may_not_read(properties: Properties, error: KafkaError, topic: str) -> AccessDenied | None:
+def read_denied(properties: Properties, error: KafkaError, topic: str) -> AccessDenied | None:
     """For a reader that is in no group: librdkafka asks for its group's coordinator all the same."""
     if error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
         return None
-    return right_missing(properties, error, f"READ on topic {topic}")
+    return access_denied(properties, error, f"READ on topic {topic}")
 
 
-def explained(properties: Properties, error: KafkaException, right: str) -> TfstreamError:
+def request_error(properties: Properties, error: KafkaException, right: str) -> TfstreamError:
     """A failed request: the missing right, or a broker that cannot be reached."""
-    return right_missing(properties, error.args[0], right) or unreachable(properties, error)
+    return access_denied(properties, error.args[0], right) or broker_unreachable(properties, error)
 
 
-def unreachable(properties: Properties, error: KafkaException) -> ServiceUnavailable:
+def broker_unreachable(properties: Properties, error: KafkaException) -> ServiceUnavailable:
     servers = properties.get("bootstrap.servers", "?")
     protocol = properties.get("security.protocol", "plaintext")
     return ServiceUnavailable(
-        f"Kafka at {servers} cannot be reached ({said(properties, error.args[0])}); is it running, and does "
-        f"it speak {protocol} there?"
+        f"Kafka at {servers} cannot be reached ({error_text(properties, error.args[0])}); is it running, and "
+        f"does it speak {protocol} there?"
     )
 
 
-def said(properties: Properties, error: KafkaError) -> str:
+def error_text(properties: Properties, error: KafkaError) -> str:
     """librdkafka's words without addresses, durations and secrets."""
     return redacted(properties, _NOISE.sub("", _NOISE.sub("", error.str())))
 

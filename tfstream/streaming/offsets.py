@@ -10,7 +10,7 @@ from typing import NamedTuple
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, TopicPartition
 
 from tfstream.streaming.client import Properties, new_consumer
-from tfstream.streaming.kafka_errors import explained
+from tfstream.streaming.kafka_errors import request_error
 from tfstream.streaming.topics import partition_count
 
 
@@ -70,7 +70,7 @@ def topic_ends(properties: Properties, topic: str) -> dict[int, int]:
     try:
         return _ends(consumer, topic, count)
     except KafkaException as error:
-        raise explained(properties, error, f"DESCRIBE on topic {topic}") from None
+        raise request_error(properties, error, f"DESCRIBE on topic {topic}") from None
     finally:
         consumer.close()
 
@@ -87,7 +87,7 @@ def group_offsets(properties: Properties, topic: str, group: str) -> dict[int, G
         committed = _committed(consumer, wanted)
         ends = _ends(consumer, topic, count)
     except KafkaException as error:
-        raise explained(properties, error, f"DESCRIBE on topic {topic} and on group {group}") from None
+        raise request_error(properties, error, f"DESCRIBE on topic {topic} and on group {group}") from None
     finally:
         consumer.close()
     return {

@@ -49,7 +49,7 @@ def partition_of(message: Message) -> int:
     return partition
 
 
-def as_record(message: Message) -> Record:
+def to_record(message: Message) -> Record:
     kind, time_ms = message.timestamp()
     offset = message.offset()
     assert offset is not None

@@ -9,14 +9,16 @@ from typing import TypeVar
 
 from confluent_kafka import KafkaException
 
-from tfstream.streaming.kafka_errors import Properties, right_missing, said, unreachable
+from tfstream.streaming.kafka_errors import Properties, access_denied, broker_unreachable, error_text
 
 _log = logging.getLogger("tfstream.kafka")
 _PAUSE_S = 0.2
 Result = TypeVar("Result")
 
 
-def retried(call: Callable[[], Result], properties: Properties, right: str, timeout_s: float) -> Result:
+def call_with_retry(
+    call: Callable[[], Result], properties: Properties, right: str, timeout_s: float
+) -> Result:
     """The answer, asked for again and again until the timeout; ``right`` is what asking needs.
 
     :raises ServiceUnavailable: with the last error, when there was no answer in time.
@@ -27,10 +29,10 @@ def retried(call: Callable[[], Result], properties: Properties, right: str, time
         try:
             return call()
         except KafkaException as error:
-            denied = right_missing(properties, error.args[0], right)
+            denied = access_denied(properties, error.args[0], right)
             if denied is not None:
                 raise denied from None
             if time.monotonic() > deadline:
-                raise unreachable(properties, error) from None
-            _log.debug("asking again: %s", said(properties, error.args[0]))
+                raise broker_unreachable(properties, error) from None
+            _log.debug("asking again: %s", error_text(properties, error.args[0]))
             time.sleep(_PAUSE_S)

@@ -14,9 +14,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from tfstream.errors import ServiceUnavailable, TfstreamError
 from tfstream.streaming.broker_health import BrokerHealth
 from tfstream.streaming.client import Properties, new_consumer
-from tfstream.streaming.kafka_errors import is_fatal, is_fenced, right_missing, said, unreachable
+from tfstream.streaming.kafka_errors import access_denied, broker_unreachable, error_text, is_fatal, is_fenced
 from tfstream.streaming.offsets import end_offsets, first_offsets
-from tfstream.streaming.records import Position, Record, as_record, partition_of
+from tfstream.streaming.records import Position, Record, partition_of, to_record
 
 _log = logging.getLogger("tfstream.kafka")
 _TIMEOUT_S = 5.0  # of one request: who asks must go on polling meanwhile
@@ -57,11 +57,11 @@ class Source:
         self._properties = properties
         self._rights = f"READ on topic {topic} and on group {group}"
         self._lost: set[int] = set()  # whose next offset is not in the topic any more
-        self.pulse = BrokerHealth()
+        self.broker_health = BrokerHealth()
         self._instance = instance
         own: dict[str, Any] = {
             "auto.offset.reset": "error",  # no quiet jump to the beginning: the windows must know
-            **self.pulse.settings,
+            **self.broker_health.settings,
         }
         if instance is not None:
             own["group.instance.id"] = instance
@@ -86,7 +86,7 @@ class Source:
             if message.error() is not None:
                 self._on_message_error(message)
                 continue
-            record = as_record(message)
+            record = to_record(message)
             partition = record.partition
             self.at_end.pop(partition, None)
             if partition in self.owned and partition not in self._held and partition not in self.stopped:
@@ -146,13 +146,13 @@ class Source:
         high = self._retried(lambda: end_offsets(*asked))
         return {partition: (low[partition], high[partition]) for partition in partitions}
 
-    def behind(self, partition: int, position: int) -> int:
+    def lag(self, partition: int, offset: int) -> int:
         """Messages between a position and the end that the last fetch has shown; asks nobody."""
         if partition in self.at_end:
             return 0
         entry = TopicPartition(self.topic, partition)
         _, high = self._consumer.get_watermark_offsets(entry, cached=True)
-        return max(0, high - position)
+        return max(0, high - offset)
 
     def hold(self, partitions: Sequence[int]) -> None:
         """Read nothing from owned partitions until they are placed again."""
@@ -167,7 +167,7 @@ class Source:
         self._forget_ends([partition])
         self._consumer.pause(self._entries([partition]))
 
-    def place(self, offsets: dict[int, int]) -> None:
+    def read_from(self, offsets: dict[int, int]) -> None:
         """Read held partitions from the given offsets on.
 
         :raises ServiceUnavailable: when the client is not ready for it; place them again.
@@ -199,7 +199,7 @@ class Source:
         try:
             first = first_offsets(self._consumer, self.topic, partitions, _BEGIN_S)
         except KafkaException as error:
-            _log.debug("beginning at offset 0: %s", said(self._properties, error.args[0]))
+            _log.debug("beginning at offset 0: %s", error_text(self._properties, error.args[0]))
             first = {}
         return [TopicPartition(self.topic, partition, first.get(partition, 0)) for partition in partitions]
 
@@ -222,12 +222,12 @@ class Source:
             try:
                 return call()
             except KafkaException as error:
-                denied = right_missing(self._properties, error.args[0], self._rights)
+                denied = access_denied(self._properties, error.args[0], self._rights)
                 if denied is not None:
                     raise denied from None
                 if time.monotonic() > deadline:
-                    raise unreachable(self._properties, error) from None
-                _log.debug("asking again: %s", said(self._properties, error.args[0]))
+                    raise broker_unreachable(self._properties, error) from None
+                _log.debug("asking again: %s", error_text(self._properties, error.args[0]))
                 time.sleep(0.2)
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
@@ -281,11 +281,13 @@ class Source:
                 f"one ends, nothing uncommitted was written; give each process a --slot of its own"
             )
         if is_fatal(error):
-            raise TfstreamError(f"consuming {self.topic} failed for good: {said(self._properties, error)}")
-        denied = right_missing(self._properties, error, self._rights)
+            raise TfstreamError(
+                f"consuming {self.topic} failed for good: {error_text(self._properties, error)}"
+            )
+        denied = access_denied(self._properties, error, self._rights)
         if denied is not None:
             raise denied
-        _log.warning("consuming %s: %s", self.topic, said(self._properties, error))
+        _log.warning("consuming %s: %s", self.topic, error_text(self._properties, error))
 
 
 def _numbers(partitions: Sequence[TopicPartition]) -> list[int]:

@@ -10,7 +10,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Top
 
 from tfstream.errors import ServiceUnavailable
 from tfstream.streaming.client import Properties, new_consumer
-from tfstream.streaming.kafka_errors import may_not_read
+from tfstream.streaming.kafka_errors import read_denied
 from tfstream.streaming.records import partition_of
 
 _TIMEOUT_S = 15.0  # without anything new
@@ -35,7 +35,7 @@ class StateReader:
         self._waiting: set[int] = set()  # not yet read to their end
         self._idle_s = 0.0
 
-    def want(self, partitions: Iterable[int]) -> None:
+    def request(self, partitions: Iterable[int]) -> None:
         """Begin to read those of the partitions that are not being read."""
         new = sorted(set(partitions) - self._tables.keys())
         if not self._tables:
@@ -96,7 +96,7 @@ class StateReader:
             self._apply(message)
         elif error.code() == KafkaError._PARTITION_EOF:
             self._waiting.discard(partition_of(message))
-        elif (denied := may_not_read(self._properties, error, self._topic)) is not None:
+        elif (denied := read_denied(self._properties, error, self._topic)) is not None:
             raise denied
 
     def _apply(self, message: Message) -> None:

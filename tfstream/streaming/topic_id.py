@@ -14,7 +14,7 @@ _ASK_EVERY_S = 2.0
 _NONE = str(Uuid(0, 0))  # from a broker of before topics had ids: the next one may be newer
 
 
-def differ(before: str, now: str) -> bool:
+def is_another_topic(before: str, now: str) -> bool:
     """Whether two ids are known, and of two topics."""
     return "" != before != now != ""
 
@@ -34,7 +34,7 @@ class TopicIdentity:
         self._admin: AdminClient | None = None
         self._ask_at = 0.0
 
-    def ask(self) -> str:
+    def fetch(self) -> str:
         """The id as of now; when nobody tells it, the one that was known."""
         self._ask_at = time.monotonic() + _ASK_EVERY_S
         if not self._mute:
@@ -44,7 +44,7 @@ class TopicIdentity:
 
     def recent(self) -> str:
         """The id as of two seconds ago at most, for who asks at every commit."""
-        return self.ask() if time.monotonic() >= self._ask_at else self.known
+        return self.fetch() if time.monotonic() >= self._ask_at else self.known
 
     def _told(self, admin: AdminClient) -> str:
         found = admin.describe_topics(TopicCollection([self._topic]), request_timeout=_TIMEOUT_S)

@@ -9,8 +9,8 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 from tfstream.errors import ConfigurationError, ServiceUnavailable, TfstreamError
-from tfstream.streaming.client import Properties, metadata, new_admin
-from tfstream.streaming.kafka_errors import right_missing
+from tfstream.streaming.client import Properties, fetch_metadata, new_admin
+from tfstream.streaming.kafka_errors import access_denied
 
 _log = logging.getLogger("tfstream.kafka")
 _TIMEOUT_S = 15.0
@@ -39,10 +39,10 @@ def partition_count(properties: Properties, topic: str) -> int | None:
 
     :raises AccessDenied: when this user may not know.
     """
-    found = metadata(properties, topic, timeout_s=_TIMEOUT_S).topics[topic]
+    found = fetch_metadata(properties, topic, timeout_s=_TIMEOUT_S).topics[topic]
     if found.error is None:
         return len(found.partitions)
-    denied = right_missing(properties, found.error, f"DESCRIBE on topic {topic}")
+    denied = access_denied(properties, found.error, f"DESCRIBE on topic {topic}")
     if denied is not None:
         raise denied
     return None
@@ -92,7 +92,7 @@ def ensure_partitions(properties: Properties, topic: str, count: int) -> None:
     except KafkaException as error:
         reason = error.args[0]
         if reason.code() != KafkaError.INVALID_PARTITIONS:  # somebody else was faster
-            denied = right_missing(properties, reason, f"ALTER on topic {topic}, or add partitions to it,")
+            denied = access_denied(properties, reason, f"ALTER on topic {topic}, or add partitions to it,")
             raise denied or TfstreamError(
                 f"topic {topic} needs {count} partitions and cannot get them ({reason.str()}); add them"
             ) from None
@@ -120,7 +120,7 @@ def ensure_topic(
     except KafkaException as error:
         if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
             return False
-        denied = right_missing(
+        denied = access_denied(
             properties, error.args[0], f"CREATE on topic {topic}, or create it with {partitions} partitions,"
         )
         if denied is not None:

@@ -28,8 +28,8 @@ from collections.abc import Callable, Iterable, Sequence
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from tfstream.errors import TfstreamError
-from tfstream.streaming.client import Properties, new_transactional_producer, unreachable
-from tfstream.streaming.kafka_errors import right_missing
+from tfstream.streaming.client import Properties, new_transactional_producer
+from tfstream.streaming.kafka_errors import access_denied, broker_unreachable
 from tfstream.streaming.records import Output, Position
 from tfstream.streaming.watchdog import Watchdog
 
@@ -79,7 +79,7 @@ class TransactionalWriter:
             if not reason.retriable():
                 self._give_up()
                 self._check_fatal(reason)
-            raise unreachable(self._properties, error) from None
+            raise broker_unreachable(self._properties, error) from None
         self.ready = True
 
     def commit(
@@ -105,7 +105,7 @@ class TransactionalWriter:
         """Nothing more is to be written."""
         self._give_up()
 
-    def look_again(self, topic: str) -> None:
+    def refresh_metadata(self, topic: str) -> None:
         """A topic has more partitions than the producer may know of.
 
         :raises ServiceUnavailable: when no broker tells.
@@ -113,7 +113,7 @@ class TransactionalWriter:
         try:
             self._granted().list_topics(topic, timeout=_START_TIMEOUT_S)
         except KafkaException as error:
-            raise unreachable(self._properties, error) from None
+            raise broker_unreachable(self._properties, error) from None
 
     def _granted(self) -> Producer:
         assert self._producer is not None, "commit before start"
@@ -181,7 +181,7 @@ class TransactionalWriter:
         """What is refused every time would be read, scored and refused again for ever."""
         refused, self._refused = self._refused, None
         if refused is not None:
-            denied = right_missing(self._properties, refused, f"WRITE on topic {self._refused_topic}")
+            denied = access_denied(self._properties, refused, f"WRITE on topic {self._refused_topic}")
             raise denied or TfstreamError(
                 f"topic {self._refused_topic} refuses what is written to it ({refused.str()}); "
                 f"nothing was committed: mend the topic's settings or rights and start again"
@@ -201,7 +201,7 @@ class TransactionalWriter:
                 "READ on the source, WRITE on .anomalies, .scores, .state and .dead-letters beside it"
             ),
         }.get(reason.code(), f"WRITE on transactional id {self._id}")
-        denied = right_missing(self._properties, reason, right)
+        denied = access_denied(self._properties, reason, right)
         if denied is not None:
             raise denied
 

@@ -23,14 +23,14 @@ from tests.studies.benchmark.row_timer import RowTimer, per_second
 from tests.studies.benchmark.topic_runs import fetch_and_decode
 from tests.studies.markdown import figure, table
 from tests.studies.simulated_readings import SECOND_US, readings
-from tfstream.app.ingest.recorder import Recorder, at_once
+from tfstream.app.ingest.recorder import Recorder, max_transaction_messages
 from tfstream.storage import readings as stored
 from tfstream.storage import streams
 from tfstream.storage.binary_copy import encode_readings
 from tfstream.storage.database import Database
 
 _ASSETS, _ROWS, _ROUNDS = 50, 1_000, 5
-_BATCH = at_once(SENSORS)
+_BATCH = max_transaction_messages(SENSORS)
 _LEAST = 0.6
 _COPY = "COPY reading (stream_id, asset, ts, values) FROM STDIN (FORMAT binary)"
 
@@ -73,7 +73,7 @@ def _stream(url: str, name: str) -> int:
     database = Database(url)
     with database.begin() as connection:
         stream = streams.add(connection, definition(name))
-        stored.make_room(connection, np.array([START_US]))
+        stored.ensure_partitions(connection, np.array([START_US]))
     database.close()
     return stream.id
 
@@ -94,7 +94,7 @@ def record(bootstrap: str, topic: str, url: str, name: str, rows: int) -> dict[s
         )
         known = streams.find(connection, topic)
         stream = known or streams.add(connection, definition(topic))
-        stored.make_room(connection, np.array([START_US]))
+        stored.ensure_partitions(connection, np.array([START_US]))
     recorder = Recorder({"bootstrap.servers": bootstrap}, database, stream)
     timer = RowTimer(1)
 

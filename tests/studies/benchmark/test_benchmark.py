@@ -48,4 +48,4 @@ def test_the_plants_messages_are_what_the_codec_reads() -> None:
     assert [one.partition for one in sent] == [0, 1, 0] * 2
     assert all(one.values.shape == (SENSORS,) for one in read)
     assert len({one.values.tobytes() for one in read}) == 6
-    assert not codec.unknown
+    assert not codec.unknown_fields

@@ -14,6 +14,7 @@ from tests.studies.benchmark.cores import alone
 from tests.studies.benchmark.load_generator import SENSORS, START_US, definition
 from tests.studies.simulated_readings import SECOND_US, readings
 from tfstream.app.training import training_data
+from tfstream.app.training.training_options import TrainingOptions
 from tfstream.storage import readings as stored
 from tfstream.storage import streams
 from tfstream.storage.database import Database
@@ -43,9 +44,8 @@ def work(url: str, topic: str, cells: int) -> dict[str, Any]:
     for _ in range(_ROUNDS):
         began = time.perf_counter()
         with database.begin() as connection:
-            found = training_data.read(
-                connection, streams.get(connection, topic), None, None, lambda *_: None
-            )
+            stream = streams.get(connection, topic)
+            found = training_data.read(connection, stream, TrainingOptions(), lambda *_: None)
         seconds.append(time.perf_counter() - began)
         if sum(one.values.size for one in found.series) != cells:
             raise AssertionError(f"{cells} values were stored, and others were read")

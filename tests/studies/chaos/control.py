@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from tests.studies.chaos.chaos_run import ChaosResult, ChaosSettings, Log, run_chaos
+from tests.studies.chaos.chaos_run import ChaosResult, ChaosSettings, run_chaos
 from tests.studies.chaos.chaos_services import ChaosServices
 from tests.studies.chaos.fault_plan import SCORERS, PlannedFault
+from tests.studies.chaos.fault_runner import Log
 
 _SCORER = SCORERS[0]
-_KILLS = [PlannedFault(kind="kill", target=_SCORER, touches=(_SCORER,), pause_s=6.0)] * 2
+_KILLS = [PlannedFault(kind="kill", target=_SCORER, affects=(_SCORER,), pause_s=6.0)] * 2
 
 
 def run_control(services: ChaosServices, seed: int, log: Log) -> ChaosResult:

@@ -47,9 +47,7 @@ class ConcurrentReader(BackgroundThread):
                 if error is None:
                     self.records.append(_output_record(message))
                 elif error.code() == KafkaError._AUTO_OFFSET_RESET:
-                    self.errors.append(
-                        error.str()
-                    )  # its position is lost: what it has read cannot be trusted
+                    self.errors.append(error.str())  # the position is lost, so the records are incomplete
 
     def _close(self) -> None:
         self._consumer.close()

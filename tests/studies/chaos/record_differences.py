@@ -1,4 +1,4 @@
-"""Two copies of the same topics and tables, compared record by record: what is missing, duplicated or wrong."""
+"""Compares two copies of the same topics and tables: records that are missing, duplicated or wrong."""
 
 from __future__ import annotations
 

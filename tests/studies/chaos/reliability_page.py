@@ -16,12 +16,13 @@ from tests.studies.provenance import provenance_line
 JSON_NAME = "chaos.json"
 _INTRO = """# Reliability
 
-`make chaos` measures these results and writes this page from `reliability/chaos.json`; do not edit it by hand.
+`make chaos` measures these results and writes this page from `reliability/chaos.json`; do not edit it by
+hand.
 
 Three scorers, a sink and a recorder process a topic of 9 assets in 6 partitions. They have their own Apache
-Kafka and PostgreSQL. A producer sends readings during the whole run. The seed decides the order of the faults;
-up to three faults act at the same time if they affect different processes and services. A supervisor restarts
-every process that has ended.
+Kafka and PostgreSQL. A producer sends readings during the whole run. The seed decides the order of the
+faults; up to three faults act at the same time if they affect different processes and services. A supervisor
+restarts every process that has ended.
 
 Afterwards one scorer scores the same log once more, on a second broker and a second database without faults:
 the undisturbed pass. Three copies of the results are compared with it, byte for byte: the records that a

@@ -1,4 +1,4 @@
-"""What the models that the scores name compute from a log, in this process and without Kafka's transactions."""
+"""What the models that the scores name compute from a log, in this process and without transactions."""
 
 from __future__ import annotations
 

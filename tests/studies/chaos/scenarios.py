@@ -101,7 +101,8 @@ def model_swap(services: ChaosServices, seed: int, log: Log) -> ScenarioResult:
     actual = Counter((record.key, record.value) for record in written)
     return ScenarioResult(
         name="model swapped while scorers are killed",
-        promise="every hop has one score, and each record is what the model that it names computes from the log",
+        promise="every hop has one score, and each record equals what the model that it names computes from "
+        "the log",
         records=len(written),
         broken=(*late, *_unequal(expected, actual)),
     )

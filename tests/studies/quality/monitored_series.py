@@ -121,7 +121,7 @@ class MonitoredSeries:
     def _joined(self, shown: list[WindowScore]) -> tuple[SensorShare, ...]:
         sensors: tuple[SensorShare, ...] = ()
         for place, one in enumerate(shown, start=1):
-            sensors = sensor_shares.joined(sensors, self.event_builder.sensors(one), place)
+            sensors = sensor_shares.merge_hop(sensors, self.event_builder.sensors(one), place)
         return sensors
 
     def _largest_errors(self, shown: list[WindowScore]) -> tuple[str, ...]:
@@ -173,7 +173,7 @@ def follow(
     """One hop on; the last is whether an episode is open then."""
     judgement = rule.judge(scored.score, alarm_state.baseline)
     end = scored.terms.end_index
-    alarm_state, told = rule.follow(
+    alarm_state, told = rule.update(
         alarm_state, scored.score, judgement, Hop(end, end, end), event_builder.testimony(scored)
     )
     return alarm_state, told, alarm_state.episode is not None

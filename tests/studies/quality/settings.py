@@ -39,7 +39,7 @@ class QualitySettings:
         return self.data
 
     def command(self, part: str) -> str:
-        """The command that repeats a part; the folder of the data differs between machines and is left out."""
+        """The command that repeats a part; without the data's folder, which differs between machines."""
         files = "" if self.files is None else f" --files {self.files}"
         return f"python -m tests.studies.quality {part} --seeds {self.seeds}{files}"
 

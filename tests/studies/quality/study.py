@@ -10,9 +10,9 @@ _INTRO = """# Quality
 by hand. [evaluation.md](evaluation.md) describes how scores and alarms are measured. Targets stand beside the
 results, with the word *met* or *missed*.
 
-`±` is the standard deviation over seeds. VUS-PR under *whole series* includes the training rows, as in TSB-AD;
-*test rows* are the rows after them, which is what a user gets. The seconds under a section are those of its
-last run; results that an earlier run had finished are not computed again.
+`±` is the standard deviation over seeds. VUS-PR under *whole series* includes the training rows, as in
+TSB-AD; *test rows* are the rows after them, which is what a user gets. The seconds under a section are those
+of its last run; results that an earlier run had finished are not computed again.
 """
 STUDY = Study(
     package="tests.studies.quality",

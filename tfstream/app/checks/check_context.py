@@ -7,11 +7,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Literal
 
-from sqlalchemy import Connection
-
 from tfstream.config import Settings
 from tfstream.errors import TfstreamError
-from tfstream.storage.database import Database
+from tfstream.storage.database import Connection, Database
 from tfstream.storage.streams import StreamRecord
 from tfstream.streaming.client import Properties
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from sqlalchemy import text
-
 from tfstream.app.checks import stream_checks
 from tfstream.app.checks.check_context import (
     CheckContext,
@@ -21,7 +19,7 @@ from tfstream.app.scoring import champion as champions
 from tfstream.config import Settings
 from tfstream.errors import TfstreamError
 from tfstream.storage import migrate, models, streams
-from tfstream.storage.database import Database
+from tfstream.storage.database import Database, server_version
 from tfstream.streaming import topics
 from tfstream.streaming.client import describe_cluster
 
@@ -48,9 +46,9 @@ def _kafka(patient: CheckContext) -> str:
 def _database(patient: CheckContext) -> str:
     database = Database(patient.settings.require_database())
     with database.begin() as connection:
-        number = connection.execute(text("SHOW server_version")).scalar_one()
+        number = server_version(connection)
     patient.database = database
-    return f"PostgreSQL {number} at {database.place}"
+    return f"PostgreSQL {number} at {database.address}"
 
 
 def _migrations(patient: CheckContext) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import text
-
 from tfstream.app.checks.check_context import (
     CheckContext,
     CheckWarning,
@@ -17,7 +15,7 @@ from tfstream.app.checks.check_context import (
 from tfstream.core.state import decode_metadata
 from tfstream.core.stream import StreamDefinition
 from tfstream.errors import BadData
-from tfstream.storage import progress
+from tfstream.storage import progress, readings, scores
 from tfstream.streaming import topics
 from tfstream.streaming.dead_letters import recent_dead_letters
 from tfstream.streaming.group import describe_group
@@ -67,7 +65,7 @@ def scorers(patient: CheckContext) -> str:
     group = describe_group(kafka_properties(patient), scoring_group(patient))
     if not group.members + group.idle:
         raise CheckWarning("no scorer is running", f"run `tfstream score --topic {topic}`")
-    if not group.settled:
+    if not group.stable:
         raise CheckWarning(
             f"{_scorers(group.members + group.idle)} in the middle of sharing out the partitions",
             "ask again in a moment; if it goes on for minutes, the scorers' logs say who comes and goes",
@@ -90,7 +88,7 @@ def dead_letters(patient: CheckContext) -> str:
     found = recent_dead_letters(kafka_properties(patient), patient.topic, since_ms)
     if found.last is None:
         return "none"
-    last = f"the last {_ago(datetime.fromtimestamp(found.last.time_ms / 1000, UTC))} ({found.last.place})"
+    last = f"the last {_ago(datetime.fromtimestamp(found.last.time_ms / 1000, UTC))} ({found.last.source})"
     if found.last.time_ms < since_ms:
         return f"none in the last 24 hours, {last}"
     raise CheckWarning(
@@ -107,7 +105,7 @@ def feeds(patient: CheckContext) -> str:
     ):
         ends = topic_ends(kafka_properties(patient), topic)
         with connection(patient) as opened:
-            stored = progress.positions(opened, consumer, topic)
+            stored = progress.next_offsets(opened, consumer, topic)
         behind = sum(end - stored.get(partition, 0) for partition, end in ends.items())
         found.append(_behind(consumer, behind) if stored else f"{consumer} has not begun")
     return ", ".join(found)
@@ -121,17 +119,11 @@ def _behind(consumer: str, offsets: int) -> str:
 def freshness(patient: CheckContext) -> str:
     stream = stream_of(patient)
     with connection(patient) as opened:
-        row = opened.execute(
-            text(
-                "SELECT (SELECT max(ts) FROM reading WHERE stream_id = :id), "
-                "(SELECT max(ts) FROM score WHERE stream_id = :id)"
-            ),
-            {"id": stream.id},
-        ).one()
-    said = f"last reading {_ago(row[0])}, last score {_ago(row[1])}"
+        newest = (readings.newest_at(opened, stream.id), scores.newest_at(opened, stream.id))
+    said = f"last reading {_ago(newest[0])}, last score {_ago(newest[1])}"
     remedies = [
         remedy.format(topic=patient.topic)
-        for moment, remedy in zip(row, _STALE_REMEDIES, strict=True)
+        for moment, remedy in zip(newest, _STALE_REMEDIES, strict=True)
         if moment is not None and datetime.now(UTC) - moment > _stale_after(stream.definition)
     ]
     if remedies:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection
 
 from tfstream.app.files.sensor_table import SensorTable, guess_interval_us
 from tfstream.core.messages.reading_batch import ReadingBatch, merge
@@ -15,7 +14,7 @@ from tfstream.core.reading import Values
 from tfstream.core.stream import StreamDefinition
 from tfstream.errors import BadData
 from tfstream.storage import readings, streams
-from tfstream.storage.database import Database
+from tfstream.storage.database import Connection, Database
 from tfstream.storage.streams import StreamRecord
 
 _CHUNK = 20_000
@@ -53,7 +52,7 @@ def load(
     parts = _parts(table)
     for part in parts:
         with database.begin() as connection:
-            readings.make_room(connection, table.times_us[part])
+            readings.ensure_partitions(connection, table.times_us[part])
     stream, done = known, 0
     for part in parts:
         with database.begin() as connection:

@@ -16,7 +16,7 @@ from tfstream.core.learning.exclusion import Exclusion
 from tfstream.core.messages.anomaly_event import iso
 from tfstream.core.quality.event_quality import Alarm, owners_of
 from tfstream.core.quality.ranges import Ranges
-from tfstream.core.spans import Span, joined
+from tfstream.core.spans import Span, merge_spans
 from tfstream.core.stream import WEEK_US, StreamDefinition
 
 
@@ -37,7 +37,7 @@ class AlarmCollector:
         self.open: int | None = None  # the start of the episode that is open at the end
 
     def __call__(self, judged: ScoredWindow) -> None:
-        end_us = (judged.window.end_index + 1) * self._interval_us
+        end_us = judged.window.end_us(self._interval_us)
         if judged.judgement is not None:
             self.scored += 1
         episode = judged.after.episode
@@ -87,7 +87,7 @@ class AssetAlarms:
         hop_us, window_us = (rows * self._interval_us for rows in self._shape)
         shares = {one.name: one.share for one in episode.sensors}
         whole = Span(episode.started_us - window_us, episode.last_us + hop_us)
-        spans = joined(
+        spans = merge_spans(
             span.widened(hop_us, window_us)
             for exclusion in hiding
             if exclusion.hides(self.asset, shares)

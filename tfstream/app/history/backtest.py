@@ -12,7 +12,7 @@ from tfstream.app.scoring import champion as champions
 from tfstream.core.learning.exclusion import Exclusion
 from tfstream.core.messages.anomaly_event import iso
 from tfstream.core.quality.event_quality import GRACE_ROWS
-from tfstream.core.spans import Span, joined
+from tfstream.core.spans import Span, merge_spans
 from tfstream.errors import BadData
 from tfstream.storage import anomalies, exclusions, models, readings
 from tfstream.storage.database import Database
@@ -75,7 +75,7 @@ def _prepared(
         else:
             champion = models.champion(connection, stream.id)
             if champion is None:
-                raise BadData(models.none_in_charge(connection, stream.id, topic))
+                raise BadData(models.describe_missing_champion(connection, stream.id, topic))
             row = champion
         names = readings.assets(connection, stream.id, start_us, end_us)
         known = readings.span(connection, stream.id)
@@ -108,7 +108,7 @@ def _events(
         whose = options.labels_from
     else:
         found, whose = _confirmed(database, stream, options.span), _CONFIRMED
-    within = {asset: [one for one in spans if one.meets(options.span)] for asset, spans in found.items()}
+    within = {asset: [one for one in spans if one.overlaps(options.span)] for asset, spans in found.items()}
     return within, whose if any(within.values()) or options.labels is not None else None
 
 
@@ -119,7 +119,7 @@ def _confirmed(database: Database, stream: StreamRecord, span: Span) -> Events:
     for row in rows:
         ended_us = span.end_us if row.ended_at is None else to_us(row.ended_at)
         found.setdefault(row.asset, []).append(Span(to_us(row.started_at), ended_us))
-    return {asset: joined(spans) for asset, spans in found.items()}
+    return {asset: merge_spans(spans) for asset, spans in found.items()}
 
 
 def _hiding(database: Database, stream: StreamRecord) -> list[Exclusion]:
@@ -155,7 +155,7 @@ def _told(
 def _notes(row: ModelRow, span: Span, assets: Sequence[AssetAlarms], whose: str | None) -> list[str]:
     learnt = Span(to_us(row.trained_from), to_us(row.trained_until))
     notes = []
-    if learnt.meets(span):
+    if learnt.overlaps(span):
         notes.append(
             f"version {row.version} has learnt from {iso(learnt.start_us)} to {iso(learnt.end_us)}: what it "
             f"raises there says little of what it would have raised"

@@ -81,8 +81,7 @@ def _explain_silence(database: Database, row: AnomalyRow, options: ExplainOption
 
 
 def _shape_of(model: ModelRow, stream: StreamRecord) -> WindowShape:
-    detector = champions.load(model, stream.definition).detector
-    return WindowShape(detector.window_rows, detector.hop_rows)
+    return champions.load(model, stream.definition).detector.shape
 
 
 def explain_moment(
@@ -96,7 +95,7 @@ def explain_moment(
     with database.begin() as connection:
         model = models.champion(connection, stream.id)
         if model is None:
-            raise BadData(models.none_in_charge(connection, stream.id, topic))
+            raise BadData(models.describe_missing_champion(connection, stream.id, topic))
         champion = champions.load(model, stream.definition)
         until_us = _end_of_hop(at_us, champion, stream.definition)
         stored = scores.at(connection, stream.id, asset, until_us)

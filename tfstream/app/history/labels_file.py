@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tfstream.core.spans import Span, joined
+from tfstream.core.spans import Span, merge_spans
 from tfstream.errors import BadData
 from tfstream.storage.datetimes import to_us
 
@@ -30,7 +30,7 @@ def read_labels(path: Path) -> dict[str, list[Span]]:
     found: dict[str, list[Span]] = {}
     for number, (asset, start, end) in enumerate(table[list(_COLUMNS)].itertuples(index=False), start=2):
         found.setdefault(asset, []).append(_event(path, number, start, end))
-    return {asset: joined(spans) for asset, spans in found.items()}
+    return {asset: merge_spans(spans) for asset, spans in found.items()}
 
 
 def _event(path: Path, number: int, start: str, end: str) -> Span:

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
-
 from tfstream.app.history.explanation import RecordedScore
 from tfstream.app.history.hop_outcome import hop_outcome
 from tfstream.app.runtime.human_units import duration_text
 from tfstream.app.scoring.episode_tracker import ScoredWindow
 from tfstream.app.scoring.score_batch import Champion
 from tfstream.core.alarms.alarm_rule import AlarmRule
-from tfstream.core.alarms.calibration import Judgement
+from tfstream.core.alarms.judgement import Judgement
 from tfstream.core.messages.anomaly_event import iso
 from tfstream.core.spans import Span
 from tfstream.core.windowing.partition_tracks import silence_limit_us
 from tfstream.core.windowing.window import WindowShape
 from tfstream.storage import anomalies, exclusions, readings
 from tfstream.storage.anomalies import AnomalyRow
+from tfstream.storage.database import Connection
 from tfstream.storage.datetimes import to_us
 from tfstream.storage.streams import StreamRecord
 
@@ -84,7 +83,7 @@ def _no_score(
 ) -> Iterator[str]:
     """Why no window ends here, or none with something in it."""
     definition, detector = moment.stream.definition, champion.detector
-    shape = WindowShape(detector.window_rows, detector.hop_rows)
+    shape = detector.shape
     hop_us = shape.hop * definition.interval_us
     last_us, next_us = readings.nearest(connection, moment.stream.id, moment.asset, moment.until_us)
     if last_us is None:
@@ -119,7 +118,7 @@ def _episodes(connection: Connection, moment: ExplainedMoment, row: AnomalyRow |
     """The anomalies that stood then."""
     topic = moment.stream.definition.topic
     at = Span(moment.until_us - 1, moment.until_us)
-    for found in anomalies.standing(connection, topic, moment.asset, at):
+    for found in anomalies.overlapping(connection, topic, moment.asset, at):
         if row is None or found.id != row.id:
             yield _standing(found)
     if row is not None and row.hidden_by:

@@ -10,7 +10,7 @@ from tfstream.app.history.explanation import RescoreSummary
 from tfstream.app.history.rescoring import Progress, RescoredSpan, Rescorer, silences
 from tfstream.app.scoring.episode_tracker import ScoredWindow
 from tfstream.app.scoring.score_batch import Champion
-from tfstream.core.messages.anomaly_event import iso, rounded
+from tfstream.core.messages.anomaly_event import iso
 from tfstream.core.spans import Span
 from tfstream.errors import BadData
 from tfstream.storage import readings, scores
@@ -29,10 +29,9 @@ class ScoreHistory:
     around: dict[int, ScoredWindow] = field(default_factory=dict)
 
     def __call__(self, judged: ScoredWindow) -> None:
-        end_us = (judged.window.end_index + 1) * self.interval_us
+        end_us = judged.window.end_us(self.interval_us)
         if judged.judgement is not None:
-            value, threshold = judged.judgement.value, judged.judgement.threshold
-            self.scores.append(ScorePoint(end_us, rounded(value), rounded(threshold)))
+            self.scores.append(ScorePoint(end_us, judged.judgement.value, judged.judgement.threshold))
         if self.focus.start_us <= end_us <= self.focus.end_us:
             self.around[end_us] = judged
 
@@ -58,8 +57,8 @@ def rescore(
     stream, asset, version = asked.stream, asked.asset, asked.champion.version
     window_us = asked.champion.detector.window_rows * stream.definition.interval_us
     with asked.database.begin() as connection:
-        first_us = readings.first(connection, stream.id, asset)
-        took_over_us = scores.took_over(connection, stream.id, asset, version, until_us)
+        first_us = readings.oldest_us(connection, stream.id, asset)
+        took_over_us = scores.version_since_us(connection, stream.id, asset, version, until_us)
     first_us = _still_stored(asset, first_us, until_us, window_us)
     earliest_us = max(until_us - asked.most_us, first_us)
     whole = took_over_us is not None and took_over_us - window_us >= earliest_us

@@ -7,15 +7,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
-from sqlalchemy import Connection
 
 from tfstream.app.ingest.gc_threshold import raised_gc_threshold
 from tfstream.app.ingest.transactional_consumer import TransactionalConsumer
 from tfstream.app.runtime.metrics import UNREADABLE, MetricBoard, Sample
-from tfstream.core.messages.codec import Codec, Packed, unpacked
+from tfstream.core.messages.codec import Codec, Packed, unpack
 from tfstream.core.messages.reading_batch import ReadingBatch, merge
 from tfstream.core.reading import InvalidReading
-from tfstream.storage.database import Database
+from tfstream.storage.database import Connection, Database
 from tfstream.storage.reading_copy import ReadingCopy
 from tfstream.storage.streams import StreamRecord
 from tfstream.streaming.client import Properties
@@ -27,7 +26,7 @@ _MOST_CELLS, _MOST = 1 << 20, 10_000  # in one transaction: some 30 MB of messag
 _SLICE_CELLS, _SLICE_MOST = 1 << 15, 512  # about what a socket takes at once: the server never runs dry
 
 
-def at_once(sensors: int) -> int:
+def max_transaction_messages(sensors: int) -> int:
     """The messages of a stream of so many sensors that go into one transaction, at most."""
     return max(1, min(_MOST, _MOST_CELLS // sensors))
 
@@ -63,7 +62,7 @@ class Recorder:
         report_at = time.monotonic() + _REPORT_EVERY_S
         with raised_gc_threshold(), self._feed as feed:
             while not stop() and not (until_end and feed.exhausted):
-                feed.step(most=at_once(self._sensors), timeout_s=0.2)
+                feed.step(most=max_transaction_messages(self._sensors), timeout_s=0.2)
                 if time.monotonic() >= report_at:
                     _log.info("%d messages recorded, %d unreadable", feed.written, self.unreadable)
                     report_at += _REPORT_EVERY_S
@@ -83,7 +82,7 @@ class Recorder:
             rows = self._readable(records)
             unreadable.append(len(records) - len(rows))
             assets, times, cells = zip(*rows, strict=True) if rows else ((), (), ())
-            times_us, values = np.array(times, dtype=np.int64), unpacked(cells, self._sensors)
+            times_us, values = np.array(times, dtype=np.int64), unpack(cells, self._sensors)
             yield merge(ReadingBatch(assets, times_us, values))
 
     def _readable(self, records: Sequence[Record]) -> list[Packed]:

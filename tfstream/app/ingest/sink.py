@@ -12,14 +12,13 @@ from contextlib import ExitStack
 from typing import TypeVar
 
 import msgspec
-from sqlalchemy import Connection
 
 from tfstream.app.ingest.transactional_consumer import TransactionalConsumer
 from tfstream.app.runtime.background import Background
 from tfstream.app.runtime.metrics import MetricBoard
 from tfstream.core.messages.anomaly_event import AnomalyEvent, ScoreRecord
 from tfstream.storage import anomalies, scores
-from tfstream.storage.database import Database
+from tfstream.storage.database import Connection, Database
 from tfstream.storage.streams import StreamRecord
 from tfstream.streaming.client import Properties
 from tfstream.streaming.records import Record
@@ -84,7 +83,7 @@ def _decode(records: Sequence[Record], kind: type[_Message]) -> list[_Message]:
     return messages
 
 
-def in_background(sink: Sink, *, drain: bool) -> Background:
+def background_sink(sink: Sink, *, drain: bool) -> Background:
     """The sink beside a scorer; with ``drain`` it ends only when all that was written is in the database."""
     if drain:
         return Background("sink", lambda ending: sink.run(lambda: False, until_end=ending))

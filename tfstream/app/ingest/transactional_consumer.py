@@ -10,20 +10,18 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import Connection
-
 from tfstream.app.runtime import metrics
 from tfstream.app.runtime.backoff import Backoff
 from tfstream.app.runtime.metrics import MetricBoard, Sample
 from tfstream.errors import ServiceUnavailable
 from tfstream.storage import progress
-from tfstream.storage.database import Database
+from tfstream.storage.database import Connection, Database
 from tfstream.storage.driver_errors import OutOfLocks
 from tfstream.storage.progress import OffsetConflict
 from tfstream.streaming.client import Properties
 from tfstream.streaming.records import Record
 from tfstream.streaming.source import Source
-from tfstream.streaming.topic_id import TopicIdentity, differ
+from tfstream.streaming.topic_id import TopicIdentity, is_another_topic
 
 _log = logging.getLogger("tfstream.feed")
 _MOST = 1 << 30  # as many as have come, unless they touch more day partitions than the server has locks for
@@ -130,18 +128,18 @@ class TransactionalConsumer:
     def _place(self) -> None:
         """Start where the database says, or at the beginning."""
         with self._database.begin() as connection:
-            stored = progress.positions(connection, self._consumer, self._topic)
-        self._notice(self._identity.ask())
+            stored = progress.next_offsets(connection, self._consumer, self._topic)
+        self._notice(self._identity.fetch())
         bounds = self._source.bounds(sorted(self._unplaced))
         starts = {p: self._start_of(p, stored.get(p, 0), *bounds[p]) for p in bounds}
-        self._source.place(starts)
+        self._source.read_from(starts)
         self._expected.update({partition: stored.get(partition) for partition in starts})
         self._unplaced.clear()
         self._of_another.difference_update(starts)
 
     def _notice(self, topic_id: str) -> None:
         """A topic that was made anew has other messages at the offsets that are stored for its partitions."""
-        if differ(self._topic_id, topic_id):
+        if is_another_topic(self._topic_id, topic_id):
             self._of_another.update(self._source.owned)
             self._drop_all()
         self._topic_id = topic_id or self._topic_id
@@ -208,7 +206,7 @@ class TransactionalConsumer:
         if self._committed_at:
             samples.append(Sample(metrics.LAST_COMMIT, own, self._committed_at))
         for partition, following in self._expected.items():
-            behind = self._source.behind(partition, following or 0)
+            behind = self._source.lag(partition, following or 0)
             samples.append(Sample(metrics.LAG, (*own, str(partition)), behind))
         return samples
 

@@ -21,15 +21,15 @@ class BackgroundCall(Generic[Answer]):
         threading.Thread(target=self._run, name=name, daemon=True).start()
 
     @property
-    def answered(self) -> bool:
+    def done(self) -> bool:
         return self._future.done()
 
     @property
-    def waited_s(self) -> float:
+    def elapsed_s(self) -> float:
         """How long ago it was asked, in seconds."""
         return time.monotonic() - self._asked_at
 
-    def answer(self, within_s: float = 0.0) -> Answer:
+    def result(self, within_s: float = 0.0) -> Answer:
         """The answer; what asking raised is raised here.
 
         :raises TimeoutError: when there is none yet after ``within_s`` seconds.

@@ -1,7 +1,7 @@
 """Every metric by name, kind and meaning, and the board on which a process writes their present values.
 
 The processes publish whole lists of samples once a second; a scrape reads the newest ones. Nothing is counted
-here on a message's way. ``docs/operations.md`` holds this table; a test compares the two.
+here on a message's way. ``docs/metrics.md`` is made from this table.
 """
 
 from __future__ import annotations

@@ -8,15 +8,54 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from types import FrameType
+
+from tfstream.app.runtime.background import Stop
 
 _log = logging.getLogger("tfstream")
 _EXIT_CODE = 4  # as when a service cannot be reached: that is what keeps a process from draining
 _ENDING = {signal.SIGTERM, signal.SIGINT}
 _LAST_RESORT_S = 2.0  # later than that, and sooner than who waits for a worker kills it
+_SAME_SIGNAL_S = 0.5  # Linux sends a killed parent's signal once for each thread of a worker, in a burst
 _STDERR = 2
+
+
+@contextmanager
+def until_signalled(drain_s: float | None = None) -> Iterator[Stop]:
+    """Yield ``stop``, which returns True after the first SIGTERM or Ctrl-C.
+
+    A second signal raises KeyboardInterrupt, which ends the process at once. With ``drain_s`` the process
+    ends ``drain_s`` seconds after the first signal, whatever the block still waits for.
+    """
+    with deadline_after_signal(drain_s) as last_resort:
+        yield from _handle_signals(last_resort)
+
+
+def _handle_signals(last_resort: Callable[[], None]) -> Iterator[Stop]:
+    stopping = threading.Event()
+    first_s: float | None = None
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal first_s
+        if first_s is not None:  # set before all else: a second signal may interrupt this handler
+            if time.monotonic() - first_s > _SAME_SIGNAL_S:
+                raise KeyboardInterrupt
+            return
+        first_s = time.monotonic()
+        stopping.set()
+        last_resort()
+        _log.info("stopping: finishing the work in progress (send the signal again to end at once)")
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopping.is_set
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from tfstream.core.state import HEAD_KEY, AssetMemory, AssetState, PartitionHead
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.windowing.partition_tracks import PartitionTracks, TrackEvent
 from tfstream.core.windowing.window import WindowShape
-from tfstream.streaming.dead_letters import dead_letter
+from tfstream.streaming.dead_letter_output import dead_letter_output
 from tfstream.streaming.records import Output, Position, Record
 from tfstream.streaming.topics import state_topic
 
@@ -109,7 +109,7 @@ class AssignedPartition:
         self.position = record.offset + 1
         self.tally = tally
         self.dead_letters += 1
-        self.outputs.append(dead_letter(self._topic, record, reason))
+        self.outputs.append(dead_letter_output(self._topic, record, reason))
 
     def _read_again(self, record: Record, codec: Codec) -> None:
         try:

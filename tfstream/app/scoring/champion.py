@@ -71,7 +71,7 @@ def wait(
             if not patient:
                 raise ConfigurationError(row)
             waiting.because(IdleReason.NO_MODEL, row)
-        if question.answered:
+        if question.done:
             question = None
             time.sleep(_POLL_S)
     return None
@@ -81,22 +81,22 @@ def _stored(database: Database, stream: StreamRecord) -> ModelRow | str:
     """The champion, or why there is none."""
     with database.begin() as connection:
         row = models.champion(connection, stream.id)
-        return row or models.none_in_charge(connection, stream.id, stream.definition.topic)
+        return row or models.describe_missing_champion(connection, stream.id, stream.definition.topic)
 
 
 def _answer(question: BackgroundCall[ModelRow | str], database: Database) -> ModelRow | str:
     """:raises TimeoutError: while there is none and the database has not had long."""
     try:
-        return question.answer(_POLL_S)
+        return question.result(_POLL_S)
     except TimeoutError:
-        if question.waited_s < LATE_S:
+        if question.elapsed_s < LATE_S:
             raise
-        raise ServiceUnavailable(hangs(database, question.waited_s)) from None
+        raise ServiceUnavailable(hangs(database, question.elapsed_s)) from None
 
 
 def hangs(database: Database, for_s: float) -> str:
     """What to say of a server that took a question and gives no answer."""
-    return f"PostgreSQL at {database.place} hangs: no answer for {for_s:.0f} s; end or restart it"
+    return f"PostgreSQL at {database.address} hangs: no answer for {for_s:.0f} s; end or restart it"
 
 
 def _check_fits(detector: Detector, definition: StreamDefinition, version: int) -> None:

@@ -54,7 +54,7 @@ class ChampionWatcher:
 
     def __call__(self, version: int) -> Champion | None:
         """The new champion, or None while ``version`` still is the one, or nobody has answered."""
-        if self._question is not None and not self._question.answered:
+        if self._question is not None and not self._question.done:
             self._tell_if_late(version)
             return None
         question, self._question = self._question, None
@@ -70,7 +70,7 @@ class ChampionWatcher:
 
     def _taken(self, question: BackgroundCall[ModelRow | None], version: int) -> Champion | None:
         try:
-            row = question.answer()
+            row = question.result()
         except TfstreamError as refusal:
             _log.warning("cannot ask for a newer model: %s", refusal)
             self._ask_at = self._clock() + _ASK_AGAIN_S
@@ -100,7 +100,7 @@ class ChampionWatcher:
             return
         self._tell_at = self._clock() + _REMIND_S
         self._waits(True)
-        said = champions.hangs(self._database, self._question.waited_s)
+        said = champions.hangs(self._database, self._question.elapsed_s)
         _log.warning("cannot ask for a newer model, version %d goes on: %s", version, said)
 
     def _waits(self, in_vain: bool) -> None:

@@ -73,7 +73,7 @@ class ScorerMonitor:
             self._committed_at, self._commits = time.time(), progress.commits
         scored, self._windows = progress.windows > self._windows, progress.windows
         stopped = sorted(partition for partition, lane in lanes.items() if lane.stopped is not None)
-        if away or not source.pulse.connected:
+        if away or not source.broker_health.connected:
             self._not_scoring.because(IdleReason.BROKER, _AWAY)
         elif stopped:
             self._not_scoring.because(IdleReason.DEAD_LETTER_LIMIT, _AT_THE_LIMIT.format(stopped))
@@ -158,7 +158,7 @@ class ScorerMonitor:
             samples.append(Sample(metrics.LAST_COMMIT, own, self._committed_at))
         for partition, lane in lanes.items():
             labels = (*own, str(partition))
-            samples.append(Sample(metrics.LAG, labels, source.behind(partition, lane.position)))
+            samples.append(Sample(metrics.LAG, labels, source.lag(partition, lane.position)))
             samples.append(Sample(metrics.AT_LIMIT, labels, float(lane.stopped is not None)))
             if lane.tracks.clock_us >= 0:
                 samples.append(Sample(metrics.EVENT_TIME, labels, lane.tracks.clock_us / 1e6))

@@ -30,7 +30,7 @@ from tfstream.streaming.client import Properties
 from tfstream.streaming.records import Position
 from tfstream.streaming.source import Source
 from tfstream.streaming.state_reader import StateReader, Table
-from tfstream.streaming.topic_id import TopicIdentity, differ
+from tfstream.streaming.topic_id import TopicIdentity, is_another_topic
 from tfstream.streaming.topics import state_topic
 
 _log = logging.getLogger("tfstream.score")
@@ -79,8 +79,8 @@ class PartitionRestorer:
         :raises ConfigurationError: when the state is another group's.
         :raises StateBehind: when a state has not come for a long time.
         """
-        self._identity.ask()
-        self._states.want(partitions)
+        self._identity.fetch()
+        self._states.request(partitions)
         committed = self._source.committed(partitions)  # first: what it speaks of must be in the state then
         tables = self._states.read(_SLICE_S)
         here = [
@@ -117,7 +117,7 @@ class PartitionRestorer:
         now = self._identity.recent()
         for lane in lanes:
             lane.topic_id = lane.topic_id or now
-            if differ(lane.topic_id, now):
+            if is_another_topic(lane.topic_id, now):
                 return True
         return False
 
@@ -182,7 +182,7 @@ class PartitionRestorer:
 
     def _is_another_topic(self, head: PartitionHead | None) -> bool:
         """Whether the state is of a topic of the same name that was deleted since."""
-        return head is not None and differ(head.topic_id, self._identity.known)
+        return head is not None and is_another_topic(head.topic_id, self._identity.known)
 
     def _after_a_loss(self, partition: int, head: PartitionHead | None, low: int, high: int) -> int:
         """Where to begin in a topic that was made anew, or in one whose newest messages were lost."""

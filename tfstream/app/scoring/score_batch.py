@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from tfstream.core.alarms.alarm_rule import AlarmRule
-from tfstream.core.reading import Values, complete
+from tfstream.core.reading import Values, is_complete
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.windowing.asset_track import Window
 
@@ -64,7 +64,7 @@ def alarm_rule(definition: StreamDefinition, detector: Detector, asset: str | No
 
 def scoreable(window: Values, detector: Detector) -> bool:
     """Whether a sensor that the detector knows alive said anything in the newest hop."""
-    if complete(window[-1]):
+    if is_complete(window[-1]):
         return bool(detector.live.any())
     newest = window[-detector.hop_rows :]
     return bool((~np.isnan(newest).all(axis=0) & detector.live).any())

@@ -27,7 +27,7 @@ from tfstream.model.fitting import gate_trials
 from tfstream.model.fitting.gate_trials import Trial
 from tfstream.model.scoring.detector import Detector
 from tfstream.storage.datetimes import to_us
-from tfstream.storage.models import ModelRow, intact
+from tfstream.storage.models import ModelRow, require_intact
 
 _UNTRIED = "too few held-out rows to put faults into: what it detects was not compared"
 
@@ -48,7 +48,7 @@ def comparable_champion(
     if row is None:
         return ComparableChampion(row=None, model=None)
     try:
-        model = champions.load(intact(row), definition)
+        model = champions.load(require_intact(row), definition)
     except TfstreamError as error:
         return ComparableChampion(row=row, model=None, incomparable=str(error))
     theirs = model.detector.config

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection
-
 from tfstream.app.scoring import champion as champions
 from tfstream.errors import BadData, TfstreamError
 from tfstream.storage import champion_history as reigns
 from tfstream.storage import models
-from tfstream.storage.database import Database
+from tfstream.storage.database import Connection, Database
 from tfstream.storage.models import ModelRow
 from tfstream.storage.streams import StreamRecord
 
@@ -83,14 +81,14 @@ def _target(connection: Connection, stream: StreamRecord, present: int | None, t
         raise BadData(f"no version is in charge of {topic}: there is nothing to roll back")
     if to == present:
         raise BadData(f"version {to} is in charge of {topic} already")
-    before = reigns.before(connection, stream.id) if to is None else to
+    before = reigns.previous_version(connection, stream.id) if to is None else to
     if before is None:
         raise BadData(
             f"no version is known to have been in charge of {topic} before {present} that was not rejected "
             f"since; name one with --to"
         )
     row = models.load(connection, stream.id, before)
-    ruled = {reign.version for reign in reigns.history(connection, stream.id)}
+    ruled = {reign.version for reign in reigns.periods(connection, stream.id)}
     if row.status != "retired" and before not in ruled:
         raise BadData(
             f"version {before} was never in charge of {topic}; "

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sqlalchemy import Connection
-
 from tfstream.core.learning.promotion_rule import GateDecision
 from tfstream.storage import models, training_runs
+from tfstream.storage.database import Connection
 
 
 class RefitOutcome(NamedTuple):
@@ -33,7 +32,7 @@ def decide(
     from tfstream.model import bundle  # torch takes two seconds to import: most commands do without
 
     models.lock(connection, stream_id)
-    if twin := models.rejected_twin(connection, stream_id, bundle.sha256(stored)):
+    if twin := models.rejected_duplicate(connection, stream_id, bundle.sha256(stored)):
         return RefitOutcome("rejected", f"the same, byte for byte, as version {twin.version}: {twin.reason}")
     if verdict is None:
         return RefitOutcome("promoted" if promote else "candidate", None)

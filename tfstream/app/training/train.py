@@ -7,17 +7,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlalchemy import Connection
-
 from tfstream.app.training import training_data
 from tfstream.app.training.refit import Fitted, Refit
 from tfstream.app.training.refit_outcome import RefitOutcome, decide
+from tfstream.app.training.training_options import TrainingOptions
 from tfstream.core.learning.exclude import ExcludedCells
 from tfstream.core.learning.promotion_rule import as_metrics
 from tfstream.core.reading import Series
 from tfstream.errors import BadData, TfstreamError
 from tfstream.storage import exclusions, models, scores, training_lock, training_runs
-from tfstream.storage.database import Database
+from tfstream.storage.database import Connection, Database
 from tfstream.storage.models import ModelRow
 from tfstream.storage.streams import StreamRecord
 from tfstream.storage.training_lock import TrainingLock
@@ -27,17 +26,6 @@ Report = Callable[[str, float], None]
 
 class RefitInterrupted(TfstreamError):
     """The refit was told to end before it had."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TrainingOptions:
-    """The span of event time to learn from, ends included; None is open."""
-
-    since_us: int | None = None
-    until_us: int | None = None
-    seed: int = 0
-    promote: bool = True
-    gate: bool = True  # judge it on the newest rows, held out, before it learns them and is promoted
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,9 +60,9 @@ def train(
     :raises Busy: when another process is refitting the stream.
     :raises BadData: when there is too little to learn from.
     """
-    with training_lock.exclusive(database, stream.id, stream.definition.topic) as lock:
+    with training_lock.hold_training_lock(database, stream.id, stream.definition.topic) as lock:
         with database.begin() as connection:
-            training_runs.give_up_unfinished(connection, stream.id)
+            training_runs.close_interrupted(connection, stream.id)
             run = training_runs.start(
                 connection, stream.id, trained_from_us=options.since_us, trained_until_us=options.until_us
             )
@@ -123,14 +111,14 @@ def _train(
     lock: TrainingLock,
 ) -> TrainingResult:
     with database.begin() as connection:
-        series, left_out = training_data.read(connection, stream, options.since_us, options.until_us, report)
-        champion = models.champion_as_stored(connection, stream.id)
+        series, left_out = training_data.read(connection, stream, options, report)
+        champion = models.champion_unchecked(connection, stream.id)
     if not left_out.cells:
         raise BadData(
             f"stream {stream.definition.topic} has no readings in the span to learn from; "
             f"fill it with `tfstream record` or `tfstream load`"
         )
-    made = _make(Refit(stream.definition, options.seed, report), series, left_out, champion, options)
+    made = _make(Refit(stream.definition, options, report), series, left_out, champion, options)
     report("store", 0.0)
     lock.require()
     with database.begin() as connection:

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from tfstream.app.training.schedule import Schedule
-from tfstream.app.training.train import RefitInterrupted, TrainingOptions, TrainingResult, train
+from tfstream.app.training.train import RefitInterrupted, TrainingResult, train
+from tfstream.app.training.training_options import TrainingOptions
 from tfstream.core.stream import MICROSECONDS, StreamDefinition
 from tfstream.errors import ConfigurationError, TfstreamError
 from tfstream.storage import readings, streams, training_runs
@@ -90,7 +91,7 @@ class Trainer:
         with self._database.begin() as connection:
             ended = training_runs.latest_starts(connection)
             left = training_runs.interruptions(connection, ended)
-            created = streams.created(connection)
+            created = streams.creation_times(connection)
         for topic, stream in self._streams().items():
             if isinstance(stream, ConfigurationError):
                 _told(topic, stream)
@@ -111,7 +112,7 @@ class Trainer:
         :raises ConfigurationError: when a topic of the plan is none that is defined.
         """
         with self._database.begin() as connection:
-            found = streams.each(connection)
+            found = streams.by_topic(connection)
             for topic in self._plan.topics.difference(found):
                 streams.get(connection, topic)
         return {topic: one for topic, one in found.items() if topic in (self._plan.topics or found)}

@@ -13,7 +13,7 @@ import numpy as np
 
 from tfstream.core.learning.exclusion_cause import ExcludedSpan, ExclusionCause, Mask
 from tfstream.core.reading import Series
-from tfstream.core.spans import Span, covered, joined
+from tfstream.core.spans import Span, covered_rows, merge_spans
 
 
 @dataclass(kw_only=True)
@@ -38,7 +38,7 @@ def exclude(piece: Series, cuts: Sequence[ExcludedSpan], told: ExcludedCells) ->
     width = piece.values.shape[1]
     whole = np.zeros(len(piece.times_us), dtype=np.bool_)
     for cause, sensors, spans in _grouped(cuts):
-        rows = covered(spans, piece.times_us)
+        rows = covered_rows(spans, piece.times_us)
         if not rows.any():
             continue
         part = piece.values[np.ix_(rows, sensors)]
@@ -54,7 +54,7 @@ def _grouped(cuts: Sequence[ExcludedSpan]) -> list[tuple[ExclusionCause, Mask, l
     groups: dict[tuple[ExclusionCause, bytes], tuple[Mask, list[Span]]] = {}
     for cut in cuts:
         groups.setdefault((cut.cause, cut.sensors.tobytes()), (cut.sensors, []))[1].append(cut.span)
-    return [(cause, sensors, joined(spans)) for (cause, _), (sensors, spans) in groups.items()]
+    return [(cause, sensors, merge_spans(spans)) for (cause, _), (sensors, spans) in groups.items()]
 
 
 def _kept(piece: Series, keep: Mask) -> Iterator[Series]:

@@ -66,7 +66,7 @@ class Exclusion:
         found = [self.first] if self.rule is None else self._recurring(within)
         if self.removed_from_us is not None:
             found = [span._replace(end_us=min(span.end_us, self.removed_from_us)) for span in found]
-        return [span for span in found if span.start_us < span.end_us and span.meets(within)]
+        return [span for span in found if span.start_us < span.end_us and span.overlaps(within)]
 
     def hides(self, asset: str, shares: Mapping[str, float]) -> bool:
         """Whether it hides alarms of an asset that are put down to sensors in such shares."""

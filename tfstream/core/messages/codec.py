@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 from msgspec.structs import astuple
 
-from tfstream.core.messages.timestamp import checked, time_reader
+from tfstream.core.messages.timestamp import check_time, time_reader
 from tfstream.core.reading import MAX_ASSET_LENGTH, InvalidReading, Reading, Values, is_asset_name
 from tfstream.core.stream import Encoding, Layout, StreamDefinition, TimeUnit
 
@@ -30,7 +30,7 @@ _TOO_DEEP = "nested deeper than a thousand levels"  # msgspec and json stop at P
 
 
 # Asset, event time in microseconds and the cells, float32 ``[sensors]`` in this machine's order, ±inf among
-# them: for who puts many rows into one array with :func:`unpacked`.
+# them: for who puts many rows into one array with :func:`unpack`.
 Packed = tuple[str, int, bytes]
 
 
@@ -42,7 +42,7 @@ class Codec:
     """
 
     def __init__(self, definition: StreamDefinition) -> None:
-        self.unknown: Counter[str] = Counter()
+        self.unknown_fields: Counter[str] = Counter()
         self._definition = definition
         self._index = {name: i for i, name in enumerate(definition.sensors)}
         self._width = len(definition.sensors)
@@ -76,7 +76,7 @@ class Codec:
         if self._record_time:
             if record_time_ms is None:
                 raise InvalidReading("the record has no timestamp of its own")
-            time_us = checked(record_time_ms * 1000)
+            time_us = check_time(record_time_ms * 1000)
         else:
             time_us = self._read_time(message.time)
         if record_time_ms is not None and time_us > record_time_ms * 1000 + self._definition.max_ahead_us:
@@ -136,7 +136,7 @@ class Codec:
         cells = self._nothing.copy()
         index = self._index.get(message.sensor)
         if index is None:
-            self.unknown[message.sensor[:80]] += 1
+            self.unknown_fields[message.sensor[:80]] += 1
         else:
             with np.errstate(over="ignore"):
                 cells[index] = np.nan if message.value is None else message.value
@@ -151,7 +151,7 @@ class Codec:
             fields = fields.get("values")
         if isinstance(fields, dict):
             known = {*self._index, self._definition.time_field, self._definition.asset_field}
-            self.unknown.update(name[:80] for name in fields if name not in known)
+            self.unknown_fields.update(name[:80] for name in fields if name not in known)
 
 
 def _loads(value: bytes, encoding: Encoding) -> Any:
@@ -192,7 +192,7 @@ def _parse_lenient(value: bytes, message_type: type) -> Any:
         raise InvalidReading(f"unreadable json: {str(error)[:200]}") from None
 
 
-def unpacked(cells: Sequence[bytes], sensors: int) -> Values:
+def unpack(cells: Sequence[bytes], sensors: int) -> Values:
     """Packed rows as one array ``[rows, sensors]`` of its own; ±inf become NaN."""
     values = np.frombuffer(bytearray().join(cells), dtype=np.float32).reshape(len(cells), sensors)
     finite = np.isfinite(values)

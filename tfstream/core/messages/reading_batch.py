@@ -19,7 +19,7 @@ class ReadingBatch(NamedTuple):
     times_us: Times
     values: Values
 
-    def moments(self) -> list[Key]:
+    def row_keys(self) -> list[Key]:
         """Asset and moment of each row."""
         return list(zip(self.assets, self.times_us.tolist(), strict=True))
 
@@ -38,7 +38,7 @@ def merge(batch: ReadingBatch) -> ReadingBatch:
     if not says.all():
         batch, known = batch.take(np.flatnonzero(says).tolist()), known[says]
     first: dict[Key, int] = {}  # the place of each key's row
-    places = [first.setdefault(key, len(first)) for key in batch.moments()]
+    places = [first.setdefault(key, len(first)) for key in batch.row_keys()]
     if len(first) == len(places):
         return batch
     values = np.full((len(first), batch.values.shape[1]), np.nan, dtype=np.float32)
@@ -48,7 +48,7 @@ def merge(batch: ReadingBatch) -> ReadingBatch:
     return ReadingBatch([asset for asset, _ in first], times, values)
 
 
-def joined(batches: Sequence[ReadingBatch]) -> ReadingBatch:
+def concatenate(batches: Sequence[ReadingBatch]) -> ReadingBatch:
     """Batches of one stream, one after the other; at least one."""
     return ReadingBatch(
         [asset for batch in batches for asset in batch.assets],

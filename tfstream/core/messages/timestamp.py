@@ -52,7 +52,7 @@ def _read_text(text: str) -> int:
         return _read_numeric_text(text)
     if moment.tzinfo is None:  # a time without a zone is taken as UTC
         moment = moment.replace(tzinfo=UTC)
-    return checked((moment - _EPOCH) // _MICROSECOND)
+    return check_time((moment - _EPOCH) // _MICROSECOND)
 
 
 def _read_numeric_text(text: str) -> int:
@@ -70,14 +70,14 @@ def _read_iso_only(raw: RawTime) -> int:
 
 def _from_number(raw: RawTime, microseconds: float) -> int:
     if isinstance(raw, int) and microseconds >= 1:  # integers stay exact
-        return checked(raw * int(microseconds))
+        return check_time(raw * int(microseconds))
     try:
-        return checked(round(float(raw) * microseconds))  # type: ignore[arg-type]
+        return check_time(round(float(raw) * microseconds))  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
         raise InvalidReading(f"the time {raw!r} is not a number") from None
 
 
-def checked(time_us: int) -> int:
+def check_time(time_us: int) -> int:
     """:raises InvalidReading: when a time is out of the range that databases and people can use."""
     if not 0 <= time_us < _YEAR_2200_US:
         raise InvalidReading("the time is not between the years 1970 and 2200")

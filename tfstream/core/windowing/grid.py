@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfstream.core.reading import Values, complete
+from tfstream.core.reading import Values, is_complete
 
 _NONE = -1
 
@@ -93,7 +93,12 @@ class Grid:
         if index < self.next_index:
             self.late += 1
             return []
-        if self._lateness_us == 0 and not self._pending and time_us >= self.max_time_us and complete(values):
+        if (
+            self._lateness_us == 0
+            and not self._pending
+            and time_us >= self.max_time_us
+            and is_complete(values)
+        ):
             return self._at_once(index, time_us, values, offset, clock_us)
         row = self._pending.get(index)
         if row is None:
@@ -103,7 +108,7 @@ class Grid:
             row.merge(values, offset)
         self.max_time_us = max(self.max_time_us, time_us)
         limit = (self.max_time_us - self._lateness_us) // self._interval_us
-        if self._lateness_us == 0 and index == limit and complete(row.values):
+        if self._lateness_us == 0 and index == limit and is_complete(row.values):
             limit += 1  # complete: nothing more can come for it
         return self._close(limit)
 

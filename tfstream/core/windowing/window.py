@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tfstream.core.reading import Values, complete
+from tfstream.core.reading import Values, is_complete
 
 
 class WindowShape(NamedTuple):
@@ -63,7 +63,7 @@ class WindowBuffer:
         return window
 
     def _fill(self, values: Values | None) -> Values:
-        if values is not None and complete(values):
+        if values is not None and is_complete(values):
             self._whole = values
             return values
         if self._whole is not None:

@@ -10,12 +10,12 @@ import pytest
 
 _WORKER = """
 import sys, time
-from tfstream import wiring
 from tfstream.app.runtime import parent_death
+from tfstream.app.runtime.shutdown import until_signalled
 if sys.argv[2] == "looks":
     parent_death._asked_the_kernel = lambda: False
     parent_death._LOOK_EVERY_S = 0.05
-with wiring.until_signalled(20.0) as stop:
+with until_signalled(20.0) as stop:
     if sys.argv[2] == "late":
         sys.stdin.readline()
     parent_death.end_with_parent(int(sys.argv[1]))

@@ -10,13 +10,14 @@ import sys
 
 import pytest
 
-from tfstream import wiring
+from tfstream.app.runtime import shutdown
 
 _WORK = """
 import ctypes, sys, time
-from tfstream import telemetry, wiring
+from tfstream import telemetry
+from tfstream.app.runtime import shutdown
 telemetry.configure()
-with wiring.until_signalled(0.5) as stop:
+with shutdown.until_signalled(0.5) as stop:
     print("ready", flush=True)
     while not stop() or sys.argv[1] == "stuck":
         time.sleep(0.01)
@@ -67,11 +68,11 @@ def test_a_burst_of_signals_is_one_and_a_later_one_ends_at_once(
 ) -> None:
     """Linux tells a worker of a killed parent several times, and it is to drain all the same."""
     caplog.set_level(logging.INFO, logger="tfstream")
-    with wiring.until_signalled() as stop:
+    with shutdown.until_signalled() as stop:
         for _ in range(3):
             os.kill(os.getpid(), signal.SIGTERM)
         assert stop()
-        monkeypatch.setattr(wiring, "_ONE_SIGNAL_S", 0.0)
+        monkeypatch.setattr(shutdown, "_SAME_SIGNAL_S", 0.0)
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGTERM)
-    assert caplog.text.count("stopping: finishing what is in hand") == 1
+    assert caplog.text.count("stopping: finishing the work in progress") == 1

@@ -31,12 +31,12 @@ class FakeSource:
     """A source of one partition."""
 
     owned: set[int] = field(default_factory=lambda: {0})
-    pulse: BrokerHealth = field(default_factory=BrokerHealth)
+    broker_health: BrokerHealth = field(default_factory=BrokerHealth)
     at_end: dict[int, int] = field(default_factory=lambda: {0: 0})
-    lag: int = 0
+    messages_behind: int = 0
 
-    def behind(self, partition: int, position: int) -> int:
-        return self.lag
+    def lag(self, partition: int, offset: int) -> int:
+        return self.messages_behind
 
 
 class Scene:
@@ -87,9 +87,9 @@ def test_windows_fill_and_then_it_scores(scene: Scene, caplog: pytest.LogCapture
 
 def test_without_a_broker_a_partition_or_a_message(scene: Scene) -> None:
     scene.read(9)
-    scene.source.pulse.connected = False
+    scene.source.broker_health.connected = False
     assert scene.reason() is IdleReason.BROKER
-    scene.source.pulse.connected = True
+    scene.source.broker_health.connected = True
     assert scene.reason(away=True) is IdleReason.BROKER
     scene.source.owned = set()
     assert scene.reason() is IdleReason.NO_PARTITIONS
@@ -144,7 +144,7 @@ def test_a_stopped_partition_is_told_though_others_are_scored(
 
 def test_the_board_has_a_partition_for_as_long_as_it_is_assigned(scene: Scene) -> None:
     scene.read(3)
-    scene.source.lag = 7
+    scene.source.messages_behind = 7
     scene.reason()
     values = {one.metric: one.value for one in scene.board.read()}
     assert values[metrics.LAG] == 7

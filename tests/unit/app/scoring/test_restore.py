@@ -79,7 +79,7 @@ def test_an_unknown_id_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(topic_ids, "new_admin", lambda properties: None)
     mine = TopicIdentity({}, "t")
     monkeypatch.setattr(mine, "_told", lambda admin: told.pop(0))
-    assert mine.ask() == ""
+    assert mine.fetch() == ""
     heard = []
     for _ in range(8):
         heard.append(mine.recent())

@@ -64,7 +64,7 @@ def test_unknown_fields_are_counted_in_a_sample() -> None:
     found = codec()
     for _ in range(257):
         found.decode(b'{"ts": 1767614400, "asset": "x", "c": 1}', None, None)
-    assert found.unknown == {"c": 2}
+    assert found.unknown_fields == {"c": 2}
 
 
 def test_a_number_in_a_string_is_no_number() -> None:

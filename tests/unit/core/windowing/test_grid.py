@@ -109,4 +109,4 @@ def test_long_format_fills_rows() -> None:
         [[8, 9], [10, 11], [12, 13], [14, 15]],
     ]
     assert (windows[1].first_offset, windows[1].last_offset) == (8, 15)
-    assert codec.unknown == {}
+    assert codec.unknown_fields == {}
