@@ -56,14 +56,14 @@ def _written(
 ) -> Counter[tuple[bytes | None, bytes | None]]:
     """Findings are judged in batches of one model: a single window costs as much as a batch."""
     definition, first = stream.definition, judges[min(judges)]
-    shape = WindowShape(first.champion.detector.window_rows, first.champion.detector.hop_rows)
+    shape = first.champion.detector.shape
     lanes: dict[int, AssignedPartition] = {}
     judge_of: dict[str, EpisodeTracker] = {}
     batch: list[tuple[AssignedPartition, TrackEvent]] = []
     at_work = first
     for lane, found in _findings(stage, definition, shape, lanes):
         if isinstance(found, WindowReady):
-            ts = iso((found.window.end_index + 1) * definition.interval_us)
+            ts = iso(found.window.end_us(definition.interval_us))
             if (found.asset, ts) in versions:
                 judge_of[found.asset] = judges[versions[found.asset, ts]]
         judge = judge_of.get(found.asset, first)

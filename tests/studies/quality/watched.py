@@ -119,7 +119,7 @@ class Watched:
     def _joined(self, shown: list[WindowScore]) -> tuple[SensorShare, ...]:
         sensors: tuple[SensorShare, ...] = ()
         for place, one in enumerate(shown, start=1):
-            sensors = sensor_shares.joined(sensors, self.teller.sensors(one), place)
+            sensors = sensor_shares.merge_hop(sensors, self.teller.sensors(one), place)
         return sensors
 
     def _largest_errors(self, shown: list[WindowScore]) -> tuple[str, ...]:
@@ -171,7 +171,7 @@ def follow(
     """One hop on; the last is whether an episode is open then."""
     judgement = rule.judge(scored.score, standing.baseline)
     end = scored.terms.end_index
-    standing, told = rule.follow(
+    standing, told = rule.update(
         standing, scored.score, judgement, Hop(end, end, end), teller.testimony(scored)
     )
     return standing, told, standing.episode is not None

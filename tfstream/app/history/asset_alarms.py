@@ -37,7 +37,7 @@ class AlarmCollector:
         self.open: int | None = None  # the start of the episode that is open at the end
 
     def __call__(self, judged: ScoredWindow) -> None:
-        end_us = (judged.window.end_index + 1) * self._interval_us
+        end_us = judged.window.end_us(self._interval_us)
         if judged.judgement is not None:
             self.scored += 1
         episode = judged.after.episode

@@ -81,8 +81,7 @@ def _explain_silence(database: Database, row: AnomalyRow, options: ExplainOption
 
 
 def _shape_of(model: ModelRow, stream: StreamRecord) -> WindowShape:
-    detector = champions.load(model, stream.definition).detector
-    return WindowShape(detector.window_rows, detector.hop_rows)
+    return champions.load(model, stream.definition).detector.shape
 
 
 def explain_moment(

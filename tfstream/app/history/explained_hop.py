@@ -21,7 +21,7 @@ from tfstream.app.scoring.episode_tracker import ScoredWindow
 from tfstream.app.scoring.event_builder import EventBuilder
 from tfstream.app.scoring.score_batch import Champion
 from tfstream.core.alarms.alarm_rule import AlarmRule
-from tfstream.core.messages.anomaly_event import SensorShare, iso, rounded
+from tfstream.core.messages.anomaly_event import SensorShare, iso
 from tfstream.model.scoring.terms import TERMS
 from tfstream.storage.anomalies import AnomalyRow
 
@@ -47,9 +47,9 @@ class ExplainedHop:
     ) -> None:
         self._champion, self._rule, self._moment, self._judged = champion, rule, moment, judged
         judgement = judged.judgement if judged else None
-        self.score = None if judgement is None else rounded(judgement.value)
-        self.threshold = None if judgement is None else rounded(judgement.threshold)
-        self._expected = None if judgement is None else rounded(judgement.expected_per_week)
+        self.score = None if judgement is None else judgement.value
+        self.threshold = None if judgement is None else judgement.threshold
+        self._expected = None if judgement is None else judgement.expected_per_week
 
     def explanation(
         self,
@@ -88,7 +88,8 @@ class ExplainedHop:
         judged = self._judged
         if judged is None or judged.scored is None or judged.judgement is None:
             return None
-        baseline, threshold = judged.before.baseline, judged.judgement.threshold
+        baseline, rule = judged.before.baseline, self._rule
+        threshold = rule.calibration.threshold(rule.budget_per_week)
         return ScoreLevel(
             raw=judged.scored.score,
             usual=baseline.center,
@@ -135,7 +136,7 @@ class ExplainedHop:
             judgement = judged.judgement
             yield HopLine(
                 until=iso(end_us),
-                score=None if judgement is None else rounded(judgement.value),
-                threshold=None if judgement is None else rounded(judgement.threshold),
+                score=None if judgement is None else judgement.value,
+                threshold=None if judgement is None else judgement.threshold,
                 verdict=hop_outcome(judged, self._rule),
             )

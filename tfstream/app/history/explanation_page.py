@@ -10,13 +10,18 @@ import numpy as np
 from tfstream.app.history.explain import ExplainedAlarm
 from tfstream.app.history.explanation import Explanation
 from tfstream.app.history.score_history import between
-from tfstream.app.html.chart import ChartBand, ChartFrame, ChartLine, draw, span_of_values
-from tfstream.app.html.page import page
+from tfstream.app.html.chart import ChartBand, ChartFrame, ChartLine, draw_chart, value_range
+from tfstream.app.html.elements import legend
+from tfstream.app.html.page import render_page
 from tfstream.app.scoring.episode_tracker import ScoredWindow
 from tfstream.core.messages.anomaly_event import from_iso
 from tfstream.core.spans import Span, merge_spans
 
 _PLOTS = 3
+_SCORE_LEGEND = legend(
+    ("line", "score"), ("limit", "threshold"), ("highlight", "this hop"), ("alarm", "alarm")
+)
+_SENSOR_LEGEND = legend(("line", "actual"), ("expected", "expected"))
 
 
 def render(found: ExplainedAlarm) -> str:
@@ -26,13 +31,13 @@ def render(found: ExplainedAlarm) -> str:
     findings = "".join(f"<p>{escape(finding)}</p>" for finding in told.findings)
     body = (
         f"<h1>{escape(title)}</h1>"
-        f'<p class="quiet">{escape(told.topic)}, model version {told.replay.model_version}, '
+        f'<p class="muted">{escape(told.topic)}, model version {told.replay.model_version}, '
         f"{_score(told)}; all times are UTC</p>{findings}"
-        f'<div class="card"><h3>Score</h3>{_legend()}{_timeline(found)}</div>'
-        f'<div class="card"><h3>Sensors</h3>{_sensor_legend()}<div class="plots">'
+        f'<div class="card"><h3>Score</h3>{_SCORE_LEGEND}{_timeline(found)}</div>'
+        f'<div class="card"><h3>Sensors</h3>{_SENSOR_LEGEND}<div class="plots">'
         f"{''.join(_sensors(found))}</div></div>"
     )
-    return page(title, body)
+    return render_page(title, body)
 
 
 def _score(told: Explanation) -> str:
@@ -41,24 +46,10 @@ def _score(told: Explanation) -> str:
     return f"score {told.score:.4g} against a threshold of {told.threshold:.4g}"
 
 
-def _legend() -> str:
-    return (
-        '<div class="legend"><span><i class="l-line"></i>score</span><span><i class="l-limit"></i>threshold'
-        '</span><span><i class="l-truth"></i>this hop</span><span><i class="l-alarm"></i>alarm</span></div>'
-    )
-
-
-def _sensor_legend() -> str:
-    return (
-        '<div class="legend"><span><i class="l-line"></i>actual</span>'
-        '<span><i class="l-guess"></i>expected</span></div>'
-    )
-
-
 def _bands(found: ExplainedAlarm) -> list[ChartBand]:
     told = found.explanation
     asked = ChartBand(
-        start_us=from_iso(told.since), end_us=from_iso(told.until), title="this hop", style="truth"
+        start_us=from_iso(told.since), end_us=from_iso(told.until), title="this hop", style="highlight"
     )
     hop_us = asked.end_us - asked.start_us
     spans = merge_spans(
@@ -72,11 +63,11 @@ def _bands(found: ExplainedAlarm) -> list[ChartBand]:
 def _timeline(found: ExplainedAlarm) -> str:
     points = between(found.trail.scores, found.trail.focus)
     if not points:
-        return '<p class="quiet">no score around this moment</p>'
+        return '<p class="muted">no score around this moment</p>'
     times = np.array([point.time_us for point in points], dtype=np.int64)
     scores = np.array([point.score for point in points])
     thresholds = np.array([point.threshold for point in points])
-    low, high = span_of_values((scores, thresholds))
+    low, high = value_range((scores, thresholds))
     frame = ChartFrame(first_us=int(times[0]), last_us=int(times[-1]), low=low, high=high)
     lines = (
         ChartLine(times_us=times, values=thresholds, style="limit"),
@@ -84,7 +75,7 @@ def _timeline(found: ExplainedAlarm) -> str:
     )
     marks = [(value, f"{value:.3g}") for value in (float(thresholds[0]), float(scores.max()))]
     label = f"scores of {found.explanation.asset}"
-    return draw(frame, lines, _bands(found), marks=marks, size="tall", label=label)
+    return draw_chart(frame, lines, _bands(found), y_labels=marks, size="tall", label=label)
 
 
 def _sensors(found: ExplainedAlarm) -> Iterator[str]:
@@ -105,20 +96,22 @@ def _plot(found: ExplainedAlarm, around: Sequence[ScoredWindow], place: int, exp
     ends = np.array([judged.window.end_index for judged in around], dtype=np.int64)
     rows = (ends[:, None] + np.arange(1 - hop, 1)).ravel()
     actual = np.concatenate([judged.window.values[-hop:, place] for judged in around])
-    low, high = span_of_values((actual, expected))
+    low, high = value_range((actual, expected))
     frame = ChartFrame(
         first_us=int(rows[0]) * interval_us, last_us=int(rows[-1] + 1) * interval_us, low=low, high=high
     )
     lines = (
-        ChartLine(times_us=(ends + 1) * interval_us - hop * interval_us // 2, values=expected, style="guess"),
+        ChartLine(
+            times_us=(ends + 1) * interval_us - hop * interval_us // 2, values=expected, style="expected"
+        ),
         ChartLine(times_us=rows * interval_us, values=actual, style="line"),
     )
     middle = (low + high) / 2
-    return draw(
+    return draw_chart(
         frame,
         lines,
         _bands(found),
-        marks=[(middle, f"{middle:.3g}")],
+        y_labels=[(middle, f"{middle:.3g}")],
         size="small",
         label="actual and expected",
     )

@@ -11,7 +11,7 @@ from tfstream.app.runtime.human_units import duration_text
 from tfstream.app.scoring.episode_tracker import ScoredWindow
 from tfstream.app.scoring.score_batch import Champion
 from tfstream.core.alarms.alarm_rule import AlarmRule
-from tfstream.core.alarms.calibration import Judgement
+from tfstream.core.alarms.judgement import Judgement
 from tfstream.core.messages.anomaly_event import iso
 from tfstream.core.spans import Span
 from tfstream.core.windowing.partition_tracks import silence_limit_us
@@ -83,7 +83,7 @@ def _no_score(
 ) -> Iterator[str]:
     """Why no window ends here, or none with something in it."""
     definition, detector = moment.stream.definition, champion.detector
-    shape = WindowShape(detector.window_rows, detector.hop_rows)
+    shape = detector.shape
     hop_us = shape.hop * definition.interval_us
     last_us, next_us = readings.nearest(connection, moment.stream.id, moment.asset, moment.until_us)
     if last_us is None:

@@ -25,7 +25,6 @@ from tfstream.core.messages.codec import Codec
 from tfstream.core.messages.dead_letter_limit import DeadLetterLimit
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.windowing.partition_tracks import TrackEvent
-from tfstream.core.windowing.window import WindowShape
 from tfstream.errors import BadData, ServiceUnavailable
 from tfstream.streaming.properties import Properties
 from tfstream.streaming.records import Record
@@ -219,8 +218,7 @@ class Scorer:
             self._patience.failed(away)
 
     def _place(self) -> None:
-        detector = self._judge.champion.detector
-        shape = WindowShape(detector.window_rows, detector.hop_rows)
+        shape = self._judge.champion.detector.shape
         if max(self._unplaced) >= self._states:
             self._states = require_topic(self._properties, self._definition.topic)
             ensure_partitions(self._properties, state_topic(self._definition.topic), self._states)

@@ -15,7 +15,7 @@ from tfstream.app.scoring.episode_tracker import ScoredWindow
 from tfstream.app.scoring.score_batch import Champion, SmoothedTerms, WindowScore
 from tfstream.core.alarms.alarm_rule import AlarmRule, AlarmState, Hop
 from tfstream.core.alarms.calibration import ScoredRun, fit_calibration
-from tfstream.core.alarms.episode import NoEvidence
+from tfstream.core.alarms.hop_evidence import NoEvidence
 from tfstream.core.learning.exclusion import Exclusion
 from tfstream.core.messages.anomaly_event import SensorShare
 from tfstream.core.spans import Span
@@ -54,7 +54,7 @@ def judged(scores: Sequence[float], by: AlarmRule) -> list[ScoredWindow]:
         end = WINDOW - 1 + HOP * number
         judgement = by.judge(score, memory.baseline)
         standing = AlarmState(memory.baseline, memory.episode)
-        standing, _ = by.follow(standing, score, judgement, Hop(end, 0, 0), Level())
+        standing, _ = by.update(standing, score, judgement, Hop(end, 0, 0), Level())
         after = AssetMemory(model_version=1, baseline=standing.baseline, episode=standing.episode)
         scored = WindowScore(score, SmoothedTerms(end, ()), "x", NOTHING, NOTHING[0])
         found.append(ScoredWindow(Window(end, NOTHING, 0, 0), (), scored, judgement, memory, after))
