@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace, folder: Path) -> int:
-    home = kafka.available()
+    home = kafka.find_kafka_home()
     if home is None:
         raise ConfigurationError(
             "chaos needs Apache Kafka: set KAFKA_HOME, install Java 17; see `make kafka`"

@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.chaos, pytest
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """Services of the suite's own: others would not like what is done to them."""
-    home = kafka.available()
+    home = kafka.find_kafka_home()
     if home is None:
         if os.environ.get("TFSTREAM_REQUIRE_KAFKA"):
             pytest.fail("TFSTREAM_REQUIRE_KAFKA is set and there is no Apache Kafka: set KAFKA_HOME")

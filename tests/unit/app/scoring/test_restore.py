@@ -69,7 +69,7 @@ def test_no_id_is_no_topics_id(told: Uuid | None, known: str) -> None:
     """Brokers of before 2.8 tell zeros; after their upgrade the topic is the same one."""
     description = SimpleNamespace(result=lambda timeout: SimpleNamespace(topic_id=told))
     admin: Any = SimpleNamespace(describe_topics=lambda topics, request_timeout: {"t": description})
-    assert TopicIdentity({}, "t")._told(admin) == known
+    assert TopicIdentity({}, "t")._described_id(admin) == known
 
 
 def test_an_unknown_id_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +78,7 @@ def test_an_unknown_id_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(topic_ids, "time", SimpleNamespace(monotonic=lambda: now[0]))
     monkeypatch.setattr(topic_ids, "new_admin", lambda properties: None)
     mine = TopicIdentity({}, "t")
-    monkeypatch.setattr(mine, "_told", lambda admin: told.pop(0))
+    monkeypatch.setattr(mine, "_described_id", lambda admin: told.pop(0))
     assert mine.fetch() == ""
     heard = []
     for _ in range(8):
@@ -99,7 +99,7 @@ def test_a_lane_notices_another_topic_whoever_heard_of_it_first() -> None:
     restorer = PartitionRestorer(
         {}, DEFINITION, nobody, begin_at="earliest", group="g", limit=DeadLetterLimit()
     )
-    restorer._identity.known, restorer._identity._ask_at = "two", math.inf
+    restorer._identity.known, restorer._identity._fetch_at = "two", math.inf
     nameless = lane_of("")
     assert not restorer.made_anew([nameless, lane_of("two")])
     assert nameless.topic_id == "two"
