@@ -7,18 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conftest import Broker, kafka_home, temporary_database
-from tests.integration import quick
 from tests.integration.commands import Tfstream
 from tests.integration.plants import Plant, write_plant
 from tests.integration.secured import SecuredKafka, SecuredPostgres, secured_kafka, secured_postgres
 from tests.integration.stream_copy import copy_stream
-from tfstream.app.training import refit
-
-
-@pytest.fixture(autouse=True)
-def quick_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of the test's own process, too."""
-    monkeypatch.setattr(refit, "DetectorConfig", quick.config)
 
 
 @pytest.fixture(scope="session")

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
-from tests.integration import rows
+from tests.integration import quick, rows
 from tests.integration.commands import Tfstream
-from tests.studies.quality.simulated import SECOND_US
-from tests.studies.quality.simulated import readings as simulated
+from tests.studies.simulated_readings import SECOND_US
+from tests.studies.simulated_readings import readings as simulated
 from tfstream.app.training import train
+from tfstream.app.training.training_options import TrainingOptions
 from tfstream.core.reading import Values
 from tfstream.core.stream import StreamDefinition
 from tfstream.storage import models, readings, streams
@@ -59,6 +60,7 @@ def test_a_worse_refit_is_rejected_with_its_reasons(stored: Database, tfstream: 
     store(stored, plant[:GOOD_ROWS], 0)
     first = json.loads(tfstream.run("train", "--topic", TOPIC, "--json").stdout)
     assert (first["outcome"], first["rows"]) == ("promoted", GOOD_ROWS)
+    assert first["metrics"]["config_sha256"] == quick.CONFIG.sha256
     assert "then fitted again to all rows, these too" in first["reason"]
     assert "there is no champion to compare it with" in first["reason"]
     told = json.loads(tfstream.run("models", "show", "1", "--topic", TOPIC, "--json").stdout)
@@ -110,7 +112,7 @@ def test_a_champion_of_meanwhile_is_not_replaced_unseen(stored: Database, tfstre
             tfstream.run("models", "rollback", "--topic", TOPIC, "--reason", "too loud")
 
     store(stored, simulated(GOOD_ROWS + 300, len(SENSORS))[GOOD_ROWS:], GOOD_ROWS)
-    found = train.train(stored, stream, train.TrainingOptions(seed=2), goes_back)
+    found = train.train(stored, stream, TrainingOptions(seed=2, config=quick.CONFIG), goes_back)
     assert found.reason is not None
     assert found.reason.startswith("it was judged beside version 2, and version 1 is in charge since")
     assert statuses(stored) == {1: "champion", 2: "rejected", 3: "rejected"}

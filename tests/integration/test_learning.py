@@ -19,6 +19,7 @@ from tests.integration import rows
 from tests.integration.commands import Tfstream
 from tests.integration.plants import SENSORS, write_plant
 from tfstream.app.training import training_data
+from tfstream.app.training.training_options import TrainingOptions
 from tfstream.core.learning.memory_limit import memory_limit
 from tfstream.core.messages.anomaly_event import EventKind, EventType
 from tfstream.embedded.process import free_port
@@ -144,7 +145,7 @@ def plant(shell: Shell, database: Database, topic: str, tmp_path: Path) -> Strea
 
 def learnt(database: Database, stream: StreamRecord) -> training_data.NormalData:
     with database.begin() as connection:
-        return training_data.read(connection, stream, None, None, lambda *_: None)
+        return training_data.read(connection, stream, TrainingOptions(), lambda *_: None)
 
 
 def test_the_newest_of_too_much_is_learnt_from(
@@ -190,7 +191,8 @@ def test_an_alarm_at_the_edge_of_the_span_is_left_out_with_its_margin(
     shell.run("anomalies", "label", "f1", "f2", "confirmed")
     since, until = rows.MONDAY_US + 2 * minute, rows.MONDAY_US + 12 * minute
     with database.begin() as connection:
-        (piece,) = training_data.read(connection, plant, since, until, lambda *_: None).series
+        options = TrainingOptions(since_us=since, until_us=until)
+        (piece,) = training_data.read(connection, plant, options, lambda *_: None).series
     assert len(piece.times_us) == 601 - 54 - 55
 
 

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from tests.integration import rows
+from tests.integration import quick, rows
 from tests.integration.commands import wait_until
 from tests.integration.plants import SENSORS, Plant
 from tests.integration.small_model import weights
 from tests.integration.topic_reader import Message, read_committed
 from tfstream.app.training import promote, train
+from tfstream.app.training.training_options import TrainingOptions
 from tfstream.core.state import HEAD_KEY
 from tfstream.core.stream import StreamDefinition
 from tfstream.errors import BadData, ConfigurationError
@@ -121,7 +122,7 @@ def test_a_refit_that_gives_the_same_bytes_stays_out(database: Database) -> None
 
 
 def refitted(database: Database, stream: StreamRecord, seed: int) -> train.TrainingResult:
-    options = train.TrainingOptions(seed=seed, gate=False)
+    options = TrainingOptions(seed=seed, gate=False, config=quick.CONFIG)
     return train.train(database, stream, options, lambda stage, done: None)
 
 

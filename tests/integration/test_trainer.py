@@ -13,13 +13,14 @@ import pytest
 from sqlalchemy import Connection, text
 
 from tests.conftest import temporary_database
-from tests.integration import rows
+from tests.integration import quick, rows
 from tests.integration.commands import Tfstream, wait_until
 from tests.integration.plants import write_plant
 from tfstream.app.training import train, trainer
 from tfstream.app.training.schedule import Schedule
 from tfstream.app.training.train import TrainingResult
 from tfstream.app.training.trainer import RefitPlan, Trainer
+from tfstream.app.training.training_options import TrainingOptions
 from tfstream.core.learning.exclusion import Exclusion
 from tfstream.core.spans import Span
 from tfstream.embedded.process import free_port
@@ -30,6 +31,7 @@ from tfstream.storage.streams import StreamRecord
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
 NIGHTLY = ("trainer", "--schedule", "0 2 * * *")
+QUICK = RefitPlan(options=TrainingOptions(config=quick.CONFIG))
 RUNS = "SELECT outcome, reason, model_version, took FROM training_history WHERE topic = :topic ORDER BY id"
 
 
@@ -110,7 +112,7 @@ def test_what_another_trainer_has_refitted_meanwhile_is_passed_over(
         return train.train(found, stream, *arguments)
 
     monkeypatch.setattr(trainer, "train", beside_another)
-    Trainer(database, RefitPlan())._refit_due(lambda: False)
+    Trainer(database, QUICK)._refit_due(lambda: False)
     assert [len(runs(database, topic)) for topic in (plant, other)] == [1, 1]
 
 
@@ -188,7 +190,7 @@ def test_a_refit_that_cannot_begin_waits_for_its_next_time(database: Database, p
         exclusions.add(connection, stream_id, wrong, reason=None, by="anna", now_us=rows.MONDAY_US)
         connection.execute(text("UPDATE exclusion SET rrule = 'FREQ=HOURLY', spans_until = NULL"))
     for _ in range(2):
-        Trainer(database, RefitPlan())._refit_due(lambda: False)
+        Trainer(database, QUICK)._refit_due(lambda: False)
     (run,) = runs(database, plant)
     assert run.outcome == "failed"
     assert "remove it" in run.reason

@@ -29,6 +29,7 @@ from tfstream.cli import (
 )
 from tfstream.cli.output import say, tell
 from tfstream.errors import TfstreamError
+from tfstream.model.detector_config import DetectorConfig
 
 app = typer.Typer(
     name="tfstream",
@@ -86,16 +87,19 @@ app.command("backtest")(backtest.backtest)
 app.command("check")(check.check)
 
 
-def main() -> NoReturn:
-    """Run a command; an error is one line on stderr and its exit code, a traceback only with --debug."""
+def main(config: DetectorConfig | None = None) -> NoReturn:
+    """Run a command; an error is one line on stderr and its exit code, a traceback only with --debug.
+
+    ``config`` is what ``train`` and ``trainer`` fit models with; None: the product's own.
+    """
     signal.signal(signal.SIGTERM, _interrupt)
-    _leave(_run())
+    _leave(_run(config))
 
 
-def _run() -> int:
+def _run(config: DetectorConfig | None) -> int:
     """The exit code."""
     try:
-        app()
+        app(obj=config)
         return 0
     except SystemExit as ended:  # typer's own end of every command
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)

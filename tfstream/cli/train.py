@@ -11,12 +11,14 @@ import typer
 from tfstream import config
 from tfstream.app.runtime.shutdown import until_signalled
 from tfstream.app.training.schedule import Schedule
-from tfstream.app.training.train import TrainingOptions, TrainingResult
+from tfstream.app.training.train import TrainingResult
 from tfstream.app.training.train import train as train_stream
 from tfstream.app.training.trainer import RefitPlan, Trainer
+from tfstream.app.training.training_options import TrainingOptions
 from tfstream.cli.options import Json, Topic
 from tfstream.cli.output import duration_us, moment_us, print_gate, print_json, say, stages, tell
 from tfstream.errors import TfstreamError, UsageError
+from tfstream.model.detector_config import DetectorConfig
 from tfstream.wiring import find_stream, open_database, stored_span
 
 Seed = Annotated[int, typer.Option(help="The same seed, data and versions give the same model.")]
@@ -39,6 +41,7 @@ _EXTRAPOLATED = (
 
 
 def train(
+    context: typer.Context,
     topic: Topic,
     since: Annotated[
         str | None,
@@ -63,6 +66,7 @@ def train(
         seed=seed,
         promote=promote,
         gate=gate,
+        config=context.ensure_object(DetectorConfig),
     )
     with stages(f"train {topic}") as report:
         result = train_stream(database, stream, options, report)
@@ -99,6 +103,7 @@ def _tell_left_out(result: TrainingResult) -> None:
 
 
 def trainer(
+    context: typer.Context,
     topics: Annotated[
         list[str] | None, typer.Option("--topic", "-t", help="Only this stream; may be given several times.")
     ] = None,
@@ -140,7 +145,7 @@ def trainer(
             jitter=timedelta(microseconds=duration_us(jitter)),
         ),
         history=timedelta(microseconds=duration_us(history)),
-        options=TrainingOptions(seed=seed),
+        options=TrainingOptions(seed=seed, config=context.ensure_object(DetectorConfig)),
         topics=frozenset(topics or ()),
     )
     if as_json and not once:

@@ -13,13 +13,14 @@ from tfstream.app.html.chart import (
     ChartBand,
     ChartFrame,
     ChartLine,
+    ChartTooltip,
     Numbers,
-    clock,
-    draw,
-    span_of_values,
-    thinned,
+    downsample,
+    draw_chart,
+    format_time,
+    value_range,
 )
-from tfstream.app.html.page import page
+from tfstream.app.html.page import render_page
 from tfstream.core.reading import Times
 from tfstream.demo.fault_outcomes import Comparison, FaultOutcome
 from tfstream.demo.plant.faults import PlantFault, PlantFaultKind
@@ -103,7 +104,7 @@ def render(report: DemoReport) -> str:
             _further(report),
         )
     )
-    return page(report.title, body)
+    return render_page(report.title, body)
 
 
 def _summary(report: DemoReport) -> str:
@@ -119,7 +120,7 @@ def _summary(report: DemoReport) -> str:
     )
     cards = "".join(f'<div class="card"><b>{escape(big)}</b>{escape(small)}</div>' for big, small in tiles)
     return (
-        '<p class="quiet">A simulated plant with faults whose times are known. The detector learnt from the '
+        '<p class="muted">A simulated plant with faults whose times are known. The detector learnt from the '
         "days before and was told neither that there are faults nor when. All times are UTC.</p>"
         f'<div class="tiles">{cards}</div>'
     )
@@ -129,7 +130,7 @@ def _timelines(report: DemoReport) -> str:
     legend = _legend(
         ("line", "score ÷ threshold"),
         ("limit", "threshold"),
-        ("truth", "injected fault"),
+        ("highlight", "injected fault"),
         ("alarm", "episode"),
     )
     charts = "".join(
@@ -138,7 +139,7 @@ def _timelines(report: DemoReport) -> str:
     )
     return (
         "<h2>Scores</h2>"
-        '<p class="quiet">Each asset against its own threshold, logarithmic: an alarm is above 1.</p>'
+        '<p class="muted">Each asset against its own threshold, logarithmic: an alarm is above 1.</p>'
         f"{legend}{charts}"
     )
 
@@ -152,7 +153,7 @@ def _timeline(report: DemoReport, timeline: Timeline) -> str:
         low=float(np.log10(_LOWEST_RATIO)),
         high=float(np.log10(top)),
     )
-    times, highest = thinned(timeline.times_us, ratio)
+    times, highest = downsample(timeline.times_us, ratio)
     edges = np.array([frame.first_us, frame.last_us])
     lines = (
         ChartLine(times_us=edges, values=np.zeros(2), style="limit"),
@@ -160,26 +161,26 @@ def _timeline(report: DemoReport, timeline: Timeline) -> str:
     )
     decades = [d for d in (0.1, 1.0, 10.0, 100.0, 1000.0) if d <= top]
     marks = [(float(np.log10(d)), f"{d:g}") for d in decades]
-    return draw(
+    return draw_chart(
         frame,
         lines,
         _bands(report, timeline.asset),
-        marks=marks,
-        hover=_quarters(timeline, ratio),
+        y_labels=marks,
+        tooltips=_quarters(timeline, ratio),
         size="tall",
         label=f"score over threshold of {timeline.asset}",
     )
 
 
-def _quarters(timeline: Timeline, ratio: Numbers) -> list[tuple[int, int, str]]:
+def _quarters(timeline: Timeline, ratio: Numbers) -> list[ChartTooltip]:
     """The highest score of each quarter of an hour, for the pointer."""
     quarter = 15 * _MINUTE_US
     slots = timeline.times_us // quarter
     return [
-        (
-            int(slot) * quarter,
-            int(slot + 1) * quarter,
-            _peak_of(int(slot) * quarter, ratio[slots == slot]),
+        ChartTooltip(
+            start_us=int(slot) * quarter,
+            end_us=int(slot + 1) * quarter,
+            text=_peak_of(int(slot) * quarter, ratio[slots == slot]),
         )
         for slot in np.unique(slots)
         if np.isfinite(ratio[slots == slot]).any()
@@ -187,13 +188,13 @@ def _quarters(timeline: Timeline, ratio: Numbers) -> list[tuple[int, int, str]]:
 
 
 def _peak_of(time_us: int, ratio: Numbers) -> str:
-    return f"{clock(time_us, day=True)}: up to {np.nanmax(ratio):.3g} times the threshold"
+    return f"{format_time(time_us, date=True)}: up to {np.nanmax(ratio):.3g} times the threshold"
 
 
 def _bands(report: DemoReport, asset: str) -> list[ChartBand]:
     """The truth and the episodes of an asset."""
     truth = [
-        ChartBand(start_us=f.start_us, end_us=f.end_us, title=f"fault: {_fault(f)}", style="truth")
+        ChartBand(start_us=f.start_us, end_us=f.end_us, title=f"fault: {_fault(f)}", style="highlight")
         for f in (verdict.fault for verdict in report.comparison.verdicts)
         if f.asset == asset
     ]
@@ -216,7 +217,7 @@ def _faults(verdicts: Sequence[FaultOutcome]) -> str:
         (
             escape(verdict.fault.asset),
             f"{escape(_SAID[verdict.fault.kind])}<br><code>{escape(verdict.fault.meddled)}</code>",
-            f"{clock(verdict.fault.start_us, day=True)} - {clock(verdict.fault.end_us)}",
+            f"{format_time(verdict.fault.start_us, date=True)} - {format_time(verdict.fault.end_us)}",
             _badge(verdict.found, "found", "missed"),
             "-" if verdict.delay_us is None else _minutes(verdict.delay_us),
             _blame(verdict),
@@ -241,24 +242,24 @@ def _episodes(report: DemoReport) -> str:
         for detection in verdict.detections
     }
     legend = _legend(
-        ("line", "actual"), ("guess", "expected"), ("truth", "injected fault"), ("alarm", "episode")
+        ("line", "actual"), ("expected", "expected"), ("highlight", "injected fault"), ("alarm", "episode")
     )
     cards = "".join(_episode(report, episode, causes.get(episode.episode)) for episode in report.episodes)
     return (
         "<h2>The episodes</h2>"
-        '<p class="quiet">The sensors that were blamed most, and what the detector expected of them.</p>'
+        '<p class="muted">The sensors that were blamed most, and what the detector expected of them.</p>'
         f"{legend}{cards}"
     )
 
 
 def _episode(report: DemoReport, episode: ReportEpisode, cause: PlantFault | None) -> str:
-    until = clock(episode.ended_us) if episode.ended_us else "still open"
+    until = format_time(episode.ended_us) if episode.ended_us else "still open"
     plots = "".join(_sensor(plot, _bands(report, episode.asset)) for plot in episode.plots)
     return (
         f'<div class="card" id="{escape(episode.episode)}"><div class="head"><h3>{escape(episode.asset)}</h3>'
-        f"<span>{clock(episode.raised_us, day=True)} - {until}</span>"
+        f"<span>{format_time(episode.raised_us, date=True)} - {until}</span>"
         f"{_badge(cause is not None, _fault(cause) if cause else '', 'false alarm')}</div>"
-        f'<div class="quiet">{escape(episode.kind)}, score {episode.score:.3g} against '
+        f'<div class="muted">{escape(episode.kind)}, score {episode.score:.3g} against '
         f"{episode.threshold:.3g}; "
         f"such a score is expected {_rate(episode.expected_per_week)} "
         f'(<code>{escape(episode.episode[:8])}</code>)</div><div class="plots">{plots}</div></div>'
@@ -266,20 +267,22 @@ def _episode(report: DemoReport, episode: ReportEpisode, cause: PlantFault | Non
 
 
 def _sensor(plot: SensorPlot, bands: Iterable[ChartBand]) -> str:
-    low, high = span_of_values((plot.actual, plot.expected))
+    low, high = value_range((plot.actual, plot.expected))
     frame = ChartFrame(first_us=int(plot.times_us[0]), last_us=int(plot.times_us[-1]), low=low, high=high)
     seen = [b for b in bands if b.end_us > frame.first_us and b.start_us < frame.last_us]
     lines = (
-        ChartLine(times_us=plot.expected_times_us, values=plot.expected, style="guess"),
+        ChartLine(times_us=plot.expected_times_us, values=plot.expected, style="expected"),
         ChartLine(times_us=plot.times_us, values=plot.actual, style="line"),
     )
     middle = (low + high) / 2
     marks = [
         (value, f"{value:.3g}") for value in (low + (high - low) * 0.08, middle, high - (high - low) * 0.08)
     ]
-    chart = draw(frame, lines, seen, marks=marks, size="small", label=f"{plot.sensor}, actual and expected")
-    share = f'<span class="quiet">{plot.share:.0%} of the blame</span>'
-    changed = f'<div class="quiet">{escape(plot.changed)}</div>'
+    chart = draw_chart(
+        frame, lines, seen, y_labels=marks, size="small", label=f"{plot.sensor}, actual and expected"
+    )
+    share = f'<span class="muted">{plot.share:.0%} of the blame</span>'
+    changed = f'<div class="muted">{escape(plot.changed)}</div>'
     return f"<div><h4>{escape(plot.sensor)} {share}</h4>{changed}{chart}</div>"
 
 
@@ -290,8 +293,8 @@ def _false_alarms(report: DemoReport) -> str:
     rows = [
         (
             escape(alarm.asset),
-            clock(alarm.start_us, day=True),
-            clock(alarm.end_us, day=True) if alarm.end_us else "still open",
+            format_time(alarm.start_us, date=True),
+            format_time(alarm.end_us, date=True) if alarm.end_us else "still open",
             f"<code>{escape(', '.join(alarm.sensors[:3]))}</code>",
             f'<a href="#{escape(alarm.episode)}">{escape(alarm.episode[:8])}</a>',
         )

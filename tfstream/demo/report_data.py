@@ -125,7 +125,7 @@ def _plots(connection: Connection, result: DemoResult, row: AnomalyRow) -> list[
     # a window more, so that there is an expectation from the first moment shown
     before = first - result.champion.detector.window_rows * definition.interval_us
     series = readings.read(connection, result.stream.id, row.asset, before, last, len(sensors))
-    pieces = list(aligned_pieces(series, definition))
+    pieces = list(aligned_pieces(series, definition, result.champion.detector.hop_rows))
     if not pieces:
         return []
     times_us, expected = _expected(result.champion, pieces[-1])

@@ -12,7 +12,8 @@ from tfstream.app.scoring import champion as champions
 from tfstream.app.scoring.progress import Progress
 from tfstream.app.scoring.score_batch import Champion
 from tfstream.app.scoring.scorer import Scorer, ScorerOptions
-from tfstream.app.training.train import TrainingOptions, TrainingResult, train
+from tfstream.app.training.train import TrainingResult, train
+from tfstream.app.training.training_options import TrainingOptions
 from tfstream.core.reading import Series
 from tfstream.core.stream import StreamDefinition
 from tfstream.demo.fault_outcomes import Comparison, DetectedEpisode, compare
@@ -26,7 +27,7 @@ from tfstream.storage.anomalies import AnomalyRow
 from tfstream.storage.database import Database
 from tfstream.storage.datetimes import to_us
 from tfstream.storage.streams import StreamRecord
-from tfstream.streaming.client import Properties
+from tfstream.streaming.properties import Properties
 from tfstream.streaming.topics import ensure_output_topics, ensure_topic
 
 _START_US = (

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from confluent_kafka import ConsumerGroupState
 
-from tfstream.streaming.client import Properties, new_admin
+from tfstream.streaming.client import new_admin
+from tfstream.streaming.properties import Properties
 from tfstream.streaming.retry import call_with_retry
 
 _CALL_S = 5.0

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, TopicPartition
 
-from tfstream.streaming.client import Properties, new_consumer
+from tfstream.streaming.client import new_consumer
 from tfstream.streaming.kafka_errors import request_error
+from tfstream.streaming.properties import Properties
 from tfstream.streaming.topics import partition_count
 
 

@@ -9,7 +9,8 @@ from typing import TypeVar
 
 from confluent_kafka import KafkaException
 
-from tfstream.streaming.kafka_errors import Properties, access_denied, broker_unreachable, error_text
+from tfstream.streaming.kafka_errors import access_denied, broker_unreachable, error_text
+from tfstream.streaming.properties import Properties
 
 _log = logging.getLogger("tfstream.kafka")
 _PAUSE_S = 0.2

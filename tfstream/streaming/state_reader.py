@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
 
 from tfstream.errors import ServiceUnavailable
-from tfstream.streaming.client import Properties, new_consumer
+from tfstream.streaming.client import new_consumer
 from tfstream.streaming.kafka_errors import read_denied
+from tfstream.streaming.properties import Properties
 from tfstream.streaming.records import partition_of
 
 _TIMEOUT_S = 15.0  # without anything new

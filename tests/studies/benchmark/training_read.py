@@ -11,9 +11,10 @@ import numpy as np
 
 from tests.studies.benchmark.bench import Bench
 from tests.studies.benchmark.cores import alone
-from tests.studies.benchmark.plant import SENSORS, START_US, definition
-from tests.studies.quality.simulated import SECOND_US, readings
+from tests.studies.benchmark.load_generator import SENSORS, START_US, definition
+from tests.studies.simulated_readings import SECOND_US, readings
 from tfstream.app.training import training_data
+from tfstream.app.training.training_options import TrainingOptions
 from tfstream.storage import readings as stored
 from tfstream.storage import streams
 from tfstream.storage.database import Database
@@ -25,7 +26,7 @@ _LEAST = 8e6
 def measure(bench: Bench) -> dict[str, Any]:
     """Some assets with a long history each."""
     rows = bench.settings.amount(_ROWS)
-    bench.tell(f"training read: {_ASSETS * rows:,} rows of {SENSORS} sensors")
+    bench.log(f"training read: {_ASSETS * rows:,} rows of {SENSORS} sensors")
     topic = bench.topic("training")
     database = Database(bench.database_url)
     values, times = readings(rows, SENSORS), START_US + np.arange(rows) * SECOND_US
@@ -43,9 +44,8 @@ def work(url: str, topic: str, cells: int) -> dict[str, Any]:
     for _ in range(_ROUNDS):
         began = time.perf_counter()
         with database.begin() as connection:
-            found = training_data.read(
-                connection, streams.get(connection, topic), None, None, lambda *_: None
-            )
+            stream = streams.get(connection, topic)
+            found = training_data.read(connection, stream, TrainingOptions(), lambda *_: None)
         seconds.append(time.perf_counter() - began)
         if sum(one.values.size for one in found.series) != cells:
             raise AssertionError(f"{cells} values were stored, and others were read")

@@ -15,7 +15,6 @@ from tfstream.cli.budgets import of_assets, per_week
 from tfstream.core.messages.dead_letter_limit import DeadLetterLimit
 from tfstream.core.reading import Reading, Series
 from tfstream.core.stream import StreamDefinition
-from tfstream.core.windowing.window import WindowShape
 from tfstream.errors import ConfigurationError, UsageError
 from tfstream.model.detector_config import DetectorConfig
 from tfstream.model.fitting.fit import fit
@@ -69,9 +68,7 @@ def test_each_asset_is_judged_by_its_own() -> None:
     )
     definition = StreamDefinition(**(STREAM | {"sensors": sensors}), asset_budgets={"strict": 0.001})
     judge = EpisodeTracker(definition, Champion(detector, 1, "0" * 64))
-    lane = AssignedPartition(
-        0, definition, WindowShape(detector.window_rows, detector.hop_rows), DeadLetterLimit()
-    )
+    lane = AssignedPartition(0, definition, detector.shape, DeadLetterLimit())
     lane.begin(0, [])
     for row in rows[:80].tolist():
         for place, asset in enumerate(("usual", "strict")):

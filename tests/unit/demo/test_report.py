@@ -9,7 +9,6 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from tfstream.app.html.chart import ChartBand, ChartFrame, ChartLine, draw, span_of_values, thinned
 from tfstream.demo.fault_outcomes import DetectedEpisode, compare
 from tfstream.demo.plant.faults import PlantFault, PlantFaultKind
 from tfstream.demo.report import DemoReport, ReportEpisode, SensorPlot, Timeline, render
@@ -159,32 +158,3 @@ def test_scores_of_zero_and_missing_scores_are_drawn(report: DemoReport) -> None
     page = render(replace(report, timelines=(line,)))
     assert "nan" not in page
     assert "inf" not in page
-
-
-FRAME = ChartFrame(first_us=0, last_us=100, low=0.0, high=10.0)
-
-
-def test_a_curve_stands_where_its_values_are_and_breaks_at_nan() -> None:
-    values = np.array([0.0, 10.0, np.nan, 5.0, 5.0])
-    line = ChartLine(times_us=np.array([0, 25, 50, 75, 100]), values=values, style="line")
-    chart = draw(FRAME, [line], marks=[], size="small", label="x")
-    assert 'd="M0.0 100.0L250.0 0.0M750.0 50.0L1000.0 50.0"' in chart
-
-
-def test_a_band_covers_its_span_and_says_what_it_is() -> None:
-    band = ChartBand(start_us=20, end_us=60, title="a < b", style="truth")
-    chart = draw(FRAME, [], [band], marks=[], size="small", label="x")
-    assert '<rect class="truth" x="200.0" y="0" width="400.0" height="100"><title>a &lt; b</title>' in chart
-
-
-def test_thinning_keeps_the_peaks() -> None:
-    values = np.zeros(50_000)
-    values[31_234] = 7.0
-    times, thin = thinned(np.arange(50_000, dtype=np.int64), values)
-    assert len(times) == len(thin) <= 1200
-    assert thin.max() == 7.0
-
-
-def test_the_span_of_constant_or_missing_values_is_not_empty() -> None:
-    assert span_of_values([np.full(3, 4.0)]) == pytest.approx((3.6, 4.4))
-    assert span_of_values([np.full(3, np.nan)]) == (0.0, 1.0)

@@ -31,7 +31,7 @@ class AlarmCollector:
         self.open_start_us: int | None = None  # the start of the episode that is open after the last hop
 
     def __call__(self, hop: ScoredWindow) -> None:
-        end_us = (hop.window.end_index + 1) * self._interval_us
+        end_us = hop.window.end_us(self._interval_us)
         if hop.judgement is not None:
             self.scored_hops += 1
         episode = hop.after.episode

@@ -19,7 +19,7 @@ from tfstream.app.history.stored_hop import StoredHop
 from tfstream.app.scoring.episode_tracker import ScoredWindow
 from tfstream.app.scoring.event_builder import EventBuilder
 from tfstream.core.alarms.alarm_rule import AlarmRule
-from tfstream.core.messages.anomaly_event import SensorShare, iso, rounded
+from tfstream.core.messages.anomaly_event import SensorShare, iso
 from tfstream.model.scoring.terms import TERMS
 
 _LISTED_HOPS = 6  # before the hop, and after it
@@ -43,9 +43,9 @@ class ExplainedHop:
         self._stored, self._rule, self._hop = stored, rule, hop
         self._detector = stored.champion.detector
         judgement = hop.judgement if hop else None
-        self.score = None if judgement is None else rounded(judgement.value)
-        self.threshold = None if judgement is None else rounded(judgement.threshold)
-        self._expected = None if judgement is None else rounded(judgement.expected_per_week)
+        self.score = None if judgement is None else judgement.value
+        self.threshold = None if judgement is None else judgement.threshold
+        self._expected = None if judgement is None else judgement.expected_per_week
 
     def explanation(
         self, history: ScoreHistory, summary: RescoreSummary, findings: tuple[str, ...]
@@ -81,7 +81,8 @@ class ExplainedHop:
         hop = self._hop
         if hop is None or hop.scored is None or hop.judgement is None:
             return None
-        baseline, threshold = hop.before.baseline, hop.judgement.threshold
+        baseline, rule = hop.before.baseline, self._rule
+        threshold = rule.calibration.threshold(rule.budget_per_week)
         return ScoreLevel(
             raw=hop.scored.score,
             usual=baseline.center,
@@ -131,7 +132,7 @@ class ExplainedHop:
             judgement = hop.judgement
             yield HopLine(
                 until=iso(end_us),
-                score=None if judgement is None else rounded(judgement.value),
-                threshold=None if judgement is None else rounded(judgement.threshold),
+                score=None if judgement is None else judgement.value,
+                threshold=None if judgement is None else judgement.threshold,
                 verdict=hop_outcome(hop, self._rule),
             )

@@ -10,13 +10,18 @@ import numpy as np
 from tfstream.app.history.explain import ExplainedAlarm
 from tfstream.app.history.explanation import Explanation
 from tfstream.app.history.score_history import points_within
-from tfstream.app.html.chart import ChartBand, ChartFrame, ChartLine, draw, span_of_values
-from tfstream.app.html.page import page
+from tfstream.app.html.chart import ChartBand, ChartFrame, ChartLine, draw_chart, value_range
+from tfstream.app.html.elements import legend
+from tfstream.app.html.page import render_page
 from tfstream.app.scoring.episode_tracker import ScoredWindow
 from tfstream.core.messages.anomaly_event import from_iso
 from tfstream.core.spans import Span, merge_spans
 
 _PLOTTED_SENSORS = 3
+_SCORE_LEGEND = legend(
+    ("line", "score"), ("limit", "threshold"), ("highlight", "this hop"), ("alarm", "alarm")
+)
+_SENSOR_LEGEND = legend(("line", "actual"), ("expected", "expected"))
 
 
 def render(explained: ExplainedAlarm) -> str:
@@ -26,33 +31,19 @@ def render(explained: ExplainedAlarm) -> str:
     findings = "".join(f"<p>{escape(finding)}</p>" for finding in explanation.findings)
     body = (
         f"<h1>{escape(title)}</h1>"
-        f'<p class="quiet">{escape(explanation.topic)}, model version {explanation.replay.model_version}, '
+        f'<p class="muted">{escape(explanation.topic)}, model version {explanation.replay.model_version}, '
         f"{_score(explanation)}; all times are UTC</p>{findings}"
-        f'<div class="card"><h3>Score</h3>{_legend()}{_score_chart(explained)}</div>'
-        f'<div class="card"><h3>Sensors</h3>{_sensor_legend()}<div class="plots">'
+        f'<div class="card"><h3>Score</h3>{_SCORE_LEGEND}{_score_chart(explained)}</div>'
+        f'<div class="card"><h3>Sensors</h3>{_SENSOR_LEGEND}<div class="plots">'
         f"{''.join(_sensor_charts(explained))}</div></div>"
     )
-    return page(title, body)
+    return render_page(title, body)
 
 
 def _score(explanation: Explanation) -> str:
     if explanation.score is None or explanation.threshold is None:
         return "no score"
     return f"score {explanation.score:.4g} against a threshold of {explanation.threshold:.4g}"
-
-
-def _legend() -> str:
-    return (
-        '<div class="legend"><span><i class="l-line"></i>score</span><span><i class="l-limit"></i>threshold'
-        '</span><span><i class="l-truth"></i>this hop</span><span><i class="l-alarm"></i>alarm</span></div>'
-    )
-
-
-def _sensor_legend() -> str:
-    return (
-        '<div class="legend"><span><i class="l-line"></i>actual</span>'
-        '<span><i class="l-guess"></i>expected</span></div>'
-    )
 
 
 def _bands(explained: ExplainedAlarm) -> list[ChartBand]:
@@ -64,7 +55,7 @@ def _bands(explained: ExplainedAlarm) -> list[ChartBand]:
         if scored.after.episode is not None and not scored.after.episode.pending
     )
     return [
-        ChartBand(start_us=hop.start_us, end_us=hop.end_us, title="this hop", style="truth"),
+        ChartBand(start_us=hop.start_us, end_us=hop.end_us, title="this hop", style="highlight"),
         *(ChartBand(start_us=start, end_us=end, title="alarm", style="alarm") for start, end in alarms),
     ]
 
@@ -72,19 +63,19 @@ def _bands(explained: ExplainedAlarm) -> list[ChartBand]:
 def _score_chart(explained: ExplainedAlarm) -> str:
     points = points_within(explained.history.scores, explained.history.focus)
     if not points:
-        return '<p class="quiet">no score around this moment</p>'
+        return '<p class="muted">no score around this moment</p>'
     times = np.array([point.time_us for point in points], dtype=np.int64)
     scores = np.array([point.score for point in points])
     thresholds = np.array([point.threshold for point in points])
-    low, high = span_of_values((scores, thresholds))
+    low, high = value_range((scores, thresholds))
     frame = ChartFrame(first_us=int(times[0]), last_us=int(times[-1]), low=low, high=high)
     lines = (
         ChartLine(times_us=times, values=thresholds, style="limit"),
         ChartLine(times_us=times, values=scores, style="line"),
     )
-    marks = [(value, f"{value:.3g}") for value in (float(thresholds[0]), float(scores.max()))]
+    labels = [(value, f"{value:.3g}") for value in (float(thresholds[0]), float(scores.max()))]
     label = f"scores of {explained.explanation.asset}"
-    return draw(frame, lines, _bands(explained), marks=marks, size="tall", label=label)
+    return draw_chart(frame, lines, _bands(explained), y_labels=labels, size="tall", label=label)
 
 
 def _sensor_charts(explained: ExplainedAlarm) -> Iterator[str]:
@@ -110,14 +101,16 @@ def _sensor_chart(
     rows = (ends[:, None] + np.arange(1 - hop_rows, 1)).ravel()
     actual = np.concatenate([hop.window.values[-hop_rows:, column] for hop in hops])
     middles_us = (ends + 1) * interval_us - hop_rows * interval_us // 2
-    low, high = span_of_values((actual, expected))
+    low, high = value_range((actual, expected))
     frame = ChartFrame(
         first_us=int(rows[0]) * interval_us, last_us=int(rows[-1] + 1) * interval_us, low=low, high=high
     )
     lines = (
-        ChartLine(times_us=middles_us, values=expected, style="guess"),
+        ChartLine(times_us=middles_us, values=expected, style="expected"),
         ChartLine(times_us=rows * interval_us, values=actual, style="line"),
     )
     middle = (low + high) / 2
-    marks = [(middle, f"{middle:.3g}")]
-    return draw(frame, lines, _bands(explained), marks=marks, size="small", label="actual and expected")
+    labels = [(middle, f"{middle:.3g}")]
+    return draw_chart(
+        frame, lines, _bands(explained), y_labels=labels, size="small", label="actual and expected"
+    )

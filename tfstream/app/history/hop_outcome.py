@@ -5,8 +5,8 @@ from __future__ import annotations
 from tfstream.app.runtime.human_units import duration_text
 from tfstream.app.scoring.episode_tracker import ScoredWindow
 from tfstream.core.alarms.alarm_rule import AlarmRule
-from tfstream.core.alarms.calibration import Judgement
 from tfstream.core.alarms.episode import Episode
+from tfstream.core.alarms.judgement import Judgement
 from tfstream.core.messages.anomaly_event import iso
 
 
@@ -17,7 +17,7 @@ def hop_outcome(hop: ScoredWindow, rule: AlarmRule) -> str:
         return "not scored: no reading from any sensor the model was trained on"
     before = hop.before.episode
     if before is not None and not before.pending:
-        return _open_episode_outcome(before, hop, judgement, rule)
+        return _open_episode_outcome(before, hop, judgement)
     after = hop.after.episode
     if after is None:
         return "below the threshold"
@@ -28,13 +28,13 @@ def hop_outcome(hop: ScoredWindow, rule: AlarmRule) -> str:
     return "over the threshold: an alarm is raised"
 
 
-def _open_episode_outcome(before: Episode, hop: ScoredWindow, judgement: Judgement, rule: AlarmRule) -> str:
+def _open_episode_outcome(before: Episode, hop: ScoredWindow, judgement: Judgement) -> str:
     after = hop.after.episode
     if after is None:
         return f"quiet for long enough: the episode of {iso(before.started_us)} ends"
     if judgement.exceeds:
         return "over the threshold: the episode goes on"
-    if judgement.value >= (rule.calibration.u + judgement.threshold) / 2:
+    if judgement.holds:
         return "below the threshold, but not by enough: the episode goes on"
     if after.last_us > before.last_us:
         return "quiet, but a sensor of this alarm still departs from the others: the episode goes on"

@@ -9,7 +9,7 @@ from tfstream.app.history.stored_hop import StoredHop
 from tfstream.app.runtime.human_units import duration_text
 from tfstream.app.scoring.episode_tracker import ScoredWindow
 from tfstream.core.alarms.alarm_rule import AlarmRule
-from tfstream.core.alarms.calibration import Judgement
+from tfstream.core.alarms.judgement import Judgement
 from tfstream.core.messages.anomaly_event import iso
 from tfstream.core.windowing.partition_tracks import silence_limit_us
 from tfstream.core.windowing.window import WindowShape
@@ -60,8 +60,7 @@ def _missing_for_alarm(judgement: Judgement, hop: ScoredWindow, rule: AlarmRule)
 
 def _gap_reasons(connection: Connection, stored: StoredHop, *, no_window: bool) -> Iterator[str]:
     """Why no window ends at the hop, or only a window without readings."""
-    definition, detector = stored.stream.definition, stored.champion.detector
-    shape = WindowShape(detector.window_rows, detector.hop_rows)
+    definition, shape = stored.stream.definition, stored.champion.detector.shape
     last_us, next_us = readings.nearest(connection, stored.stream.id, stored.asset, stored.until_us)
     if last_us is None:
         yield f"no reading of {stored.asset} before {iso(stored.until_us)} is stored"

@@ -19,7 +19,6 @@ from tfstream.core.messages.dead_letter_limit import DeadLetterLimit
 from tfstream.core.reading import Reading, Series
 from tfstream.core.spans import Span
 from tfstream.core.windowing.partition_tracks import TrackEvent, WindowReady
-from tfstream.core.windowing.window import WindowShape
 from tfstream.storage import anomalies, readings, scores
 from tfstream.storage.database import Database
 from tfstream.storage.datetimes import to_us
@@ -72,8 +71,7 @@ class Rescorer:
         silent: Sequence[Span] | None,
         on_window: Callable[[ScoredWindow], None],
     ) -> None:
-        detector = champion.detector
-        self.shape = WindowShape(detector.window_rows, detector.hop_rows)
+        self.shape = champion.detector.shape
         self._database, self._stream, self._asset, self._silent = database, stream, asset, silent
         self._lane = AssignedPartition(0, stream.definition, self.shape, DeadLetterLimit())
         self._judge = EpisodeTracker(stream.definition, champion, write_scores=False, see=on_window)
@@ -126,7 +124,7 @@ class Rescorer:
         for event in events:
             end_us = time_us
             if isinstance(event, WindowReady):
-                end_us = (event.window.end_index + 1) * interval_us
+                end_us = event.window.end_us(interval_us)
             if span.start_us < end_us <= span.end_us:
                 self._batch.append((self._lane, event))
         if len(self._batch) >= _BATCH:

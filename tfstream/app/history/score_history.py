@@ -10,7 +10,7 @@ from tfstream.app.history.explanation import RescoreSummary
 from tfstream.app.history.rescoring import Progress, RescoredSpan, Rescorer, read_silences
 from tfstream.app.scoring.episode_tracker import ScoredWindow
 from tfstream.app.scoring.score_batch import Champion
-from tfstream.core.messages.anomaly_event import iso, rounded
+from tfstream.core.messages.anomaly_event import iso
 from tfstream.core.spans import Span
 from tfstream.errors import BadData
 from tfstream.storage import readings, scores
@@ -29,10 +29,9 @@ class ScoreHistory:
     hops: dict[int, ScoredWindow] = field(default_factory=dict)
 
     def __call__(self, hop: ScoredWindow) -> None:
-        end_us = (hop.window.end_index + 1) * self.interval_us
+        end_us = hop.window.end_us(self.interval_us)
         if hop.judgement is not None:
-            value, threshold = hop.judgement.value, hop.judgement.threshold
-            self.scores.append(ScorePoint(end_us, rounded(value), rounded(threshold)))
+            self.scores.append(ScorePoint(end_us, hop.judgement.value, hop.judgement.threshold))
         if self.focus.start_us <= end_us <= self.focus.end_us:
             self.hops[end_us] = hop
 

@@ -79,7 +79,7 @@ def _load_silence(database: Database, silence: AnomalyRow) -> StoredHop:
         model = models.champion(connection, stream.id)
     rows = 0
     if model is not None and not silence.sensors:
-        rows = champions.load(model, stream.definition).detector.window_rows
+        rows = champions.load(model, stream.definition).detector.shape.rows
     at_us = to_us(silence.started_at) + rows * stream.definition.interval_us
     return load_moment(database, stream, silence.asset, at_us)
 

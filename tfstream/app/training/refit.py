@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from tfstream.app.training.training_options import TrainingOptions
 from tfstream.core.learning.held_out import HeldOut, hold_out
 from tfstream.core.learning.promotion_rule import GateDecision
 from tfstream.core.reading import Series
 from tfstream.core.stream import StreamDefinition
-from tfstream.model.detector_config import DetectorConfig
 from tfstream.storage.models import ModelRow
 
 if TYPE_CHECKING:  # torch takes two seconds to import: most commands do without
@@ -42,11 +42,11 @@ class Fitted(NamedTuple):
 
 
 class Refit:
-    """A fit of one stream, by one seed."""
+    """A fit of one stream, by one seed and one configuration."""
 
-    def __init__(self, definition: StreamDefinition, seed: int, report: Report) -> None:
-        self._definition, self._seed, self._report = definition, seed, report
-        self._config = DetectorConfig()
+    def __init__(self, definition: StreamDefinition, options: TrainingOptions, report: Report) -> None:
+        self._definition, self._report = definition, report
+        self._config, self._seed = options.config, options.seed
 
     def unjudged(self, series: Sequence[Series]) -> Fitted:
         """Of all rows.

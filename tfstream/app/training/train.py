@@ -10,6 +10,7 @@ from typing import NamedTuple
 from tfstream.app.training import training_data
 from tfstream.app.training.refit import Fitted, Refit
 from tfstream.app.training.refit_outcome import RefitOutcome, decide
+from tfstream.app.training.training_options import TrainingOptions
 from tfstream.core.learning.exclude import ExcludedCells
 from tfstream.core.learning.promotion_rule import as_metrics
 from tfstream.core.reading import Series
@@ -25,17 +26,6 @@ Report = Callable[[str, float], None]
 
 class RefitInterrupted(TfstreamError):
     """The refit was told to end before it had."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TrainingOptions:
-    """The span of event time to learn from, ends included; None is open."""
-
-    since_us: int | None = None
-    until_us: int | None = None
-    seed: int = 0
-    promote: bool = True
-    gate: bool = True  # judge it on the newest rows, held out, before it learns them and is promoted
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,14 +111,14 @@ def _train(
     lock: TrainingLock,
 ) -> TrainingResult:
     with database.begin() as connection:
-        series, left_out = training_data.read(connection, stream, options.since_us, options.until_us, report)
+        series, left_out = training_data.read(connection, stream, options, report)
         champion = models.champion_unchecked(connection, stream.id)
     if not left_out.cells:
         raise BadData(
             f"stream {stream.definition.topic} has no readings in the span to learn from; "
             f"fill it with `tfstream record` or `tfstream load`"
         )
-    made = _make(Refit(stream.definition, options.seed, report), series, left_out, champion, options)
+    made = _make(Refit(stream.definition, options, report), series, left_out, champion, options)
     report("store", 0.0)
     lock.require()
     with database.begin() as connection:

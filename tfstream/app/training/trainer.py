@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from tfstream.app.training.schedule import Schedule
-from tfstream.app.training.train import RefitInterrupted, TrainingOptions, TrainingResult, train
+from tfstream.app.training.train import RefitInterrupted, TrainingResult, train
+from tfstream.app.training.training_options import TrainingOptions
 from tfstream.core.stream import MICROSECONDS, StreamDefinition
 from tfstream.errors import ConfigurationError, TfstreamError
 from tfstream.storage import readings, streams, training_runs

@@ -18,7 +18,7 @@ from tfstream.app.scoring.episode_tracker import ScoredWindow
 from tfstream.app.scoring.score_batch import Champion, SmoothedTerms, WindowScore
 from tfstream.core.alarms.alarm_rule import AlarmRule, AlarmState, Hop
 from tfstream.core.alarms.calibration import ScoredRun, fit_calibration
-from tfstream.core.alarms.episode import NoEvidence
+from tfstream.core.alarms.hop_evidence import NoEvidence
 from tfstream.core.learning.exclusion import Exclusion
 from tfstream.core.messages.anomaly_event import SensorShare
 from tfstream.core.spans import Span
@@ -57,7 +57,7 @@ def scored_windows(scores: Sequence[float], rule: AlarmRule) -> list[ScoredWindo
         end = WINDOW - 1 + HOP * number
         judgement = rule.judge(score, memory.baseline)
         state = AlarmState(memory.baseline, memory.episode)
-        state, _ = rule.follow(state, score, judgement, Hop(end, 0, 0), LevelEvidence())
+        state, _ = rule.update(state, score, judgement, Hop(end, 0, 0), LevelEvidence())
         after = AssetMemory(model_version=1, baseline=state.baseline, episode=state.episode)
         scored = WindowScore(score, SmoothedTerms(end, ()), "x", NOTHING, NOTHING[0])
         windows.append(ScoredWindow(Window(end, NOTHING, 0, 0), (), scored, judgement, memory, after))
