@@ -97,7 +97,7 @@ def _explain(
     from tfstream.app.history import explanation_page  # imports torch: two seconds that most commands save
 
     database = open_database(config.load())
-    options = history.ExplainOptions(most_us=most_us, progress=lambda done: report("replay", done))
+    options = history.ExplainOptions(max_replay_us=most_us, progress=lambda done: report("replay", done))
     if moment is None:
         with database.begin() as connection:
             row = anomalies.get(connection, anomaly)

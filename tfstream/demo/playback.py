@@ -16,7 +16,7 @@ from tfstream.core.reading import Series
 from tfstream.errors import TfstreamError
 from tfstream.storage.database import Database
 from tfstream.storage.streams import StreamRecord
-from tfstream.streaming.client import Properties
+from tfstream.streaming.properties import Properties
 
 _TICK_S = 0.05
 _DEADLINE_S = 120.0

@@ -27,7 +27,7 @@ from tfstream.storage.anomalies import AnomalyRow
 from tfstream.storage.database import Database
 from tfstream.storage.datetimes import to_us
 from tfstream.storage.streams import StreamRecord
-from tfstream.streaming.client import Properties
+from tfstream.streaming.properties import Properties
 from tfstream.streaming.topics import ensure_output_topics, ensure_topic
 
 _START_US = (
