@@ -87,7 +87,7 @@ def test_an_alarm_is_computed_again_digit_by_digit(
     assert "level" in page
     told = scored.run("anomalies", "explain", alarm["id"]).stdout
     assert f"score {alarm['score']:g} against a threshold of {alarm['threshold']:g}" in told
-    assert ", as it was told" in told
+    assert ", equal to the stored score" in told
     assert f"{replay['same_scores']} of {replay['stored_scores']} stored scores are the same" in told
 
 
