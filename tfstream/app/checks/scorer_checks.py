@@ -56,7 +56,8 @@ def dead_letter_limit(context: CheckContext) -> str:
     partitions = ", ".join(f"partition {number} at offset {at.offset}" for number, at in stopped.items())
     raise BadData(
         f"stopped: {partitions}, and nothing from there on is scored; correct the producer, or the "
-        f"definition with `tfstream streams set {context.topic}`, and start the scorers again (docs/messages.md)"
+        f"definition with `tfstream streams set {context.topic}`, and start the scorers again "
+        f"(docs/messages.md)"
     )
 
 
