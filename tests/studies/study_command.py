@@ -23,7 +23,7 @@ def require_kafka(study: str) -> Path:
 
     :raises ConfigurationError: when KAFKA_HOME or Java is missing.
     """
-    home = kafka.available()
+    home = kafka.find_kafka_home()
     if home is None:
         raise ConfigurationError(
             f"the {study} study needs Apache Kafka: set KAFKA_HOME and install Java 17; see `make kafka`"

@@ -1,4 +1,4 @@
-"""``tfstream demo``: everything on one machine, with nothing else installed."""
+"""``tfstream demo``."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import typer
 
 from tfstream import config
 from tfstream.app.runtime.shutdown import until_signalled
-from tfstream.cli.budgets import per_week
-from tfstream.cli.options import Json
-from tfstream.cli.output import err, out, print_json, print_table, stages, tell
+from tfstream.cli.options import Json, NewAlarmBudget
+from tfstream.cli.output import err, out, print_json, print_note, print_table, stages
+from tfstream.cli.parse import parse_alarm_budget
 from tfstream.core.messages.anomaly_event import iso
 from tfstream.demo.fault_outcomes import FaultOutcome
 from tfstream.demo.report import render
@@ -24,26 +24,34 @@ from tfstream.storage.database import Database
 
 _TICK_S = 0.5
 
+Output = Annotated[Path, typer.Option(help="Folder for the report, report.html.")]
+PlantSeed = Annotated[int, typer.Option("--seed", help="Seed of the simulated plant and of the fit.")]
+TrainingDays = Annotated[int, typer.Option(help="Number of normal days to learn from.", min=1)]
+KeepRunning = Annotated[
+    bool, typer.Option("--keep", help="Keep the started services running until Ctrl-C, to try commands.")
+]
+
 
 def demo(
-    output: Annotated[Path, typer.Option(help="Where the report goes.")] = Path("tfstream-demo"),
-    seed: Annotated[int, typer.Option(help="Another seed is another plant.")] = 0,
-    training_days: Annotated[int, typer.Option(help="Days to learn from.", min=1)] = 4,
-    alarm_budget: Annotated[
-        str, typer.Option(help="False alarms an asset may raise: 1/week, 2/month …")
-    ] = "1/week",
-    keep: Annotated[bool, typer.Option("--keep", help="Keep the services running until Ctrl-C.")] = False,
+    output: Output = Path("tfstream-demo"),
+    seed: PlantSeed = 0,
+    training_days: TrainingDays = 4,
+    alarm_budget: NewAlarmBudget = "1/week",
+    keep: KeepRunning = False,
     as_json: Json = False,
 ) -> None:
-    """Watch tfstream learn a simulated waterworks and find the faults in it."""
-    logging.getLogger("tfstream").setLevel(logging.WARNING)  # the progress bars say it better
+    """Run tfstream on a simulated waterworks: learn normal days, then find the faults of the next day.
+
+    It needs no other software: it starts PostgreSQL and a broker where none is configured, and ends them.
+    """
+    logging.getLogger("tfstream").setLevel(logging.WARNING)  # progress bars show the same
     began = time.monotonic()
     options = DemoOptions(
-        seed=seed, training_days=training_days, alarm_budget_per_week=per_week(alarm_budget)
+        seed=seed, training_days=training_days, alarm_budget_per_week=parse_alarm_budget(alarm_budget)
     )
-    err.print("starting what is not there yet: PostgreSQL, a broker")
+    err.print("starting the services that are not configured: PostgreSQL, a broker")
     with services(config.load()) as running:
-        _announce(running)
+        _print_services(running)
         with stages("demo") as report:
             result = run_demo(running, options, report)
         path = _write_report(running, result, output, time.monotonic() - began)
@@ -52,14 +60,14 @@ def demo(
         else:
             _print(running, result, path, keep=keep)
         if keep:
-            _keep()
+            _wait_for_signal()
 
 
-def _announce(running: Services) -> None:
+def _print_services(running: Services) -> None:
     err.print(f"broker:   {running.broker} at {running.settings.kafka['bootstrap.servers']}")
     err.print(f"database: {running.database}")
     if running.caveat:
-        tell("note:", "yellow", running.caveat)
+        print_note(running.caveat)
 
 
 def _write_report(running: Services, result: DemoResult, folder: Path, seconds: float) -> Path:
@@ -76,36 +84,36 @@ def _print(running: Services, result: DemoResult, path: Path, *, keep: bool) -> 
     comparison = result.comparison
     allowed = result.stream.definition.alarm_budget_per_week * result.training.assets / 7
     out.print()
-    rows = [_row(verdict) for verdict in comparison.verdicts]
+    rows = [_row(outcome) for outcome in comparison.verdicts]
     columns = ("asset", "fault", "sensor", "from", "found after", "most blamed", "rank")
     print_table(columns, rows, empty="no faults")
     out.print()
     out.print(
         f"{comparison.found} of {len(comparison.verdicts)} faults found, "
         f"{len(comparison.false_alarms)} false alarms in {result.training.assets} asset days "
-        f"(the budget allows {allowed:.1g}); rank: where the episode names a sensor that the fault touches"
+        f"(the budget allows {allowed:.1g}); rank: position of the first affected sensor in the alarm"
     )
     out.print(f"report: {path.resolve()}", soft_wrap=True)
     out.print()
     if not keep:
-        out.print("tfstream demo --keep leaves the services up, to look around with psql and kcat")
+        out.print("tfstream demo --keep keeps the services running, for psql, kcat and tfstream's commands")
         return
     for title, command in commands(running, result):
         out.print(f"# {title}", style="dim", soft_wrap=True)
         out.print(command, soft_wrap=True)
 
 
-def _row(verdict: FaultOutcome) -> tuple[object, ...]:
-    fault = verdict.fault
-    first = verdict.detections[0] if verdict.detections else None
+def _row(outcome: FaultOutcome) -> tuple[object, ...]:
+    fault = outcome.fault
+    first = outcome.detections[0] if outcome.detections else None
     return (
         fault.asset,
         fault.kind,
         fault.meddled,
         iso(fault.start_us)[11:16],
-        "missed" if verdict.delay_us is None else f"{verdict.delay_us // 60_000_000} min",
+        "missed" if outcome.delay_us is None else f"{outcome.delay_us // 60_000_000} min",
         first.sensors[0] if first and first.sensors else None,
-        verdict.rank,
+        outcome.rank,
     )
 
 
@@ -122,8 +130,8 @@ def _summary(result: DemoResult, path: Path) -> dict[str, object]:
     }
 
 
-def _keep() -> None:
-    err.print("\nthe services keep running; Ctrl-C ends them")
+def _wait_for_signal() -> None:
+    err.print("\nthe services keep running until Ctrl-C")
     with until_signalled() as stop:
         while not stop():
             time.sleep(_TICK_S)

@@ -52,9 +52,9 @@ def services(settings: Settings) -> Iterator[Services]:
 
 def _broker(stack: ExitStack, folder: Path) -> tuple[str, Mapping[str, str], str | None]:
     """Its name, a client's properties, and what it cannot promise."""
-    home = kafka.available()
+    home = kafka.find_kafka_home()
     if home is not None:
         server = stack.enter_context(ApacheKafka(home, folder / "kafka"))
         return "embedded Apache Kafka", {"bootstrap.servers": server.bootstrap}, None
     cluster = stack.enter_context(MockKafka())
-    return "librdkafka's mock cluster", cluster.properties, mock.CANNOT_PROMISE
+    return "librdkafka's mock cluster", cluster.properties, mock.MISSING_GUARANTEES

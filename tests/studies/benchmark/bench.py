@@ -54,7 +54,7 @@ class Bench:
 
         :raises ConfigurationError: when there is no KAFKA_HOME or no Java.
         """
-        home = apache.available()
+        home = apache.find_kafka_home()
         if home is None:
             raise ConfigurationError("the benchmark needs Apache Kafka: set KAFKA_HOME and install Java 17")
         self.log("starting Apache Kafka")

@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.chaos, pytest
 @pytest.fixture(scope="module")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChaosServices]:
     """Services for this suite only: the faults would disturb other tests."""
-    home = kafka.available()
+    home = kafka.find_kafka_home()
     if home is None:
         if os.environ.get("TFSTREAM_REQUIRE_KAFKA"):
             pytest.fail("TFSTREAM_REQUIRE_KAFKA is set and there is no Apache Kafka: set KAFKA_HOME")

@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    home = kafka.available()
+    home = kafka.find_kafka_home()
     if home is None:
         raise ConfigurationError("the month needs Apache Kafka: set KAFKA_HOME, install Java 17")
     began = time.monotonic()
