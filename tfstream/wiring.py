@@ -22,7 +22,7 @@ from tfstream.errors import BadData
 from tfstream.storage import migrate, readings, streams
 from tfstream.storage.database import Database
 from tfstream.storage.streams import StreamRecord
-from tfstream.streaming.client import describe_cluster
+from tfstream.streaming.cluster import broker_count
 from tfstream.streaming.topics import ensure_output_topics, require_topic
 
 _log = logging.getLogger("tfstream")
@@ -85,7 +85,7 @@ def record(
     properties = settings.require_kafka()
     database = open_database(settings)
     stream = find_stream(database, topic)
-    describe_cluster(properties)
+    broker_count(properties)
     require_topic(properties, topic)
     recorder = Recorder(properties, database, stream, board)
     recorder.run(stop, until_end=until_end)
@@ -101,7 +101,7 @@ def score(
     properties = settings.require_kafka()
     database = open_database(settings)
     stream = find_stream(database, request.topic)
-    describe_cluster(properties)
+    broker_count(properties)
     ensure_output_topics(properties, request.topic)
     champion = champions.wait(database, stream, stop, patient=not request.until_end, not_scoring=not_scoring)
     if champion is None:

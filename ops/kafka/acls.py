@@ -29,7 +29,8 @@ from confluent_kafka.admin import (
 from tfstream import config
 from tfstream.errors import TfstreamError
 from tfstream.streaming import topics
-from tfstream.streaming.client import Properties, new_admin
+from tfstream.streaming.client import new_admin
+from tfstream.streaming.properties import Properties
 
 COMMANDS = ("inspect", "replay", "record", "score", "sink", "check")
 _TIMEOUT_S = 15.0

@@ -72,7 +72,7 @@ def test_what_waits_for_a_database_of_few_locks_does_not_grow(
         return len(records)
 
     def step() -> bool:
-        feed.step(most=10)
+        feed.step(max_records=10)
         waiting.append(sum(map(len, feed._held.values())))
         return len(written) == 200
 
@@ -106,7 +106,7 @@ def test_more_is_written_at_a_time_once_the_database_has_locks_again(
         assert producer.flush(10.0) == 0
 
     def done(count: int) -> bool:
-        feed.step(most=100)
+        feed.step(max_records=100)
         return sum(written) == count
 
     with TransactionalConsumer(mock_kafka.properties, database, topic, "test", write) as feed:

@@ -12,8 +12,8 @@ from sqlalchemy import text
 
 from tests.integration import quick, rows
 from tests.integration.commands import Tfstream
-from tests.studies.quality.simulated import SECOND_US
-from tests.studies.quality.simulated import readings as simulated
+from tests.studies.simulated_readings import SECOND_US
+from tests.studies.simulated_readings import readings as simulated
 from tfstream.app.training import train
 from tfstream.app.training.training_options import TrainingOptions
 from tfstream.core.reading import Values

@@ -10,10 +10,10 @@ from types import TracebackType
 from uuid import uuid4
 
 from tests.studies.benchmark.cores import SERVING, alone, pinned
-from tests.studies.benchmark.plant import SENSORS
-from tests.studies.benchmark.settings import Settings
-from tests.studies.quality.jobs import err
-from tests.studies.quality.simulated import readings, series
+from tests.studies.benchmark.load_generator import SENSORS
+from tests.studies.benchmark.settings import BenchmarkSettings
+from tests.studies.simulated_readings import readings, series
+from tests.studies.study_command import stderr
 from tfstream.embedded import kafka as apache
 from tfstream.embedded.kafka import ApacheKafka
 from tfstream.embedded.postgres import EmbeddedPostgres
@@ -26,7 +26,7 @@ LEARNT_ROWS = 20_000  # enough to fill the model's memory and bank
 class Bench:
     """Settings and services of one run; the services serve from the cores that are not measured."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: BenchmarkSettings) -> None:
         self.settings = settings
         self._stack = ExitStack()
 
@@ -39,9 +39,9 @@ class Bench:
     ) -> None:
         self._stack.close()
 
-    def tell(self, text: str) -> None:
+    def log(self, text: str) -> None:
         """Progress, on stderr."""
-        err.print(text)
+        stderr.print(text)
 
     @cached_property
     def folder(self) -> Path:
@@ -54,16 +54,16 @@ class Bench:
 
         :raises ConfigurationError: when there is no KAFKA_HOME or no Java.
         """
-        home = apache.available()
+        home = apache.find_kafka_home()
         if home is None:
             raise ConfigurationError("the benchmark needs Apache Kafka: set KAFKA_HOME and install Java 17")
-        self.tell("starting Apache Kafka")
+        self.log("starting Apache Kafka")
         return self._stack.enter_context(ApacheKafka(home, self.folder / "kafka")).bootstrap
 
     @cached_property
     def database_url(self) -> str:
         """A migrated database on a PostgreSQL that was started for this run."""
-        self.tell("starting PostgreSQL")
+        self.log("starting PostgreSQL")
         url = self._stack.enter_context(EmbeddedPostgres(self.folder / "postgres")).url
         migrate.upgrade(url)
         return url
@@ -72,7 +72,7 @@ class Bench:
     def bundle(self) -> Path:
         """A model of 127 sensors that has learnt enough to be as large as a model gets."""
         path = self.folder / "bundle"
-        self.tell(f"learning a model of {SENSORS} sensors from {LEARNT_ROWS:,} rows")
+        self.log(f"learning a model of {SENSORS} sensors from {LEARNT_ROWS:,} rows")
         alone(write_bundle, path=path)
         return path
 
@@ -83,7 +83,7 @@ class Bench:
 
 def write_bundle(path: Path) -> None:
     """Fit the model to a file."""
-    from tests.studies.benchmark.plant import definition
+    from tests.studies.benchmark.load_generator import definition
     from tfstream.model import bundle
     from tfstream.model.detector_config import DetectorConfig
     from tfstream.model.fitting.fit import fit

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.studies.quality.jobs import apart
+from tests.studies.processes import run_in_process
 
 ALL = frozenset(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else frozenset()
 
@@ -18,7 +18,7 @@ SERVING = frozenset(sorted(ALL)[1:]) or MEASURED
 def alone(work: Callable[..., Any], **arguments: Any) -> Any:
     """``work`` in a fresh process that has the measured core for itself, and computes on one thread."""
     with pinned(MEASURED):
-        return apart(work, **arguments)
+        return run_in_process(work, **arguments)
 
 
 @contextmanager

@@ -12,10 +12,10 @@ from torch.profiler import ProfilerActivity, profile
 
 from tests.studies.benchmark.bench import Bench
 from tests.studies.benchmark.cores import alone
-from tests.studies.benchmark.plant import SENSORS
-from tests.studies.quality.document import table
-from tests.studies.quality.simulated import readings
-from tests.studies.quality.timed import speed
+from tests.studies.benchmark.load_generator import SENSORS
+from tests.studies.markdown import table
+from tests.studies.quality.speed_jobs import speed
+from tests.studies.simulated_readings import readings
 from tfstream.app.scoring.score_batch import ScoringInput
 from tfstream.core.windowing.asset_track import Window
 from tfstream.model import bundle as bundles
@@ -31,7 +31,7 @@ _PROFILED = 20
 
 def measure(bench: Bench) -> dict[str, Any]:
     """In a process of its own."""
-    bench.tell(f"detector: {SENSORS} sensors")
+    bench.log(f"detector: {SENSORS} sensors")
     return dict(alone(work, bundle=bench.bundle))
 
 

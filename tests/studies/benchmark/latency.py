@@ -14,10 +14,10 @@ from confluent_kafka import Consumer, Producer
 
 from tests.studies.benchmark.bench import Bench
 from tests.studies.benchmark.cores import MEASURED
-from tests.studies.benchmark.plant import Plant, fill, make_topic
-from tests.studies.benchmark.service import Group, register, scoring
-from tests.studies.quality.document import table
-from tests.studies.quality.simulated import SECOND_US
+from tests.studies.benchmark.load_generator import BenchmarkPlant, fill, make_topic
+from tests.studies.benchmark.score_process import ScoringGroup, register, running_scorer
+from tests.studies.markdown import table
+from tests.studies.simulated_readings import SECOND_US
 from tfstream.core.messages.anomaly_event import from_iso
 from tfstream.storage.datetimes import to_datetime, to_us
 from tfstream.streaming.topics import scores_topic
@@ -41,15 +41,15 @@ def measure(bench: Bench) -> dict[str, Any]:
     topic, seconds = bench.topic("latency"), bench.settings.amount(_SECONDS, least=10)
     make_topic(bench.bootstrap, topic, 1)
     register(bench, topic)
-    sent = fill(bench.bootstrap, topic, Plant(_ASSETS).messages(0, 1))
+    sent = fill(bench.bootstrap, topic, BenchmarkPlant(_ASSETS).messages(0, 1))
     with (
-        scoring(bench, topic, MEASURED, "--commit-interval", f"{_COMMIT_MS}ms") as process,
-        Group(bench, topic, 1) as group,
+        running_scorer(bench, topic, MEASURED, "--commit-interval", f"{_COMMIT_MS}ms") as process,
+        ScoringGroup(bench, topic, 1) as group,
     ):
         process.wait_for(lambda: group.committed() >= sent, "the scorer's start")
-        bench.tell(f"latency: {_ASSETS} rows a second for {seconds} s")
+        bench.log(f"latency: {_ASSETS} rows a second for {seconds} s")
         start_us = (time.time_ns() // 1000 // SECOND_US + _LEAD_S) * SECOND_US
-        plant = Plant(_ASSETS, start_us=start_us - _HISTORY_ROWS * SECOND_US)
+        plant = BenchmarkPlant(_ASSETS, start_us=start_us - _HISTORY_ROWS * SECOND_US)
         sent += fill(bench.bootstrap, topic, plant.messages(0, _HISTORY_ROWS))
         process.wait_for(lambda: group.committed() >= sent, "the windows of before real time")
         arrived, seen = _observe(bench, topic, plant, _WARMING_S + seconds)
@@ -66,7 +66,7 @@ def measure(bench: Bench) -> dict[str, Any]:
 
 
 def _observe(
-    bench: Bench, topic: str, plant: Plant, seconds: int
+    bench: Bench, topic: str, plant: BenchmarkPlant, seconds: int
 ) -> tuple[dict[Key, float], dict[str, dict[Key, float]]]:
     """When each hop's last record was sent, and when its score was first seen in either place."""
     arrived: dict[Key, float] = {}
@@ -90,7 +90,7 @@ def _observe(
     return arrived, seen
 
 
-def _send(bootstrap: str, topic: str, plant: Plant, seconds: int, arrived: dict[Key, float]) -> None:
+def _send(bootstrap: str, topic: str, plant: BenchmarkPlant, seconds: int, arrived: dict[Key, float]) -> None:
     """One record every so often, whatever became of those before; the plant's history ends where they begin.
 
     :raises AssertionError: when real time is there already: the scorer took all of it to read the history.

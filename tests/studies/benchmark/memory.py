@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.studies.benchmark.bench import Bench
-from tests.studies.benchmark.contestants import score
 from tests.studies.benchmark.cores import alone
-from tests.studies.benchmark.plant import SENSORS, Plant, fill, make_topic
-from tests.studies.quality.document import table
+from tests.studies.benchmark.load_generator import SENSORS, BenchmarkPlant, fill, make_topic
+from tests.studies.benchmark.topic_runs import score
+from tests.studies.markdown import table
 
 _ASSETS, _WARM_ROWS, _HOUR_ROWS = 5_000, 72, 60
 _MOST, _FLAT = 1.5e9, 1.05
@@ -24,9 +24,9 @@ def measure(bench: Bench) -> dict[str, Any]:
     topic, assets = bench.topic("memory"), bench.settings.amount(_ASSETS)
     make_topic(bench.bootstrap, topic, 1)
     rows = _WARM_ROWS + _HOUR_ROWS
-    bench.tell(f"memory: filling the topic with {assets * rows:,} rows of {assets:,} assets")
-    sent = fill(bench.bootstrap, topic, Plant(assets).messages(0, rows))
-    bench.tell("memory: scoring them")
+    bench.log(f"memory: filling the topic with {assets * rows:,} rows of {assets:,} assets")
+    sent = fill(bench.bootstrap, topic, BenchmarkPlant(assets).messages(0, rows))
+    bench.log("memory: scoring them")
     found = alone(
         work, bootstrap=bench.bootstrap, topic=topic, rows=sent, warm=_WARM_ROWS * assets, bundle=bench.bundle
     )

@@ -27,7 +27,7 @@ from arroyo.types import FILTERED_PAYLOAD, Commit, FilteredPayload, Message, Par
 _HOP = 8
 
 
-class Mean:
+class HopMean:
     """Means of the newest rows, and the time that the rows take."""
 
     def __init__(self, rows: int, warm: int) -> None:
@@ -63,11 +63,11 @@ class Mean:
             }
 
 
-class Factory(ProcessingStrategyFactory[KafkaPayload]):
+class HopMeanFactory(ProcessingStrategyFactory[KafkaPayload]):
     """Mean, produce, commit."""
 
-    def __init__(self, mean: Mean, producer: KafkaProducer, topic: Topic) -> None:
-        self._mean, self._producer, self._topic = mean, producer, topic
+    def __init__(self, hop_mean: HopMean, producer: KafkaProducer, topic: Topic) -> None:
+        self._mean, self._producer, self._topic = hop_mean, producer, topic
 
     def create_with_partitions(
         self, commit: Commit, partitions: Mapping[Partition, int]
@@ -86,13 +86,13 @@ def main() -> None:
             base, group_id=asked["group"], auto_offset_reset="earliest", strict_offset_reset=False
         )
     )
-    mean = Mean(asked["rows"], asked["warm"])
+    hop_mean = HopMean(asked["rows"], asked["warm"])
     producer = KafkaProducer(build_kafka_configuration(base))
-    factory = Factory(mean, producer, Topic(f"{asked['topic']}.arroyo"))
+    factory = HopMeanFactory(hop_mean, producer, Topic(f"{asked['topic']}.arroyo"))
     processor = StreamProcessor(consumer, Topic(asked["topic"]), factory, CommitPolicy(1.0, None))
-    while not mean.timing:
+    while not hop_mean.timing:
         processor._run_once()
-    print(json.dumps(mean.timing), flush=True)
+    print(json.dumps(hop_mean.timing), flush=True)
     processor._shutdown()
 
 

@@ -16,7 +16,7 @@ from quixstreams import Application
 _HOP = 8
 
 
-class Mean:
+class HopMean:
     """Means of the newest rows, and the time that the rows take."""
 
     def __init__(self, rows: int, warm: int) -> None:
@@ -61,12 +61,12 @@ def main() -> None:
         commit_interval=1.0,
         loglevel="ERROR",
     )
-    mean = Mean(asked["rows"], asked["warm"])
+    hop_mean = HopMean(asked["rows"], asked["warm"])
     source = application.topic(asked["topic"], value_deserializer="json")
     sink = application.topic(f"{asked['topic']}.quix", value_serializer="json")
-    application.dataframe(source).apply(mean).filter(lambda found: found is not None).to_topic(sink)
+    application.dataframe(source).apply(hop_mean).filter(lambda found: found is not None).to_topic(sink)
     application.run(count=asked["rows"], timeout=60.0)
-    print(json.dumps(mean.timing))
+    print(json.dumps(hop_mean.timing))
 
 
 if __name__ == "__main__":

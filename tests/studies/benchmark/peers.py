@@ -34,7 +34,7 @@ def prepare(bench: Bench) -> Peers:
     python, stamp = folder / "bin" / "python", folder / "pins"
     pins = "\n".join(PINS)
     if not stamp.exists() or stamp.read_text(encoding="utf-8") != pins:
-        bench.tell(f"peers: installing {', '.join(PINS)}")
+        bench.log(f"peers: installing {', '.join(PINS)}")
         failure = _install(folder, python)
         if failure is not None:
             return Peers({}, [f"The peers ({', '.join(PINS)}) could not be installed: {failure}"])

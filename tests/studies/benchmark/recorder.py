@@ -10,12 +10,19 @@ import numpy as np
 import psycopg
 
 from tests.studies.benchmark.bench import Bench
-from tests.studies.benchmark.clock import Clock, per_second
-from tests.studies.benchmark.contestants import fetch_and_decode
 from tests.studies.benchmark.cores import alone
-from tests.studies.benchmark.plant import SENSORS, START_US, Plant, definition, fill, make_topic
-from tests.studies.quality.document import figure, table
-from tests.studies.quality.simulated import SECOND_US, readings
+from tests.studies.benchmark.load_generator import (
+    SENSORS,
+    START_US,
+    BenchmarkPlant,
+    definition,
+    fill,
+    make_topic,
+)
+from tests.studies.benchmark.row_timer import RowTimer, per_second
+from tests.studies.benchmark.topic_runs import fetch_and_decode
+from tests.studies.markdown import figure, table
+from tests.studies.simulated_readings import SECOND_US, readings
 from tfstream.app.ingest.recorder import Recorder, max_transaction_messages
 from tfstream.storage import readings as stored
 from tfstream.storage import streams
@@ -32,7 +39,7 @@ def measure(bench: Bench) -> dict[str, Any]:
     """Rounds of both, one after the other."""
     topic, rows = bench.topic("recorder"), bench.settings.amount(_ROWS, least=400)
     make_topic(bench.bootstrap, topic, 1)
-    sent = fill(bench.bootstrap, topic, Plant(_ASSETS).messages(0, rows))
+    sent = fill(bench.bootstrap, topic, BenchmarkPlant(_ASSETS).messages(0, rows))
     rounds = []
     for number in range(bench.settings.amount(_ROUNDS, least=2)):
         into = {"url": bench.database_url, "name": f"{topic}.{number}", "rows": sent}
@@ -43,7 +50,7 @@ def measure(bench: Bench) -> dict[str, Any]:
         }
         rounds.append(found)
         rates = ", ".join(f"{name} {per_second(one):,.0f}" for name, one in found.items())
-        bench.tell(f"recorder: round {number + 1}: rows/s: {rates}")
+        bench.log(f"recorder: round {number + 1}: rows/s: {rates}")
     return {"sensors": SENSORS, "rows": sent, "rounds": rounds}
 
 
@@ -51,14 +58,14 @@ def copy(url: str, name: str, rows: int) -> dict[str, Any]:
     """Bytes that are ready into the same table, as many rows in a transaction as the recorder takes."""
     stream = _stream(url, f"{name}.copy")
     streams_of_bytes = [_encoded(stream, at, min(_BATCH, rows - at)) for at in range(0, rows, _BATCH)]
-    clock = Clock(0)
+    timer = RowTimer(0)
     with psycopg.connect(url) as connection:
-        clock.see(0)
+        timer.record(0)
         for some in streams_of_bytes:
             with connection.cursor() as cursor, cursor.copy(_COPY) as going:
                 going.write(some)
             connection.commit()
-    return clock.result(rows)
+    return timer.result(rows)
 
 
 def _stream(url: str, name: str) -> int:
@@ -89,16 +96,16 @@ def record(bootstrap: str, topic: str, url: str, name: str, rows: int) -> dict[s
         stream = known or streams.add(connection, definition(topic))
         stored.ensure_partitions(connection, np.array([START_US]))
     recorder = Recorder({"bootstrap.servers": bootstrap}, database, stream)
-    clock = Clock(1)
+    timer = RowTimer(1)
 
     def look() -> bool:
-        clock.see(recorder.recorded)
+        timer.record(recorder.recorded)
         return False
 
     recorder.run(look, until_end=True)
     if recorder.recorded != rows or recorder.unreadable:
         raise AssertionError(f"{recorder.recorded} of {rows} rows recorded, {recorder.unreadable} unreadable")
-    return clock.result(rows)
+    return timer.result(rows)
 
 
 def section(found: Mapping[str, Any]) -> str:

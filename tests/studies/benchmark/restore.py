@@ -8,8 +8,8 @@ from typing import Any
 
 from tests.studies.benchmark.bench import Bench
 from tests.studies.benchmark.cores import MEASURED
-from tests.studies.benchmark.plant import SENSORS, Plant, fill, make_topic
-from tests.studies.benchmark.service import Group, register, scoring
+from tests.studies.benchmark.load_generator import SENSORS, BenchmarkPlant, fill, make_topic
+from tests.studies.benchmark.score_process import ScoringGroup, register, running_scorer
 
 _ASSETS, _ROWS = 1_000, 84
 _MOST_S = 10.0
@@ -21,16 +21,16 @@ def measure(bench: Bench) -> dict[str, Any]:
     topic, assets = bench.topic("restore"), bench.settings.amount(_ASSETS)
     make_topic(bench.bootstrap, topic, 1)
     register(bench, topic)
-    plant = Plant(assets)
+    plant = BenchmarkPlant(assets)
     sent = fill(bench.bootstrap, topic, plant.messages(0, _ROWS))
-    bench.tell(f"restore: {assets:,} assets, {sent:,} rows before the kill")
-    with Group(bench, topic, 1) as group:
-        with scoring(bench, topic, MEASURED, *_ARGUMENTS) as process:
+    bench.log(f"restore: {assets:,} assets, {sent:,} rows before the kill")
+    with ScoringGroup(bench, topic, 1) as group:
+        with running_scorer(bench, topic, MEASURED, *_ARGUMENTS) as process:
             process.wait_for(lambda: group.committed() >= sent, "reading the topic")
             sent += fill(bench.bootstrap, topic, plant.messages(_ROWS, _ROWS + 1))
             killed = time.monotonic()
             process.kill()
-        with scoring(bench, topic, MEASURED, *_ARGUMENTS) as process:
+        with running_scorer(bench, topic, MEASURED, *_ARGUMENTS) as process:
             process.wait_for(lambda: group.committed() >= sent, "coming back")
             seconds = time.monotonic() - killed
     return {"assets": assets, "sensors": SENSORS, "rows": sent, "seconds": seconds}

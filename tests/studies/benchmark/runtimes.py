@@ -19,9 +19,9 @@ import torch
 
 from tests.studies.benchmark.bench import Bench
 from tests.studies.benchmark.cores import alone
-from tests.studies.benchmark.plant import SENSORS
-from tests.studies.quality.document import figure, table
-from tests.studies.quality.simulated import readings
+from tests.studies.benchmark.load_generator import SENSORS
+from tests.studies.markdown import figure, table
+from tests.studies.simulated_readings import readings
 from tfstream.model import bundle as bundles
 from tfstream.model.network.inference import PreparedNetwork
 from tfstream.model.numerics.threads import one_thread
@@ -44,7 +44,7 @@ def measure(bench: Bench) -> dict[str, Any]:
     works += [] if failure else [("OpenVINO", openvino), ("ONNX Runtime", onnx)]
     lines = []
     for name, work in works:
-        bench.tell(f"runtimes: {name}")
+        bench.log(f"runtimes: {name}")
         lines += alone(work, bundle=bench.bundle, folder=folder)
     sizes = {} if failure else {name: _megabytes(folder, pattern) for name, pattern in _SIZES.items()}
     return {"chunk": CHUNK, "sensors": SENSORS, "lines": lines, "megabytes": sizes, "missing": failure}
@@ -55,7 +55,7 @@ def _install(bench: Bench, folder: Path) -> str | None:
     stamp, pins = folder / "pins", "\n".join(PINS)
     if stamp.exists() and stamp.read_text(encoding="utf-8") == pins:
         return None
-    bench.tell(f"runtimes: installing {', '.join(PINS)}")
+    bench.log(f"runtimes: installing {', '.join(PINS)}")
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder), *PINS]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_INSTALL_S)

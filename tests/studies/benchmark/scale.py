@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.studies.benchmark.bench import Bench
-from tests.studies.benchmark.clock import per_second
-from tests.studies.benchmark.contestants import score
 from tests.studies.benchmark.cores import ALL, alone
-from tests.studies.benchmark.plant import Plant, fill, make_topic
-from tests.studies.benchmark.service import Group, Scoring, register, scoring
-from tests.studies.quality.document import table
+from tests.studies.benchmark.load_generator import BenchmarkPlant, fill, make_topic
+from tests.studies.benchmark.row_timer import per_second
+from tests.studies.benchmark.score_process import ScoreProcess, ScoringGroup, register, running_scorer
+from tests.studies.benchmark.topic_runs import score
+from tests.studies.markdown import table
 
 _PARTITIONS, _WORKERS = (1, 2, 4, 8), (1, 2)
 _ASSETS, _ROWS, _WARM_ROWS = 64, 1_600, 72
@@ -36,10 +36,13 @@ def _rate(bench: Bench, partitions: int, workers: int) -> dict[str, Any]:
     topic, rows = bench.topic(f"scale{partitions}"), bench.settings.amount(_ROWS, least=2 * _WARM_ROWS)
     make_topic(bench.bootstrap, topic, partitions)
     register(bench, topic)
-    plant = Plant(_ASSETS, partitions)
+    plant = BenchmarkPlant(_ASSETS, partitions)
     warm = fill(bench.bootstrap, topic, plant.messages(0, _WARM_ROWS))
     arguments = ("--workers", str(workers), "--no-sink", "--commit-interval", "250ms")
-    with Group(bench, topic, partitions) as group, scoring(bench, topic, ALL, *arguments) as process:
+    with (
+        ScoringGroup(bench, topic, partitions) as group,
+        running_scorer(bench, topic, ALL, *arguments) as process,
+    ):
         process.wait_for(lambda: group.committed() >= warm and group.working() == workers, "filling windows")
         with process.halted():
             sent = warm + fill(bench.bootstrap, topic, plant.messages(_WARM_ROWS, rows))
@@ -47,12 +50,14 @@ def _rate(bench: Bench, partitions: int, workers: int) -> dict[str, Any]:
     (began, cpu, first), (ended, cpu_ended, last) = seen[0], seen[-1]
     rate = (last - first) / (ended - began)
     cores = (cpu_ended - cpu) / (ended - began)
-    bench.tell(f"scale: {partitions} partitions, {workers} workers: {rate:,.0f} rows/s on {cores:.2f} cores")
+    bench.log(f"scale: {partitions} partitions, {workers} workers: {rate:,.0f} rows/s on {cores:.2f} cores")
     size = {"partitions": partitions, "workers": workers, "rows": last - first}
     return {**size, "rows_per_second": rate, "cores": cores}
 
 
-def _progress(group: Group, process: Scoring, warm: int, sent: int) -> list[tuple[float, float, int]]:
+def _progress(
+    group: ScoringGroup, process: ScoreProcess, warm: int, sent: int
+) -> list[tuple[float, float, int]]:
     """Moments of commits, the CPU seconds used by then, and the rows; from the first to the last row."""
     seen: list[tuple[float, float, int]] = []
 
@@ -71,7 +76,7 @@ def _cost(bench: Bench, assets: int, rows: int) -> dict[str, Any]:
     topic = bench.topic(f"assets{assets}")
     make_topic(bench.bootstrap, topic, 1)
     rows = max(bench.settings.amount(rows), _WARM_ROWS + 8)
-    sent = fill(bench.bootstrap, topic, Plant(assets).messages(0, rows))
+    sent = fill(bench.bootstrap, topic, BenchmarkPlant(assets).messages(0, rows))
     timing = alone(
         score,
         bootstrap=bench.bootstrap,
@@ -81,7 +86,7 @@ def _cost(bench: Bench, assets: int, rows: int) -> dict[str, Any]:
         bundle=bench.bundle,
     )
     microseconds = 1e6 / per_second(timing, "cpu_seconds")
-    bench.tell(f"scale: {assets:,} assets: {microseconds:.0f} µs of CPU a row")
+    bench.log(f"scale: {assets:,} assets: {microseconds:.0f} µs of CPU a row")
     return {"assets": assets, "microseconds": microseconds, **timing}
 
 

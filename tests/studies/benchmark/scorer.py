@@ -8,11 +8,11 @@ from typing import Any
 
 from tests.studies.benchmark import peers
 from tests.studies.benchmark.bench import Bench
-from tests.studies.benchmark.clock import per_second
-from tests.studies.benchmark.contestants import fetch_and_decode, score
 from tests.studies.benchmark.cores import alone
-from tests.studies.benchmark.plant import SENSORS, Plant, fill, make_topic
-from tests.studies.quality.document import figure, table
+from tests.studies.benchmark.load_generator import SENSORS, BenchmarkPlant, fill, make_topic
+from tests.studies.benchmark.row_timer import per_second
+from tests.studies.benchmark.topic_runs import fetch_and_decode, score
+from tests.studies.markdown import figure, table
 
 _ASSETS = 50
 _ROWS = 1_200  # of each asset
@@ -26,8 +26,8 @@ def measure(bench: Bench) -> dict[str, Any]:
     """Rounds of all contestants one after the other, so that a busy machine is busy for all of them."""
     topic, rows = bench.topic("scorer"), bench.settings.amount(_ROWS, least=2 * _WARM_ROWS)
     make_topic(bench.bootstrap, topic, 1)
-    bench.tell(f"scorer: filling the topic with {_ASSETS * rows:,} rows of {SENSORS} sensors")
-    size = {"rows": fill(bench.bootstrap, topic, Plant(_ASSETS).messages(0, rows))}
+    bench.log(f"scorer: filling the topic with {_ASSETS * rows:,} rows of {SENSORS} sensors")
+    size = {"rows": fill(bench.bootstrap, topic, BenchmarkPlant(_ASSETS).messages(0, rows))}
     read = {"bootstrap": bench.bootstrap, "topic": topic, "warm": _WARM_ROWS * _ASSETS, **size}
     bundle, there = bench.bundle, peers.prepare(bench)
     rounds = []
@@ -36,7 +36,7 @@ def measure(bench: Bench) -> dict[str, Any]:
         found |= {name: peers.run(python, name, read) for name, python in there.pythons.items()}
         rounds.append(found)
         rates = ", ".join(f"{name} {per_second(one):,.0f}" for name, one in found.items())
-        bench.tell(f"scorer: round {number + 1}: rows/s: {rates}")
+        bench.log(f"scorer: round {number + 1}: rows/s: {rates}")
     return {"assets": _ASSETS, "sensors": SENSORS, **size, "missing": there.missing, "rounds": rounds}
 
 

@@ -9,7 +9,7 @@ _QUICK = 8  # a quick run takes so much less of everything
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class BenchmarkSettings:
     """``folder`` takes the JSON files, ``work`` what the command makes for itself and may be deleted.
 
     ``quick`` is a reduced run, to see that everything works; its figures say little.

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.studies.benchmark import __main__ as benchmark
-from tests.studies.benchmark.parts import PARTS, part
-from tests.studies.benchmark.plant import SENSORS, Plant, definition
+from tests.studies.benchmark.load_generator import SENSORS, BenchmarkPlant, definition
+from tests.studies.benchmark.study import STUDY
 from tfstream.core.messages.codec import Codec
 
 KEPT = Path("docs/performance")
@@ -32,17 +32,17 @@ def test_an_unknown_part_is_refused() -> None:
     assert benchmark.main(["nothing"]) == 2
 
 
-@pytest.mark.parametrize("name", PARTS)
+@pytest.mark.parametrize("name", STUDY.parts)
 def test_kept_figures_can_be_told(name: str) -> None:
     place = KEPT / f"{name}.json"
     if not place.exists():
         pytest.skip(f"{name} has not been measured")
-    assert part(name).section(json.loads(place.read_text(encoding="utf-8"))["found"]).startswith("## ")
+    assert STUDY.part(name).section(json.loads(place.read_text(encoding="utf-8"))["found"]).startswith("## ")
 
 
 def test_the_plants_messages_are_what_the_codec_reads() -> None:
     codec = Codec(definition("t"))
-    sent = list(Plant(3, partitions=2).messages(5, 7))
+    sent = list(BenchmarkPlant(3, partitions=2).messages(5, 7))
     read = [codec.decode(one.value, one.key, one.time_ms) for one in sent]
     assert [one.asset for one in read] == ["asset-00000", "asset-00001", "asset-00002"] * 2
     assert [one.partition for one in sent] == [0, 1, 0] * 2

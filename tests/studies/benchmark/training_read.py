@@ -11,8 +11,8 @@ import numpy as np
 
 from tests.studies.benchmark.bench import Bench
 from tests.studies.benchmark.cores import alone
-from tests.studies.benchmark.plant import SENSORS, START_US, definition
-from tests.studies.quality.simulated import SECOND_US, readings
+from tests.studies.benchmark.load_generator import SENSORS, START_US, definition
+from tests.studies.simulated_readings import SECOND_US, readings
 from tfstream.app.training import training_data
 from tfstream.app.training.training_options import TrainingOptions
 from tfstream.storage import readings as stored
@@ -26,7 +26,7 @@ _LEAST = 8e6
 def measure(bench: Bench) -> dict[str, Any]:
     """Some assets with a long history each."""
     rows = bench.settings.amount(_ROWS)
-    bench.tell(f"training read: {_ASSETS * rows:,} rows of {SENSORS} sensors")
+    bench.log(f"training read: {_ASSETS * rows:,} rows of {SENSORS} sensors")
     topic = bench.topic("training")
     database = Database(bench.database_url)
     values, times = readings(rows, SENSORS), START_US + np.arange(rows) * SECOND_US

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.studies.month import document, picture
+from tests.studies.month import learning_section, picture
+from tests.studies.month.deployment import MonthDeployment, services
 from tests.studies.month.exam import Exam
 from tests.studies.month.figures import figures
-from tests.studies.month.run import Month, definition
-from tests.studies.month.site import Site, services
-from tests.studies.month.world import DAY_US, World, build, day_us
-from tests.studies.quality.provenance import recorded
+from tests.studies.month.month_run import MonthRun, definition
+from tests.studies.month.simulated_month import DAY_US, SimulatedMonth, build, day_us
+from tests.studies.provenance import with_provenance
 from tfstream.embedded import kafka
 from tfstream.errors import ConfigurationError, TfstreamError
 
@@ -31,25 +31,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(options)
     except TfstreamError as error:
-        _say(f"error: {error}")
+        _log(f"error: {error}")
         return error.exit_code
 
 
 def _run(options: argparse.Namespace) -> int:
-    home = kafka.available()
+    home = kafka.find_kafka_home()
     if home is None:
         raise ConfigurationError("the month needs Apache Kafka: set KAFKA_HOME, install Java 17")
     began = time.monotonic()
-    world = build(options.seed, options.days)
-    exam = Exam(world.plant, world.days, _EXAM_SEED)
-    runs = {name: once(world, exam, home, gate=name == "gated") for name in ("gated", "control")}
+    simulated = build(options.seed, options.days)
+    exam = Exam(simulated.plant, simulated.days, _EXAM_SEED)
+    runs = {name: once(simulated, exam, home, gate=name == "gated") for name in ("gated", "control")}
     found = {
         "days": options.days,
         "seed": options.seed,
-        "happenings": [_told(one) for one in world.happenings],
+        "happenings": [_told(one) for one in simulated.events],
         "runs": runs,
     }
-    made = recorded(
+    made = with_provenance(
         "month",
         found,
         command=f"make month SEED={options.seed}",
@@ -62,22 +62,22 @@ def _run(options: argparse.Namespace) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "month.json").write_text(json.dumps(made, indent=1), encoding="utf-8")
     picture.draw(found, folder / "month.svg")
-    document.write(made, options.docs / "learning.md")
+    learning_section.write(made, options.docs / "learning.md")
     return 0
 
 
-def once(world: World, exam: Exam, kafka_home: Path, *, gate: bool) -> dict[str, Any]:
+def once(simulated: SimulatedMonth, exam: Exam, kafka_home: Path, *, gate: bool) -> dict[str, Any]:
     """One passage on services of its own."""
-    _say("the month with the gate" if gate else "the control: without the gate")
+    _log("the month with the gate" if gate else "the control: without the gate")
     with (
         tempfile.TemporaryDirectory(prefix="tfstream-month-") as place,
         services(kafka_home, Path(place)) as (bootstrap, url),
     ):
-        site = Site(definition(world), bootstrap, url, Path(place))
-        month = Month(world, site, gate=gate, tell=_say)
-        month.pass_by()
-        _say("the exam of every night's champion")
-        return figures(world, month, site, exam)
+        deployment = MonthDeployment(definition(simulated), bootstrap, url, Path(place))
+        month_run = MonthRun(simulated, deployment, gate=gate, log=_log)
+        month_run.run()
+        _log("the exam of every night's champion")
+        return figures(simulated, month_run, deployment, exam)
 
 
 def _told(one: Any) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def _told(one: Any) -> dict[str, Any]:
     }
 
 
-def _say(words: str) -> None:
+def _log(words: str) -> None:
     print(f"{time.strftime('%H:%M:%S')}  {words}", file=sys.stderr, flush=True)
 
 

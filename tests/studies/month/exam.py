@@ -11,7 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tests.studies.month.world import DAY_ROWS, INTERVAL_US, LEARNT_DAYS, START_US, as_on
+from tests.studies.month.simulated_month import (
+    DAY_ROWS,
+    INTERVAL_US,
+    LEARNT_DAYS,
+    START_US,
+    readings_on_day,
+)
 from tfstream.app.scoring.score_batch import alarm_rule
 from tfstream.app.scoring.score_series import SeriesEvidence, raise_alarms, score_series
 from tfstream.core.alarms.alarm_rule import AlarmRule
@@ -39,7 +45,7 @@ _SIZES = {
 _GRACE_ROWS = 16
 
 
-class Result(NamedTuple):
+class ExamResult(NamedTuple):
     """``found`` of ``faults`` faults were raised while they lasted; ``false`` alarms had no cause."""
 
     found: int
@@ -64,17 +70,17 @@ class Exam:
             for number in range(1, _DAYS * 1440 // _APART_MINUTES)
         ]
 
-    def sit(self, detector: Detector, definition: StreamDefinition, day: int) -> Result:
+    def examine(self, detector: Detector, definition: StreamDefinition, day: int) -> ExamResult:
         """How a model does on a day of the month."""
-        shown = as_on(self._clean, self._sensors, day)
+        shown = readings_on_day(self._clean, self._sensors, day)
         series = inject(shown, self._sensors, self._faults, self._seed)
         rule = alarm_rule(definition, detector)
         results = [self._asset(one, detector, definition, rule) for one in series]
-        return Result(*np.sum(results, axis=0).tolist())
+        return ExamResult(*np.sum(results, axis=0).tolist())
 
     def _asset(
         self, series: Series, detector: Detector, definition: StreamDefinition, rule: AlarmRule
-    ) -> Result:
+    ) -> ExamResult:
         hops = score_series(detector, series.asset, series.values)
         witness = SeriesEvidence(definition, detector, series.asset, series.values)
         alarms = raise_alarms(rule, series.asset, hops, first_row=0, witness=witness)
@@ -83,7 +89,7 @@ class Exam:
             any(first <= alarm.told <= last + _GRACE_ROWS for alarm in alarms) for first, last in faults
         )
         false = sum(not _caused(alarm.first, alarm.stop, faults) for alarm in alarms)
-        return Result(found, len(faults), false)
+        return ExamResult(found, len(faults), false)
 
 
 def _fault(asset: str, plant: WaterPlant, start_us: int, rng: np.random.Generator) -> PlantFault:

@@ -11,13 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from tests.studies.month.world import Sort
+from tests.studies.month.simulated_month import MonthEventKind
 
 _TRUTH = {
-    Sort.MAINTENANCE: "#adb5bd",
-    Sort.SHIFT: "#74c0fc",
-    Sort.LONG: "#ffa94d",
-    Sort.SHORT: "#ff8787",
+    MonthEventKind.MAINTENANCE: "#adb5bd",
+    MonthEventKind.SHIFT: "#74c0fc",
+    MonthEventKind.LONG: "#ffa94d",
+    MonthEventKind.SHORT: "#ff8787",
 }
 _CAUSED, _FALSE = "#1864ab", "#e03131"
 _RUNS = {"gated": ("with the gate", "#0b6bcb"), "control": ("without", "#d9480f")}
@@ -44,13 +44,13 @@ def _legend() -> list[Patch]:
 
 
 def _alarms(
-    ax: Axes, happenings: Sequence[Mapping[str, Any]], episodes: Sequence[Mapping[str, Any]], title: str
+    ax: Axes, events: Sequence[Mapping[str, Any]], episodes: Sequence[Mapping[str, Any]], title: str
 ) -> None:
-    assets = sorted({one["asset"] for one in (*happenings, *episodes)})
-    for one in happenings:
+    assets = sorted({one["asset"] for one in (*events, *episodes)})
+    for one in events:
         place = assets.index(one["asset"])
         ax.barh(place, one["to_day"] - one["from_day"], left=one["from_day"], height=0.8,
-                color=_TRUTH[Sort(one["sort"])], alpha=0.5)  # fmt: skip
+                color=_TRUTH[MonthEventKind(one["sort"])], alpha=0.5)  # fmt: skip
     for one in episodes:
         place, width = assets.index(one["asset"]), max(one["to_day"] - one["from_day"], 0.06)
         ax.barh(place, width, left=one["from_day"], height=0.35, color=_CAUSED if one["causes"] else _FALSE)

@@ -8,21 +8,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.studies.quality.ablated import FULL, REWEIGHED, SWITCHES, full_run, switched_run
-from tests.studies.quality.document import figure, table, with_spread
-from tests.studies.quality.files import SUITES, LabelledFile, files_of
+from tests.studies.markdown import figure, table, with_spread
+from tests.studies.quality.ablation_jobs import FULL, REWEIGHED, SWITCHES, full_run, switched_run
 from tests.studies.quality.jobs import Job, run
-from tests.studies.quality.settings import Settings
+from tests.studies.quality.labelled_files import SUITES, LabelledFile, files_of
+from tests.studies.quality.settings import QualitySettings
 
 _EVERY = {"skab": 6}  # its runs are much alike: each sixth one is enough to tell an effect from noise
 _PROTOCOLS = ("whole_series", "test_rows")
 _ALL = "mean"
 
 # VUS-PR of a row on a protocol, by suite: [seeds, files], NaN where a file has no anomalous row
-_Found = Mapping[str, Mapping[str, Mapping[str, NDArray[np.float64]]]]
+_RowFigures = Mapping[str, Mapping[str, Mapping[str, NDArray[np.float64]]]]
 
 
-def measure(settings: Settings) -> dict[str, Any]:
+def measure(settings: QualitySettings) -> dict[str, Any]:
     """Mean and spread over the seeds of every row, and of its difference to the full detector."""
     files = {suite: files_of(suite, settings, _EVERY.get(suite, 1)) for suite in SUITES}
     jobs = [job for suite in SUITES for file in files[suite] for job in _jobs(file, settings.seeds)]
@@ -64,15 +64,17 @@ def _row(
     }
 
 
-def _figures(row: str, found: _Found) -> dict[str, Any]:
+def _figures(row: str, found: _RowFigures) -> dict[str, Any]:
     """A row of the table: by protocol, every suite and the mean of the suites."""
     figures = {protocol: _by_suite(found[row][protocol]) for protocol in _PROTOCOLS}
     full = {protocol: _by_suite(found[FULL][protocol]) for protocol in _PROTOCOLS}
     return {
         "row": row,
-        **{protocol: _told(by_suite) for protocol, by_suite in figures.items()},
+        **{protocol: _means_and_spreads(by_suite) for protocol, by_suite in figures.items()},
         "difference": {
-            protocol: _told({name: seeds - full[protocol][name] for name, seeds in by_suite.items()})
+            protocol: _means_and_spreads(
+                {name: seeds - full[protocol][name] for name, seeds in by_suite.items()}
+            )
             for protocol, by_suite in figures.items()
         },
     }
@@ -84,7 +86,7 @@ def _by_suite(values: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np
     return means | {_ALL: np.mean(list(means.values()), axis=0)}
 
 
-def _told(by_suite: Mapping[str, NDArray[np.float64]]) -> dict[str, Any]:
+def _means_and_spreads(by_suite: Mapping[str, NDArray[np.float64]]) -> dict[str, Any]:
     return {
         name: {
             "mean": float(seeds.mean()),

@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tests.studies.markdown import table
+from tests.studies.processes import workers
 from tests.studies.quality import single_faults
-from tests.studies.quality.document import table
-from tests.studies.quality.jobs import workers
-from tests.studies.quality.runs import unheard
-from tests.studies.quality.settings import Settings
-from tests.studies.quality.watched import Answer, Watched, watch
+from tests.studies.quality.monitored_series import MonitoredSeries, NamedSensors, monitor_series
+from tests.studies.quality.runs import ignore_progress
+from tests.studies.quality.settings import QualitySettings
 from tfstream.app.evaluation.evaluate import EvaluationOptions, prepare
 from tfstream.core.messages.anomaly_event import SensorShare
 from tfstream.core.reading import Series
@@ -50,7 +50,7 @@ class _Source(NamedTuple):
     seed: int
 
 
-def measure(settings: Settings) -> dict[str, Any]:
+def measure(settings: QualitySettings) -> dict[str, Any]:
     """The figures of all trials, and by suite, kind and size of the fault."""
     sources = [source for seed in range(settings.seeds) for source in _sources(settings.data, seed)]
     trials: list[dict[str, Any]] = []
@@ -64,40 +64,44 @@ def measure(settings: Settings) -> dict[str, Any]:
     return {"series": len(sources), "groups": groups}
 
 
-def try_faults(watched: Watched, suite: str, seed: int, count: int = FAULTS) -> list[dict[str, Any]]:
+def try_faults(
+    monitored: MonitoredSeries, suite: str, seed: int, count: int = FAULTS
+) -> list[dict[str, Any]]:
     """Faults of all kinds and sizes in turn; those for which there is no place or sensor are left out."""
     rng = np.random.default_rng(seed)
-    values = watched.standard
+    values = monitored.standard
     found = []
     for number in range(count):
         turn, kind = divmod(number, len(single_faults.NAMES))
         rows = single_faults.length(rng)
-        places = watched.places(rows)
+        places = monitored.places(rows)
         if not len(places):
             continue
         first = int(rng.choice(places))
         size = single_faults.SIZES[turn % len(single_faults.SIZES)]
         fault = single_faults.make(single_faults.NAMES[kind], values, first, first + rows, size, rng)
         if fault is not None:
-            found.append({"suite": suite, **_trial(watched, fault, watched.ask(fault))})
+            found.append({"suite": suite, **_trial(monitored, fault, monitored.name_sensors(fault))})
     return found
 
 
-def _trial(watched: Watched, fault: single_faults.SingleFault, answer: Answer) -> dict[str, Any]:
+def _trial(
+    monitored: MonitoredSeries, fault: single_faults.SingleFault, named: NamedSensors
+) -> dict[str, Any]:
     """Ranks from 1 of the guilty sensor in each answer, and whether the band is that of the fault."""
-    name = watched.detector.definition_sensors[fault.sensor]
-    told = next((one for one in answer.closed if one.name == name), None)
+    name = monitored.detector.definition_sensors[fault.sensor]
+    told = next((one for one in named.closed if one.name == name), None)
     return {
         "kind": fault.kind,
         "size": fault.size,
         "rows": fault.stop - fault.first,
-        "alarm": bool(answer.opened),
-        "opened": _rank([one.name for one in answer.opened], name),
-        "closed": _rank([one.name for one in answer.closed], name),
-        "hops": _rank([one.name for one in answer.hops], name),
-        "errors": _rank(answer.errors, name),
+        "alarm": bool(named.opened),
+        "opened": _rank([one.name for one in named.opened], name),
+        "closed": _rank([one.name for one in named.closed], name),
+        "hops": _rank([one.name for one in named.hops], name),
+        "errors": _rank(named.errors, name),
         "share": told.share if told else 0.0,
-        "band": None if told is None else _right_band(fault, told, watched.rule.interval_us / 1e6),
+        "band": None if told is None else _right_band(fault, told, monitored.rule.interval_us / 1e6),
     }
 
 
@@ -127,29 +131,33 @@ def _sources(data: Path | None, seed: int) -> list[_Source]:
 
 
 def _tried(source: _Source) -> list[dict[str, Any]]:
-    watched = _watched_plant(source.seed) if source.path is None else _watched_file(source.path, source.seed)
-    return try_faults(watched, source.suite, source.seed)
+    monitored = (
+        _watched_plant(source.seed) if source.path is None else _watched_file(source.path, source.seed)
+    )
+    return try_faults(monitored, source.suite, source.seed)
 
 
-def _watched_file(path: Path, seed: int) -> Watched:
+def _watched_file(path: Path, seed: int) -> MonitoredSeries:
     rows = _SKAB_ROWS if path.suffix == ".csv" else None
     labelled = prepare(path, EvaluationOptions(train_rows=rows))
     definition, learnt = labelled.definition, slice(0, labelled.train_rows)
     asset, times_us, values = labelled.series
     series = [Series(asset, times_us[learnt], values[learnt])]
-    detector = fit(series, definition.sensors, definition.interval_us, DetectorConfig(), seed, unheard)
-    return watch(detector, definition, asset, values, ~labelled.labels, labelled.train_rows)
+    detector = fit(
+        series, definition.sensors, definition.interval_us, DetectorConfig(), seed, ignore_progress
+    )
+    return monitor_series(detector, definition, asset, values, ~labelled.labels, labelled.train_rows)
 
 
-def _watched_plant(seed: int) -> Watched:
+def _watched_plant(seed: int) -> MonitoredSeries:
     plant = WaterPlant(seed, assets=2)
     learnt = _LEARNT_DAYS * 1440
     series = plant.simulate(learnt + _WATCHED_DAYS * 1440, 0)
     first = [Series(one.asset, one.times_us[:learnt], one.values[:learnt]) for one in series]
-    detector = fit(first, plant.sensors, MINUTE_US, DetectorConfig(), seed, unheard)
+    detector = fit(first, plant.sensors, MINUTE_US, DetectorConfig(), seed, ignore_progress)
     definition = StreamDefinition(topic="plant", sensors=plant.sensors, interval_us=MINUTE_US)
     values = series[0].values[learnt - 1440 :]
-    return watch(detector, definition, series[0].asset, values, np.ones(len(values), np.bool_), 1440)
+    return monitor_series(detector, definition, series[0].asset, values, np.ones(len(values), np.bool_), 1440)
 
 
 def section(found: Mapping[str, Any]) -> str:
@@ -186,9 +194,9 @@ def _figures(name: str, trials: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _ranked(trials: Sequence[Mapping[str, Any]], answer: str) -> list[float | None]:
+def _ranked(trials: Sequence[Mapping[str, Any]], named: str) -> list[float | None]:
     """How often the guilty sensor comes first, and among the first three."""
-    return [_mean([one[answer] <= most for one in trials]) for most in (1, 3)]
+    return [_mean([one[named] <= most for one in trials]) for most in (1, 3)]
 
 
 def _mean(values: Sequence[float]) -> float | None:

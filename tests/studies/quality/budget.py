@@ -12,12 +12,12 @@ from unittest.mock import patch
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.studies.processes import workers
 from tests.studies.quality import budget_table, score_sequences
-from tests.studies.quality.jobs import workers
-from tests.studies.quality.normal_streams import WEEK_ROWS, Recipe, recipes
-from tests.studies.quality.peers import PEERS
-from tests.studies.quality.runs import unheard
-from tests.studies.quality.settings import Settings
+from tests.studies.quality.normal_streams import WEEK_ROWS, NormalStreamRecipe, recipes
+from tests.studies.quality.runs import ignore_progress
+from tests.studies.quality.settings import QualitySettings
+from tests.studies.quality.threshold_methods import THRESHOLD_METHODS
 from tfstream.app.scoring.score_series import HopScores, raise_alarms, score_series
 from tfstream.core.alarms.alarm_rule import AlarmRule
 from tfstream.core.alarms.calibration import Calibration, ScoredRun, fit_calibration
@@ -36,7 +36,7 @@ Scores = NDArray[np.float64]
 Found = dict[str, Any]
 
 
-def measure(settings: Settings) -> Found:
+def measure(settings: QualitySettings) -> Found:
     """Every stream through the detector, every simulated sequence of scores through the calibration alone."""
     every = recipes(settings.data)
     with workers(settings.processes) as pool:
@@ -44,8 +44,8 @@ def measure(settings: Settings) -> Found:
         sequences = [pool.submit(sequence_counts, *case) for case in score_sequences.cases()]
         found = {
             "budgets": BUDGETS,
-            "streams": list(_told("streams", streams)),
-            "sequences": list(_told("sequences", sequences)),
+            "streams": list(_with_progress("streams", streams)),
+            "sequences": list(_with_progress("sequences", sequences)),
         }
     if not settings.data:
         print("no labelled data: simulated streams only", file=sys.stderr)
@@ -60,7 +60,7 @@ def section(found: Mapping[str, Any]) -> str:
     return budget_table.render(found)
 
 
-def stream_counts(recipe: Recipe) -> Found:
+def stream_counts(recipe: NormalStreamRecipe) -> Found:
     """Fit on a stream's first rows, count alarms on the others."""
     stream = recipe.stream()
     detector, held = _fitted(stream.values[: stream.train_rows])
@@ -75,7 +75,7 @@ def _fitted(values: NDArray[np.float32]) -> tuple[Detector, Sequence[ScoredRun]]
     series = Series("asset", np.arange(len(values)) * _INTERVAL_US, values)
     sensors = tuple(f"sensor-{i}" for i in range(values.shape[1]))
     with patch.object(fit, "fit_calibration", wraps=fit_calibration) as calibrate:
-        detector = fit.fit([series], sensors, _INTERVAL_US, DetectorConfig(), 0, unheard)
+        detector = fit.fit([series], sensors, _INTERVAL_US, DetectorConfig(), 0, ignore_progress)
     return detector, calibrate.call_args.args[0]
 
 
@@ -93,7 +93,7 @@ def counts(calibration: Calibration, held: Sequence[ScoredRun], hops: HopScores)
     """Alarms of every method for every budget."""
     initial = np.concatenate([run.scores for run in held])
     methods: dict[str, Callable[[float], int]] = {OURS: partial(_ours, calibration, hops)}
-    methods |= {name: partial(_others, name, initial, hops) for name in PEERS}
+    methods |= {name: partial(_others, name, initial, hops) for name in THRESHOLD_METHODS}
     return {
         "calibration_weeks": calibration.weeks,
         "clusters": calibration.clusters,
@@ -113,11 +113,11 @@ def _ours(calibration: Calibration, hops: HopScores, budget: float) -> int:
 
 def _others(name: str, initial: Scores, hops: HopScores, budget: float) -> int:
     """Excesses nearer than our cooldown are one alarm, as ours are."""
-    over = hops.end_index[PEERS[name](initial, hops.scores, budget / _PER_WEEK)]
+    over = hops.end_index[THRESHOLD_METHODS[name](initial, hops.scores, budget / _PER_WEEK)]
     return int((np.diff(over, prepend=-WEEK_ROWS) > _SEPARATION_ROWS).sum())
 
 
-def _told(what: str, parts: Sequence[Future[Found]]) -> Iterator[Found]:
+def _with_progress(what: str, parts: Sequence[Future[Found]]) -> Iterator[Found]:
     for number, part in enumerate(parts, start=1):
         found = part.result()
         print(f"budget: {what} {number} of {len(parts)}: {found['name']}", file=sys.stderr, flush=True)

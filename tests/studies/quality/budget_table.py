@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.studies.quality.document import table
+from tests.studies.markdown import table
 from tfstream.core.alarms.poisson import at_most
 
 _BOUNDS = 0.95

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tests.studies.quality.runs import prepared, unheard, vus_pr
+from tests.studies.quality.runs import ignore_progress, prepared, vus_pr
 from tfstream.app.evaluation.evaluate import LabelledSeries, fitted
 from tfstream.core.faults.training_faults import inject
 from tfstream.core.reading import Series, Values
@@ -20,7 +20,7 @@ def contaminated_run(path: str, train_rows: int | None, seed: int, share: float)
     """VUS-PR of the detector that learnt from rows with faults in a share; scored is the clean series."""
     labelled = prepared(path, train_rows)
     faulty, touched = contaminated(labelled, share, np.random.default_rng(seed))
-    detector = fitted(faulty, seed, DetectorConfig(), unheard)
+    detector = fitted(faulty, seed, DetectorConfig(), ignore_progress)
     return {"share": touched, **vus_pr(detector, labelled)}
 
 

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from scipy.stats import kendalltau
 
-from tests.studies.quality.document import figure, table, target
-from tests.studies.quality.files import SUITES, LabelledFile, files_of
-from tests.studies.quality.gated import AS_IS, RECIPES, WEIGHTS, models_of
+from tests.studies.markdown import figure, table, target
+from tests.studies.quality.gate_jobs import AS_IS, RECIPES, WEIGHTS, models_of
 from tests.studies.quality.jobs import Job, run
-from tests.studies.quality.settings import Settings
+from tests.studies.quality.labelled_files import SUITES, LabelledFile, files_of
+from tests.studies.quality.settings import QualitySettings
 from tfstream.core.learning.promotion_rule import MARGIN
 
 _EVERY = {"msl": 4, "skab": 9}
@@ -25,7 +25,7 @@ _MANY_PLACES = 64
 _RESAMPLES = 2000
 
 
-def measure(settings: Settings) -> dict[str, Any]:
+def measure(settings: QualitySettings) -> dict[str, Any]:
     """Kendall's tau of every file, its mean, what each recipe came to, and the price of holding out."""
     files = _files(settings)
     found = run([Job(work=models_of, arguments=file.arguments) for file in files], settings, "gate")
@@ -41,7 +41,7 @@ def measure(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _files(settings: Settings) -> list[LabelledFile]:
+def _files(settings: QualitySettings) -> list[LabelledFile]:
     """The suites in turn: an interrupted run has some of each."""
     suites = [files_of(suite, settings, _EVERY.get(suite, 1)) for suite in reversed(SUITES)]
     return [file for turn in zip_longest(*suites) for file in turn if file is not None]

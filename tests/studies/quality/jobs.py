@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from inspect import getfile
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -26,12 +23,11 @@ from rich.progress import (
 )
 
 import tfstream
-from tests.studies.quality.settings import Settings
+from tests.studies.processes import workers
+from tests.studies.quality.settings import QualitySettings
+from tests.studies.study_command import stderr
 
-_ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _CODE = Path(tfstream.__file__).parent
-
-err = Console(stderr=True, highlight=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +45,7 @@ class Job:
         return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def run(jobs: Sequence[Job], settings: Settings, title: str) -> list[Any]:
+def run(jobs: Sequence[Job], settings: QualitySettings, title: str) -> list[Any]:
     """What each job found, in their order; only what is not kept yet is computed.
 
     Jobs of one file should stand together: a process that reads a file keeps it for the next.
@@ -59,19 +55,6 @@ def run(jobs: Sequence[Job], settings: Settings, title: str) -> list[Any]:
     with _progress(title, done=len(jobs) - len(missing), total=len(jobs)) as advance:
         _compute([(jobs[i], places[i]) for i in missing], settings.processes, advance)
     return [json.loads(place.read_text(encoding="utf-8")) for place in places]
-
-
-def apart(work: Callable[..., Any], **arguments: Any) -> Any:
-    """``work`` in a fresh process of its own: time and memory are its alone. Never kept."""
-    with workers(1) as pool:
-        return pool.submit(work, **arguments).result()
-
-
-@contextmanager
-def workers(count: int) -> Iterator[ProcessPoolExecutor]:
-    """Fresh processes that compute on one thread each."""
-    with _one_thread(), ProcessPoolExecutor(count, get_context("spawn")) as pool:
-        yield pool
 
 
 def _compute(jobs: Sequence[tuple[Job, Path]], processes: int, advance: Callable[[], None]) -> None:
@@ -97,32 +80,17 @@ def _keep(place: Path, found: Any) -> None:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
-    """New processes compute on one thread each, from their first import on."""
-    before = {name: os.environ.get(name) for name in _ONE_THREAD}
-    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-@contextmanager
 def _progress(title: str, *, done: int, total: int) -> Iterator[Callable[[], None]]:
     """A bar on a terminal; elsewhere a line for every job."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     times = (TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, *times, console=err, disable=not err.is_terminal) as bars:
+    with Progress(*columns, *times, console=stderr, disable=not stderr.is_terminal) as bars:
         task = bars.add_task(title, total=total, completed=done)
 
         def advance() -> None:
             bars.advance(task)
-            if not err.is_terminal:
-                err.print(f"{title}: {bars.tasks[0].completed:.0f} of {total}")
+            if not stderr.is_terminal:
+                stderr.print(f"{title}: {bars.tasks[0].completed:.0f} of {total}")
 
         yield advance
 

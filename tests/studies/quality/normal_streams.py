@@ -31,7 +31,7 @@ class NormalStream(NamedTuple):
     train_rows: int
 
 
-class Recipe(NamedTuple):
+class NormalStreamRecipe(NamedTuple):
     """Where a stream comes from: cheap to hand to another process, which then makes its values."""
 
     name: str
@@ -44,7 +44,7 @@ class Recipe(NamedTuple):
         return NormalStream(self.name, values, int(self.train_share * len(values)))
 
 
-def recipes(data: Path | None) -> list[Recipe]:
+def recipes(data: Path | None) -> list[NormalStreamRecipe]:
     """Some streams of every simulated family, and the label-free beginnings of the real series."""
     made = [
         _simulated(make, index, seed)
@@ -57,10 +57,10 @@ def recipes(data: Path | None) -> list[Recipe]:
 
 def _simulated(
     make: Callable[[np.random.SeedSequence, int], Floats | Values], family: int, seed: int
-) -> Recipe:
+) -> NormalStreamRecipe:
     weeks = TRAIN_WEEKS[seed] + TEST_WEEKS
     arguments = np.random.SeedSequence([family, seed]), weeks * WEEK_ROWS
-    return Recipe(f"{make.__name__} {seed}", make, arguments, TRAIN_WEEKS[seed] / weeks)
+    return NormalStreamRecipe(f"{make.__name__} {seed}", make, arguments, TRAIN_WEEKS[seed] / weeks)
 
 
 def cycles(seed: np.random.SeedSequence, rows: int) -> Floats:
@@ -126,13 +126,15 @@ def followed(target: Floats, keep: float) -> Floats:
     return out
 
 
-def _real(data: Path) -> Iterator[Recipe]:
+def _real(data: Path) -> Iterator[NormalStreamRecipe]:
     """Half to learn from, half to count on; a row is taken for a minute whatever its real interval."""
-    yield Recipe("skab normal", _unlabelled, (data / "skab" / "normal.csv",), 0.5)
+    yield NormalStreamRecipe("skab normal", _unlabelled, (data / "skab" / "normal.csv",), 0.5)
     for folder in ("asd", "msl"):
         for path in sorted((data / folder).glob("*.parquet")):
             if _first_label(path) >= _LEAST_REAL_ROWS:
-                yield Recipe(f"{folder} {path.name.split('.')[0]}", _before_the_first_label, (path,), 0.5)
+                yield NormalStreamRecipe(
+                    f"{folder} {path.name.split('.')[0]}", _before_the_first_label, (path,), 0.5
+                )
 
 
 def _unlabelled(path: Path) -> Values:

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from tests.studies.quality.ablated import FULL, full_run
+from tests.studies.markdown import figure, table, target
+from tests.studies.quality.ablation_jobs import FULL, full_run
 from tests.studies.quality.contamination import contaminated_run
-from tests.studies.quality.document import figure, table, target
-from tests.studies.quality.files import SUITES, LabelledFile, files_of
 from tests.studies.quality.jobs import Job, run
-from tests.studies.quality.settings import Settings
-from tests.studies.quality.strange import CASES, tried
+from tests.studies.quality.labelled_files import SUITES, LabelledFile, files_of
+from tests.studies.quality.settings import QualitySettings
+from tests.studies.quality.unusual_readings import CASES, run_named_case
 
 _SHARE = 0.05
 _MOST_LOSS = 0.05
@@ -23,9 +23,9 @@ _SEEDS = 1  # the mean of so many files is steady enough
 _PROTOCOLS = {"whole_series": "whole series", "test_rows": "test rows"}
 
 
-def measure(settings: Settings) -> dict[str, Any]:
+def measure(settings: QualitySettings) -> dict[str, Any]:
     """What comes of every strange case, and VUS-PR with and without contamination."""
-    jobs = [Job(work=tried, arguments={"name": case.name}) for case in CASES]
+    jobs = [Job(work=run_named_case, arguments={"name": case.name}) for case in CASES]
     outcomes = run(jobs, settings, "robustness: strange readings")
     return {
         "cases": [{"name": case.name, **found} for case, found in zip(CASES, outcomes, strict=True)],
@@ -33,7 +33,7 @@ def measure(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _suites(settings: Settings) -> dict[str, Any]:
+def _suites(settings: QualitySettings) -> dict[str, Any]:
     """Clean and contaminated, by suite; the clean fits are those of the part ``suites``."""
     files = {suite: files_of(suite, settings, _EVERY.get(suite, 1)) for suite in SUITES}
     jobs = [job for suite in SUITES for file in files[suite] for job in _jobs(file, _SEEDS)]

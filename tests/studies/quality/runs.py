@@ -57,5 +57,5 @@ def built_in(value: object) -> Any:
     return msgspec.to_builtins(value)
 
 
-def unheard(stage: str, done: float) -> None:
+def ignore_progress(stage: str, done: float) -> None:
     """Progress that nobody looks at: that of the whole is told in jobs."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tests.studies.quality.document import figure, table
-from tests.studies.quality.jobs import apart, err
-from tests.studies.quality.settings import Settings
-from tests.studies.quality.timed import scoring, training
+from tests.studies.markdown import figure, table
+from tests.studies.processes import run_in_process
+from tests.studies.quality.settings import QualitySettings
+from tests.studies.quality.speed_jobs import scoring, training
+from tests.studies.study_command import stderr
 
 _TRAINING_TARGETS = {(2_000, 25): 15.0, (50_000, 30): 60.0}  # seconds
 _LARGE = (1_000_000, 127)
@@ -18,17 +19,17 @@ _MOST_BUNDLE = 5e6
 _MOST_MEMORY = 2 * 1024**3
 
 
-def measure(settings: Settings) -> dict[str, Any]:
+def measure(settings: QualitySettings) -> dict[str, Any]:
     """Every measurement in a process of its own, one after the other."""
     return {
-        "training": [_told(training, rows=rows, channels=n) for rows, n in (*_TRAINING_TARGETS, _LARGE)],
-        "scoring": [_told(scoring, rows=_LEARNT_ROWS, channels=n) for n in _RATE_TARGETS],
+        "training": [_measured(training, rows=rows, channels=n) for rows, n in (*_TRAINING_TARGETS, _LARGE)],
+        "scoring": [_measured(scoring, rows=_LEARNT_ROWS, channels=n) for n in _RATE_TARGETS],
     }
 
 
-def _told(work: Any, **arguments: int) -> Any:
-    err.print(f"speed: {work.__name__}, {arguments['rows']} rows of {arguments['channels']} channels")
-    return apart(work, **arguments)
+def _measured(work: Any, **arguments: int) -> Any:
+    stderr.print(f"speed: {work.__name__}, {arguments['rows']} rows of {arguments['channels']} channels")
+    return run_in_process(work, **arguments)
 
 
 def section(found: Mapping[str, Any]) -> str:

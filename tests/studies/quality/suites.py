@@ -10,12 +10,12 @@ from typing import Any
 
 import msgspec
 
-from tests.studies.quality.ablated import full_run
-from tests.studies.quality.document import figure, table, target, with_spread
-from tests.studies.quality.files import SUITES, LabelledFile, files_of
+from tests.studies.markdown import figure, table, target, with_spread
+from tests.studies.quality.ablation_jobs import full_run
 from tests.studies.quality.jobs import Job, run
+from tests.studies.quality.labelled_files import SUITES, LabelledFile, files_of
 from tests.studies.quality.runs import baseline_runs
-from tests.studies.quality.settings import Settings
+from tests.studies.quality.settings import QualitySettings
 from tfstream.app.evaluation.evaluation_result import PRODUCT, EvaluationRun, FileResult, by_file, by_suite
 
 _WHOLE_TARGETS = {"msl": 0.56, "skab": 0.92, "asd": 0.42}
@@ -36,7 +36,7 @@ _PROTOCOLS = {
 }
 
 
-def measure(settings: Settings) -> dict[str, Any]:
+def measure(settings: QualitySettings) -> dict[str, Any]:
     """Averages of every method, by suite and by file."""
     files = [file for suite in SUITES for file in files_of(suite, settings)]
     jobs = [job for file in files for job in _jobs(file, settings.seeds)]
@@ -64,13 +64,13 @@ def _result(found: Sequence[Any]) -> FileResult:
 def section(found: Mapping[str, Any]) -> str:
     """Targets, then curves under both protocols, alarms, and files."""
     suites = found["suites"]
-    parts = ["## Labelled suites\n", _told(suites, found["seeds"]), _targets(suites)]
+    parts = ["## Labelled suites\n", _intro(suites, found["seeds"]), _targets(suites)]
     parts += [f"### {title}\n\n{_curves(suites, protocol)}" for protocol, title in _PROTOCOLS.items()]
     parts += [_alarms(suites), _files(found["files"])]
     return "\n".join(parts)
 
 
-def _told(suites: Sequence[Mapping[str, Any]], seeds: int) -> str:
+def _intro(suites: Sequence[Mapping[str, Any]], seeds: int) -> str:
     ours = {one["suite"]: one["files"] for one in suites if one["method"] == PRODUCT}
     counts = ", ".join(f"{name} {ours[name]}" for name in SUITES if name in ours)
     return (

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.studies.quality.files import SUITES, files_of
-from tests.studies.quality.settings import Settings
+from tests.studies.quality.labelled_files import SUITES, files_of
+from tests.studies.quality.settings import QualitySettings
 from tfstream.app.evaluation.evaluate import EvaluationOptions, evaluate, prepare
 
 pytestmark = [pytest.mark.quality, pytest.mark.slow]
@@ -50,7 +50,7 @@ def test_the_detector_stays_above_its_floor(labelled_data: Path, floor: Floor) -
 
 def test_the_suites_are_whole(labelled_data: Path) -> None:
     """What figures of a suite stand for; the normal run of SKAB has no label to be measured against."""
-    settings = Settings(data=labelled_data)
+    settings = QualitySettings(data=labelled_data)
     assert [len(files_of(suite, settings)) for suite in SUITES] == [14, 34, 6]
     names = [file.path.stem for file in files_of("skab", settings)]
     assert names[:3] == ["valve1_0", "valve1_1", "valve1_2"]

@@ -203,7 +203,7 @@ def test_a_call_that_hangs_ends_the_process(
     writer = started()
     monkeypatch.setattr(watchdog, "HANG_TIMEOUT_S", 0.02)
     monkeypatch.setattr(os, "_exit", end)
-    monkeypatch.setattr(writer, "_produce_one", lambda output: ended.wait(20.0))
+    monkeypatch.setattr(writer, "_produce_output", lambda output: ended.wait(20.0))
     commit(writer)
     assert codes == [4]
 

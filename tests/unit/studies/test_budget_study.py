@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from tests.studies.quality.budget_table import poisson_bounds, render
-from tests.studies.quality.peers import PEERS, dspot, dynamic, spot
+from tests.studies.quality.threshold_methods import THRESHOLD_METHODS, dspot, dynamic, spot
 
 
-@pytest.mark.parametrize("name", PEERS)
+@pytest.mark.parametrize("name", THRESHOLD_METHODS)
 def test_every_method_finds_a_spike(name: str) -> None:
     rng = np.random.default_rng(0)
     scores = 5 + rng.exponential(size=2000)
     scores[1500:1503] = 100.0
-    assert PEERS[name](5 + rng.exponential(size=1000), scores, 1e-4)[1500:1503].all()
+    assert THRESHOLD_METHODS[name](5 + rng.exponential(size=1000), scores, 1e-4)[1500:1503].all()
 
 
 @pytest.mark.parametrize("tail", [0.2, 0.0, -0.3])

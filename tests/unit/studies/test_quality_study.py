@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.studies.quality import __main__ as study
-from tests.studies.quality import ablation, document, parts, speed
-from tests.studies.quality.ablated import REWEIGHED
+from tests.studies.page import write_page
+from tests.studies.parts import Study
+from tests.studies.quality import __main__ as command
+from tests.studies.quality import ablation, speed
+from tests.studies.quality.ablation_jobs import REWEIGHED
 from tests.studies.quality.contamination import contaminated
 from tests.studies.quality.jobs import Job, run
-from tests.studies.quality.settings import Settings
-from tests.studies.quality.simulated import names, readings, series
+from tests.studies.quality.settings import QualitySettings
+from tests.studies.quality.study import STUDY
 from tests.studies.quality.suites import section
+from tests.studies.simulated_readings import names, readings, series
 from tfstream.app.evaluation.evaluate import LabelledSeries
 from tfstream.core.stream import StreamDefinition
 from tfstream.model.scoring.terms import TERMS
@@ -127,7 +130,7 @@ def test_the_document_has_the_parts_that_were_measured_in_their_order(tmp_path: 
     robustness = {"cases": cases, "contamination": contamination}
     (folder / "robustness.json").write_text(wrapped("robustness", robustness), encoding="utf-8")
     (folder / "suites.json").write_text(wrapped("suites", found(0.5), "at most 1"), encoding="utf-8")
-    text = document.write(folder, parts.part).read_text(encoding="utf-8")
+    text = write_page(folder, STUDY).read_text(encoding="utf-8")
     assert lines(text, "## ") == ["## Labelled suites", "## Robustness"]
     assert lines(text, "**Reduced") == ["**Reduced run: at most 1.**"]
     assert "| gaps | 3 of 4 windows scored | **no** | **missed** |" in text
@@ -143,7 +146,7 @@ def test_what_was_measured_elsewhere_stands_folded_under_the_parts_own(tmp_path:
     for place, share in ((folder, 0.5), (folder / "faster", 0.7)):
         place.mkdir()
         (place / "suites.json").write_text(wrapped("suites", found(share)), encoding="utf-8")
-    text = document.write(folder, parts.part).read_text(encoding="utf-8")
+    text = write_page(folder, STUDY).read_text(encoding="utf-8")
     own, summary, elsewhere = text.partition("<summary>The same on a processor, 2026-01-05</summary>")
     assert summary
     assert ".700" not in own
@@ -186,40 +189,40 @@ def test_ablation_tells_differences_with_their_signs() -> None:
 
 def test_a_part_that_nobody_knows() -> None:
     with pytest.raises(KeyError):
-        parts.part("luck")
+        STUDY.part("luck")
 
 
 def test_without_data_the_command_says_what_it_needs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code = study.main(["suites", "--data", str(tmp_path / "no"), "--out", str(tmp_path / "quality")])
+    code = command.main(["suites", "--data", str(tmp_path / "no"), "--out", str(tmp_path / "quality")])
     assert code == 2
     assert "labelled data" in capsys.readouterr().err
 
 
 def test_parts_are_checked_before_anything_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
-    assert study.main(["suites", "luck"]) == 2
+    assert command.main(["suites", "luck"]) == 2
     assert "no such part: luck" in capsys.readouterr().err
 
 
 def test_no_part_means_all_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Measured:
-        def measure(self, settings: Settings) -> dict[str, Any]:
+        def measure(self, settings: QualitySettings) -> dict[str, Any]:
             return {"seeds": settings.seeds, "undefined": float("nan")}
 
         def section(self, found: dict[str, Any]) -> str:
             return f"## A part\n\n{found['seeds']} seeds, {found['undefined']}"
 
-    monkeypatch.setattr(study, "part", lambda name: Measured())
-    assert study.main(["--seeds", "2", "--out", str(tmp_path / "quality")]) == 0
-    assert {place.stem for place in (tmp_path / "quality").iterdir()} == set(parts.PARTS)
+    monkeypatch.setattr(Study, "part", lambda study, name: Measured())
+    assert command.main(["--seeds", "2", "--out", str(tmp_path / "quality")]) == 0
+    assert {place.stem for place in (tmp_path / "quality").iterdir()} == set(STUDY.parts)
     text = (tmp_path / "quality.md").read_text(encoding="utf-8")
-    assert text.count("2 seeds, None") == len(parts.PARTS)
-    assert text.count("python -m tests.studies.quality") == len(parts.PARTS)
+    assert text.count("2 seeds, None") == len(STUDY.parts)
+    assert text.count("python -m tests.studies.quality") == len(STUDY.parts)
 
 
 def test_a_job_is_done_once(tmp_path: Path) -> None:
-    settings = Settings(data=None, processes=1, cache=tmp_path)
+    settings = QualitySettings(data=None, processes=1, cache=tmp_path)
     jobs = [Job(work=names, arguments={"channels": count}) for count in (2, 1)]
     assert run(jobs, settings, "names") == [["s0", "s1"], ["s0"]]
     kept = tmp_path / "names" / f"{jobs[1].key}.json"

@@ -21,7 +21,7 @@ from tfstream.errors import TfstreamError
 from tfstream.storage import migrate, models, streams
 from tfstream.storage.database import Database, server_version
 from tfstream.streaming import topics
-from tfstream.streaming.client import describe_cluster
+from tfstream.streaming.cluster import broker_count
 
 
 def run_checks(settings: Settings, topic: str | None, group: str | None = None) -> list[CheckResult]:
@@ -38,7 +38,7 @@ def run_checks(settings: Settings, topic: str | None, group: str | None = None) 
 
 def _kafka(patient: CheckContext) -> str:
     properties = patient.settings.require_kafka()
-    brokers = describe_cluster(properties, timeout_s=5.0)
+    brokers = broker_count(properties, timeout_s=5.0)
     patient.kafka = True
     return f"{brokers} broker{'s' if brokers != 1 else ''} at {properties['bootstrap.servers']}"
 

@@ -10,7 +10,7 @@ from tfstream.app.files.sensor_table import SensorTable
 from tfstream.core.messages.encode import encode
 from tfstream.core.reading import Reading
 from tfstream.core.stream import StreamDefinition, TimeUnit
-from tfstream.streaming.kafka_errors import Properties
+from tfstream.streaming.properties import Properties
 from tfstream.streaming.topic_sender import TopicSender
 from tfstream.streaming.topics import ensure_topic
 

@@ -17,7 +17,7 @@ from tfstream.core.reading import InvalidReading
 from tfstream.storage.database import Connection, Database
 from tfstream.storage.reading_copy import ReadingCopy
 from tfstream.storage.streams import StreamRecord
-from tfstream.streaming.client import Properties
+from tfstream.streaming.properties import Properties
 from tfstream.streaming.records import Record
 
 _log = logging.getLogger("tfstream.record")
@@ -62,7 +62,7 @@ class Recorder:
         report_at = time.monotonic() + _REPORT_EVERY_S
         with raised_gc_threshold(), self._feed as feed:
             while not stop() and not (until_end and feed.exhausted):
-                feed.step(most=max_transaction_messages(self._sensors), timeout_s=0.2)
+                feed.step(max_records=max_transaction_messages(self._sensors), timeout_s=0.2)
                 if time.monotonic() >= report_at:
                     _log.info("%d messages recorded, %d unreadable", feed.written, self.unreadable)
                     report_at += _REPORT_EVERY_S

@@ -18,7 +18,7 @@ from tfstream.storage import progress
 from tfstream.storage.database import Connection, Database
 from tfstream.storage.driver_errors import OutOfLocks
 from tfstream.storage.progress import OffsetConflict
-from tfstream.streaming.client import Properties
+from tfstream.streaming.properties import Properties
 from tfstream.streaming.records import Record
 from tfstream.streaming.source import Source
 from tfstream.streaming.topic_id import TopicIdentity, is_another_topic
@@ -83,17 +83,19 @@ class TransactionalConsumer:
         """Whether all that the topic holds now is in the database; asks the broker."""
         return self.exhausted and self._source.caught_up()
 
-    def step(self, *, most: int = 5000, timeout_s: float = 0.05) -> int:
+    def step(self, *, max_records: int = 5000, timeout_s: float = 0.05) -> int:
         """Read a batch and write it; returns the number of records that reached the database."""
-        written = self._read_and_write(most, timeout_s)
+        written = self._read_and_write(max_records, timeout_s)
         if time.monotonic() >= self._publish_at:
             self._publish_at = time.monotonic() + _PUBLISH_S
             self._board.publish(f"{self._consumer} {self._topic}", self._samples())
         return written
 
-    def _read_and_write(self, most: int, timeout_s: float) -> int:
-        room = most - sum(map(len, self._held.values()))  # where little is written at a time, little is read
-        for record in self._source.poll(most=max(1, room), timeout_s=timeout_s):
+    def _read_and_write(self, max_records: int, timeout_s: float) -> int:
+        room = max_records - sum(
+            map(len, self._held.values())
+        )  # where little is written at a time, little is read
+        for record in self._source.poll(max_records=max(1, room), timeout_s=timeout_s):
             self._held.setdefault(record.partition, []).append(record)
         if not self._patience.due:
             return 0
@@ -130,7 +132,7 @@ class TransactionalConsumer:
         with self._database.begin() as connection:
             stored = progress.next_offsets(connection, self._consumer, self._topic)
         self._notice(self._identity.fetch())
-        bounds = self._source.bounds(sorted(self._unplaced))
+        bounds = self._source.offsets.bounds(sorted(self._unplaced))
         starts = {p: self._start_of(p, stored.get(p, 0), *bounds[p]) for p in bounds}
         self._source.read_from(starts)
         self._expected.update({partition: stored.get(partition) for partition in starts})

@@ -26,7 +26,7 @@ from tfstream.core.messages.dead_letter_limit import DeadLetterLimit
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.windowing.partition_tracks import TrackEvent
 from tfstream.errors import BadData, ServiceUnavailable
-from tfstream.streaming.client import Properties
+from tfstream.streaming.properties import Properties
 from tfstream.streaming.records import Record
 from tfstream.streaming.source import Source
 from tfstream.streaming.topics import ensure_partitions, require_topic, state_topic
@@ -99,7 +99,8 @@ class Scorer:
         with self._source as source, closing(self._restorer), closing(self._writer):
             while not stop():
                 self._recover()
-                self.step(source.poll(most=self._pace.most, timeout_s=self._pace.wait_s(time.monotonic())))
+                wait_s = self._pace.wait_s(time.monotonic())
+                self.step(source.poll(max_records=self._pace.most, timeout_s=wait_s))
                 self._watch.look(self.progress, source, self._lanes, self._judge, away=self._patience.waiting)
                 self._stop_at_the_limit()
                 if self._pace.commit_due(time.monotonic()):

@@ -45,7 +45,7 @@ class WaterPlant:
         self.sizes = Sizes.draw(self._noise.generator("sizes"), assets)
 
     def simulate(self, rows: int, start_us: int, attacks: Sequence[PlantFault] = ()) -> list[Series]:
-        """Return a series of ``rows`` readings per asset from ``start_us`` on, columns in the order of ``sensors``.
+        """Return a series of ``rows`` readings from ``start_us`` on per asset; the columns are ``sensors``.
 
         :param attacks: faults of kind ``ATTACK``. They move the valves, and the control loops react.
         :raises UsageError: when an attack names no valve.
