@@ -11,9 +11,9 @@ import typer
 
 from tfstream import config
 from tfstream.app.runtime.shutdown import until_signalled
-from tfstream.cli.budgets import per_week
-from tfstream.cli.options import Json
-from tfstream.cli.output import err, out, print_json, print_table, stages, tell
+from tfstream.cli.options import Json, NewAlarmBudget
+from tfstream.cli.output import err, out, print_json, print_note, print_table, stages
+from tfstream.cli.parse import parse_alarm_budget
 from tfstream.core.messages.anomaly_event import iso
 from tfstream.demo.fault_outcomes import FaultOutcome
 from tfstream.demo.report.build_report import build_report
@@ -27,24 +27,32 @@ from tfstream.storage.database import Database
 _TICK_S = 0.5
 _COLUMNS = ("asset", "fault", "sensor", "from", "delay", "top sensor", "rank")
 
+Output = Annotated[Path, typer.Option(help="Folder for the report, report.html.")]
+PlantSeed = Annotated[int, typer.Option("--seed", help="Seed of the simulated plant and of the fit.")]
+TrainingDays = Annotated[int, typer.Option(help="Number of normal days to learn from.", min=1)]
+KeepRunning = Annotated[
+    bool, typer.Option("--keep", help="Keep the started services running until Ctrl-C, to try commands.")
+]
+
 
 def demo(
-    output: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("tfstream-demo"),
-    seed: Annotated[int, typer.Option(help="Seed of the simulation; another seed gives another plant.")] = 0,
-    training_days: Annotated[int, typer.Option(help="Days of readings to train on.", min=1)] = 4,
-    alarm_budget: Annotated[
-        str, typer.Option(help="False alarms that an asset may raise: 1/week, 2/month …")
-    ] = "1/week",
-    keep: Annotated[bool, typer.Option("--keep", help="Keep the services running until Ctrl-C.")] = False,
+    output: Output = Path("tfstream-demo"),
+    seed: PlantSeed = 0,
+    training_days: TrainingDays = 4,
+    alarm_budget: NewAlarmBudget = "1/week",
+    keep: KeepRunning = False,
     as_json: Json = False,
 ) -> None:
-    """Train tfstream on a simulated waterworks, inject faults, and report which faults it finds."""
-    logging.getLogger("tfstream").setLevel(logging.WARNING)  # the progress bars replace the log
+    """Run tfstream on a simulated waterworks: learn normal days, then find the faults of the next day.
+
+    It needs no other software: it starts PostgreSQL and a broker where none is configured, and ends them.
+    """
+    logging.getLogger("tfstream").setLevel(logging.WARNING)  # progress bars show the same
     began = time.monotonic()
     options = DemoOptions(
-        seed=seed, training_days=training_days, alarm_budget_per_week=per_week(alarm_budget)
+        seed=seed, training_days=training_days, alarm_budget_per_week=parse_alarm_budget(alarm_budget)
     )
-    err.print("starting the services that are not configured: PostgreSQL, a Kafka broker")
+    err.print("starting the services that are not configured: PostgreSQL, a broker")
     with services(config.load()) as running:
         _print_services(running)
         with stages("demo") as report:
@@ -62,7 +70,7 @@ def _print_services(running: Services) -> None:
     err.print(f"broker:   {running.broker} at {running.settings.kafka['bootstrap.servers']}")
     err.print(f"database: {running.database}")
     if running.broker_limits:
-        tell("note:", "yellow", running.broker_limits)
+        print_note(running.broker_limits)
 
 
 def _write_report(running: Services, result: DemoResult, folder: Path, seconds: float) -> Path:
@@ -84,7 +92,7 @@ def _print_result(running: Services, result: DemoResult, path: Path, *, keep: bo
     out.print(f"report: {path.resolve()}", soft_wrap=True)
     out.print()
     if not keep:
-        out.print("tfstream demo --keep keeps the services running, to explore them with psql and kcat")
+        out.print("tfstream demo --keep keeps the services running, for psql, kcat and tfstream's commands")
         return
     for purpose, command in explore_commands(running, result):
         out.print(f"# {purpose}", style="dim", soft_wrap=True)

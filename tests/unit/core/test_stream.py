@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tfstream import config
-from tfstream.cli.output import duration_us, moment_us, pretty_duration
+from tfstream.cli.output import pretty_duration
+from tfstream.cli.parse import parse_duration_us, parse_moment_us
 from tfstream.core.messages.anomaly_event import EventKind, anomaly_id, from_iso, iso
 from tfstream.core.messages.timestamp import read_auto, time_reader
 from tfstream.core.reading import InvalidReading
@@ -85,16 +86,16 @@ def test_an_anomaly_has_one_id() -> None:
 
 
 def test_durations() -> None:
-    assert duration_us("1.5s") == 1_500_000
-    assert duration_us("14d") == 14 * 86_400_000_000
+    assert parse_duration_us("1.5s") == 1_500_000
+    assert parse_duration_us("14d") == 14 * 86_400_000_000
     assert pretty_duration(90_000_000) == "90s"
     with pytest.raises(UsageError):
-        duration_us("soon")
+        parse_duration_us("soon")
 
 
 def test_moments() -> None:
-    assert moment_us("1h", NOON_US) == NOON_US - 3_600_000_000
-    assert moment_us("2026-01-05 12:00", 0) == NOON_US
+    assert parse_moment_us("1h", NOON_US) == NOON_US - 3_600_000_000
+    assert parse_moment_us("2026-01-05 12:00", 0) == NOON_US
 
 
 def test_settings_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,7 +97,7 @@ def test_tables_and_scores(tmp_path: Path, name: str) -> None:
     )
     result = run(*paths, "--scores-out", tmp_path / name)
     assert result.exit_code == 0, result.output
-    for words in ("whole series, the rows learnt from included", "test rows only", "2 of 2", "by chance"):
+    for words in ("whole series, training rows included", "test rows only", "2 of 2", "by chance"):
         assert words in result.stdout
     read = pd.read_csv if name.endswith("csv") else pd.read_parquet
     scores = read(tmp_path / name)

@@ -38,7 +38,7 @@ def test_events_by_asset(tmp_path: Path) -> None:
     [
         (("asset,begin,end", "p,2026-01-05,2026-01-06"), "has no column start"),
         (("asset,start,end", "p,2026-01-05,2026-01-06", "p,soon,2026-01-06"), "line 3: 'soon' or"),
-        (("asset,start,end", "p,2026-01-05,"), "line 2: '2026-01-05' or '' is no time"),
+        (("asset,start,end", "p,2026-01-05,"), "line 2: '2026-01-05' or '' is not a time"),
         (("asset,start,end", "p,2026-01-06,2026-01-05"), "line 2: an event must end after it begins"),
         (("",), "cannot be read"),
     ],
