@@ -73,7 +73,7 @@ class Scorer:
         self._watch = watch or ScorerMonitor.silent(definition)
         self._unplaced: set[int] = set()  # assigned partitions without a lane
         self._states = 0  # partitions that the state topic is known to have
-        self._patience = Backoff(_log, last_s=_LAST_RETRY_S)
+        self._patience = Backoff(_log, max_pause_s=_LAST_RETRY_S)
         self._pace = Pace(options.commit_interval_s, time.monotonic())
         self._writer = TransactionalWriter(properties, options.transactional_id)
         self._source = Source(properties, definition.topic, options.group, self, options.instance)
