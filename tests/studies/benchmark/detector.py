@@ -14,10 +14,7 @@ from tests.studies.benchmark.bench import Bench
 from tests.studies.benchmark.cores import alone
 from tests.studies.benchmark.load_generator import SENSORS
 from tests.studies.markdown import table
-from tests.studies.quality.speed_jobs import speed
-from tests.studies.simulated_readings import readings
-from tfstream.app.scoring.score_batch import ScoringInput
-from tfstream.core.windowing.asset_track import Window
+from tests.studies.quality.speed_jobs import consecutive_windows, speed
 from tfstream.model import bundle as bundles
 from tfstream.model.network.inference import PreparedNetwork
 from tfstream.model.numerics.precision import fastest_products
@@ -38,7 +35,7 @@ def measure(bench: Bench) -> dict[str, Any]:
 def work(bundle: Path) -> dict[str, Any]:
     """Rate, profile, and what bfloat16 changes."""
     detector = bundles.load(bundle.read_bytes())
-    windows = _windows(detector)
+    windows = consecutive_windows(detector, SENSORS, _WINDOWS)
     found = speed(detector, windows)
     single = bundles.load(bundle.read_bytes())
     single.__dict__["prepared"] = PreparedNetwork(single.network, single.config.band_rows, torch.float32)
@@ -53,14 +50,6 @@ def work(bundle: Path) -> dict[str, Any]:
         "usual_distance": float(np.median(np.abs(scores[1] - np.median(scores[1])))),
         "costs": _costs(detector, values, assets),
     }
-
-
-def _windows(detector: Detector) -> list[ScoringInput]:
-    """Consecutive windows of one asset."""
-    rows, hop = detector.window_rows, detector.hop_rows
-    values = readings(rows + hop * (_WINDOWS - 1), SENSORS, seed=1)
-    ends = range(rows, len(values) + 1, hop)
-    return [ScoringInput(0, "x", Window(end - 1, values[end - rows : end], 0, 0), None) for end in ends]
 
 
 def _scores(detector: Detector, values: Any, assets: list[str]) -> Any:
