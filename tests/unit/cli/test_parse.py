@@ -9,7 +9,7 @@ import pytest
 
 from tfstream.app.scoring.champion import Champion
 from tfstream.app.scoring.episode_tracker import AssetEvent, EpisodeTracker
-from tfstream.cli.budgets import of_assets, per_week
+from tfstream.cli.parse import parse_alarm_budget, parse_asset_budgets
 from tfstream.core.alarms.judgement import Judgement
 from tfstream.core.reading import Reading, Series
 from tfstream.core.state import AssetMemory
@@ -26,22 +26,22 @@ STREAM: Any = {"topic": "plant.sensors", "sensors": ("flow",), "interval_us": 1_
     ("text", "rate"),
     [("1/week", 1.0), ("2", 2.0), ("0.5/day", 3.5), ("4/year", 4 * 7 / 365.25), (" 1 / week ", 1.0)],
 )
-def test_a_budget_is_so_many_in_a_span(text: str, rate: float) -> None:
-    assert per_week(text) == pytest.approx(rate)
+def test_a_budget_is_a_number_of_false_alarms_in_a_span(text: str, rate: float) -> None:
+    assert parse_alarm_budget(text) == pytest.approx(rate)
 
 
 @pytest.mark.parametrize("text", ["", "often", "1/fortnight", "0/week", "-1", "inf", "nan/day", "1/2/week"])
 def test_anything_else_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="is no alarm budget"):
-        per_week(text)
+    with pytest.raises(UsageError, match="is not an alarm budget"):
+        parse_alarm_budget(text)
 
 
 def test_an_asset_gets_a_budget_of_its_own_and_loses_it() -> None:
-    given = of_assets(["pump=7=1/month", "fan=2/week"], {})
+    given = parse_asset_budgets(["pump=7=1/month", "fan=2/week"], {})
     assert given == {"pump=7": pytest.approx(7 / (365.25 / 12)), "fan": 2.0}
-    assert of_assets(["fan="], given) == {"pump=7": given["pump=7"]}
+    assert parse_asset_budgets(["fan="], given) == {"pump=7": given["pump=7"]}
     with pytest.raises(UsageError, match="not of the form"):
-        of_assets(["1/week"], {})
+        parse_asset_budgets(["1/week"], {})
 
 
 def test_a_definition_keeps_them() -> None:
@@ -67,25 +67,22 @@ def test_each_asset_is_judged_by_its_own() -> None:
         lambda stage, done: None,
     )
     definition = StreamDefinition(**(STREAM | {"sensors": sensors}), asset_budgets={"strict": 0.001})
-    tracker, tracks = (
-        EpisodeTracker(definition, Champion(detector, 1, "0" * 64)),
-        PartitionTracks(definition, detector.shape),
-    )
+    tracker = EpisodeTracker(definition, Champion(detector, 1, "0" * 64))
+    tracks = PartitionTracks(definition, detector.shape)
     memories: dict[str, AssetMemory | None] = {}
-    judged: dict[str, list[Judgement]] = {"usual": [], "strict": []}
+    judgements: dict[str, list[Judgement]] = {"usual": [], "strict": []}
     for row in rows[:80].tolist():
         for number, asset in enumerate(("usual", "strict")):
-            reading = Reading(asset, row * 1_000_000, values[row].copy())
-            events = [
-                AssetEvent(0, memories.get(asset), event) for event in tracks.push(reading, 2 * row + number)
-            ]
-            for update in tracker.process_batch(events):
+            events = tracks.push(Reading(asset, row * 1_000_000, values[row].copy()), 2 * row + number)
+            batch = [AssetEvent(0, memories.get(asset), event) for event in events]
+            for update in tracker.process_batch(batch):
                 memories[asset] = update.memory
                 assert update.window is not None
                 assert update.window.judgement is not None
-                judged[asset].append(update.window.judgement)
-    assert [one.value for one in judged["usual"]] == [one.value for one in judged["strict"]]
-    thresholds = {asset: [one.threshold for one in judgements] for asset, judgements in judged.items()}
+                judgements[asset].append(update.window.judgement)
+    scores = {asset: [judgement.value for judgement in judgements[asset]] for asset in judgements}
+    assert scores["usual"] == scores["strict"]
+    thresholds = {asset: [judgement.threshold for judgement in judgements[asset]] for asset in judgements}
     usual, strict = detector.calibration.threshold(1.0), detector.calibration.threshold(0.001)
     assert strict > usual
     assert thresholds["usual"] == pytest.approx([usual] * 3, abs=1e-4)

@@ -26,7 +26,7 @@ from tfstream.core.state import (
 )
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.windowing.window import WindowShape
-from tfstream.streaming.client import Properties
+from tfstream.streaming.properties import Properties
 from tfstream.streaming.records import Position
 from tfstream.streaming.source import Source
 from tfstream.streaming.state_reader import StateReader, Table
@@ -80,7 +80,8 @@ class PartitionRestorer:
         """
         self._identity.fetch()
         self._states.request(partitions)
-        committed = self._source.committed(partitions)  # first: the state that is read next must contain it
+        # first: the state topic then holds the state of these commits
+        committed = self._source.offsets.committed(partitions)
         tables = self._states.read(_SLICE_S)
         heads = {number: _head(tables[number]) for number in partitions if number in tables}
         ready = [
@@ -88,7 +89,7 @@ class PartitionRestorer:
             for number, head in heads.items()
             if not self._wait.is_behind(number, committed[number], head)
         ]
-        bounds = self._source.bounds(ready)
+        bounds = self._source.offsets.bounds(ready)
         policy = self._policy([committed[number] for number in ready], topic_partitions)
         restored = {
             number: self._restored(
@@ -139,7 +140,7 @@ class PartitionRestorer:
         """How many partitions the topic had when the group began: as its commits say, else as now."""
         counts = _first_counts(positions)
         if len(counts) < len(positions):
-            counts = _first_counts(self._source.committed(range(topic_partitions)).values())
+            counts = _first_counts(self._source.offsets.committed(range(topic_partitions)).values())
         return min(counts, default=topic_partitions)
 
     def _restored(

@@ -26,7 +26,7 @@ from tfstream.app.scoring.snapshot import take_snapshot
 from tfstream.core.messages.codec import Codec
 from tfstream.core.stream import StreamDefinition
 from tfstream.errors import BadData, ServiceUnavailable
-from tfstream.streaming.client import Properties
+from tfstream.streaming.properties import Properties
 from tfstream.streaming.records import Record
 from tfstream.streaming.source import Source
 from tfstream.streaming.topics import ensure_partitions, require_topic, state_topic
@@ -58,7 +58,7 @@ class Scorer:
         self._partitions: dict[int, AssignedPartition] = {}
         self._unrestored: set[int] = set()  # assigned partitions that are not restored yet
         self._topic_partitions = 0  # of which the state topic is known to have as many
-        self._backoff = Backoff(_log, last_s=_LAST_RETRY_S)
+        self._backoff = Backoff(_log, max_pause_s=_LAST_RETRY_S)
         self._pace = Pace(options.commit_interval_s, time.monotonic())
         self._writer = TransactionalWriter(properties, options.transactional_id)
         self._source = Source(properties, definition.topic, options.group, self, options.instance)
@@ -91,7 +91,8 @@ class Scorer:
         with self._source as source, closing(self._restorer), closing(self._writer):
             while not stop():
                 self._recover()
-                self.step(source.poll(most=self._pace.most, timeout_s=self._pace.wait_s(time.monotonic())))
+                wait_s = self._pace.wait_s(time.monotonic())
+                self.step(source.poll(max_records=self._pace.most, timeout_s=wait_s))
                 self._report()
                 self._stop_at_the_limit()
                 if self._pace.commit_due(time.monotonic()):
