@@ -1,4 +1,4 @@
-"""``tfstream demo``."""
+"""``tfstream demo``: run everything on one machine, without any installed service."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ from tfstream.cli.output import err, out, print_json, print_note, print_table, s
 from tfstream.cli.parse import parse_alarm_budget
 from tfstream.core.messages.anomaly_event import iso
 from tfstream.demo.fault_outcomes import FaultOutcome
-from tfstream.demo.report import render
-from tfstream.demo.report_data import build_report, commands
+from tfstream.demo.report.build_report import build_report
+from tfstream.demo.report.explore_commands import explore_commands
+from tfstream.demo.report.render_report import render_report
+from tfstream.demo.report.wording import counted, minutes_text
 from tfstream.demo.run import DemoOptions, DemoResult, run_demo
 from tfstream.demo.services import Services, services
 from tfstream.storage.database import Database
 
 _TICK_S = 0.5
+_COLUMNS = ("asset", "fault", "sensor", "from", "delay", "top sensor", "rank")
 
 Output = Annotated[Path, typer.Option(help="Folder for the report, report.html.")]
 PlantSeed = Annotated[int, typer.Option("--seed", help="Seed of the simulated plant and of the fit.")]
@@ -56,9 +59,9 @@ def demo(
             result = run_demo(running, options, report)
         path = _write_report(running, result, output, time.monotonic() - began)
         if as_json:
-            print_json(_summary(result, path))
+            print_json(_json_summary(result, path))
         else:
-            _print(running, result, path, keep=keep)
+            _print_result(running, result, path, keep=keep)
         if keep:
             _wait_for_signal()
 
@@ -66,41 +69,44 @@ def demo(
 def _print_services(running: Services) -> None:
     err.print(f"broker:   {running.broker} at {running.settings.kafka['bootstrap.servers']}")
     err.print(f"database: {running.database}")
-    if running.caveat:
-        print_note(running.caveat)
+    if running.broker_limits:
+        print_note(running.broker_limits)
 
 
 def _write_report(running: Services, result: DemoResult, folder: Path, seconds: float) -> Path:
     database = Database(running.settings.require_database())
     with database.begin() as connection:
-        page = render(build_report(connection, running, result, seconds))
+        page = render_report(build_report(connection, running, result, seconds))
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "report.html"
     path.write_text(page, encoding="utf-8")
     return path
 
 
-def _print(running: Services, result: DemoResult, path: Path, *, keep: bool) -> None:
-    comparison = result.comparison
-    allowed = result.stream.definition.alarm_budget_per_week * result.training.assets / 7
+def _print_result(running: Services, result: DemoResult, path: Path, *, keep: bool) -> None:
     out.print()
-    rows = [_row(outcome) for outcome in comparison.verdicts]
-    columns = ("asset", "fault", "sensor", "from", "found after", "most blamed", "rank")
-    print_table(columns, rows, empty="no faults")
+    print_table(_COLUMNS, [_row(outcome) for outcome in result.comparison.outcomes], empty="no faults")
     out.print()
-    out.print(
-        f"{comparison.found} of {len(comparison.verdicts)} faults found, "
-        f"{len(comparison.false_alarms)} false alarms in {result.training.assets} asset days "
-        f"(the budget allows {allowed:.1g}); rank: position of the first affected sensor in the alarm"
-    )
+    out.print(_conclusion(result))
+    out.print("delay: from the fault to the alarm; rank: of an affected sensor in the episode, 1 is the top")
     out.print(f"report: {path.resolve()}", soft_wrap=True)
     out.print()
     if not keep:
         out.print("tfstream demo --keep keeps the services running, for psql, kcat and tfstream's commands")
         return
-    for title, command in commands(running, result):
-        out.print(f"# {title}", style="dim", soft_wrap=True)
+    for purpose, command in explore_commands(running, result):
+        out.print(f"# {purpose}", style="dim", soft_wrap=True)
         out.print(command, soft_wrap=True)
+
+
+def _conclusion(result: DemoResult) -> str:
+    comparison, assets = result.comparison, result.training.assets
+    allowed = result.stream.definition.alarm_budget_per_week * assets / 7
+    return (
+        f"{comparison.found} of {len(comparison.outcomes)} faults found, "
+        f"{counted(len(comparison.false_alarms), 'false alarm')} in {counted(assets, 'asset-day')} "
+        f"(the alarm budget allows {allowed:.1g})"
+    )
 
 
 def _row(outcome: FaultOutcome) -> tuple[object, ...]:
@@ -109,15 +115,15 @@ def _row(outcome: FaultOutcome) -> tuple[object, ...]:
     return (
         fault.asset,
         fault.kind,
-        fault.meddled,
+        fault.target_sensor,
         iso(fault.start_us)[11:16],
-        "missed" if outcome.delay_us is None else f"{outcome.delay_us // 60_000_000} min",
+        "missed" if outcome.delay_us is None else minutes_text(outcome.delay_us),
         first.sensors[0] if first and first.sensors else None,
         outcome.rank,
     )
 
 
-def _summary(result: DemoResult, path: Path) -> dict[str, object]:
+def _json_summary(result: DemoResult, path: Path) -> dict[str, object]:
     return {
         "report": str(path.resolve()),
         "topic": result.stream.definition.topic,
@@ -125,13 +131,13 @@ def _summary(result: DemoResult, path: Path) -> dict[str, object]:
         "messages": result.rows,
         "windows": result.windows,
         "found": result.comparison.found,
-        "faults": result.comparison.verdicts,
+        "faults": result.comparison.outcomes,
         "false_alarms": result.comparison.false_alarms,
     }
 
 
 def _wait_for_signal() -> None:
-    err.print("\nthe services keep running until Ctrl-C")
+    err.print("\nthe services keep running; press Ctrl-C to stop them")
     with until_signalled() as stop:
         while not stop():
             time.sleep(_TICK_S)
