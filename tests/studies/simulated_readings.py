@@ -1,4 +1,4 @@
-"""Correlated readings from a fixed seed, as long and as wide as is asked for."""
+"""Simulated correlated readings of any length and any number of sensors, from a seed."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from tfstream.core.reading import Series, Values
 SECOND_US = 1_000_000
 _SOURCES = 8
 _NOISE = 0.1
-_CHUNK = 65_536  # rows made at once: the data must not cost twice their size
+_CHUNK = 65_536  # rows made at once, so that memory stays near the size of the data
 
 
 def readings(rows: int, channels: int, seed: int = 0) -> Values:
     """``[rows, channels]``: mixtures of eight oscillations that drift in phase, with noise.
 
-    The plant is always the same; ``seed`` draws what happens in it.
+    The plant is always the same; ``seed`` decides phases and noise.
     """
     plant, rng = np.random.default_rng(99), np.random.default_rng(seed)
     period = np.exp(plant.uniform(np.log(15), np.log(600), _SOURCES))
@@ -33,10 +33,10 @@ def readings(rows: int, channels: int, seed: int = 0) -> Values:
 
 
 def series(values: Values, asset: str = "x") -> Series:
-    """One reading a second."""
+    """The values as the series of one asset, one reading a second."""
     return Series(asset, np.arange(len(values), dtype=np.int64) * SECOND_US, values)
 
 
 def names(channels: int) -> tuple[str, ...]:
-    """What the sensors are called."""
+    """The names of the sensors."""
     return tuple(f"s{i}" for i in range(channels))

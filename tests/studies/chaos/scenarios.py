@@ -133,7 +133,8 @@ def _delete_scored_records(services: ChaosServices, topic: str) -> None:
     bootstrap = services.broker.bootstrap
     committed = kafka_records.committed_offsets(bootstrap, topic, f"tfstream.score.{topic}")
     ends = [TopicPartition(topic, number, partition.offset) for number, partition in committed.items()]
-    for deletion in new_admin({"bootstrap.servers": bootstrap}).delete_records(ends).values():
+    admin = new_admin({"bootstrap.servers": bootstrap})  # it must live until the deletions are done
+    for deletion in admin.delete_records(ends).values():
         deletion.result(30.0)
 
 

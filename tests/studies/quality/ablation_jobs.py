@@ -1,4 +1,4 @@
-"""Jobs on one labelled file: the detector as it is, and with something taken away."""
+"""Jobs of the part ``ablation``, each on one labelled file: the detector with and without its ideas."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.studies.quality.runs import built_in, ignore_progress, prepared, vus_pr, vus_pr_of
-from tfstream.app.evaluation.evaluate import fitted, judged
+from tfstream.app.evaluation.detector_run import fit_detector, measure_detector
 from tfstream.core.reading import Values
 from tfstream.model.detector_config import DetectorConfig
 from tfstream.model.scoring.detector import Detector, Measurement
@@ -24,7 +24,7 @@ _CLOSED = ("V", "P", "R")
 
 Weights = NDArray[np.float64]
 
-# Learnt anew without it.
+# Switches of the configuration: the detector is trained without the idea.
 SWITCHES: Mapping[str, str] = {
     "without the dual path": "dual_path",
     "without the contrastive loss": "contrastive",
@@ -32,61 +32,61 @@ SWITCHES: Mapping[str, str] = {
 }
 
 
-def _kept(terms: Iterable[str]) -> Callable[[Weights], Weights]:
-    """The weights of these terms, and 0 for every other one."""
+def _only(terms: Iterable[str]) -> Callable[[Weights], Weights]:
+    """Keep the weights of these terms; all others become 0."""
     names = set(terms)
-    kept = np.array([name in names for name in TERMS])
-    return lambda weight: np.where(kept, weight, 0.0)
+    is_kept = np.array([name in names for name in TERMS])
+    return lambda weight: np.where(is_kept, weight, 0.0)
 
 
-def _all_but(*terms: str) -> Callable[[Weights], Weights]:
+def _without(*terms: str) -> Callable[[Weights], Weights]:
     assert set(terms) <= set(TERMS), f"{terms} are not all terms of the detector: {TERMS}"
-    return _kept(name for name in TERMS if name not in terms)
+    return _only(name for name in TERMS if name not in terms)
 
 
-# Of the full fit, with other weights: what these take away has no part in learning.
+# Other weights of the full fit: these ideas have no part in training.
 REWEIGHED: Mapping[str, Callable[[Weights], Weights]] = {
-    "without cross-domain retrieval (X, Mx)": _all_but("X", "Mx"),
-    "without the memory (Mj, Mx)": _all_but("Mj", "Mx"),
-    "without consistency (N)": _all_but("N"),
-    "without the network's errors (T, F, X)": _all_but("T", "F", "X"),
+    "without cross-domain retrieval (X, Mx)": _without("X", "Mx"),
+    "without the memory (Mj, Mx)": _without("Mj", "Mx"),
+    "without consistency (N)": _without("N"),
+    "without the network's errors (T, F, X)": _without("T", "F", "X"),
     "without the self-test": lambda weight: np.array(prior(DetectorConfig())),
-    "closed forms only (V, P, R)": _kept(_CLOSED),
-    "network only": _all_but(*_CLOSED),
-    "V alone": _kept(["V"]),
+    "closed forms only (V, P, R)": _only(_CLOSED),
+    "network only": _without(*_CLOSED),
+    "V alone": _only(["V"]),
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class CachingDetector(Detector):
-    """A detector that measures the same windows once: other weights change nothing before the sum."""
+    """A detector that measures each window once: other weights change only the sum of the terms."""
 
-    seen: dict[str, Measurement] = field(default_factory=dict)
+    measured: dict[str, Measurement] = field(default_factory=dict)
 
     def measure(self, windows: Values, assets: Sequence[str]) -> Measurement:
         key = hashlib.sha256(np.ascontiguousarray(windows).tobytes()).hexdigest()
-        if key not in self.seen:
-            self.seen[key] = super().measure(windows, assets)
-        return self.seen[key]
+        if key not in self.measured:
+            self.measured[key] = super().measure(windows, assets)
+        return self.measured[key]
 
 
 def full_run(path: str, train_rows: int | None, seed: int) -> dict[str, Any]:
-    """A ``Run`` of the full detector, and VUS-PR of its fit with other weights."""
+    """An ``EvaluationRun`` of the full detector, and VUS-PR of its fit with other weights."""
     began = time.monotonic()
     labelled = prepared(path, train_rows)
-    detector = CachingDetector(**vars(fitted(labelled, seed, DetectorConfig(), ignore_progress)))
-    run, _ = judged(labelled, detector, seed, began)
+    detector = CachingDetector(**vars(fit_detector(labelled, seed, DetectorConfig(), ignore_progress)))
+    run, _ = measure_detector(labelled, detector, seed, began)
     rows = {name: vus_pr(reweighed(detector, change), labelled) for name, change in REWEIGHED.items()}
     return {"run": built_in(run), "rows": {FULL: vus_pr_of(run), **rows}}
 
 
 def switched_run(path: str, train_rows: int | None, seed: int, switch: str) -> dict[str, float]:
-    """VUS-PR of the detector that learnt, and scores, with a switch off."""
+    """VUS-PR of a detector that is trained, and scores, with a switch off."""
     labelled = prepared(path, train_rows)
     config = msgspec.structs.replace(DetectorConfig(), **{switch: False})
-    return vus_pr(fitted(labelled, seed, config, ignore_progress), labelled)
+    return vus_pr(fit_detector(labelled, seed, config, ignore_progress), labelled)
 
 
 def reweighed(detector: CachingDetector, change: Callable[[Weights], Weights]) -> CachingDetector:
-    """The same fit with other weights of its terms."""
+    """The same fit with other weights of the terms."""
     return replace(detector, fusion=detector.fusion._replace(weight=change(detector.fusion.weight)))

@@ -1,4 +1,4 @@
-"""Jobs of the part ``gate``: many models of one file, good and bad, before the gate and on the labels."""
+"""Jobs of the part ``gate``: good and bad models of one file, measured by the gate and by labels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from tests.studies.quality.ablation_jobs import REWEIGHED, CachingDetector, Weights, reweighed
 from tests.studies.quality.contamination import contaminated
 from tests.studies.quality.runs import ignore_progress, prepared, vus_pr
-from tfstream.app.evaluation.evaluate import LabelledSeries
+from tfstream.app.evaluation.labelled_series import LabelledSeries
 from tfstream.app.training.performance import GatePerformance, measure
 from tfstream.core.learning.held_out import LEAST_LEARNT, HeldOut, hold_out
 from tfstream.core.learning.promotion_rule import budget_checks, detection_checks
@@ -26,7 +26,7 @@ _NARROW = DetectorConfig(width=16, feed_forward=32)
 
 
 class GateRecipe(NamedTuple):
-    """What a model is made of: the rows to learn from, its sizes, its seed."""
+    """How a model is trained: a change of the training rows, the configuration, the seed."""
 
     learn: Callable[[LabelledSeries, Series], Series] = lambda labelled, learn: learn
     config: DetectorConfig = _FULL
@@ -34,7 +34,7 @@ class GateRecipe(NamedTuple):
 
 
 def _contaminated(labelled: LabelledSeries, learn: Series) -> Series:
-    """Faults of the trained kinds in a fifth of the rows."""
+    """Faults of the training kinds in a fifth of the rows."""
     known = replace(labelled, series=learn, train_rows=len(learn.values))
     return contaminated(known, 0.2, np.random.default_rng(0))[0].series
 
@@ -45,13 +45,13 @@ def _newest_quarter(labelled: LabelledSeries, learn: Series) -> Series:
 
 
 def _noisy(labelled: LabelledSeries, learn: Series) -> Series:
-    """Every sensor has noise of its own size."""
+    """Noise in every sensor, as large as the sensor's deviation."""
     noise = np.random.default_rng(0).normal(size=learn.values.shape) * np.nanstd(learn.values, axis=0)
     return learn._replace(values=(learn.values + noise).astype(np.float32))
 
 
 def _miswired(labelled: LabelledSeries, learn: Series) -> Series:
-    """Three in ten sensors, two at least, take each other's place."""
+    """Three in ten sensors, at least two, are interchanged."""
     sensors = learn.values.shape[1]
     moved = np.random.default_rng(0).choice(sensors, size=max(2, sensors * 3 // 10), replace=False)
     order = np.arange(sensors)
@@ -76,9 +76,9 @@ WEIGHTS: Mapping[str, Callable[[Weights], Weights]] = {
 
 
 def models_of(path: str, train_rows: int | None) -> dict[str, Any]:
-    """Every model's VUS-PR, how it did before the gate, and what it would be with nothing held out.
+    """VUS-PR and gate results of every model, and VUS-PR of the champion's recipe without held-out rows.
 
-    The first one is the champion that the others are held against.
+    The first model is the champion with which the others are compared.
     """
     labelled = prepared(path, train_rows)
     asset, times_us, values = labelled.series

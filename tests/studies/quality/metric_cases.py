@@ -1,4 +1,4 @@
-"""Series that our measures and the reference implementation are both asked about."""
+"""Series on which tfstream's metrics are compared with the reference implementation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 class MetricCase(NamedTuple):
-    """``scores [rows]``, ``labels [rows]``, and the longest buffer of the volumes in rows."""
+    """``scores [rows]``, ``labels [rows]``, and the largest buffer of the volumes in rows."""
 
     name: str
     scores: NDArray[np.float64]
@@ -18,12 +18,12 @@ class MetricCase(NamedTuple):
 
     @property
     def alarms(self) -> NDArray[np.bool_]:
-        """The highest twentieth of the rows, for the measures that need a decision."""
+        """The rows with the highest twentieth of the scores, for metrics of alarms."""
         return np.asarray(self.scores >= np.quantile(self.scores, 0.95))
 
 
 def cases() -> list[MetricCase]:
-    """Small series of many shapes, drawn from a generator whose numbers never change (``RandomState``)."""
+    """Small series of many shapes, from a generator whose numbers never change (``RandomState``)."""
     return [
         _case("usual", 1, 1500, [(200, 260), (700, 705), (1100, 1300)], 100),
         _case("starts with an anomaly", 2, 600, [(0, 30), (300, 320)], 60),
@@ -47,7 +47,7 @@ def cases() -> list[MetricCase]:
 
 
 def channels() -> dict[str, NDArray[np.float64]]:
-    """Series that have a period, or none."""
+    """Series with a period, and series without one."""
     random = np.random.RandomState(100)
     time = np.arange(3000)
     noise = random.normal(size=3000)

@@ -1,13 +1,13 @@
-"""Writes ``golden.json``: what TSB-AD 1.5 itself says of the series in ``cases.py``.
+"""Writes ``metric_reference.json``: what TSB-AD 1.5 computes for the series in ``metric_cases.py``.
 
-Not a test and not run by them: TSB-AD pins numpy < 2, so it cannot stand among the development tools. To
-repeat the file, in a virtual environment that has tfstream:
+This is no test: TSB-AD pins numpy < 2, so it cannot be a development dependency. To write the file again, in
+a virtual environment that has tfstream:
 
     pip install --no-deps --target FOLDER TSB-AD==1.5
     pip install --target FOLDER -c constraints.txt scikit-learn statsmodels matplotlib
     PYTHONPATH=.:FOLDER python -m tests.studies.quality.metric_reference
 
-What TSB-AD fails on (a series without an anomalous row, or of nothing else) is null.
+Values are null where TSB-AD fails: on a series without an anomalous row, or with anomalous rows only.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from typing import Any
 
 from tests.studies.quality.metric_cases import MetricCase, cases, channels
 
-GOLDEN = Path(__file__).with_name("golden.json")
+REFERENCE_FILE = Path(__file__).with_name("metric_reference.json")
 _THRESHOLDS = 250
 
 
 def main() -> None:
-    """Ask the reference and write the file."""
-    warnings.simplefilter("ignore")  # of a constant channel and of a class that is absent
+    """Compute the reference values and write the file."""
+    warnings.simplefilter("ignore")  # warnings about a constant channel and about an absent class
     find_length = importlib.import_module("TSB_AD.utils.slidingWindows").find_length_rank
-    golden = {
-        "cases": {case.name: _answers(case) for case in cases()},
+    reference = {
+        "cases": {case.name: _values(case) for case in cases()},
         "periods": {name: int(find_length(channel[:, None], rank=1)) for name, channel in channels().items()},
     }
-    GOLDEN.write_text(json.dumps(golden, indent=1) + "\n", encoding="utf-8")
+    REFERENCE_FILE.write_text(json.dumps(reference, indent=1) + "\n", encoding="utf-8")
 
 
-def _answers(case: MetricCase) -> dict[str, float | None]:
+def _values(case: MetricCase) -> dict[str, float | None]:
     metrics = importlib.import_module("TSB_AD.evaluation.metrics")
-    grader = metrics.basic_metricor()
+    metric = metrics.basic_metricor()
     if not 0 < case.labels.sum() < len(case.labels):
         names = ("vus_pr", "vus_roc", "auc_pr", "auc_roc", "affiliation_precision", "affiliation_recall")
         return dict.fromkeys(names)
@@ -46,8 +46,8 @@ def _answers(case: MetricCase) -> dict[str, float | None]:
     return {
         "vus_pr": float(vus_pr),
         "vus_roc": float(vus_roc),
-        "auc_pr": float(grader.metric_PR(case.labels, case.scores)),
-        "auc_roc": float(grader.metric_ROC(case.labels, case.scores)),
+        "auc_pr": float(metric.metric_PR(case.labels, case.scores)),
+        "auc_roc": float(metric.metric_ROC(case.labels, case.scores)),
         "affiliation_precision": float(affiliation["Affiliation_Precision"]),
         "affiliation_recall": float(affiliation["Affiliation_Recall"]),
     }
@@ -56,10 +56,10 @@ def _answers(case: MetricCase) -> dict[str, float | None]:
 def _affiliation(case: MetricCase) -> dict[str, Any]:
     events = importlib.import_module("TSB_AD.evaluation.affiliation.generics").convert_vector_to_events
     measure = importlib.import_module("TSB_AD.evaluation.affiliation.metrics").pr_from_events
-    found: dict[str, Any] = measure(
+    result: dict[str, Any] = measure(
         events(case.alarms.astype(int)), events(case.labels), (0, len(case.labels))
     )
-    return found
+    return result
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A trained detector on a normal series, and what it says when one sensor of it goes wrong."""
+"""A detector on a normal series, and the sensors that its alarms name when one sensor is faulty."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from tfstream.model.scoring.detector import Detector
 
 
 class NamedSensors(NamedTuple):
-    """Sensors named for a fault, the guiltiest first, by the event that opened the episode and at its end.
+    """The sensors named for a fault, the largest share first: in the episode's first event and at its end.
 
-    Both empty without an alarm, or when it goes up only once the newest hop and the one before show nothing
-    of the fault any more: then something else raised it. ``hops`` are the sensors when all hops that show
-    the fault are joined, alarm or none; ``errors`` those with the largest errors of V over the same hops,
-    for comparison.
+    Both are empty without an alarm, and when the episode begins after the newest two hops no longer contain
+    the fault, because then something else raised the alarm. ``hops`` are the sensors over all hops that
+    contain the fault, with or without an alarm; ``errors`` are the sensors with the largest errors of V over
+    the same hops, for comparison.
     """
 
     opened: tuple[SensorShare, ...]
@@ -47,10 +47,10 @@ class NamedSensors(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class MonitoredSeries:
-    """``values [rows, sensors]`` of one asset; ``scored`` and ``standing`` by the last row of each hop.
+    """``values [rows, sensors]`` of one asset; ``scores`` and ``alarm_states`` by the last row of each hop.
 
-    ``quiet [rows]`` are rows that raise no alarm as they are, and that nobody labelled; faults begin at row
-    ``first_row`` or later.
+    ``quiet [rows]`` marks rows without a label that raise no alarm; faults begin at row ``first_row`` or
+    later.
     """
 
     detector: Detector
@@ -58,75 +58,77 @@ class MonitoredSeries:
     rule: AlarmRule
     asset: str
     values: Values
-    scored: dict[int, WindowScore]
+    scores: dict[int, WindowScore]
     alarm_state: dict[int, AlarmState]
     quiet: NDArray[np.bool_]
     first_row: int
 
     @property
     def standard(self) -> NDArray[np.float64]:
-        """The values in units of each sensor's deviation, not clipped."""
+        """The values in units of each sensor's deviation, without clipping."""
         scaler, row = self.detector.scaler, self.detector.scaler.rows_of([self.asset])[0]
         standard: NDArray[np.float64] = (self.values - scaler.location[row]) / scaler.scale[row]
         return standard
 
-    def places(self, rows: int) -> NDArray[np.int64]:
-        """Where a fault of so many rows can begin with a quiet window before it and another one after it."""
+    def fault_starts(self, rows: int) -> NDArray[np.int64]:
+        """The rows at which a fault of ``rows`` rows can begin, with a quiet window before and after it."""
         window = self.detector.window_rows
         noisy = np.concatenate([[0], np.cumsum(~self.quiet)])
         first: NDArray[np.int64] = np.arange(max(self.first_row, 2 * window), len(self.quiet) - rows - window)
-        calm: NDArray[np.int64] = first[noisy[first + rows + window] == noisy[first - window]]
-        return calm
+        quiet_starts: NDArray[np.int64] = first[noisy[first + rows + window] == noisy[first - window]]
+        return quiet_starts
 
     def name_sensors(self, fault: SingleFault) -> NamedSensors:
-        """What the stream would tell of the fault."""
+        """The sensors that the stream would name for the fault."""
         hop, length = self.detector.hop_rows, self.detector.window_rows
-        wrong = self._with(fault)
+        faulty = self._with_fault(fault)
         last = (fault.first // hop) * hop - 1  # of the last hop before the fault
         ends = range(last + hop, fault.stop + length, hop)
         candidates = [
-            ScoringInput(0, self.asset, Window(end, wrong[end + 1 - length : end + 1], 0, 0), None)
+            ScoringInput(0, self.asset, Window(end, faulty[end + 1 - length : end + 1], 0, 0), None)
             for end in ends
         ]
-        candidates[0] = candidates[0]._replace(before=self.scored[last].terms)
+        candidates[0] = candidates[0]._replace(before=self.scores[last].terms)
         scored = score_batch(self.detector, candidates)
-        shown = [one for one in scored if one.terms.end_index < fault.stop + hop]
-        told = self._follow(AlarmState(self.alarm_state[last].baseline, None), scored)
-        if told and told[0].episode.started_us // self.rule.interval_us >= fault.stop + hop:
-            told = []
-        closed = told[-1].episode.sensors if told else ()
-        opened = told[0].episode.sensors if told else ()
-        return NamedSensors(opened, closed, self._joined(shown), self._largest_errors(shown))
+        faulty_hops = [score for score in scored if score.terms.end_index < fault.stop + hop]
+        events = self._first_episode(AlarmState(self.alarm_state[last].baseline, None), scored)
+        if events and events[0].episode.started_us // self.rule.interval_us >= fault.stop + hop:
+            events = []
+        closed = events[-1].episode.sensors if events else ()
+        opened = events[0].episode.sensors if events else ()
+        return NamedSensors(opened, closed, self._joined(faulty_hops), self._largest_errors(faulty_hops))
 
-    def _with(self, fault: SingleFault) -> Values:
+    def _with_fault(self, fault: SingleFault) -> Values:
         scaler, row = self.detector.scaler, self.detector.scaler.rows_of([self.asset])[0]
-        wrong = self.values.copy()
+        faulty = self.values.copy()
         own_units = fault.values * scaler.scale[row, fault.sensor] + scaler.location[row, fault.sensor]
-        wrong[fault.first : fault.stop, fault.sensor] = own_units
-        return wrong
+        faulty[fault.first : fault.stop, fault.sensor] = own_units
+        return faulty
 
-    def _follow(self, alarm_state: AlarmState, scored: list[WindowScore]) -> list[EpisodeEvent]:
-        """The first event and the last state of the first episode."""
-        told: list[EpisodeEvent] = []
-        for one in scored:
-            alarm_state, news, _ = follow(self.rule, self.event_builder, alarm_state, one)
-            if news is not None:
-                told.append(news)
-            if told and alarm_state.episode is None:
-                return told
+    def _first_episode(self, alarm_state: AlarmState, scored: list[WindowScore]) -> list[EpisodeEvent]:
+        """The first event and the last state of the first episode; empty without an episode."""
+        events: list[EpisodeEvent] = []
+        for score in scored:
+            alarm_state, event, _ = process_hop(self.rule, self.event_builder, alarm_state, score)
+            if event is not None:
+                events.append(event)
+            if events and alarm_state.episode is None:
+                return events
         return (
-            [*told, told[-1]._replace(episode=alarm_state.episode)] if told and alarm_state.episode else told
+            [*events, events[-1]._replace(episode=alarm_state.episode)]
+            if events and alarm_state.episode
+            else events
         )
 
-    def _joined(self, shown: list[WindowScore]) -> tuple[SensorShare, ...]:
+    def _joined(self, faulty_hops: list[WindowScore]) -> tuple[SensorShare, ...]:
         sensors: tuple[SensorShare, ...] = ()
-        for place, one in enumerate(shown, start=1):
-            sensors = sensor_shares.merge_hop(sensors, self.event_builder.sensors(one), place)
+        for number, score in enumerate(faulty_hops, start=1):
+            sensors = sensor_shares.merge_hop(sensors, self.event_builder.sensors(score), number)
         return sensors
 
-    def _largest_errors(self, shown: list[WindowScore]) -> tuple[str, ...]:
-        """Sensors by their part in V's errors, each in units of its usual one, the largest first."""
-        detector, windows = self.detector, np.stack([one.window for one in shown])
+    def _largest_errors(self, faulty_hops: list[WindowScore]) -> tuple[str, ...]:
+        """Sensors by their part in V's errors, in units of each sensor's usual error, the largest first."""
+        detector, windows = self.detector, np.stack([score.window for score in faulty_hops])
         scaled = torch.from_numpy(detector.scaler.transform(windows, [self.asset] * len(windows)))
         errors = detector.linear.row_errors(scaled.nan_to_num(), detector.config) / detector.usual_errors[0]
         part = (errors / errors.sum(1, keepdim=True)).mean(0)
@@ -141,16 +143,16 @@ def monitor_series(
     normal: NDArray[np.bool_],
     first_row: int,
 ) -> MonitoredSeries:
-    """Score the series as it is; faults may be put into ``normal [rows]`` from ``first_row`` on."""
+    """Score the series without a fault; faults may begin in ``normal [rows]`` from ``first_row`` on."""
     rule = alarm_rule(definition, detector)
     event_builder = EventBuilder(definition, Champion(detector, 1, ""))
     scored = _score(detector, asset, values)
     alarm_state = AlarmState(rule.calibration.initial_baseline(asset), None)
     alarm_states: dict[int, AlarmState] = {}
     quiet = normal.copy()
-    for one in scored:
-        alarm_state, _, alarmed = follow(rule, event_builder, alarm_state, one)
-        end = one.terms.end_index
+    for score in scored:
+        alarm_state, _, alarmed = process_hop(rule, event_builder, alarm_state, score)
+        end = score.terms.end_index
         alarm_states[end] = alarm_state
         if alarmed:
             quiet[end + 1 - detector.hop_rows : end + 1] = False
@@ -160,23 +162,23 @@ def monitor_series(
         rule=rule,
         asset=asset,
         values=values,
-        scored={one.terms.end_index: one for one in scored},
+        scores={score.terms.end_index: score for score in scored},
         alarm_state=alarm_states,
         quiet=quiet,
         first_row=first_row,
     )
 
 
-def follow(
-    rule: AlarmRule, event_builder: EventBuilder, alarm_state: AlarmState, scored: WindowScore
+def process_hop(
+    rule: AlarmRule, event_builder: EventBuilder, alarm_state: AlarmState, score: WindowScore
 ) -> tuple[AlarmState, EpisodeEvent | None, bool]:
-    """One hop on; the last is whether an episode is open then."""
-    judgement = rule.judge(scored.score, alarm_state.baseline)
-    end = scored.terms.end_index
-    alarm_state, told = rule.update(
-        alarm_state, scored.score, judgement, Hop(end, end, end), event_builder.testimony(scored)
+    """Process one hop: the new state, the event if there is one, and whether an episode is open."""
+    judgement = rule.judge(score.score, alarm_state.baseline)
+    end = score.terms.end_index
+    alarm_state, event = rule.update(
+        alarm_state, score.score, judgement, Hop(end, end, end), event_builder.testimony(score)
     )
-    return alarm_state, told, alarm_state.episode is not None
+    return alarm_state, event, alarm_state.episode is not None
 
 
 def _score(detector: Detector, asset: str, values: Values) -> list[WindowScore]:

@@ -1,4 +1,4 @@
-"""What the quality study is run with."""
+"""The settings of the quality study."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Work whose time and memory are measured, each in a process of its own."""
+"""Jobs of the part ``speed``, each measured in its own process."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from tfstream.model.scoring.terms import CHUNK
 
 _STATUS = Path("/proc/self/status")
 _ROUNDS = 7
-_BATCH = 2000  # windows at once: as many as the scorer takes records in one go
+_BATCH = 2000  # windows in a batch: as many as the scorer reads records at once
 _MATRIX = 512
 _PRODUCTS = 100
 
 
 def training(rows: int, channels: int) -> dict[str, Any]:
-    """Seconds of a fit, and the process's memory in bytes before it (with the data) and at its highest.
+    """Seconds of a fit, and the memory of the process in bytes: before the fit, data included, and the peak.
 
-    On a busy machine the process's own CPU seconds say more than the clock.
+    On a busy machine the CPU seconds of the process are more meaningful than the elapsed time.
     """
     values = readings(rows, channels)
     bytes_before = peak_bytes()
@@ -59,19 +59,19 @@ def training(rows: int, channels: int) -> dict[str, Any]:
 
 
 def scoring(rows: int, channels: int) -> dict[str, Any]:
-    """Windows a second, and how that compares with what the machine makes of matrix products.
+    """Windows a second, compared with the machine's rate of matrix products.
 
-    The detector has learnt from ``rows`` rows: enough to fill its memory and its bank.
+    The detector is trained on ``rows`` rows: enough to fill its memory and its bank.
     """
     detector = _fit(channels, readings(rows, channels))
-    found = speed(detector, _windows(detector, channels))
-    return {"channels": channels, **found, "bundle_bytes": len(bundle.dump(detector))}
+    rates = speed(detector, consecutive_windows(detector, channels, _BATCH))
+    return {"channels": channels, **rates, "bundle_bytes": len(bundle.dump(detector))}
 
 
 def speed(detector: Detector, windows: list[ScoringInput]) -> dict[str, float]:
-    """Windows a second on one thread, beside the machine's rate of matrix products."""
+    """Windows a second on one thread, with the machine's rate of matrix products."""
     with one_thread():
-        gemm = _best(_gemm)
+        gemm = _highest(_gemm)
         seconds, cpu_seconds = _times(lambda: score_batch(detector, windows))
     flops = _flops(detector, windows[:CHUNK])
     cpu_rate = len(windows) / median(cpu_seconds)
@@ -85,7 +85,7 @@ def speed(detector: Detector, windows: list[ScoringInput]) -> dict[str, float]:
 
 
 def peak_bytes() -> int:
-    """The most memory that this process has held; not what its parent held when it was started."""
+    """The peak memory of this process, without the memory of its parent at its start."""
     if _STATUS.exists():
         for line in _STATUS.read_text(encoding="utf-8").splitlines():
             if line.startswith("VmHWM:"):
@@ -98,16 +98,16 @@ def _fit(channels: int, values: np.ndarray[Any, np.dtype[np.float32]]) -> Detect
     return fit([series(values)], names(channels), SECOND_US, DetectorConfig(), 0, ignore_progress)
 
 
-def _windows(detector: Detector, channels: int) -> list[ScoringInput]:
-    """Consecutive windows of one asset."""
+def consecutive_windows(detector: Detector, channels: int, count: int) -> list[ScoringInput]:
+    """Successive windows of one asset."""
     rows, hop = detector.window_rows, detector.hop_rows
-    values = readings(rows + hop * (_BATCH - 1), channels, seed=1)
+    values = readings(rows + hop * (count - 1), channels, seed=1)
     ends = range(rows, len(values) + 1, hop)
     return [ScoringInput(0, "x", Window(end - 1, values[end - rows : end], 0, 0), None) for end in ends]
 
 
 def _times(work: Callable[[], object]) -> tuple[list[float], list[float]]:
-    """Seconds of each round by the clock and of the CPU, after a round that does not count."""
+    """Elapsed seconds and CPU seconds of each round, after a warm-up round."""
     work()
     rounds = []
     for _ in range(_ROUNDS):
@@ -118,24 +118,24 @@ def _times(work: Callable[[], object]) -> tuple[list[float], list[float]]:
     return list(seconds), list(cpu_seconds)
 
 
-def _best(rate: Callable[[], float]) -> float:
+def _highest(rate: Callable[[], float]) -> float:
     return max(rate() for _ in range(_ROUNDS))
 
 
 def _gemm() -> float:
     """Floating-point operations a CPU second of a float32 matrix product, 512 x 512."""
-    one, other = torch.randn(2, _MATRIX, _MATRIX)
+    left, right = torch.randn(2, _MATRIX, _MATRIX)
     began = time.process_time()
     for _ in range(_PRODUCTS):
-        one @ other
+        left @ right
     return _PRODUCTS * 2 * _MATRIX**3 / (time.process_time() - began)
 
 
 def _flops(detector: Detector, windows: list[ScoringInput]) -> float:
-    """Of one window: its matrix products as torch counts them; transforms and element-wise work are not in.
+    """Floating-point operations of the matrix products of one window, as torch counts them.
 
-    A transformer layer's fast path is one operation to the counter, which it does not know: it is counted
-    without it.
+    Transforms and element-wise operations are not included. The counter does not know the fast path of a
+    transformer layer, so the fast path is disabled here.
     """
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)

@@ -1,7 +1,7 @@
-"""Other ways from scores to alarms, on the same scores: SPOT, DSPOT, dynamic thresholds, a plain quantile.
+"""Other methods from scores to alarms: SPOT, DSPOT, dynamic thresholds, a plain quantile.
 
-All take the scores of held-out normal data ``initial [m]`` and say which of the ``scores [n]`` exceed.
-``risk`` is the probability that a normal score does.
+Each takes the scores of held-out normal data ``initial [m]`` and returns which of the ``scores [n]`` exceed
+its threshold. ``risk`` is the probability that a normal score exceeds it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Exceeds = NDArray[np.bool_]
 
 _TAIL_FROM = 0.98  # of the initial scores, as in the paper
 _DEPTH = 100  # scores that DSPOT's moving mean covers
-_HISTORY, _BATCH = 2100, 70  # scores that a dynamic threshold is set from, and how often
+_HISTORY, _BATCH = 2100, 70  # scores from which a dynamic threshold is set, and scores between two settings
 _FACTORS = np.arange(2.0, 12.0, 0.5)
 _LEAST_DROP = 0.13
 _SHAPES = np.geomspace(1e-3, 20.0, 40)
@@ -37,7 +37,7 @@ def spot(initial: Scores, scores: Scores, risk: float) -> Exceeds:
 
 
 def dspot(initial: Scores, scores: Scores, risk: float) -> Exceeds:
-    """The same, algorithm 2: scores less the mean of the last ``_DEPTH`` normal ones."""
+    """Siffer et al., algorithm 2: SPOT on scores minus the mean of the last ``_DEPTH`` normal scores."""
     depth = min(_DEPTH, len(initial) // 2)
     recent = deque(initial[:depth].tolist(), maxlen=depth)
     departures = []
@@ -45,16 +45,16 @@ def dspot(initial: Scores, scores: Scores, risk: float) -> Exceeds:
         departures.append(score - sum(recent) / depth)
         recent.append(score)
     tail = _PeaksOverThreshold(np.array(departures), risk)
-    found = np.zeros(len(scores), dtype=np.bool_)
-    for place, score in enumerate(scores.tolist()):
-        found[place] = tail.exceeds(score - sum(recent) / depth)
-        if not found[place]:
+    alarms = np.zeros(len(scores), dtype=np.bool_)
+    for index, score in enumerate(scores.tolist()):
+        alarms[index] = tail.exceeds(score - sum(recent) / depth)
+        if not alarms[index]:
             recent.append(score)
-    return found
+    return alarms
 
 
 class _PeaksOverThreshold:
-    """The peaks over a quantile and their generalised Pareto by maximum likelihood, followed online."""
+    """The peaks over a quantile and their generalised Pareto distribution, updated with every score."""
 
     def __init__(self, initial: Scores, risk: float) -> None:
         self._risk = risk
@@ -64,7 +64,7 @@ class _PeaksOverThreshold:
         self._threshold = self._fitted()
 
     def exceeds(self, score: float) -> bool:
-        """Whether a score is an alarm; if not, it is learnt from."""
+        """Whether a score is an alarm; other scores update the distribution."""
         if score > self._threshold:
             return True
         self._count += 1
@@ -99,16 +99,16 @@ def _most_likely(peaks: Scores) -> tuple[float, float]:
 def dynamic(initial: Scores, scores: Scores, risk: float) -> Exceeds:
     """Hundman et al., "Detecting Spacecraft Anomalies …", KDD 2018: thresholds without a risk.
 
-    For every batch the factor of the deviation over the mean that takes away most of both for the fewest
-    alarms. Scores are smooth already and are not smoothed once more.
+    For every batch, the threshold is the mean plus the multiple of the deviation that reduces both most for
+    the fewest alarms. The scores are already smooth and are not smoothed again.
     """
     every = np.concatenate([initial, scores])
-    found = np.zeros(len(every), dtype=np.bool_)
+    alarms = np.zeros(len(every), dtype=np.bool_)
     for start in range(len(initial), len(every), _BATCH):
         stop = min(start + _BATCH, len(every))
         history = every[max(stop - _HISTORY, 0) : stop]
-        found[start:stop] = _pruned(history, _threshold(history))[-(stop - start) :]
-    return found[len(initial) :]
+        alarms[start:stop] = _pruned(history, _threshold(history))[-(stop - start) :]
+    return alarms[len(initial) :]
 
 
 def _threshold(history: Scores) -> float:
@@ -119,16 +119,16 @@ def _threshold(history: Scores) -> float:
         starts = _starts(over)
         if not over.any() or over.mean() >= 0.5 or len(starts) > 5:
             continue
-        rest = history[~over]
-        gain = (mean - rest.mean()) / mean + (deviation - rest.std()) / deviation
-        worth = gain / (over.sum() + len(starts) ** 2)
-        if worth >= best:
-            best, chosen = worth, threshold
+        below = history[~over]
+        gain = (mean - below.mean()) / mean + (deviation - below.std()) / deviation
+        value = gain / (over.sum() + len(starts) ** 2)
+        if value >= best:
+            best, chosen = value, threshold
     return chosen
 
 
 def _pruned(history: Scores, threshold: float) -> Exceeds:
-    """The scores over the threshold, less the runs whose peak hardly stands out among the next lower ones."""
+    """Scores over the threshold, without runs whose peak is hardly higher than the next lower peak."""
     over = history > threshold
     if not over.any():
         return over
@@ -145,10 +145,10 @@ def _pruned(history: Scores, threshold: float) -> Exceeds:
 
 
 def _starts(over: Exceeds) -> list[int]:
-    """Where runs begin."""
+    """The first index of each run."""
     before = np.concatenate([[False], over[:-1]])
-    found: list[int] = np.flatnonzero(over & ~before).tolist()
-    return found
+    first: list[int] = np.flatnonzero(over & ~before).tolist()
+    return first
 
 
 THRESHOLD_METHODS: Mapping[str, Callable[[Scores, Scores, float], Exceeds]] = MappingProxyType(

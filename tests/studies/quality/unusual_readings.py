@@ -1,4 +1,4 @@
-"""Strange readings, to learn from and to be scored: finite scores must come out, or a clear refusal."""
+"""Unusual readings in training and scoring: the result must be finite scores or a clear refusal."""
 
 from __future__ import annotations
 
@@ -30,22 +30,23 @@ def _same(values: Values) -> Values:
 
 @dataclass(frozen=True, kw_only=True)
 class ReadingCase:
-    """What is done to usual readings before they are learnt from, and to those that are scored."""
+    """Changes of the normal readings for training and for scoring."""
 
     name: str
-    learnt: Change = _same
+    training: Change = _same
     scored: Change = _same
     rows: int = _ROWS
     channels: int = _CHANNELS
-    quiet: bool = True  # whether the scored rows are usual but for the fault
-    refused: str = ""  # part of the reason that is to be given; empty: scores are wanted
+    quiet: bool = True  # whether the scored rows are normal except for the fault
+    refused: str = ""  # part of the expected reason of a refusal; empty when scores are expected
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReadingCaseResult:
-    """``scores`` finite ones of ``windows``; ``refusal`` is the reason for none; ``failure`` a fault of ours.
+    """``scores`` is the number of finite scores of ``windows``; ``refusal`` is the reason for having none.
 
-    ``seen``: whether a shift of the first channel has the highest score; None where other rows are strange.
+    ``failure`` is an unexpected error. ``seen``: whether a shift of the first channel has the highest score;
+    None if other rows are unusual, too.
     """
 
     scores: int = 0
@@ -55,44 +56,44 @@ class ReadingCaseResult:
     failure: str = ""
 
     def as_wanted(self, case: ReadingCase) -> bool:
-        """Refused for the right reason, or every window scored."""
+        """Whether training was refused for the expected reason, or every window has a score."""
         if case.refused:
             return case.refused in self.refusal
         return not self.refusal and not self.failure and 0 < self.scores == self.windows
 
 
 def run_case(case: ReadingCase, config: DetectorConfig) -> ReadingCaseResult:
-    """Learn and score; whatever else than a refusal comes out is a failure."""
-    learnt = case.learnt(readings(case.rows, case.channels))
+    """Train and score; every error but a refusal is a failure."""
+    training = case.training(readings(case.rows, case.channels))
     scored = readings(_SCORED_ROWS, case.channels, seed=1)
     scored[_FAULT, 0] += _SHIFT * scored[:, 0].std()
     try:
-        detector = fit([series(learnt)], names(case.channels), SECOND_US, config, 0, ignore_progress)
+        detector = fit([series(training)], names(case.channels), SECOND_US, config, 0, ignore_progress)
         scores = score_series(detector, "x", case.scored(scored))
     except BadData as error:
         return ReadingCaseResult(refusal=str(error))
     except Exception as error:
         return ReadingCaseResult(failure=f"{type(error).__name__}: {error}")
     finite = int(np.isfinite(scores.scores).sum())
-    seen = _seen(scores) if case.quiet else None
+    seen = _detected(scores) if case.quiet else None
     return ReadingCaseResult(scores=finite, windows=len(scores.scores), seen=seen)
 
 
 def run_named_case(name: str) -> dict[str, Any]:
-    """A job: a case by its name, with the detector as it is."""
+    """A job: the case of this name, with the full detector."""
     case = next(case for case in CASES if case.name == name)
-    found = run_case(case, DetectorConfig())
-    return {**asdict(found), "as_wanted": found.as_wanted(case)}
+    result = run_case(case, DetectorConfig())
+    return {**asdict(result), "as_wanted": result.as_wanted(case)}
 
 
-def _seen(hops: HopScores) -> bool:
-    """Whether the highest score stands in a hop with a shifted row in its newest 16."""
+def _detected(hops: HopScores) -> bool:
+    """Whether the hop with the highest score has a shifted row among its newest 16."""
     highest = int(hops.end_index[np.argmax(hops.scores)])
     return _FAULT.start <= highest < _FAULT.stop + 16
 
 
 def _channel(number: int, value: float) -> Change:
-    """A whole channel that is always the same, or never there."""
+    """A channel with one value, or with none (NaN)."""
 
     def change(values: Values) -> Values:
         values[:, number] = value
@@ -105,18 +106,18 @@ def _everywhere(value: float) -> Change:
     return lambda values: np.full_like(values, value)
 
 
-def _here_and_there(*strange: float) -> Change:
-    """Single cells, each of every kind in every 50 rows; the newest rows of windows among them."""
+def _single_cells(*unusual: float) -> Change:
+    """Single cells: each value once in every 50 rows, also in the newest rows of windows."""
 
     def change(values: Values) -> Values:
-        for number, value in enumerate(strange):
+        for number, value in enumerate(unusual):
             values[number::50, number % values.shape[1]] = value
         return values
 
     return change
 
 
-def _hole(values: Values) -> Values:
+def _gaps(values: Values) -> Values:
     values[100:140, 2] = np.nan
     values[200:220] = np.nan
     return values
@@ -125,31 +126,31 @@ def _hole(values: Values) -> Values:
 def _both(
     name: str, change: Change, *, rows: int = _ROWS, channels: int = _CHANNELS, quiet: bool = True
 ) -> ReadingCase:
-    return ReadingCase(name=name, learnt=change, scored=change, rows=rows, channels=channels, quiet=quiet)
+    return ReadingCase(name=name, training=change, scored=change, rows=rows, channels=channels, quiet=quiet)
 
 
-_INFINITE = _here_and_there(np.inf, -np.inf)
-_HUGE = _here_and_there(1e30, -1e30)
-_NAN = _here_and_there(np.nan)
+_INFINITE = _single_cells(np.inf, -np.inf)
+_HUGE = _single_cells(1e30, -1e30)
+_NAN = _single_cells(np.nan)
 
 CASES = (
-    ReadingCase(name="usual readings"),
+    ReadingCase(name="normal readings"),
     _both("one channel", _same, channels=1),
     _both("two channels", _same, channels=2),
     _both("1,000 channels", _same, channels=1_000),
     _both("a constant channel", _channel(1, 7.0)),
-    ReadingCase(name="a channel constant in training, alive later", learnt=_channel(1, 7.0), quiet=False),
+    ReadingCase(name="a channel constant in training, varying later", training=_channel(1, 7.0), quiet=False),
     _both("all channels constant", _everywhere(7.0), quiet=False),
-    _both("a channel that is never there", _channel(1, np.nan)),
-    ReadingCase(name="a channel never there in training, alive later", learnt=_channel(1, np.nan)),
-    ReadingCase(name="a channel that is gone later", scored=_channel(1, np.nan), quiet=False),
-    ReadingCase(name="nothing but gaps to learn from", learnt=_everywhere(np.nan), refused="single value"),
-    ReadingCase(name="200 rows to learn from", rows=200, refused="too little to learn from"),
-    _both("the least that can be learnt from: 288 rows", _same, rows=288),
-    ReadingCase(name="gaps in training", learnt=_hole),
-    ReadingCase(name="NaN in training", learnt=_NAN),
-    ReadingCase(name="±inf in training", learnt=_INFINITE),
-    ReadingCase(name="±1e30 in training", learnt=_HUGE),
+    _both("a channel without values", _channel(1, np.nan)),
+    ReadingCase(name="a channel without values in training only", training=_channel(1, np.nan)),
+    ReadingCase(name="a channel without values in scoring only", scored=_channel(1, np.nan), quiet=False),
+    ReadingCase(name="no values in training", training=_everywhere(np.nan), refused="single value"),
+    ReadingCase(name="200 training rows", rows=200, refused="too little to learn from"),
+    _both("288 training rows, the minimum", _same, rows=288),
+    ReadingCase(name="gaps in training", training=_gaps),
+    ReadingCase(name="NaN in training", training=_NAN),
+    ReadingCase(name="±inf in training", training=_INFINITE),
+    ReadingCase(name="±1e30 in training", training=_HUGE),
     ReadingCase(name="NaN in scored rows", scored=_NAN, quiet=False),
     ReadingCase(name="±inf in scored rows", scored=_INFINITE, quiet=False),
     ReadingCase(name="±1e30 in scored rows", scored=_HUGE, quiet=False),

@@ -56,7 +56,7 @@ def test_poisson_bounds() -> None:
     assert (low, high) == pytest.approx((10_000 - 196, 10_000 + 196), abs=2)
 
 
-def test_what_is_extrapolated_stands_by_itself() -> None:
+def test_extrapolated_budgets_have_their_own_table() -> None:
     case = {
         "name": "quiet 0",
         "calibration_weeks": 1.0,
@@ -65,9 +65,9 @@ def test_what_is_extrapolated_stands_by_itself() -> None:
         "extrapolated": [True, False],
         "alarms": {"tfstream": [4, 44], "SPOT": [9, 20]},
     }
-    told = render({"budgets": [1.0, 5.0], "streams": [case], "sequences": [case]})
-    shown, extrapolated = (part.split("### ")[0] for part in told.split("detector, ")[1:])
-    assert "| 5 | tfstream | 1 | 1.10 | 1.10 | 100% | 100% |" in shown
+    text = render({"budgets": [1.0, 5.0], "streams": [case], "sequences": [case]})
+    within, extrapolated = (part.split("### ")[0] for part in text.split("detector, ")[1:])
+    assert "| 5 | tfstream | 1 | 1.10 | 1.10 | 100% | 100% |" in within
     assert "| 1 | tfstream | 1 | 0.50 | 0.50 | 100% | 100% |" in extrapolated
     assert "| 1 | SPOT | 1 | 1.12 |" in extrapolated
-    assert "| quiet 0 | 1.00 + 8.00 | 12 | 4 (3-14) * | 44 (28-53) |" in told
+    assert "| quiet 0 | 1.00 + 8.00 | 12 | 4 (3-14) * | 44 (28-53) |" in text
