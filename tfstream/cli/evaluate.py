@@ -44,7 +44,7 @@ def evaluate(
     It needs neither Kafka nor PostgreSQL.
     """
     # imports torch: two seconds that most commands save
-    from tfstream.app.evaluation.evaluate import EvaluationOptions
+    from tfstream.app.evaluation.evaluation_options import EvaluationOptions
     from tfstream.cli.evaluation_tables import run
 
     options = EvaluationOptions(

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from tfstream import __version__
-from tfstream.app.evaluation import evaluate as evaluations
-from tfstream.app.evaluation.evaluate import EvaluationOptions, LabelledSeries, RowScores
+from tfstream.app.evaluation.evaluate import evaluate
+from tfstream.app.evaluation.evaluation_options import EvaluationOptions
 from tfstream.app.evaluation.evaluation_result import (
     PRODUCT,
     AverageRun,
@@ -22,6 +22,8 @@ from tfstream.app.evaluation.evaluation_result import (
     by_file,
     by_suite,
 )
+from tfstream.app.evaluation.labelled_series import LabelledSeries, prepare
+from tfstream.app.evaluation.row_scores import RowScores
 from tfstream.app.evaluation.scores_file import check_scores_path, write_scores
 from tfstream.cli.output import cell, out, plain, print_json, print_labelled, print_table, stages
 
@@ -42,7 +44,7 @@ def run(files: Sequence[Path], options: EvaluationOptions, scores_out: Path | No
     """
     if scores_out is not None:
         check_scores_path(scores_out)
-    prepared = [evaluations.prepare(path, options) for path in files]
+    prepared = [prepare(path, options) for path in files]
     for warning in (text for labelled in prepared for text in labelled.warnings):
         print_labelled("warning:", "yellow", warning)
     evaluated = _evaluate(prepared, options)
@@ -67,7 +69,7 @@ def _evaluate(
             def progress(part: float, done: int = done) -> None:
                 report("files", (done + part) / len(prepared))
 
-            evaluated.append(evaluations.evaluate(labelled, options, progress))
+            evaluated.append(evaluate(labelled, options, progress))
             progress(1.0)
     return evaluated
 

@@ -1,4 +1,4 @@
-"""Time from a mark on: what is measured is a process at work, not its start."""
+"""Time per row, without the start of a process."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from typing import Any
 
 
 class RowTimer:
-    """Begins once ``warm`` rows are done. CPU time is the process's own, of all its threads."""
+    """Starts after ``warm`` rows. CPU time is that of this process with all its threads."""
 
     def __init__(self, warm: int) -> None:
         self._warm = warm
         self._began: tuple[int, float, float] | None = None
 
     def record(self, rows: int) -> None:
-        """So many rows are done by now."""
+        """Report the number of rows that are done."""
         if self._began is None and rows >= self._warm:
             self._began = (rows, time.perf_counter(), time.process_time())
 
     def result(self, rows: int) -> dict[str, Any]:
-        """Rows since the mark, and the seconds that they took.
+        """Rows since the start, and the seconds that they took.
 
-        :raises ValueError: when the mark was never reached.
+        :raises ValueError: when fewer than ``warm`` rows were done.
         """
         if self._began is None or rows <= self._began[0]:
-            raise ValueError(f"{rows} rows are too few to measure anything after the first {self._warm}")
+            raise ValueError(f"{rows} rows are too few: the first {self._warm} rows are not measured")
         before, wall, cpu = self._began
         return {
             "rows": rows - before,

@@ -1,4 +1,4 @@
-"""``tfstream score`` as a process of its own, as users run it, and how far its group has come."""
+"""``tfstream score`` as a separate process, and the progress of its consumer group."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _TICK_S = 0.02
 
 
 def register(bench: Bench, topic: str) -> None:
-    """The stream in the database, and the benchmark's model as its champion."""
+    """Add the stream to the database, with the benchmark's model as its champion."""
     database = Database(bench.database_url)
     with database.begin() as connection:
         stream = streams.add(connection, definition(topic))
@@ -45,7 +45,7 @@ def register(bench: Bench, topic: str) -> None:
 
 
 class ScoreProcess:
-    """A running ``tfstream score``; what it says goes to a file."""
+    """A running ``tfstream score``; its output goes to a file."""
 
     def __init__(self, bench: Bench, topic: str, cores: frozenset[int], *arguments: str) -> None:
         self._log: Path = bench.folder / f"{topic}.log"
@@ -64,21 +64,24 @@ class ScoreProcess:
             command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
 
-    def wait_for(self, happened: Callable[[], bool], what: str, timeout_s: float = 120.0) -> None:
-        """:raises RuntimeError: when the process ends, or the time is over, before it happens."""
+    def wait_for(self, condition: Callable[[], bool], what: str, timeout_s: float = 120.0) -> None:
+        """Wait until the condition is true; ``what`` names it in the error.
+
+        :raises RuntimeError: when the process ends or the time is over before.
+        """
         deadline = time.monotonic() + timeout_s
-        while not happened():
+        while not condition():
             ended = self._process.poll() not in (None, 0)
             if ended or time.monotonic() > deadline:
-                words = self._log.read_text(encoding="utf-8", errors="replace")[-800:]
+                output = self._log.read_text(encoding="utf-8", errors="replace")[-800:]
                 raise RuntimeError(
-                    f"{what} did not happen in {timeout_s:.0f} s; tfstream score said: {words}"
+                    f"{what} did not happen in {timeout_s:.0f} s; output of tfstream score: {output}"
                 )
             time.sleep(_TICK_S)
 
     @contextmanager
-    def halted(self) -> Iterator[None]:
-        """Stopped in the middle of whatever it does, workers and all; Linux tells who they are."""
+    def stopped(self) -> Iterator[None]:
+        """Stop the process and its workers (SIGSTOP) as long as the block lasts; needs Linux's /proc."""
         self._signal(signal.SIGSTOP)
         try:
             yield
@@ -86,7 +89,7 @@ class ScoreProcess:
             self._signal(signal.SIGCONT)
 
     def cpu_seconds(self) -> float:
-        """What it has used so far, workers and their threads included."""
+        """The CPU seconds used so far, including workers and their threads."""
         ticks = os.sysconf("SC_CLK_TCK")
         return sum(sum(map(int, _stat(pid)[11:13])) for pid in self._pids()) / ticks  # user and system
 
@@ -105,7 +108,7 @@ class ScoreProcess:
         self._process.wait()
 
     def stop(self) -> None:
-        """SIGTERM, and SIGKILL for one that does not end."""
+        """SIGTERM, then SIGKILL if the process does not end."""
         self._process.terminate()
         try:
             self._process.wait(30.0)
@@ -122,7 +125,7 @@ def _stat(pid: int) -> list[str]:
 def running_scorer(
     bench: Bench, topic: str, cores: frozenset[int], *arguments: str
 ) -> Iterator[ScoreProcess]:
-    """Ended with the block at the latest."""
+    """A scorer that is stopped at the end of the block."""
     process = ScoreProcess(bench, topic, cores, *arguments)
     try:
         yield process
@@ -131,7 +134,7 @@ def running_scorer(
 
 
 class ScoringGroup:
-    """How many records of a topic the scoring group has committed."""
+    """The consumer group of the scorer: committed records and working members."""
 
     def __init__(self, bench: Bench, topic: str, partitions: int) -> None:
         self._name = f"tfstream.score.{topic}"
@@ -149,13 +152,13 @@ class ScoringGroup:
         self._consumer.close()
 
     def committed(self) -> int:
-        """The sum over the partitions."""
-        found = self._consumer.committed(self._partitions, timeout=30.0)
-        return sum(max(one.offset, 0) for one in found)
+        """The number of committed records, summed over the partitions."""
+        committed = self._consumer.committed(self._partitions, timeout=30.0)
+        return sum(max(partition.offset, 0) for partition in committed)
 
-    def working(self) -> int:
-        """Members that have partitions; 0 while the group shares them out."""
-        found = self._admin.describe_consumer_groups([self._name], request_timeout=30.0)[self._name].result()
-        if found.state is not ConsumerGroupState.STABLE:
+    def working_members(self) -> int:
+        """The number of members with partitions; 0 during a rebalance."""
+        group = self._admin.describe_consumer_groups([self._name], request_timeout=30.0)[self._name].result()
+        if group.state is not ConsumerGroupState.STABLE:
             return 0
-        return sum(bool(member.assignment.topic_partitions) for member in found.members)
+        return sum(bool(member.assignment.topic_partitions) for member in group.members)

@@ -1,4 +1,4 @@
-"""The product on services of its own: recorder and scorer run all month, commands are run as by people."""
+"""tfstream on its own services: recorder and scorer run all month, and commands run as people run them."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from tfstream.storage.database import Database
 from tfstream.storage.datetimes import to_datetime
 from tfstream.streaming.topics import ensure_topic
 
-_PATIENCE_S = 300.0
-_WRITTEN = "SELECT count(*) FROM reading r JOIN stream s ON s.id = r.stream_id WHERE s.topic = :topic"
-_SCORED = """
+_TIMEOUT_S = 300.0
+_RECORDED_ROWS = "SELECT count(*) FROM reading r JOIN stream s ON s.id = r.stream_id WHERE s.topic = :topic"
+_NEWEST_SCORE = """
 SELECT max(ts) FROM score c JOIN stream s ON s.id = c.stream_id WHERE s.topic = :topic AND asset = :asset
 """
 
 
 class MonthDeployment:
-    """One plant's tfstream."""
+    """The tfstream of the simulated plant."""
 
     def __init__(self, definition: StreamDefinition, bootstrap: str, database_url: str, folder: Path) -> None:
         self.definition = definition
@@ -46,30 +46,30 @@ class MonthDeployment:
     def topic(self) -> str:
         return self.definition.topic
 
-    def define(self) -> None:
-        """Schema, topic and stream."""
+    def create(self) -> None:
+        """Create schema, topic and stream."""
         self.tfstream.run("db", "upgrade")
         ensure_topic({"bootstrap.servers": self.tfstream.bootstrap}, self.topic, 1, {"retention.ms": "-1"})
         with self.database.begin() as connection:
             streams.add(connection, self.definition)
 
     def json(self, *arguments: str) -> Any:
-        """What a command prints for programs."""
+        """Run a command with ``--json`` and return its output."""
         return json.loads(self.tfstream.run(*arguments, "--json").stdout)
 
     @contextmanager
     def processes(self) -> Iterator[None]:
-        """The recorder and the scorer, for as long as the block."""
+        """Run the recorder and the scorer as long as the block lasts."""
         port = ("--metrics-port", str(self._metrics))
         with (
-            self._logged("record", "--topic", self.topic),
-            self._logged("score", "--topic", self.topic, *port),
+            self._running("record", "--topic", self.topic),
+            self._running("score", "--topic", self.topic, *port),
         ):
             yield
 
     @contextmanager
-    def _logged(self, *arguments: str) -> Iterator[None]:
-        """A process whose words go to a file: nobody reads them meanwhile."""
+    def _running(self, *arguments: str) -> Iterator[None]:
+        """A process whose output goes to a file."""
         with (self._folder / f"{arguments[0]}.log").open("w", encoding="utf-8") as log:
             process = self.tfstream.start(*arguments, output=log)
             try:
@@ -79,53 +79,55 @@ class MonthDeployment:
                 process.wait(60)
 
     def send(self, series: list[Series]) -> None:
-        """Rows in the order of their time, all assets of a minute one after the other."""
+        """Send the rows in the order of their time, all assets of a row one after the other."""
         producer = Producer({"bootstrap.servers": self.tfstream.bootstrap, "linger.ms": 20})
         for row in range(len(series[0].times_us)):
-            for one in series:
-                reading = Reading(one.asset, int(one.times_us[row]), one.values[row])
+            for asset, times_us, values in series:
+                reading = Reading(asset, int(times_us[row]), values[row])
                 for message in encode(reading, self.definition):
-                    producer.produce(
-                        self.topic, message, one.asset.encode(), timestamp=reading.time_us // 1000
-                    )
+                    producer.produce(self.topic, message, asset.encode(), timestamp=reading.time_us // 1000)
                     self._sent += 1
             producer.poll(0)
         producer.flush(60)
 
     def wait_recorded(self) -> None:
-        """Until everything sent is in Postgres."""
-        wait_until(lambda: self._count() >= self._sent, "everything was recorded", timeout_s=_PATIENCE_S)
+        """Wait until all readings sent are in PostgreSQL."""
+        wait_until(
+            lambda: self._recorded_rows() >= self._sent, "everything was recorded", timeout_s=_TIMEOUT_S
+        )
 
     def wait_scored(self, until_us: int, assets: tuple[str, ...]) -> None:
-        """Until every asset's scores reach a moment, less the hop that is still open."""
+        """Wait until the scores of every asset reach a time, except for the incomplete hop before it."""
         hop_us = 8 * self.definition.interval_us
         wanted = to_datetime(until_us - hop_us)
 
         def reached() -> bool:
             with self.database.begin() as connection:
-                found = [
-                    connection.execute(text(_SCORED), {"topic": self.topic, "asset": asset}).scalar()
+                newest = [
+                    connection.execute(text(_NEWEST_SCORE), {"topic": self.topic, "asset": asset}).scalar()
                     for asset in assets
                 ]
-            return all(moment is not None and moment >= wanted for moment in found)
+            return all(moment is not None and moment >= wanted for moment in newest)
 
-        wait_until(reached, f"everything before {wanted} was scored", timeout_s=_PATIENCE_S)
+        wait_until(reached, f"everything before {wanted} was scored", timeout_s=_TIMEOUT_S)
 
     def wait_for_model(self, version: int) -> None:
-        """Until the running scorer scores with it."""
-        wait_until(lambda: self._model() == version, f"model {version} was taken up", timeout_s=_PATIENCE_S)
+        """Wait until the running scorer uses this model version."""
+        wait_until(
+            lambda: self._model_version() == version, f"model {version} was taken up", timeout_s=_TIMEOUT_S
+        )
 
-    def _model(self) -> int:
+    def _model_version(self) -> int:
         return int(max(scrape(self._metrics, "tfstream_model_version", process="score"), default=0))
 
-    def _count(self) -> int:
+    def _recorded_rows(self) -> int:
         with self.database.begin() as connection:
-            return int(connection.execute(text(_WRITTEN), {"topic": self.topic}).scalar_one())
+            return int(connection.execute(text(_RECORDED_ROWS), {"topic": self.topic}).scalar_one())
 
 
 @contextmanager
 def services(kafka_home: Path, folder: Path) -> Iterator[tuple[str, str]]:
-    """A broker's address and a database's URL, of the run's own."""
+    """Start a broker and a database for this run; yields the broker's address and the database's URL."""
     kafka = ApacheKafka(kafka_home, folder / "kafka")
     with EmbeddedPostgres(folder / "postgres") as postgres, kafka:
         yield kafka.bootstrap, postgres.url

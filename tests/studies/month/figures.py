@@ -1,4 +1,4 @@
-"""A month's alarms against the budget, its three-day fault, the nights, and what each champion can do."""
+"""The figures of a month: alarms and budget, the three-day fault, the nights, and each champion's exam."""
 
 from __future__ import annotations
 
@@ -17,22 +17,27 @@ from tfstream.storage import models, streams
 def figures(
     simulated: SimulatedMonth, month_run: MonthRun, deployment: MonthDeployment, exam: Exam
 ) -> dict[str, Any]:
-    """Everything that the page tells."""
-    every = month_run.episodes(day_us(simulated.days))
-    episodes = [one for one in every if one.kind != "silence" and one.start_us >= day_us(0)]
+    """All figures of the page."""
+    episodes = [
+        episode
+        for episode in month_run.episodes(day_us(simulated.days))
+        if episode.kind != "silence" and episode.start_us >= day_us(0)
+    ]
     return {
         "alarms": _alarms(simulated, episodes),
         "long": _long(simulated, episodes),
         "short": _short(simulated, episodes),
         "nights": _nights(simulated, month_run, deployment, exam),
-        "episodes": [_told(simulated, one) for one in episodes],
+        "episodes": [_episode_json(simulated, episode) for episode in episodes],
     }
 
 
 def _alarms(simulated: SimulatedMonth, episodes: Sequence[StoredEpisode]) -> dict[str, Any]:
-    """Those without a cause, in the time of both works that was not excluded."""
-    false = [one for one in episodes if not _causes(simulated, one)]
-    hidden_us = sum(one.end_us - one.start_us for one in simulated.events_of(MonthEventKind.MAINTENANCE))
+    """Alarms without a cause, in the time of both waterworks that was not excluded."""
+    false = [episode for episode in episodes if not _causes(simulated, episode)]
+    hidden_us = sum(
+        event.end_us - event.start_us for event in simulated.events_of(MonthEventKind.MAINTENANCE)
+    )
     weeks = (2 * simulated.days * DAY_US - hidden_us) / (7 * DAY_US)
     low, high = poisson_bounds(BUDGET * weeks)
     return {
@@ -46,25 +51,30 @@ def _alarms(simulated: SimulatedMonth, episodes: Sequence[StoredEpisode]) -> dic
 
 
 def _long(simulated: SimulatedMonth, episodes: Sequence[StoredEpisode]) -> list[dict[str, Any]]:
-    """The episodes of each long fault, in hours after it began."""
-    found = []
+    """The episodes of each long fault, in hours after the fault began."""
+    faults = []
     for fault in simulated.events_of(MonthEventKind.LONG):
-        own = [one for one in episodes if may_cause(fault, one) and one.end_us > fault.start_us]
-        spans = [[(moment - fault.start_us) / 3.6e9 for moment in (one.start_us, one.end_us)] for one in own]
-        found.append({"hours": (fault.end_us - fault.start_us) / 3.6e9, "episodes": spans})
-    return found
+        own = [
+            episode for episode in episodes if may_cause(fault, episode) and episode.end_us > fault.start_us
+        ]
+        spans = [
+            [(time_us - fault.start_us) / 3.6e9 for time_us in (episode.start_us, episode.end_us)]
+            for episode in own
+        ]
+        faults.append({"hours": (fault.end_us - fault.start_us) / 3.6e9, "episodes": spans})
+    return faults
 
 
 def _short(simulated: SimulatedMonth, episodes: Sequence[StoredEpisode]) -> dict[str, int]:
     faults = simulated.events_of(MonthEventKind.SHORT)
-    found = sum(any(may_cause(fault, one) for one in episodes) for fault in faults)
+    found = sum(any(may_cause(fault, episode) for episode in episodes) for fault in faults)
     return {"faults": len(faults), "found": found}
 
 
 def _nights(
     simulated: SimulatedMonth, month_run: MonthRun, deployment: MonthDeployment, exam: Exam
 ) -> list[dict[str, Any]]:
-    """What the gate said, and what the champion of the day after can do."""
+    """The gate's decision of each night, and the exam of the champion after it."""
     with deployment.database.begin() as connection:
         stream = streams.get(connection, deployment.topic)
         rows = {row.version: row for row in models.list_all(connection, stream.id)}
@@ -94,7 +104,7 @@ def _nights(
 
 
 def _detection(gate: dict[str, Any]) -> dict[str, Any] | None:
-    """The gate's own comparison of all kinds of faults together."""
+    """The gate's comparison over all kinds of faults."""
     for check in gate.get("checks", ()):
         if "all kinds" in check["what"]:
             return {"champion": check["champion"], "challenger": check["challenger"]}
@@ -102,16 +112,16 @@ def _detection(gate: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _causes(simulated: SimulatedMonth, episode: StoredEpisode) -> list[str]:
-    return [str(one.sort) for one in simulated.events if may_cause(one, episode)]
+    return [str(event.kind) for event in simulated.events if may_cause(event, episode)]
 
 
-def _told(simulated: SimulatedMonth, one: StoredEpisode) -> dict[str, Any]:
-    days = [(moment - day_us(0)) / DAY_US for moment in (one.start_us, one.end_us)]
+def _episode_json(simulated: SimulatedMonth, episode: StoredEpisode) -> dict[str, Any]:
+    days = [(time_us - day_us(0)) / DAY_US for time_us in (episode.start_us, episode.end_us)]
     return {
-        "asset": one.asset,
+        "asset": episode.asset,
         "from_day": days[0],
         "to_day": days[1],
-        "kind": one.kind,
-        "verdict": one.verdict,
-        "causes": _causes(simulated, one),
+        "kind": episode.kind,
+        "verdict": episode.verdict,
+        "causes": _causes(simulated, episode),
     }

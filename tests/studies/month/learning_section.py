@@ -1,4 +1,4 @@
-"""The month's section of ``docs/learning.md``: written from the figures, between two marks."""
+"""The month's section of ``docs/learning.md``, written from its figures between two marks."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.studies.markdown import figure, table
+from tests.studies.provenance import provenance_line
 
 _BEGIN, _END = "<!-- month: written by `make month` -->\n", "<!-- end of month -->"
 
-_WORDS = """The run covers {days} days of two simulated waterworks (48 sensors each, a row every two
+_INTRO = """The run covers {days} days of two simulated waterworks (48 sensors each, a row every two
 minutes, seed {seed}) on a real Apache Kafka and PostgreSQL, after 14 days to learn from. Recorder and
 scorer run all the time. Every night `tfstream train --since 14d` refits as the trainer does, and every day
 an operator labels the alarms.
@@ -26,31 +27,31 @@ than how good it is.
 """
 
 
-def write(made: Mapping[str, Any], page: Path) -> None:
-    """Put the section into the page, in place of the one before; ``made`` is with its provenance."""
+def write(document: Mapping[str, Any], page: Path) -> None:
+    """Replace the section in the page; ``document`` holds figures with their provenance."""
     text = page.read_text(encoding="utf-8")
     before, mark, rest = text.partition(_BEGIN)
     after = rest.partition(_END)[2] if mark else ""
-    page.write_text(f"{before}{_BEGIN}{section(made)}{_END}{after}", encoding="utf-8")
+    page.write_text(f"{before}{_BEGIN}{section(document)}{_END}{after}", encoding="utf-8")
 
 
-def section(made: Mapping[str, Any]) -> str:
-    """Words, picture and table."""
-    found = made["found"]
+def section(document: Mapping[str, Any]) -> str:
+    """Text, picture and table."""
+    found = document["found"]
     runs = found["runs"]
-    lines = [[what, *(log(run) for run in runs.values())] for what, log in _LINES.items()]
+    lines = [[label, *(describe(run) for run in runs.values())] for label, describe in _LINES.items()]
     faults = next(iter(runs.values()))["nights"][0]["faults"]
     return "\n".join(
         [
-            _WORDS.format(days=found["days"], seed=found["seed"], faults=faults),
+            _INTRO.format(days=found["days"], seed=found["seed"], faults=faults),
             "![alarms of both runs and results of the exam, night by night](learning/month.svg)\n",
             table(["figure", "with the gate", "control, without the gate"], lines),
-            _FROM.format(**made),
+            provenance_line(document, processes=False) + "\n",
         ]
     )
 
 
-def _asked(run: Mapping[str, Any]) -> str:
+def _false_alarms(run: Mapping[str, Any]) -> str:
     alarms = run["alarms"]
     return (
         f"{alarms['false']} in {alarms['weeks']:.1f} asset weeks ({alarms['realised']:.2f} a week for "
@@ -58,51 +59,47 @@ def _asked(run: Mapping[str, Any]) -> str:
     )
 
 
-def _long(run: Mapping[str, Any]) -> str:
-    told = [
-        ", ".join(f"{first:.1f} to {last:.1f} h" for first, last in one["episodes"]) or "not found"
-        for one in run["long"]
+def _long_fault(run: Mapping[str, Any]) -> str:
+    faults = [
+        ", ".join(f"{first:.1f} to {last:.1f} h" for first, last in fault["episodes"]) or "not detected"
+        for fault in run["long"]
     ]
-    return "; ".join(told) or "-"
+    return "; ".join(faults) or "-"
 
 
 def _promoted(run: Mapping[str, Any]) -> str:
     nights = run["nights"]
-    return f"{sum(one['promoted'] for one in nights)} of {len(nights)}"
+    return f"{sum(night['promoted'] for night in nights)} of {len(nights)}"
 
 
 def _exam(run: Mapping[str, Any]) -> str:
     nights = run["nights"]
-    found = sum(one["found"] for one in nights) / sum(one["faults"] for one in nights)
-    worst = min(one["found"] / one["faults"] for one in nights)
-    return f"{figure(found, 2)} ({figure(worst, 2)})"
+    share = sum(night["found"] for night in nights) / sum(night["faults"] for night in nights)
+    worst = min(night["found"] / night["faults"] for night in nights)
+    return f"{figure(share, 2)} ({figure(worst, 2)})"
 
 
 def _exam_alarms(run: Mapping[str, Any]) -> str:
-    false = [one["false"] for one in run["nights"]]
+    false = [night["false"] for night in run["nights"]]
     return f"{sum(false) / len(false):.1f} ({max(false)})"
 
 
-def _lowered(run: Mapping[str, Any]) -> str:
-    """How much the gate's own detection fell at the worst promotion."""
+def _largest_loss(run: Mapping[str, Any]) -> str:
+    """The largest loss of the gate's detection at a promotion."""
     falls = [
-        one["detection"]["challenger"] - one["detection"]["champion"]
-        for one in run["nights"]
-        if one["promoted"] and one["detection"] and one["detection"]["champion"] is not None
+        night["detection"]["challenger"] - night["detection"]["champion"]
+        for night in run["nights"]
+        if night["promoted"] and night["detection"] and night["detection"]["champion"] is not None
     ]
     return f"{min(falls):+.3f}" if falls else "not measured"
 
 
-_FROM = (
-    "<sub>`{command}`, {date}, commit {commit}: {seconds:.0f} s on {machine[cores]} cores "
-    "({machine[cpu]}).</sub>\n"
-)
 _LINES = {
-    "false alarms": _asked,
-    "start and end of the three-day fault's episode, hours after the fault began": _long,
-    "short faults found": lambda run: f"{run['short']['found']} of {run['short']['faults']}",
+    "false alarms": _false_alarms,
+    "start and end of the three-day fault's episode, hours after the fault began": _long_fault,
+    "short faults detected": lambda run: f"{run['short']['found']} of {run['short']['faults']}",
     "nights on which the new model was promoted": _promoted,
-    "largest loss of held-out detection at a promotion (AUC of the gate)": _lowered,
-    "exam: share of faults found, mean of the nights (worst)": _exam,
+    "largest loss of held-out detection at a promotion (AUC of the gate)": _largest_loss,
+    "exam: share of faults detected, mean of the nights (worst)": _exam,
     "exam: false alarms, mean of the nights (worst)": _exam_alarms,
 }

@@ -1,4 +1,4 @@
-"""The month, day by day: readings come, the operator acts, and every night the model is refitted."""
+"""The month, day by day: readings arrive, an operator labels alarms, and every night a refit runs."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from tfstream.core.stream import StreamDefinition
 
 BUDGET = 2.0  # false alarms an asset and week
 _HISTORY = "14d"
-_SLIP = range(19, 26), "1d"  # somebody sets the wrong history, and nobody notices for a week of nights
+_WRONG_HISTORY = range(19, 26), "1d"  # a wrong history, set by mistake and not noticed for a week of nights
 _EPISODES = """
 SELECT a.id::text, a.asset, a.kind, a.started_at, a.ended_at, a.verdict, a.model_version
   FROM anomaly a JOIN stream s ON s.id = a.stream_id WHERE s.topic = :topic ORDER BY a.started_at, a.id
 """
 
-Tell = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 class StoredEpisode(NamedTuple):
-    """What SQL says of one; ``end_us`` is that of the month while it is open."""
+    """An episode in SQL; while it is open, ``end_us`` is the time of the query."""
 
     id: str
     asset: str
@@ -46,7 +46,7 @@ class StoredEpisode(NamedTuple):
 
 
 def definition(simulated: SimulatedMonth) -> StreamDefinition:
-    """The stream of both works."""
+    """The stream of both waterworks."""
     return StreamDefinition(
         topic="month.sensors",
         sensors=simulated.sensors,
@@ -56,18 +56,18 @@ def definition(simulated: SimulatedMonth) -> StreamDefinition:
 
 
 class MonthRun:
-    """One passage through a world; ``gate`` says whether a refitted model must pass before it takes over."""
+    """One run through the month; with ``gate`` a refitted model must pass the gate before its promotion."""
 
     def __init__(
-        self, simulated: SimulatedMonth, deployment: MonthDeployment, *, gate: bool, log: Tell
+        self, simulated: SimulatedMonth, deployment: MonthDeployment, *, gate: bool, log: Log
     ) -> None:
         self._simulated, self._deployment, self._gate, self._log = simulated, deployment, gate, log
         self.nights: list[dict[str, Any]] = []
 
     def run(self) -> None:
-        """All of it; the models that were in charge are left in the database."""
+        """Run the whole month; all models stay in the database."""
         deployment, simulated = self._deployment, self._simulated
-        deployment.define()
+        deployment.create()
         self._exclude()
         with deployment.processes():
             for day in range(LEARNT_DAYS):
@@ -78,55 +78,56 @@ class MonthRun:
                 deployment.send(simulated.day(LEARNT_DAYS + day))
                 deployment.wait_recorded()
                 deployment.wait_scored(day_us(day + 1), simulated.plant.assets)
-                self._operate(day + 1)
+                self._label_alarms(day + 1)
                 if day + 1 < simulated.days:
                     self._refit(day + 1, "--since", _history(day + 1))
 
     def _refit(self, night: int, *span: str) -> None:
-        """As the trainer does it, and wait until the scorer goes by what came of it."""
+        """Refit as the trainer does, and wait until the scorer uses a promoted model."""
         gate = () if self._gate else ("--no-gate",)
-        found = self._deployment.json("train", "--topic", self._deployment.topic, *span, *gate)
-        self.nights.append({"night": night, **found})
-        if found["promoted"]:
-            self._deployment.wait_for_model(found["version"])
-        self._log(f"night {night}: version {found['version']}, promoted: {found['promoted']}")
+        refit = self._deployment.json("train", "--topic", self._deployment.topic, *span, *gate)
+        self.nights.append({"night": night, **refit})
+        if refit["promoted"]:
+            self._deployment.wait_for_model(refit["version"])
+        self._log(f"night {night}: version {refit['version']}, promoted: {refit['promoted']}")
 
     def _exclude(self) -> None:
-        """The maintenance is known beforehand: hidden, and not learnt from."""
+        """Exclude the maintenance, which is known in advance."""
         for week in self._simulated.events_of(MonthEventKind.MAINTENANCE):
             self._deployment.tfstream.run(
                 "exclusions", "add", "--topic", self._deployment.topic, "--asset", week.asset,
                 "--from", iso(week.start_us), "--to", iso(week.end_us), "--reason", "overhaul",
             )  # fmt: skip
 
-    def _operate(self, day: int) -> None:
-        """What people say of the alarms that have come up to the end of a day."""
+    def _label_alarms(self, day: int) -> None:
+        """Label the alarms until the end of a day, as an operator does."""
         now = day_us(day)
-        for one in self.episodes(now):
-            if one.verdict is not None or one.kind == "silence":
+        for episode in self.episodes(now):
+            if episode.verdict is not None or episode.kind == "silence":
                 continue
-            verdict = self._verdict(one, now)
+            verdict = self._verdict(episode)
             if verdict is not None:
-                self._deployment.tfstream.run("anomalies", "label", one.id, verdict)
+                self._deployment.tfstream.run("anomalies", "label", episode.id, verdict)
 
-    def _verdict(self, one: StoredEpisode, now: int) -> str | None:
-        """Short faults and the long one are confirmed once they are over, the exchange is the new normal.
+    def _verdict(self, episode: StoredEpisode) -> str | None:
+        """The operator's verdict, or None for no verdict yet.
 
-        Alarms without a cause are said to be false; those of the overhaul are nobody's business.
+        Faults are confirmed, the long fault after its end; the exchanged transmitter is the new normal. An
+        alarm without a cause is false after its end; alarms of the maintenance get no verdict.
         """
-        causes = [found for found in self._simulated.events if may_cause(found, one)]
-        if any(found.sort is MonthEventKind.MAINTENANCE for found in causes):
+        causes = {event.kind for event in self._simulated.events if may_cause(event, episode)}
+        if MonthEventKind.MAINTENANCE in causes:
             return None
-        if any(found.sort is MonthEventKind.SHIFT for found in causes):
+        if MonthEventKind.SHIFT in causes:
             return "new-normal"
-        if any(found.sort is MonthEventKind.LONG for found in causes):
-            return None if one.open else "confirmed"
+        if MonthEventKind.LONG in causes:
+            return None if episode.open else "confirmed"
         if causes:
             return "confirmed"
-        return None if one.open else "false-alarm"
+        return None if episode.open else "false-alarm"
 
     def episodes(self, now_us: int) -> list[StoredEpisode]:
-        """All that was raised so far."""
+        """All episodes so far."""
         with self._deployment.database.begin() as connection:
             rows = connection.execute(text(_EPISODES), {"topic": self._deployment.topic}).all()
         return [
@@ -144,22 +145,22 @@ class MonthRun:
         ]
 
 
-_GRACE_US = 64 * INTERVAL_US  # a window: what happened in it may still be raised
+_GRACE_US = 64 * INTERVAL_US  # the length of a window: an event in it can still raise an alarm
 
 
 def may_cause(event: MonthEvent, episode: StoredEpisode) -> bool:
-    """Whether an episode may be put down to it."""
+    """Whether the event can be the cause of the episode."""
     if event.asset != episode.asset:
         return False
-    if event.sort is MonthEventKind.SHIFT:  # the exchange is news for some days only
+    if event.kind is MonthEventKind.SHIFT:  # the exchange raises alarms only in the first days
         before_us = event.start_us - _GRACE_US
         return before_us <= episode.start_us < event.start_us + 3 * DAY_US
     return event.overlaps(episode.start_us, episode.end_us, _GRACE_US)
 
 
 def _history(night: int) -> str:
-    """What a refit learns from."""
-    nights, history = _SLIP
+    """The history of a night's refit."""
+    nights, history = _WRONG_HISTORY
     return history if night in nights else _HISTORY
 
 

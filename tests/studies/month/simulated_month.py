@@ -1,8 +1,8 @@
-"""What happens in the simulated month: two waterworks, and everything that makes unattended learning hard.
+"""The simulated month: two waterworks, and the events that make unattended learning difficult.
 
-Readings come every two minutes from the demo's plant. Some sensors drift slowly all the time. One works has a
-week of maintenance, and later a transmitter is exchanged and shows more from then on; at the other a sensor
-is wrong for three days; and short faults happen now and then. Everything follows from the seed.
+The demo's plant sends readings every two minutes. Some sensors drift slowly all the time. One waterworks has
+a week of maintenance, and later an exchanged transmitter that reads higher from then on. In the other, a
+sensor is wrong for three days. Both have short faults. The seed decides everything.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _WORK = ("PCV301_POS", "PIT101_PRESS", "FIT201_FLOW", "AIT202_CL2", "P101_VIB")
 
 
 class MonthEventKind(StrEnum):
-    """What a span of the month is."""
+    """The kinds of events."""
 
-    MAINTENANCE = "maintenance"  # known to everybody: excluded
+    MAINTENANCE = "maintenance"  # known in advance: excluded
     SHIFT = "new normal"  # an exchanged transmitter: accepted by the operator
     LONG = "three-day fault"
     SHORT = "short fault"
@@ -40,22 +40,22 @@ class MonthEventKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MonthEvent:
-    """One piece of the truth; ``end_us`` is not included."""
+    """An event of the month; ``end_us`` is not included."""
 
-    sort: MonthEventKind
+    kind: MonthEventKind
     asset: str
     sensors: tuple[str, ...]
     start_us: int
     end_us: int
 
     def overlaps(self, start_us: int, end_us: int, grace_us: int = 0) -> bool:
-        """Whether a span overlaps it, or begins within the grace after it."""
+        """Whether a span overlaps the event, or begins within ``grace_us`` after it."""
         return start_us < self.end_us + grace_us and end_us > self.start_us
 
 
 @dataclass(frozen=True, kw_only=True)
 class SimulatedMonth:
-    """``days`` after the learnt ones, as series of both works, and the truth about them."""
+    """The series of both waterworks, ``days`` days after the days of the first model, and the events."""
 
     plant: WaterPlant
     days: int
@@ -67,77 +67,75 @@ class SimulatedMonth:
         return tuple(self.plant.sensors)
 
     def day(self, number: int) -> list[Series]:
-        """The readings of a day, counted from the beginning of what is learnt from first."""
-        first = number * DAY_ROWS
-        return [
-            one._replace(
-                times_us=one.times_us[first : first + DAY_ROWS], values=one.values[first : first + DAY_ROWS]
-            )
-            for one in self.series
-        ]
+        """The readings of a day, counted from the first day of the first model."""
+        rows = slice(number * DAY_ROWS, (number + 1) * DAY_ROWS)
+        return [Series(asset, times_us[rows], values[rows]) for asset, times_us, values in self.series]
 
-    def events_of(self, sort: MonthEventKind) -> list[MonthEvent]:
-        return [one for one in self.events if one.sort is sort]
+    def events_of(self, kind: MonthEventKind) -> list[MonthEvent]:
+        return [event for event in self.events if event.kind is kind]
 
 
 def day_us(day: float) -> int:
-    """The moment at which a day of the month begins, the learnt ones not counted."""
+    """The beginning of a day of the month; day 0 follows the days of the first model."""
     return START_US + round((LEARNT_DAYS + day) * DAY_US)
 
 
 def build(seed: int, days: int) -> SimulatedMonth:
-    """The month, or the beginning of it; what does not fit into ``days`` does not happen."""
+    """The month, or its first ``days`` days; an event that does not fit into them is left out."""
     plant = WaterPlant(seed, assets=2, interval_us=INTERVAL_US)
-    here, there = plant.assets
-    plan = [one for one in _plan(here, there) if one[1].end_us <= day_us(days)]
+    first_works, second_works = plant.assets
+    plan = [(kind, fault) for kind, fault in _plan(first_works, second_works) if fault.end_us <= day_us(days)]
     faults = [fault for _, fault in plan]
-    work = [fault for fault in _maintenance(here) if fault.end_us <= day_us(days)]
+    work = [fault for fault in _maintenance(first_works) if fault.end_us <= day_us(days)]
     rows = (LEARNT_DAYS + days) * DAY_ROWS
     series = plant.simulate(rows, START_US, attacks([*faults, *work]))
     sensors = tuple(plant.sensors)
-    series = [one._replace(values=_drifted(one, sensors, _days(one))) for one in series]
+    series = [asset._replace(values=_drifted(asset, sensors, _days(asset))) for asset in series]
     series = inject(series, sensors, [*faults, *work], seed)
-    events = [_event(sort, fault) for sort, fault in plan]
+    events = [_event(kind, fault) for kind, fault in plan]
     if work:
-        events.append(_week(here, work))
-    events.sort(key=lambda one: one.start_us)
+        events.append(_maintenance_event(first_works, work))
+    events.sort(key=lambda event: event.start_us)
     return SimulatedMonth(plant=plant, days=days, series=series, events=tuple(events))
 
 
 def readings_on_day(series: Sequence[Series], sensors: tuple[str, ...], day: float) -> list[Series]:
-    """Clean readings of the plant as its instruments would show them on a day of the month."""
+    """Readings without faults, with the instruments' drift of a day of the month."""
     shown = []
-    for one in series:
-        values = _drifted(one, sensors, np.full(len(one.times_us), LEARNT_DAYS + day))
-        if one.asset == _SHIFTED[0] and day >= _SHIFT_DAY:
+    for clean in series:
+        values = _drifted(clean, sensors, np.full(len(clean.times_us), LEARNT_DAYS + day))
+        if clean.asset == _SHIFTED[0] and day >= _SHIFT_DAY:
             column = sensors.index(_SHIFTED[1])
-            values[:, column] += _SHIFT * np.nanstd(one.values[:, column])
-        shown.append(one._replace(values=values))
+            values[:, column] += _SHIFT * np.nanstd(clean.values[:, column])
+        shown.append(clean._replace(values=values))
     return shown
 
 
-def _plan(here: str, there: str) -> Iterable[tuple[MonthEventKind, PlantFault]]:
-    """All but the maintenance, in the order of the tale."""
-    yield MonthEventKind.SHORT, _fault(here, PlantFaultKind.NOISE, "P101_VIB", 1.2, 0.15, 0.6)
-    yield MonthEventKind.SHORT, _fault(there, PlantFaultKind.STUCK, "LIT201_LEVEL", 2.4, 0.12)
-    yield MonthEventKind.SHORT, _fault(here, PlantFaultKind.ATTACK, "MV101_POS", 3.6, 0.1, 1.0)
-    yield MonthEventKind.SHORT, _fault(there, PlantFaultKind.DECOUPLED, "FIT202_FLOW", 5.3, 0.12, 1020.0)
-    yield MonthEventKind.SHORT, _fault(there, PlantFaultKind.ATTACK, "PCV302_POS", 8.5, 0.08, 0.25)
-    yield MonthEventKind.LONG, _fault(there, PlantFaultKind.OFFSET, "LIT101_LEVEL", 11.125, 3.0, 3.0)
+def _plan(first_works: str, second_works: str) -> Iterable[tuple[MonthEventKind, PlantFault]]:
+    """All events but the maintenance, in the order of their time."""
+    yield MonthEventKind.SHORT, _fault(first_works, PlantFaultKind.NOISE, "P101_VIB", 1.2, 0.15, 0.6)
+    yield MonthEventKind.SHORT, _fault(second_works, PlantFaultKind.STUCK, "LIT201_LEVEL", 2.4, 0.12)
+    yield MonthEventKind.SHORT, _fault(first_works, PlantFaultKind.ATTACK, "MV101_POS", 3.6, 0.1, 1.0)
+    yield (
+        MonthEventKind.SHORT,
+        _fault(second_works, PlantFaultKind.DECOUPLED, "FIT202_FLOW", 5.3, 0.12, 1020.0),
+    )
+    yield MonthEventKind.SHORT, _fault(second_works, PlantFaultKind.ATTACK, "PCV302_POS", 8.5, 0.08, 0.25)
+    yield MonthEventKind.LONG, _fault(second_works, PlantFaultKind.OFFSET, "LIT101_LEVEL", 11.125, 3.0, 3.0)
     yield (
         MonthEventKind.SHIFT,
-        _fault(here, PlantFaultKind.OFFSET, _SHIFTED[1], _SHIFT_DAY, 28 - _SHIFT_DAY, _SHIFT),
+        _fault(first_works, PlantFaultKind.OFFSET, _SHIFTED[1], _SHIFT_DAY, 28 - _SHIFT_DAY, _SHIFT),
     )
-    yield MonthEventKind.SHORT, _fault(there, PlantFaultKind.NOISE, "P202_VIB", 18.3, 0.12, 0.8)
-    yield MonthEventKind.SHORT, _fault(here, PlantFaultKind.DECOUPLED, "FIT201_FLOW", 20.4, 0.1, 900.0)
-    yield MonthEventKind.SHORT, _fault(there, PlantFaultKind.ATTACK, "MV101_POS", 22.5, 0.1, 1.0)
-    yield MonthEventKind.SHORT, _fault(here, PlantFaultKind.STUCK, "LIT301_LEVEL", 24.3, 0.15)
-    yield MonthEventKind.SHORT, _fault(there, PlantFaultKind.OFFSET, "P201_BRG_TEMP", 26.6, 0.1, -3.0)
-    yield MonthEventKind.SHORT, _fault(here, PlantFaultKind.ATTACK, "PCV301_POS", 27.4, 0.1, 0.25)
+    yield MonthEventKind.SHORT, _fault(second_works, PlantFaultKind.NOISE, "P202_VIB", 18.3, 0.12, 0.8)
+    yield MonthEventKind.SHORT, _fault(first_works, PlantFaultKind.DECOUPLED, "FIT201_FLOW", 20.4, 0.1, 900.0)
+    yield MonthEventKind.SHORT, _fault(second_works, PlantFaultKind.ATTACK, "MV101_POS", 22.5, 0.1, 1.0)
+    yield MonthEventKind.SHORT, _fault(first_works, PlantFaultKind.STUCK, "LIT301_LEVEL", 24.3, 0.15)
+    yield MonthEventKind.SHORT, _fault(second_works, PlantFaultKind.OFFSET, "P201_BRG_TEMP", 26.6, 0.1, -3.0)
+    yield MonthEventKind.SHORT, _fault(first_works, PlantFaultKind.ATTACK, "PCV301_POS", 27.4, 0.1, 0.25)
 
 
 def _maintenance(asset: str) -> list[PlantFault]:
-    """A week from day 5 on: by day a zone is shut, and one instrument after the other is calibrated."""
+    """A week from day 5 on: every day a zone is closed, and instruments are calibrated in turn."""
     work = []
     for day in range(5, 12):
         work.append(_fault(asset, PlantFaultKind.ATTACK, "PCV301_POS", day + 0.35, 0.25, 0.05))
@@ -159,15 +157,15 @@ def _fault(
     )
 
 
-def _event(sort: MonthEventKind, fault: PlantFault) -> MonthEvent:
+def _event(kind: MonthEventKind, fault: PlantFault) -> MonthEvent:
     return MonthEvent(
-        sort=sort, asset=fault.asset, sensors=fault.sensors, start_us=fault.start_us, end_us=fault.end_us
+        kind=kind, asset=fault.asset, sensors=fault.sensors, start_us=fault.start_us, end_us=fault.end_us
     )
 
 
-def _week(asset: str, work: list[PlantFault]) -> MonthEvent:
+def _maintenance_event(asset: str, work: list[PlantFault]) -> MonthEvent:
     return MonthEvent(
-        sort=MonthEventKind.MAINTENANCE,
+        kind=MonthEventKind.MAINTENANCE,
         asset=asset,
         sensors=(),
         start_us=day_us(5),
@@ -181,7 +179,7 @@ def _days(series: Series) -> NDArray[np.float64]:
 
 
 def _drifted(series: Series, sensors: tuple[str, ...], days: NDArray[np.float64]) -> Values:
-    """Fouling, wear and the season: slow, and for ever."""
+    """The series with a slow drift, as from fouling, wear and season."""
     values = series.values.copy()
     for name in _DRIFTING:
         column = sensors.index(name)

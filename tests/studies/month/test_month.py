@@ -1,4 +1,4 @@
-"""The month's parts, without the services; `make month` runs all of it."""
+"""The parts of the month study that need no services; `make month` runs the whole study."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ def simulated() -> SimulatedMonth:
 
 
 def episode(asset: str, first: float, last: float) -> StoredEpisode:
-    """By days of the month."""
+    """An episode, given by days of the month."""
     return StoredEpisode("x", asset, "process", day_us(first), day_us(last), False, None, 1)
 
 
-def test_what_does_not_fit_does_not_happen(simulated: SimulatedMonth) -> None:
-    sorts = [one.sort for one in simulated.events]
+def test_events_that_do_not_fit_are_left_out(simulated: SimulatedMonth) -> None:
+    kinds = [event.kind for event in simulated.events]
     assert (
-        sorts.count(MonthEventKind.SHORT),
-        sorts.count(MonthEventKind.LONG),
-        sorts.count(MonthEventKind.MAINTENANCE),
+        kinds.count(MonthEventKind.SHORT),
+        kinds.count(MonthEventKind.LONG),
+        kinds.count(MonthEventKind.MAINTENANCE),
     ) == (5, 1, 1)
-    assert MonthEventKind.SHIFT not in sorts
-    assert {len(one.values) for one in simulated.series} == {(LEARNT_DAYS + 15) * DAY_ROWS}
+    assert MonthEventKind.SHIFT not in kinds
+    assert {len(series.values) for series in simulated.series} == {(LEARNT_DAYS + 15) * DAY_ROWS}
 
 
-def test_what_is_learnt_from_first_is_clean_but_for_the_drift(simulated: SimulatedMonth) -> None:
+def test_the_first_model_learns_from_clean_readings_with_drift(simulated: SimulatedMonth) -> None:
     clean = simulated.plant.simulate((LEARNT_DAYS + 15) * DAY_ROWS, int(simulated.series[0].times_us[0]))
-    still = [place for place, name in enumerate(simulated.sensors) if name.startswith(("FIT", "LIT"))]
+    stable = [index for index, name in enumerate(simulated.sensors) if name.startswith(("FIT", "LIT"))]
     learnt = slice(0, LEARNT_DAYS * DAY_ROWS)
-    for one, exact in zip(simulated.series, clean, strict=True):
-        np.testing.assert_array_equal(one.values[learnt, still], exact.values[learnt, still])
+    for series, exact in zip(simulated.series, clean, strict=True):
+        np.testing.assert_array_equal(series.values[learnt, stable], exact.values[learnt, stable])
 
 
 def test_instruments_show_more_day_by_day(simulated: SimulatedMonth) -> None:
@@ -72,15 +72,15 @@ def test_an_alarm_has_its_cause(simulated: SimulatedMonth) -> None:
     assert not may_cause(fault, episode(fault.asset, 14.5, 14.6))
 
 
-def test_the_page_tells_the_kept_figures(tmp_path: Path) -> None:
-    """Nobody has changed one without the other."""
-    made = json.loads((DOCS / "learning" / "month.json").read_text(encoding="utf-8"))
-    assert learning_section.section(made) in (DOCS / "learning.md").read_text(encoding="utf-8")
+def test_the_page_is_rendered_from_the_stored_figures(tmp_path: Path) -> None:
+    """Page and picture in docs belong to the JSON file; writing the page twice changes nothing."""
+    stored = json.loads((DOCS / "learning" / "month.json").read_text(encoding="utf-8"))
+    assert learning_section.section(stored) in (DOCS / "learning.md").read_text(encoding="utf-8")
     page = tmp_path / "page.md"
     page.write_text("before\n", encoding="utf-8")
-    learning_section.write(made, page)
+    learning_section.write(stored, page)
     first = page.read_text(encoding="utf-8")
-    learning_section.write(made, page)
+    learning_section.write(stored, page)
     assert page.read_text(encoding="utf-8") == first
-    picture.draw(made["found"], tmp_path / "month.svg")
+    picture.draw(stored["found"], tmp_path / "month.svg")
     assert (tmp_path / "month.svg").read_bytes() == (DOCS / "learning" / "month.svg").read_bytes()

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.studies.quality.runs import built_in, ignore_progress, prepared, vus_pr, vus_pr_of
-from tfstream.app.evaluation.evaluate import fitted, judged
+from tfstream.app.evaluation.detector_run import fit_detector, measure_detector
 from tfstream.core.reading import Values
 from tfstream.model.detector_config import DetectorConfig
 from tfstream.model.scoring.detector import Detector, Measurement
@@ -74,8 +74,8 @@ def full_run(path: str, train_rows: int | None, seed: int) -> dict[str, Any]:
     """An ``EvaluationRun`` of the full detector, and VUS-PR of its fit with other weights."""
     began = time.monotonic()
     labelled = prepared(path, train_rows)
-    detector = CachingDetector(**vars(fitted(labelled, seed, DetectorConfig(), ignore_progress)))
-    run, _ = judged(labelled, detector, seed, began)
+    detector = CachingDetector(**vars(fit_detector(labelled, seed, DetectorConfig(), ignore_progress)))
+    run, _ = measure_detector(labelled, detector, seed, began)
     rows = {name: vus_pr(reweighed(detector, change), labelled) for name, change in REWEIGHED.items()}
     return {"run": built_in(run), "rows": {FULL: vus_pr_of(run), **rows}}
 
@@ -84,7 +84,7 @@ def switched_run(path: str, train_rows: int | None, seed: int, switch: str) -> d
     """VUS-PR of a detector that is trained, and scores, with a switch off."""
     labelled = prepared(path, train_rows)
     config = msgspec.structs.replace(DetectorConfig(), **{switch: False})
-    return vus_pr(fitted(labelled, seed, config, ignore_progress), labelled)
+    return vus_pr(fit_detector(labelled, seed, config, ignore_progress), labelled)
 
 
 def reweighed(detector: CachingDetector, change: Callable[[Weights], Weights]) -> CachingDetector:

@@ -20,7 +20,8 @@ from tests.studies.quality import single_faults
 from tests.studies.quality.monitored_series import MonitoredSeries, NamedSensors, monitor_series
 from tests.studies.quality.runs import ignore_progress
 from tests.studies.quality.settings import QualitySettings
-from tfstream.app.evaluation.evaluate import EvaluationOptions, prepare
+from tfstream.app.evaluation.evaluation_options import EvaluationOptions
+from tfstream.app.evaluation.labelled_series import prepare
 from tfstream.core.messages.anomaly_event import SensorShare
 from tfstream.core.reading import Series
 from tfstream.core.stream import StreamDefinition

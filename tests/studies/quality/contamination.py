@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from tests.studies.quality.runs import ignore_progress, prepared, vus_pr
-from tfstream.app.evaluation.evaluate import LabelledSeries, fitted
+from tfstream.app.evaluation.detector_run import fit_detector
+from tfstream.app.evaluation.labelled_series import LabelledSeries
 from tfstream.core.faults.training_faults import inject
 from tfstream.core.reading import Series, Values
 from tfstream.core.scaler import Scaler
@@ -20,7 +21,7 @@ def contaminated_run(path: str, train_rows: int | None, seed: int, share: float)
     """VUS-PR on the clean series of a detector whose training rows have faults in a ``share`` of them."""
     labelled = prepared(path, train_rows)
     faulty, real_share = contaminated(labelled, share, np.random.default_rng(seed))
-    detector = fitted(faulty, seed, DetectorConfig(), ignore_progress)
+    detector = fit_detector(faulty, seed, DetectorConfig(), ignore_progress)
     return {"share": real_share, **vus_pr(detector, labelled)}
 
 

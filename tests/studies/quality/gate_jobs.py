@@ -11,7 +11,7 @@ import numpy as np
 from tests.studies.quality.ablation_jobs import REWEIGHED, CachingDetector, Weights, reweighed
 from tests.studies.quality.contamination import contaminated
 from tests.studies.quality.runs import ignore_progress, prepared, vus_pr
-from tfstream.app.evaluation.evaluate import LabelledSeries
+from tfstream.app.evaluation.labelled_series import LabelledSeries
 from tfstream.app.training.performance import GatePerformance, measure
 from tfstream.core.learning.held_out import LEAST_LEARNT, HeldOut, hold_out
 from tfstream.core.learning.promotion_rule import budget_checks, detection_checks

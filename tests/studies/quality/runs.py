@@ -8,15 +8,12 @@ from typing import Any
 
 import msgspec
 
-from tfstream.app.evaluation.evaluate import (
-    EvaluationOptions,
-    LabelledSeries,
-    baselines,
-    curves,
-    file_result,
-    prepare,
-)
+from tfstream.app.evaluation.baseline_runs import run_baselines
+from tfstream.app.evaluation.evaluate import file_result
+from tfstream.app.evaluation.evaluation_options import EvaluationOptions
 from tfstream.app.evaluation.evaluation_result import CurveQuality, EvaluationRun
+from tfstream.app.evaluation.labelled_series import LabelledSeries, prepare
+from tfstream.app.evaluation.row_scores import measure_curves
 from tfstream.app.scoring.score_series import score_series, spread
 from tfstream.model.detector_config import DetectorConfig
 from tfstream.model.scoring.detector import Detector
@@ -31,7 +28,7 @@ def prepared(path: str, train_rows: int | None) -> LabelledSeries:
 def baseline_runs(path: str, train_rows: int | None, seeds: int) -> Any:
     """A ``FileResult`` with the runs of the baselines."""
     labelled = prepared(path, train_rows)
-    runs = baselines(labelled, seeds, DetectorConfig().hop_rows)
+    runs = run_baselines(labelled, seeds, DetectorConfig().hop_rows)
     return built_in(file_result(labelled, [run for run, _ in runs]))
 
 
@@ -41,8 +38,8 @@ def vus_pr(detector: Detector, labelled: LabelledSeries) -> dict[str, float]:
     hops = score_series(detector, asset, values)
     scores = spread(hops, hop_rows=detector.hop_rows, rows=len(values))
     return {
-        "whole_series": curves(scores, labelled, 0).vus_pr,
-        "test_rows": curves(scores, labelled, labelled.train_rows).vus_pr,
+        "whole_series": measure_curves(scores, labelled, 0).vus_pr,
+        "test_rows": measure_curves(scores, labelled, labelled.train_rows).vus_pr,
     }
 
 

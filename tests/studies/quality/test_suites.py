@@ -12,7 +12,9 @@ import pytest
 
 from tests.studies.quality.labelled_files import SUITES, files_of
 from tests.studies.quality.settings import QualitySettings
-from tfstream.app.evaluation.evaluate import EvaluationOptions, evaluate, prepare
+from tfstream.app.evaluation.evaluate import evaluate
+from tfstream.app.evaluation.evaluation_options import EvaluationOptions
+from tfstream.app.evaluation.labelled_series import prepare
 
 pytestmark = [pytest.mark.quality, pytest.mark.slow]
 

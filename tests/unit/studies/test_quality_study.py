@@ -22,7 +22,7 @@ from tests.studies.quality.settings import QualitySettings
 from tests.studies.quality.study import STUDY
 from tests.studies.quality.suites import section
 from tests.studies.simulated_readings import names, readings, series
-from tfstream.app.evaluation.evaluate import LabelledSeries
+from tfstream.app.evaluation.labelled_series import LabelledSeries
 from tfstream.core.stream import StreamDefinition
 from tfstream.model.scoring.terms import TERMS
 
