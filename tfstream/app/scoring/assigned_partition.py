@@ -112,7 +112,7 @@ class AssignedPartition:
     def _go_live(self, states: Mapping[str, AssetState]) -> None:
         """The windows are rebuilt: from here on records are new."""
         silent = {asset for asset, state in states.items() if state.silent}
-        self.tracks.went_live({asset: state.track for asset, state in states.items()}, silent)
+        self.tracks.go_live({asset: state.track for asset, state in states.items()}, silent)
         self.phase = Live()
 
     def _divert(self, record: Record, reason: str) -> None:
