@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -14,8 +13,9 @@ from pathlib import Path
 from types import TracebackType
 
 from tests.chaos.waiting import wait_for
+from tests.integration import forked
+from tests.integration.forked import Forked
 
-ROOT = Path(__file__).parents[2]
 ASSIGNED = b"assigned partitions"
 _RESTART_AFTER_S = 0.5
 _WATCH_EVERY_S = 0.1
@@ -32,9 +32,9 @@ class Actor:
         self.exits: Counter[int] = Counter()
         self.log = folder / f"{name}.log"
         self._orders = folder / f"{name}.orders"
-        self._command = [sys.executable, "-m", "tests.chaos.entry", str(self._orders), *arguments]
+        self._arguments = [str(self._orders), *arguments]
         self._environment = dict(environment)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Forked | None = None
         self._log_began = 0
         self._start_at = 0.0
         self._lock = threading.RLock()
@@ -42,21 +42,15 @@ class Actor:
     def start(self) -> None:
         with self._lock, self.log.open("ab") as log:
             self._log_began = log.tell()
-            self._process = subprocess.Popen(
-                self._command,
-                cwd=ROOT,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
+            self._process = forked.start(
+                "tests.chaos.entry", self._arguments, self._environment, log, own_session=True
             )
 
     def look(self) -> None:
         """Note an end; start again what is wanted once the supervisor's pause is over."""
         with self._lock:
             if self._process is not None and self._process.poll() is not None:
-                self._note_end(self._process.returncode)
+                self._note_end(self._process.wait())
             if self._process is None and self.wanted and time.monotonic() >= self._start_at:
                 self.start()
 

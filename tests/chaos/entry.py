@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 
 from confluent_kafka import Producer
 
-from tfstream.cli.main import main
+from tfstream.cli.main import main as tfstream
 from tfstream.core.partition import PartitionTracks
 from tfstream.core.track import TrackState
 from tfstream.streaming import transaction
@@ -119,10 +119,14 @@ def _be_careless() -> None:
     PartitionTracks.resume = without_rewind  # type: ignore[method-assign]
 
 
-if __name__ == "__main__":
+def main() -> None:
     faulthandler.register(signal.SIGUSR1)  # says in the log where a process hangs
     _obey(Orders(Path(sys.argv[1])))
     if os.environ.get(CARELESS):
         _be_careless()
     sys.argv[1:2] = []
+    tfstream()
+
+
+if __name__ == "__main__":
     main()
