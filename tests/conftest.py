@@ -80,7 +80,7 @@ def template(database_server: Facts) -> str:
 
 
 @pytest.fixture
-def emptydatabase_url_of(postgres_url: str) -> Iterator[str]:
+def empty_database_url(postgres_url: str) -> Iterator[str]:
     """A database without a schema."""
     yield from _temporary(postgres_url, "CREATE DATABASE {}")
 
