@@ -53,7 +53,7 @@ demo: $(STAMP) ## a simulated plant from its sensors to the report, nothing else
 CORES := $(shell nproc 2>/dev/null || echo 2)
 TEST_PROCESSES ?= $(CORES)
 SLOW_TEST_PROCESSES ?= $(shell echo $$(( $(CORES) < 6 ? 2 * $(CORES) + 1 : 12 )))
-PYTEST = $(BIN)/pytest --dist loadfile
+PYTEST = $(BIN)/pytest --dist loadfile --no-loadscope-reorder
 NONE_CHOSEN = [[ $$? -eq 5 && -n "$(PYTEST_ARGS)" ]]
 
 # Without compiled files on disk each of the tests' hundreds of commands compiles tfstream again.
@@ -62,7 +62,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: test
 test: $(STAMP) ## all tests, the fast ones first
 	$(PYTEST) --numprocesses $(TEST_PROCESSES) $(FAST) $(PYTEST_ARGS) || $(NONE_CHOSEN)
-	$(PYTEST) --numprocesses $(SLOW_TEST_PROCESSES) --no-loadscope-reorder $(SLOW) $(PYTEST_ARGS) || $(NONE_CHOSEN)
+	$(PYTEST) --numprocesses $(SLOW_TEST_PROCESSES) $(SLOW) $(PYTEST_ARGS) || $(NONE_CHOSEN)
 
 .PHONY: test-fast
 test-fast: $(STAMP) ## the tests that need no service

@@ -14,7 +14,7 @@ from tests.integration import forked
 from tests.integration.forked import Forked
 
 _TIMEOUT_S = 240.0
-_TICK_S = 0.05
+_TICK_S, _LONGEST_TICK_S = 0.05, 0.5
 
 
 class Tfstream:
@@ -65,18 +65,21 @@ def wait_until(
     happened: Callable[[], bool],
     what: str,
     process: Forked | None = None,
-    timeout_s: float = 90.0,
+    timeout_s: float = 180.0,
 ) -> None:
     """Await a condition; a process that ends first, or a deadline, is a failure with its words."""
-    deadline = time.monotonic() + timeout_s
+    began = time.monotonic()
+    deadline = began + timeout_s
     while not happened():
+        asked_for_s = time.monotonic() - began
         if process is not None and process.poll() is not None:
             raise AssertionError(
                 f"the process ended with {process.returncode} before {what}\n{_said(process)}"
             )
         if time.monotonic() > deadline:
             raise AssertionError(f"{timeout_s:g} s went by before {what}")
-        time.sleep(_TICK_S)
+        time.sleep(max(_TICK_S, min(asked_for_s, _LONGEST_TICK_S)))  # asking takes half of the time at most
+        began = time.monotonic()
 
 
 def _said(process: Forked) -> str:

@@ -1,7 +1,8 @@
 """Commands as processes of their own, without the two seconds that each takes to import torch.
 
-Python's fork server has the libraries imported and nothing of tfstream; every command is a fork of it, with
-an environment, an output and an exit code of its own.
+Python's fork server has the libraries imported, and all of tfstream but its command line, which reads the
+environment when it is imported. Every command is a fork of it, with an environment, an output and an exit
+code of its own.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import importlib
 import multiprocessing
 import os
+import pkgutil
 import signal
 import subprocess
 import sys
@@ -19,6 +21,8 @@ from multiprocessing import connection
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import IO, Any
+
+import tfstream
 
 _SERVER = multiprocessing.get_context("forkserver")
 _ONE_AT_A_TIME = threading.Lock()  # multiprocessing asks for the ends of all its children at every start
@@ -35,6 +39,14 @@ _LIBRARIES = [
     "rich.console",
     "safetensors.torch",
     "typer",
+]
+_PRELOADED = [
+    *_LIBRARIES,
+    *(
+        module.name
+        for module in pkgutil.walk_packages(tfstream.__path__, "tfstream.")
+        if not module.name.startswith(("tfstream.cli", "tfstream.__main__", "tfstream.migrations"))
+    ),
 ]
 
 
@@ -94,7 +106,7 @@ class Forked:
         self.returncode: int | None = None
         self._said = ""
         self._reading: threading.Thread | None = None
-        _SERVER.set_forkserver_preload(_LIBRARIES)
+        _SERVER.set_forkserver_preload(_PRELOADED)
         # a Connection is what multiprocessing hands over to a child; the file's own descriptor stays with us
         files = [Connection(os.dup(file.fileno()), readable=False) for file in (stdout, stderr)]
         self._process = _SERVER.Process(
