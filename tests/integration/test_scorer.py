@@ -29,7 +29,7 @@ def test_it_waits_for_a_model_and_takes_the_next_one_without_a_restart(plant: Pl
             "topics",
             scorer,
         )
-        tfstream.run("train", "--topic", topic)
+        tfstream.run("train", "--topic", topic, "--no-gate")
         wait_until(lambda: versions(tfstream, topic) == {1}, "scores of the first model", scorer)
         tfstream.run("train", "--topic", topic, "--seed", "1", "--no-gate")
         later = write_plant(plant.normal.with_name("later.csv"), rows=200, start="2026-01-06T00:11:40Z")
