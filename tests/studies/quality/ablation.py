@@ -120,9 +120,9 @@ def _intro(figures: Mapping[str, Any]) -> str:
     noise = "" if spread is None else f"\nThe largest spread of a difference's mean is {figure(spread)}."
     return (
         f"VUS-PR. Files: {files}; seeds: {figures['seeds']}.\n"
-        "The dual path, the contrastive loss and stage averaging are switched off before training. The ideas\n"
-        "in the other rows have no part in training: these rows are the fits of the full detector with other\n"
-        "weights of the terms.\n"
+        "The dual path, the contrastive loss and stage averaging are switched off before training. The\n"
+        "ideas in the other rows have no part in training: these rows are the fits of the full detector\n"
+        "with other weights of the terms.\n"
         "*Difference* is the difference to the full detector with the same seeds, mean of the suites. A\n"
         f"difference that is not clearly larger than its own spread is noise.{noise}\n"
     )

@@ -104,7 +104,8 @@ def _contamination(figures: Mapping[str, Any]) -> str:
     )
     words = (
         f"VUS-PR after training on rows of which about {100 * figures['share']:.0f} % contain injected\n"
-        f"faults of all kinds; the scored series has no injected faults. Seeds: {figures['seeds']}; {selection}.\n"
+        f"faults of all kinds; the scored series has no injected faults.\n"
+        f"Seeds: {figures['seeds']}; {selection}.\n"
     )
     rows = [
         [
