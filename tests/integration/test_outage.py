@@ -103,7 +103,7 @@ def test_a_database_that_hangs_delays_nothing_but_new_models(
             scorer.terminate()
             said, _ = scorer.communicate(timeout=60)
         assert scorer.returncode == 0, said
-    assert "cannot ask for a newer model, version 1 goes on: PostgreSQL at" in said
+    assert "cannot check for a newer model, version 1 continues: PostgreSQL at" in said
 
 
 def test_partitions_that_come_during_an_outage_wait_for_it(
