@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 
-from tfstream.app.scoring.assigned_partition import AssignedPartition
-from tfstream.app.scoring.episode_tracker import EpisodeTracker
-from tfstream.app.scoring.score_batch import Champion
+from tfstream.app.scoring.champion import Champion
+from tfstream.app.scoring.episode_tracker import AssetEvent, EpisodeTracker
 from tfstream.cli.parse import (
     now_us,
     parse_alarm_budget,
@@ -19,9 +17,11 @@ from tfstream.cli.parse import (
     parse_moment_us,
     parse_span,
 )
-from tfstream.core.messages.dead_letter_limit import DeadLetterLimit
+from tfstream.core.alarms.judgement import Judgement
 from tfstream.core.reading import Reading, Series
+from tfstream.core.state import AssetMemory
 from tfstream.core.stream import StreamDefinition
+from tfstream.core.windowing.partition_tracks import PartitionTracks
 from tfstream.errors import ConfigurationError, UsageError
 from tfstream.model.detector_config import DetectorConfig
 from tfstream.model.fitting.fit import fit
@@ -94,18 +94,21 @@ def test_each_asset_has_the_threshold_of_its_own_budget() -> None:
     )
     definition = StreamDefinition(**(STREAM | {"sensors": sensors}), asset_budgets={"strict": 0.001})
     tracker = EpisodeTracker(definition, Champion(detector, 1, "0" * 64))
-    partition = AssignedPartition(0, definition, detector.shape, DeadLetterLimit())
-    partition.begin(0, [])
+    tracks = PartitionTracks(definition, detector.shape)
+    memories: dict[str, AssetMemory | None] = {}
+    judgements: dict[str, list[Judgement]] = {"usual": [], "strict": []}
     for row in rows[:80].tolist():
-        for index, asset in enumerate(("usual", "strict")):
-            events = partition.tracks.push(
-                Reading(asset, row * 1_000_000, values[row].copy()), 2 * row + index
-            )
-            tracker.take([(partition, event) for event in events])
-    scores = [msgspec.json.decode(output.value or b"") for output in partition.outputs]
-    by_asset = {name: [score for score in scores if score["asset"] == name] for name in ("usual", "strict")}
-    assert [score["score"] for score in by_asset["usual"]] == [score["score"] for score in by_asset["strict"]]
-    thresholds = {name: [score["threshold"] for score in scored] for name, scored in by_asset.items()}
+        for number, asset in enumerate(("usual", "strict")):
+            events = tracks.push(Reading(asset, row * 1_000_000, values[row].copy()), 2 * row + number)
+            batch = [AssetEvent(0, memories.get(asset), event) for event in events]
+            for update in tracker.process_batch(batch):
+                memories[asset] = update.memory
+                assert update.window is not None
+                assert update.window.judgement is not None
+                judgements[asset].append(update.window.judgement)
+    scores = {asset: [judgement.value for judgement in judgements[asset]] for asset in judgements}
+    assert scores["usual"] == scores["strict"]
+    thresholds = {asset: [judgement.threshold for judgement in judgements[asset]] for asset in judgements}
     usual, strict = detector.calibration.threshold(1.0), detector.calibration.threshold(0.001)
     assert strict > usual
     assert thresholds["usual"] == pytest.approx([usual] * 3, abs=1e-4)

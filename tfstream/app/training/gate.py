@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tfstream.app.scoring import champion as champions
-from tfstream.app.scoring.score_batch import Champion
+from tfstream.app.scoring.champion import Champion
 from tfstream.app.training.performance import GatePerformance, measure
 from tfstream.core.learning.held_out import HeldOut
 from tfstream.core.learning.promotion_rule import (

@@ -16,7 +16,7 @@ from tfstream.app.scoring.score_batch import (
     score_batch,
     scoreable,
 )
-from tfstream.app.scoring.score_series import HopScores, SeriesEvidence, hop_scores, raise_alarms, scored_hops
+from tfstream.app.scoring.score_series import HopScores, SeriesEvidence, hop_scores, raise_alarms, score_hops
 from tfstream.core.faults.gate_faults import TRIAL_ROWS
 from tfstream.core.learning.held_out import Recent
 from tfstream.core.learning.promotion_rule import AlarmCount
@@ -71,8 +71,8 @@ def _alarms(
     rows, allowed = 0, 0.0
     for piece, one in zip(recent, watched, strict=True):
         rule = alarm_rule(definition, detector, one.asset)
-        witness = SeriesEvidence(definition, detector, one.asset, piece.series.values)
-        raised += raise_alarms(rule, one.asset, one.hops, first_row=piece.first_row, witness=witness)
+        evidence = SeriesEvidence(definition, detector, one.asset, piece.series.values)
+        raised += raise_alarms(rule, one.asset, one.hops, first_row=piece.first_row, evidence=evidence)
         judged = rule.hop_rows * int((one.hops.end_index + 1 - rule.hop_rows >= piece.first_row).sum())
         rows += judged
         allowed += rule.budget_per_week * judged / definition.rows_per_week
@@ -82,7 +82,7 @@ def _alarms(
 
 def _watch(detector: Detector, piece: Recent) -> _Watched:
     asset, _, values = piece.series
-    scored = scored_hops(detector, asset, values)
+    scored = score_hops(detector, asset, values)
     return _Watched(asset, hop_scores(scored), {one.terms.end_index: one.terms for one in scored})
 
 
