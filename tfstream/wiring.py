@@ -13,9 +13,9 @@ from tfstream.app.runtime.metrics import MetricBoard
 from tfstream.app.scoring import champion as champions
 from tfstream.app.scoring.champion_watcher import OFTEN_S, SELDOM_S, ChampionWatcher
 from tfstream.app.scoring.monitor import ScorerMonitor
-from tfstream.app.scoring.progress import Progress
 from tfstream.app.scoring.scorer import Scorer
 from tfstream.app.scoring.scorer_options import ScorerOptions
+from tfstream.app.scoring.scorer_progress import Progress
 from tfstream.app.scoring.status import ScoringStatus
 from tfstream.config import Settings
 from tfstream.core.messages.dead_letter_limit import DeadLetterLimit

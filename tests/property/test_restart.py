@@ -32,14 +32,14 @@ DAY = 24 * 3600 * 1_000_000
 SENSORS = ("a", "b")
 
 
-class Message(NamedTuple):
+class LoggedReading(NamedTuple):
     asset: str
     time_us: int
     values: tuple[float, float]
 
 
 @st.composite
-def logs(draw: st.DrawFn) -> list[Message]:
+def logs(draw: st.DrawFn) -> list[LoggedReading]:
     """Readings of a few assets: mostly regular, with jitter, gaps, jumps, repeats, silences."""
     clock = dict.fromkeys("xyz"[: draw(st.integers(1, 3))], 1000)
     usual = [STEP] * 24 + [0, 3, 2 * STEP, 5 * STEP, 9 * STEP, 40 * STEP, -STEP, -3 * STEP] * 2
@@ -52,7 +52,7 @@ def logs(draw: st.DrawFn) -> list[Message]:
         asset = draw(st.sampled_from(talking))
         time_us = max(0, clock[asset] + draw(steps))
         clock[asset] = max(clock[asset], time_us)
-        messages.append(Message(asset, time_us, (draw(cells), draw(cells))))
+        messages.append(LoggedReading(asset, time_us, (draw(cells), draw(cells))))
     return messages
 
 
@@ -65,7 +65,7 @@ definitions = st.builds(
 )
 
 
-def reading(message: Message) -> Reading:
+def reading(message: LoggedReading) -> Reading:
     return Reading(message.asset, message.time_us, np.array(message.values, dtype=np.float32))
 
 
@@ -95,7 +95,7 @@ def states_of(tracks: PartitionTracks, assets: set[str]) -> dict[str, AssetState
 
 
 def restarted(
-    tracks: PartitionTracks, log: list[Message], position: int, definition: StreamDefinition
+    tracks: PartitionTracks, log: list[LoggedReading], position: int, definition: StreamDefinition
 ) -> PartitionTracks:
     """A new process that takes over the partition at ``position``."""
     states = states_of(tracks, {message.asset for message in log[:position]})
@@ -112,7 +112,7 @@ def restarted(
 @settings(max_examples=250, derandomize=True, deadline=None, phases=[Phase.generate])
 @given(logs(), definitions, st.data())
 def test_restarts_change_nothing(
-    log: list[Message], definition: StreamDefinition, data: st.DataObject
+    log: list[LoggedReading], definition: StreamDefinition, data: st.DataObject
 ) -> None:
     stops = data.draw(st.sets(st.integers(0, len(log)), max_size=4))
     undisturbed, disturbed = PartitionTracks(definition, SHAPE), PartitionTracks(definition, SHAPE)
@@ -129,7 +129,7 @@ def test_restarts_change_nothing(
 @settings(max_examples=250, derandomize=True, deadline=None, phases=[Phase.generate])
 @given(logs(), definitions)
 def test_only_assets_with_a_message_within_a_week_are_kept(
-    log: list[Message], definition: StreamDefinition
+    log: list[LoggedReading], definition: StreamDefinition
 ) -> None:
     """An asset is silent first, then gone once, and has no track after that."""
     tracks, silent = PartitionTracks(definition, SHAPE), set[str]()
@@ -196,7 +196,7 @@ def test_episodes_continue_after_a_restart(rule: AlarmRule, scores: list[float],
 @settings(max_examples=100, derandomize=True, deadline=None)
 @given(logs(), definitions)
 def test_the_rewind_offset_never_passes_the_position(
-    log: list[Message], definition: StreamDefinition
+    log: list[LoggedReading], definition: StreamDefinition
 ) -> None:
     tracks = PartitionTracks(definition, SHAPE)
     before = 0
@@ -210,9 +210,9 @@ def test_the_rewind_offset_never_passes_the_position(
 def test_a_silent_asset_does_not_hold_the_rewind_offset_back() -> None:
     definition = StreamDefinition(topic="t", sensors=SENSORS, interval_us=STEP)
     tracks = PartitionTracks(definition, SHAPE)
-    tracks.push(reading(Message("silent", 0, (1, 1))), 0)
+    tracks.push(reading(LoggedReading("silent", 0, (1, 1))), 0)
     for offset in range(1, 200):
-        tracks.push(reading(Message("lively", offset * STEP, (1, 1))), offset)
+        tracks.push(reading(LoggedReading("lively", offset * STEP, (1, 1))), offset)
     assert tracks.silent == {"silent"}
     assert tracks.rewind(200) >= 200 - SHAPE.rows - definition.staleness_rows - SHAPE.hop
 
@@ -220,7 +220,7 @@ def test_a_silent_asset_does_not_hold_the_rewind_offset_back() -> None:
 def test_without_the_rewind_windows_are_lost() -> None:
     """The control: a new process that only reads on from the commit misses windows."""
     definition = StreamDefinition(topic="t", sensors=SENSORS, interval_us=STEP)
-    log = [Message("x", offset * STEP, (1, 1)) for offset in range(40)]
+    log = [LoggedReading("x", offset * STEP, (1, 1)) for offset in range(40)]
     whole, careless = PartitionTracks(definition, SHAPE), PartitionTracks(definition, SHAPE)
     expected = [event for offset, message in enumerate(log) for event in whole.push(reading(message), offset)]
     for offset, message in enumerate(log[:21]):

@@ -177,13 +177,13 @@ def process_hop(
 def _score(detector: Detector, asset: str, values: Values) -> list[WindowScore]:
     length, hop = detector.window_rows, detector.hop_rows
     views = sliding_window_view(values, length, axis=0)[::hop].transpose(0, 2, 1)
-    found: list[WindowScore] = []
+    scores: list[WindowScore] = []
     before: SmoothedTerms | None = None
     for at in range(0, len(views), 1024):
         windows = [
             Window(length - 1 + hop * number, view, 0, 0)
             for number, view in enumerate(views[at : at + 1024], start=at)
         ]
-        found += score_batch(detector, [ScoringInput(0, asset, window, before) for window in windows])
-        before = found[-1].terms
-    return found
+        scores += score_batch(detector, [ScoringInput(0, asset, window, before) for window in windows])
+        before = scores[-1].terms
+    return scores

@@ -19,9 +19,9 @@ from tfstream.app.scoring.episode_tracker import AssetEvent, AssetUpdate, Episod
 from tfstream.app.scoring.event_builder import EventBuilder
 from tfstream.app.scoring.monitor import ScorerMonitor
 from tfstream.app.scoring.pace import Pace
-from tfstream.app.scoring.progress import Progress
 from tfstream.app.scoring.restore import PartitionRestorer
 from tfstream.app.scoring.scorer_options import ScorerOptions
+from tfstream.app.scoring.scorer_progress import Progress
 from tfstream.app.scoring.snapshot import take_snapshot
 from tfstream.core.messages.codec import Codec
 from tfstream.core.stream import StreamDefinition

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from tfstream.app.scoring.assigned_partition import AssignedPartition
 from tfstream.app.scoring.champion import Champion
-from tfstream.app.scoring.progress import Progress
+from tfstream.app.scoring.scorer_progress import Progress
 from tfstream.streaming.source import Source
 
 

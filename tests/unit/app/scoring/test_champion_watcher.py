@@ -39,7 +39,7 @@ class HungDatabase:
         yield SimpleNamespace(execute=lambda query: SimpleNamespace(scalar=lambda: 1))
 
 
-class Scene:
+class WatcherSetup:
     """A watcher of a database that hangs, and a clock that the test moves."""
 
     def __init__(self) -> None:
@@ -66,35 +66,35 @@ class Scene:
 
 def test_a_hanging_database_gets_one_query_and_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
-    scene = Scene()
+    setup = WatcherSetup()
     for _ in range(100):
-        scene.call(after_s=0.09)
-    assert scene.database.queries == 1
-    assert (scene.waiting, caplog.messages) == ([0.0], [])
-    scene.call(after_s=2.0)
-    scene.call(after_s=30.0)
-    assert scene.waiting == [1.0]
+        setup.call(after_s=0.09)
+    assert setup.database.queries == 1
+    assert (setup.waiting, caplog.messages) == ([0.0], [])
+    setup.call(after_s=2.0)
+    setup.call(after_s=30.0)
+    assert setup.waiting == [1.0]
     (warning,) = caplog.messages
     assert warning.startswith("cannot check for a newer model, version 1 continues: PostgreSQL at here hangs")
-    scene.call(after_s=31.0)
+    setup.call(after_s=31.0)
     assert len(caplog.messages) == 2
-    scene.answer()
-    assert scene.waiting == [0.0]
+    setup.answer()
+    assert setup.waiting == [0.0]
     assert caplog.messages[-1] == "t: checking for new models again"
-    scene.call(after_s=3.0)
-    assert scene.watcher._query is not None
+    setup.call(after_s=3.0)
+    assert setup.watcher._query is not None
 
 
 def test_a_database_that_is_down_is_queried_again_later(caplog: pytest.LogCaptureFixture) -> None:
-    scene = Scene()
-    scene.database.down = True
-    scene.call()
-    scene.answer()
+    setup = WatcherSetup()
+    setup.database.down = True
+    setup.call()
+    setup.answer()
     assert caplog.messages == ["cannot check for a newer model: it is down"]
-    assert scene.waiting == [1.0]
-    scene.call(after_s=11.0)
-    assert scene.watcher._query is None
-    scene.database.down = False
-    scene.call(after_s=2.0)
-    scene.answer()
-    assert scene.waiting == [0.0]
+    assert setup.waiting == [1.0]
+    setup.call(after_s=11.0)
+    assert setup.watcher._query is None
+    setup.database.down = False
+    setup.call(after_s=2.0)
+    setup.answer()
+    assert setup.waiting == [0.0]

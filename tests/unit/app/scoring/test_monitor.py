@@ -10,7 +10,7 @@ import pytest
 from tfstream.app.runtime import metrics
 from tfstream.app.runtime.metrics import MetricBoard
 from tfstream.app.scoring.monitor import ScorerMonitor
-from tfstream.app.scoring.progress import Progress
+from tfstream.app.scoring.scorer_progress import Progress
 from tfstream.app.scoring.snapshot import PartitionSnapshot, ScorerSnapshot
 from tfstream.app.scoring.status import IdleReason, ScoringStatus
 from tfstream.core.stream import StreamDefinition
@@ -29,7 +29,7 @@ SNAPSHOT = ScorerSnapshot(
 )
 
 
-class Scene:
+class MonitorSetup:
     """A monitor of a scorer with one partition, and a clock that the test moves."""
 
     def __init__(self) -> None:
@@ -50,75 +50,75 @@ class Scene:
 
 
 @pytest.fixture
-def scene() -> Scene:
-    return Scene()
+def setup() -> MonitorSetup:
+    return MonitorSetup()
 
 
-def test_windows_fill_and_then_it_scores(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+def test_windows_fill_and_then_it_scores(setup: MonitorSetup, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     filling = replace(PARTITION, fullest_window=5)
-    assert scene.reason(partitions={0: filling}) is IdleReason.WINDOWS_FILLING
+    assert setup.reason(partitions={0: filling}) is IdleReason.WINDOWS_FILLING
     assert "the fullest window has 5 of 8 rows of 1 s" in caplog.text
-    scene.progress.windows = 1
-    assert scene.reason(partitions={0: FULL}) is None
-    assert scene.reason(partitions={0: FULL}) is None  # between two windows it still scores
+    setup.progress.windows = 1
+    assert setup.reason(partitions={0: FULL}) is None
+    assert setup.reason(partitions={0: FULL}) is None  # between two windows it still scores
 
 
-def test_without_a_broker_a_partition_or_a_message(scene: Scene) -> None:
+def test_without_a_broker_a_partition_or_a_message(setup: MonitorSetup) -> None:
     full = {0: FULL}
-    assert scene.reason(partitions=full, broker_reachable=False) is IdleReason.BROKER
-    assert scene.reason(partitions={}, assigned=0) is IdleReason.NO_PARTITIONS
-    scene.progress.records = 1
-    assert scene.reason(partitions=full) is None
-    assert scene.reason(partitions=full, after_s=61.0) is IdleReason.NO_MESSAGES
-    scene.progress.records = 2
-    assert scene.reason(partitions=full) is None
+    assert setup.reason(partitions=full, broker_reachable=False) is IdleReason.BROKER
+    assert setup.reason(partitions={}, assigned=0) is IdleReason.NO_PARTITIONS
+    setup.progress.records = 1
+    assert setup.reason(partitions=full) is None
+    assert setup.reason(partitions=full, after_s=61.0) is IdleReason.NO_MESSAGES
+    setup.progress.records = 2
+    assert setup.reason(partitions=full) is None
 
 
-def test_a_partition_that_is_restored_is_no_window_that_fills(scene: Scene) -> None:
+def test_a_partition_that_is_restored_is_no_window_that_fills(setup: MonitorSetup) -> None:
     """The other partition is live and gets no messages."""
-    assert scene.reason(assigned=2) is IdleReason.RESTORING  # one partition is not even restored
+    assert setup.reason(assigned=2) is IdleReason.RESTORING  # one partition is not even restored
     rebuilding = replace(FULL, live=False, fullest_window=5)
-    assert scene.reason(assigned=2, partitions={0: PARTITION, 1: rebuilding}) is IdleReason.RESTORING
+    assert setup.reason(assigned=2, partitions={0: PARTITION, 1: rebuilding}) is IdleReason.RESTORING
     rebuilt = replace(rebuilding, live=True)
-    assert scene.reason(assigned=2, partitions={0: PARTITION, 1: rebuilt}) is IdleReason.WINDOWS_FILLING
-    assert scene.reason(assigned=2, partitions={0: FULL, 1: rebuilding}) is None
+    assert setup.reason(assigned=2, partitions={0: PARTITION, 1: rebuilt}) is IdleReason.WINDOWS_FILLING
+    assert setup.reason(assigned=2, partitions={0: FULL, 1: rebuilding}) is None
 
 
-def test_no_sensor_that_the_model_knows(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
-    scene.progress.unscored_windows = 2
-    assert scene.reason(partitions={0: FULL}) is IdleReason.NO_KNOWN_SENSOR
+def test_no_sensor_that_the_model_knows(setup: MonitorSetup, caplog: pytest.LogCaptureFixture) -> None:
+    setup.progress.unscored_windows = 2
+    assert setup.reason(partitions={0: FULL}) is IdleReason.NO_KNOWN_SENSOR
     assert "no reading from any sensor that model version 3 was trained on" in caplog.text
 
 
 def test_a_stopped_partition_is_reported_even_if_others_are_scored(
-    scene: Scene, caplog: pytest.LogCaptureFixture
+    setup: MonitorSetup, caplog: pytest.LogCaptureFixture
 ) -> None:
     stopped = replace(FULL, stopped=True)
-    scene.progress.windows = 1
-    assert scene.reason(partitions={0: stopped}) is IdleReason.DEAD_LETTER_LIMIT
+    setup.progress.windows = 1
+    assert setup.reason(partitions={0: stopped}) is IdleReason.DEAD_LETTER_LIMIT
     assert "partitions [0] stand at the dead-letter limit" in caplog.text
-    assert scene.values(metrics.AT_LIMIT) == [1.0]
-    assert scene.reason(partitions={0: stopped}, broker_reachable=False) is IdleReason.BROKER
-    assert scene.reason(partitions={0: FULL}) is None
-    assert scene.values(metrics.AT_LIMIT) == [0.0]
+    assert setup.values(metrics.AT_LIMIT) == [1.0]
+    assert setup.reason(partitions={0: stopped}, broker_reachable=False) is IdleReason.BROKER
+    assert setup.reason(partitions={0: FULL}) is None
+    assert setup.values(metrics.AT_LIMIT) == [0.0]
 
 
-def test_the_metrics_of_a_partition_end_with_its_assignment(scene: Scene) -> None:
-    scene.progress.records = 3
-    scene.reason(partitions={0: replace(PARTITION, lag=7, clock_us=1_767_600_002_000_000)})
-    assert scene.values(metrics.LAG) == [7]
-    assert scene.values(metrics.MESSAGES) == [3]
-    assert scene.values(metrics.EVENT_TIME) == [1_767_600_002]
-    assert scene.values(metrics.LAST_COMMIT) == []
-    scene.reason(partitions={}, assigned=0)
-    assert scene.values(metrics.LAG) == []
+def test_the_metrics_of_a_partition_end_with_its_assignment(setup: MonitorSetup) -> None:
+    setup.progress.records = 3
+    setup.reason(partitions={0: replace(PARTITION, lag=7, clock_us=1_767_600_002_000_000)})
+    assert setup.values(metrics.LAG) == [7]
+    assert setup.values(metrics.MESSAGES) == [3]
+    assert setup.values(metrics.EVENT_TIME) == [1_767_600_002]
+    assert setup.values(metrics.LAST_COMMIT) == []
+    setup.reason(partitions={}, assigned=0)
+    assert setup.values(metrics.LAG) == []
 
 
-def test_a_snapshot_is_due_once_a_second(scene: Scene) -> None:
-    assert scene.monitor.is_due()
-    scene.reason()
-    scene.now += 0.5
-    assert not scene.monitor.is_due()
-    scene.now += 0.6
-    assert scene.monitor.is_due()
+def test_a_snapshot_is_due_once_a_second(setup: MonitorSetup) -> None:
+    assert setup.monitor.is_due()
+    setup.reason()
+    setup.now += 0.5
+    assert not setup.monitor.is_due()
+    setup.now += 0.6
+    assert setup.monitor.is_due()

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from tfstream.app.scoring.assigned_partition import AssignedPartition
 from tfstream.app.scoring.champion import Champion
-from tfstream.app.scoring.progress import Progress
+from tfstream.app.scoring.scorer_progress import Progress
 from tfstream.app.scoring.snapshot import PartitionSnapshot, ScorerSnapshot, take_snapshot
 from tfstream.core.messages.codec import Codec
 from tfstream.core.messages.dead_letter_limit import DeadLetterLimit
