@@ -80,7 +80,7 @@ class Exam:
         alarms = raise_alarms(rule, series.asset, hops, first_row=0, witness=witness)
         faults = [_rows(fault, series) for fault in self._faults if fault.asset == series.asset]
         found = sum(
-            any(first <= alarm.told <= last + _GRACE_ROWS for alarm in alarms) for first, last in faults
+            any(first <= alarm.raised <= last + _GRACE_ROWS for alarm in alarms) for first, last in faults
         )
         false = sum(not _caused(alarm.first, alarm.stop, faults) for alarm in alarms)
         return Result(found, len(faults), false)

@@ -17,7 +17,7 @@ from tfstream.app.evaluation.evaluate import fitted, judged
 from tfstream.core.reading import Values
 from tfstream.model.detector_config import DetectorConfig
 from tfstream.model.scoring.detector import Detector, Measurement
-from tfstream.model.scoring.terms import TERMS, prior
+from tfstream.model.scoring.terms import TERMS, prior_weights
 
 FULL = "full"
 _CLOSED = ("V", "P", "R")
@@ -50,7 +50,7 @@ REWEIGHED: Mapping[str, Callable[[Weights], Weights]] = {
     "without the memory (Mj, Mx)": _all_but("Mj", "Mx"),
     "without consistency (N)": _all_but("N"),
     "without the network's errors (T, F, X)": _all_but("T", "F", "X"),
-    "without the self-test": lambda weight: np.array(prior(DetectorConfig())),
+    "without the self-test": lambda weight: np.array(prior_weights(DetectorConfig())),
     "closed forms only (V, P, R)": _kept(_CLOSED),
     "network only": _all_but(*_CLOSED),
     "V alone": _kept(["V"]),

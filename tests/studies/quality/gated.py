@@ -89,7 +89,7 @@ def models_of(path: str, train_rows: int | None) -> dict[str, Any]:
         return {"places": 0, "models": [], "all_rows": vus_pr(_fitted(labelled, known, Recipe()), labelled)}
     found = _judged(labelled, held)
     return {
-        "places": len(gate_trials.trial_sites(held.recent, _FULL.hop_rows)),
+        "places": len(gate_trials.trial_sites(held.pieces, _FULL.hop_rows)),
         "models": found,
         "all_rows": vus_pr(_fitted(labelled, known, Recipe()), labelled),
     }
@@ -104,15 +104,15 @@ def _judged(labelled: LabelledSeries, held: HeldOut) -> list[dict[str, Any]]:
         detector = _fitted(labelled, recipe.learn(labelled, held.learn[0]), recipe)
         for terms, change in WEIGHTS.items():
             changed = reweighed(detector, change)
-            done = measure(changed, labelled.definition, held.recent, tried)
+            done = measure(changed, labelled.definition, held.pieces, tried)
             champion = champion or done
             budget = budget_checks(None, done.alarms)
-            detection = detection_checks(kinds, champion.found, done.found)[0]
+            detection = detection_checks(kinds, champion.fault_ranks, done.fault_ranks)[0]
             found.append(
                 {
                     "recipe": name,
                     "terms": terms,
-                    "auc": float(done.found.mean()),
+                    "auc": float(done.fault_ranks.mean()),
                     "vus_pr": vus_pr(changed, labelled),
                     "budget": all(check.holds for check in budget),
                     "detection": detection.holds,

@@ -25,9 +25,9 @@ from tfstream.app.evaluation.evaluation_result import (
 from tfstream.app.files.sensor_table import guess_interval_us, read_labelled, train_rows_beside
 from tfstream.app.scoring.score_batch import alarm_rule
 from tfstream.app.scoring.score_series import HopScores, SeriesEvidence, raise_alarms, score_series, spread
-from tfstream.core.quality.affiliation import affiliation, by_chance
+from tfstream.core.quality.affiliation import affiliation, affiliation_by_chance
 from tfstream.core.quality.curves import auc_pr, auc_roc
-from tfstream.core.quality.event_quality import alarmed_rows, judge_alarms
+from tfstream.core.quality.event_quality import alarmed_rows, match_alarms
 from tfstream.core.quality.period import period
 from tfstream.core.quality.volume import volume
 from tfstream.core.reading import Series, Values
@@ -269,9 +269,9 @@ def _alarms(detector: Detector, hops: HopScores, values: Values, labelled: Label
     labels = labelled.labels[train_rows:]
     alarmed = alarmed_rows(tested, len(labels))
     return AlarmQuality(
-        counts=judge_alarms(tested, labels, rows_per_week=definition.rows_per_week),
+        counts=match_alarms(tested, labels, rows_per_week=definition.rows_per_week),
         affiliation=affiliation(alarmed, labels),
-        affiliation_by_chance=by_chance(alarmed, labels),
+        affiliation_by_chance=affiliation_by_chance(alarmed, labels),
         threshold=detector.calibration.threshold(budget),
         extrapolated=detector.calibration.extrapolated(budget),
     )

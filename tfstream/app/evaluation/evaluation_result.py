@@ -13,7 +13,7 @@ from itertools import groupby
 import numpy as np
 
 from tfstream.core.quality.affiliation import Affiliation
-from tfstream.core.quality.event_quality import EventQuality, together
+from tfstream.core.quality.event_quality import EventQuality, combine
 
 PRODUCT = "tfstream"  # the method's name; the others are baselines
 
@@ -138,7 +138,7 @@ def _alarms(runs: Sequence[EvaluationRun]) -> dict[str, float]:
 
 def alarm_figures(found: Sequence[AlarmQuality]) -> dict[str, float]:
     """What is told of the alarms on some files, by name; at least one."""
-    counts = together([one.counts for one in found])
+    counts = combine([one.counts for one in found])
     return {
         "events": counts.events,
         "found": counts.found,

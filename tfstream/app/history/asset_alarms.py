@@ -14,7 +14,7 @@ from tfstream.core.alarms.episode import Episode
 from tfstream.core.alarms.poisson import mean_bounds
 from tfstream.core.learning.exclusion import Exclusion
 from tfstream.core.messages.anomaly_event import iso
-from tfstream.core.quality.event_quality import Alarm, owners_of
+from tfstream.core.quality.event_quality import Alarm, matched_events
 from tfstream.core.quality.ranges import Ranges
 from tfstream.core.spans import Span, merge_spans
 from tfstream.core.stream import WEEK_US, StreamDefinition
@@ -69,7 +69,7 @@ class AssetAlarms:
         self._open = watch.open
         self.raised = list(watch.raised.values())
         self.hidden = [self._is_hidden(one.episode, hiding) for one in self.raised]
-        self.owners = owners_of([self._rows(one) for one in self.raised], self._event_rows())
+        self.owners = matched_events([self._rows(one) for one in self.raised], self._event_rows())
         self.weeks = watch.scored * self._shape[0] * self._interval_us / WEEK_US
 
     def _rows(self, one: RaisedAlarm) -> Alarm:

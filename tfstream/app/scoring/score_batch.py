@@ -100,7 +100,7 @@ def _followed(
         earlier = newest.get((partition, asset), before)
         if earlier is not None and earlier.end_index != window.end_index - detector.hop_rows:
             earlier = None
-        smoothed = detector.follow(raw, earlier.values if earlier else None)
+        smoothed = detector.smooth(raw, earlier.values if earlier else None)
         followed.append(SmoothedTerms(window.end_index, tuple(smoothed.tolist())))
         newest[partition, asset] = followed[-1]
     return followed
