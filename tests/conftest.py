@@ -90,7 +90,7 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 
 def kafka_home() -> Path:
     """The jars to start a broker from; without them the test is skipped, or fails where they are a must."""
-    home = apache.available()
+    home = apache.find_kafka_home()
     if home is None:
         if os.environ.get("TFSTREAM_REQUIRE_KAFKA"):
             pytest.fail(

@@ -54,12 +54,13 @@ SETTINGS = (CONFIG, DATABASE_URL, BOOTSTRAP_SERVERS, KAFKA_PROPERTY)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """The services' addresses; printing it never shows a secret."""
+    """The addresses and properties of the services; its text never shows a secret."""
 
     database_url: str | None = field(default=None, repr=False)
     kafka: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def require_database(self) -> str:
+        """:raises ConfigurationError: when no database is configured."""
         if not self.database_url:
             raise ConfigurationError(
                 f"no database is configured: set {DATABASE_URL.variable} (postgresql://user:password@host:5432/name)"
@@ -67,19 +68,21 @@ class Settings:
         return self.database_url
 
     def require_kafka(self) -> Mapping[str, str]:
+        """:raises ConfigurationError: when no Kafka is configured."""
         if not self.kafka.get("bootstrap.servers"):
             raise ConfigurationError(f"no Kafka is configured: set {BOOTSTRAP_SERVERS.variable} (host:9092)")
         return self.kafka
 
     def with_services(self, *, database_url: str, kafka: Mapping[str, str]) -> Settings:
-        """The same settings with services that were started in the meantime."""
+        """The same settings with the addresses of services that tfstream has started."""
         return replace(self, database_url=database_url, kafka={**self.kafka, **kafka})
 
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
-    """Settings from the environment and the optional file.
+    """The settings of the environment, and those of the optional file that the environment does not set.
 
-    :raises ConfigurationError: when the named file is missing, unreadable or holds unknown settings.
+    :raises ConfigurationError: when TFSTREAM_CONFIG names a missing file, or the file cannot be read or has
+        an unknown setting.
     """
     document = _read_file(environment.get(CONFIG.variable))
     unknown = set(document) - {DATABASE_URL.key, "kafka"}

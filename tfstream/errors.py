@@ -1,6 +1,6 @@
-"""Every error a user can meet, each with the exit code of the command it ends.
+"""The errors that a user can see, each with the exit code of the command that it ends.
 
-The message of an error is one sentence that says what happened, where, and what to do.
+The message of an error is one sentence: what happened, where, and what to do.
 """
 
 
@@ -11,7 +11,7 @@ class TfstreamError(Exception):
 
 
 class UsageError(TfstreamError):
-    """The command was called in a way that makes no sense."""
+    """The command line is wrong."""
 
     exit_code = 2
 
@@ -23,7 +23,7 @@ class ConfigurationError(TfstreamError):
 
 
 class AccessDenied(ConfigurationError):
-    """Kafka or PostgreSQL refuses the login, or a right is missing."""
+    """Kafka or PostgreSQL refuses the login, or the user lacks a right."""
 
 
 class ServiceUnavailable(TfstreamError):
@@ -33,6 +33,6 @@ class ServiceUnavailable(TfstreamError):
 
 
 class BadData(TfstreamError):
-    """The data that was given cannot be used."""
+    """The given data cannot be used."""
 
     exit_code = 5

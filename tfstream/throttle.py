@@ -1,4 +1,4 @@
-"""One line instead of a flood: in an outage every client of librdkafka repeats itself for every broker."""
+"""Limits repeated log lines: in an outage every client of librdkafka logs the same for every broker."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _EVERY_S = 30.0
 
 
 class Throttle(logging.Filter):
-    """Lets the first line of a kind pass, then one in ``every_s`` seconds that says how many were left out.
+    """Lets the first line of a kind pass, then one line per ``every_s`` seconds with the number left out.
 
-    Only Kafka's warnings and errors are looked at. A kind is the facility that librdkafka names (FAIL, ERROR,
-    …); of our own lines, those that say the very same.
+    It limits only warnings and errors about Kafka. A kind is librdkafka's facility (FAIL, ERROR, …); lines
+    of tfstream itself are of one kind when their texts are equal.
     """
 
     def __init__(self, every_s: float = _EVERY_S, clock: Callable[[], float] = time.monotonic) -> None:
@@ -43,5 +43,5 @@ class Throttle(logging.Filter):
 
 
 def _kind(text: str) -> str:
-    found = re.match(r"([A-Z_]+) \[", text)  # librdkafka: facility, client, text
-    return found[1] if found else text
+    match = re.match(r"([A-Z_]+) \[", text)  # librdkafka: facility, client, text
+    return match[1] if match else text

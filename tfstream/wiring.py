@@ -1,4 +1,4 @@
-"""Puts the parts of a running command together: settings, services, stream, model, threads, signals."""
+"""Builds the parts of a command that runs: database, stream, recorder, scorer, sink."""
 
 from __future__ import annotations
 
@@ -22,35 +22,17 @@ from tfstream.errors import BadData
 from tfstream.storage import migrate, readings, streams
 from tfstream.storage.database import Database
 from tfstream.storage.streams import StreamRecord
-from tfstream.streaming.client import describe_cluster
+from tfstream.streaming.cluster import broker_count
 from tfstream.streaming.topics import ensure_output_topics, require_topic
 
 _log = logging.getLogger("tfstream")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ScoreRequest:
-    """What ``tfstream score`` was asked to do."""
-
-    topic: str
-    slot: str | None = (
-        None  # names the process for Kafka: the same after a restart, another for every process
-    )
-    static: bool = False
-    group: str | None = None
-    commit_interval_s: float = 1.0
-    start: str = "earliest"
-    until_end: bool = False
-    write_scores: bool = True
-    with_sink: bool = True
-    dead_letter_limit: DeadLetterLimit = field(default_factory=DeadLetterLimit)
-
-
 def open_database(settings: Settings) -> Database:
-    """The configured database, reachable and migrated.
+    """The configured database, after a check that it answers and has the current schema.
 
-    :raises ConfigurationError: when none is configured, or its schema is not the current one.
-    :raises ServiceUnavailable: when it does not answer.
+    :raises ConfigurationError: when no database is configured, or its schema is not the current one.
+    :raises ServiceUnavailable: when the database does not answer.
     """
     database = Database(settings.require_database())
     migrate.require_current(database)
@@ -58,15 +40,15 @@ def open_database(settings: Settings) -> Database:
 
 
 def find_stream(database: Database, topic: str) -> StreamRecord:
-    """:raises ConfigurationError: when nobody has defined the stream."""
+    """:raises ConfigurationError: when the stream is not defined."""
     with database.begin() as connection:
         return streams.get(connection, topic)
 
 
 def stored_span(database: Database, stream: StreamRecord) -> tuple[int, int]:
-    """The moments of a stream's first and last stored reading.
+    """The times of a stream's first and last stored reading, in microseconds since 1970.
 
-    :raises BadData: when nothing is stored.
+    :raises BadData: when the stream has no stored readings.
     """
     with database.begin() as connection:
         span = readings.span(connection, stream.id)
@@ -78,36 +60,67 @@ def stored_span(database: Database, stream: StreamRecord) -> tuple[int, int]:
     return span[0], span[1]
 
 
-def record(
-    settings: Settings, topic: str, stop: Stop, *, until_end: bool = False, board: MetricBoard | None = None
-) -> Recorder:
-    """Record a topic until told to stop; returns the recorder with its counts."""
+def record(settings: Settings, topic: str, stop: Stop, *, until_end: bool, board: MetricBoard) -> Recorder:
+    """Record a topic until ``stop``, or until its present end; returns the recorder with its counts."""
     properties = settings.require_kafka()
     database = open_database(settings)
     stream = find_stream(database, topic)
-    describe_cluster(properties)
+    broker_count(properties)  # raises when no broker answers
     require_topic(properties, topic)
     recorder = Recorder(properties, database, stream, board)
     recorder.run(stop, until_end=until_end)
     return recorder
 
 
-def score(
-    settings: Settings, request: ScoreRequest, stop: Stop, board: MetricBoard | None = None
-) -> Progress:
-    """Score a topic, with the sink beside it in a thread, until told to stop."""
-    board = board or MetricBoard()
-    not_scoring = ScoringStatus(request.topic, board)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ScoreRequest:
+    """What ``tfstream score`` has to do, from its options."""
+
+    topic: str
+    slot: str | None = None  # stable name of this process for Kafka, different for each process
+    static: bool = False
+    group: str | None = None
+    commit_interval_s: float = 1.0
+    start: str = "earliest"
+    until_end: bool = False
+    write_scores: bool = True
+    with_sink: bool = True
+    dead_letter_limit: DeadLetterLimit = field(default_factory=DeadLetterLimit)
+
+
+def score(settings: Settings, request: ScoreRequest, stop: Stop, board: MetricBoard) -> Progress:
+    """Score a topic until ``stop`` or its present end, with the sink in a thread beside it.
+
+    It waits for a champion first; without ``until_end`` it waits until ``stop``.
+
+    :raises ConfigurationError: when a setting, the stream or, with ``until_end``, the champion is missing.
+    :raises ServiceUnavailable: when Kafka does not answer, or with ``until_end`` PostgreSQL.
+    """
+    status = ScoringStatus(request.topic, board)
     properties = settings.require_kafka()
     database = open_database(settings)
     stream = find_stream(database, request.topic)
-    describe_cluster(properties)
+    broker_count(properties)
     ensure_output_topics(properties, request.topic)
-    champion = champions.wait(database, stream, stop, patient=not request.until_end, not_scoring=not_scoring)
+    champion = champions.wait(database, stream, stop, patient=not request.until_end, not_scoring=status)
     if champion is None:
         return Progress()
+    watcher = ChampionWatcher(database, stream, board, ask_every_s=_watch_interval_s(request))
+    monitor = ScorerMonitor(stream.definition, board, status)
+    scorer = Scorer(properties, stream.definition, champion, _options(request), watcher, monitor)
+    _log.info("scoring %s with model version %d", request.topic, champion.version)
+    if request.with_sink:
+        sink = Sink(properties, database, stream, board)
+        with run_beside(background_sink(sink, drain=request.until_end)) as background:
+            scorer.run(lambda: stop() or background.failed)
+    else:
+        scorer.run(stop)
+    return scorer.progress
+
+
+def _options(request: ScoreRequest) -> ScorerOptions:
     slot = request.slot or socket.gethostname()
-    options = ScorerOptions(
+    return ScorerOptions(
         group=request.group or f"tfstream.score.{request.topic}",
         transactional_id=f"tfstream.{request.topic}.{slot}",
         instance=slot if request.static else None,
@@ -117,28 +130,15 @@ def score(
         write_scores=request.write_scores,
         dead_letter_limit=request.dead_letter_limit,
     )
-    successor = ChampionWatcher(database, stream, board, ask_every_s=_asked_every_s(request))
-    watch = ScorerMonitor(stream.definition, board, not_scoring)
-    scorer = Scorer(properties, stream.definition, champion, options, successor, watch)
-    _log.info("scoring %s with model version %d", request.topic, champion.version)
-    if not request.with_sink:
-        scorer.run(stop)
-        return scorer.progress
-    filled = Sink(properties, database, stream, board)
-    with run_beside(background_sink(filled, drain=request.until_end)) as sink:
-        scorer.run(lambda: stop() or sink.failed)
-    return scorer.progress
 
 
-def _asked_every_s(request: ScoreRequest) -> float:
-    """A change of the champion shows with the next commit but one, however often commits are."""
+def _watch_interval_s(request: ScoreRequest) -> float:
+    """Seconds between two checks for a new champion: it scores from the second commit after the change on."""
     return max(OFTEN_S, min(SELDOM_S, request.commit_interval_s))
 
 
-def sink(
-    settings: Settings, topic: str, stop: Stop, *, until_end: bool = False, board: MetricBoard | None = None
-) -> None:
-    """The sink alone, for scorers that run without one."""
+def sink(settings: Settings, topic: str, stop: Stop, *, until_end: bool, board: MetricBoard) -> None:
+    """Run the sink alone until ``stop`` or the present end of its topics, for scorers without a sink."""
     properties = settings.require_kafka()
     database = open_database(settings)
     stream = find_stream(database, topic)

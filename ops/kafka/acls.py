@@ -1,11 +1,11 @@
 #!/usr/bin/env python
-"""Gives a Kafka user the least rights that one tfstream command needs.
+"""Grants a Kafka user the least rights that one tfstream command needs.
 
     python ops/kafka/acls.py score --topic plant.sensors --principal User:scorer
 
-Run it with tfstream installed and a user of Kafka's who may change the access list; it takes the same
-TFSTREAM_KAFKA_ settings as tfstream. ``--print`` shows Kafka's own commands instead, ``--remove`` takes the
-rights back. Giving rights twice does no harm.
+Run it where tfstream is installed, as a Kafka user who may change the access list. It reads the same
+TFSTREAM_KAFKA_ settings as tfstream. ``--print`` only shows Kafka's own commands, ``--remove`` revokes the
+rights. Granting a right twice does no harm.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ from confluent_kafka.admin import (
 from tfstream import config
 from tfstream.errors import TfstreamError
 from tfstream.streaming import topics
-from tfstream.streaming.client import Properties, new_admin
+from tfstream.streaming.client import new_admin
+from tfstream.streaming.properties import Properties
 
 COMMANDS = ("inspect", "replay", "record", "score", "sink", "check")
 _TIMEOUT_S = 15.0
@@ -41,7 +42,7 @@ _RESOURCES = {
 
 
 class Right(NamedTuple):
-    """One line of Kafka's access list. READ and WRITE imply DESCRIBE."""
+    """One entry of Kafka's access list. READ and WRITE imply DESCRIBE."""
 
     operation: str
     resource: str
@@ -50,31 +51,31 @@ class Right(NamedTuple):
 
 
 def rights(command: str, topic: str, *, group: str | None = None, create: bool = False) -> list[Right]:
-    """What a command needs for a topic; with ``create`` also to make the topics that are missing."""
-    made: list[str] = []
-    found: list[Right] = []
+    """The rights that a command needs for a topic; with ``create`` also to create the missing topics."""
+    to_create: list[str] = []
+    needed: list[Right] = []
     if command in ("inspect", "record", "score"):
-        found.append(Right("READ", "topic", topic))
+        needed.append(Right("READ", "topic", topic))
     if command == "replay":
-        found.append(Right("WRITE", "topic", topic))
-        made = [topic]
+        needed.append(Right("WRITE", "topic", topic))
+        to_create = [topic]
     if command == "record":
-        found.append(Right("READ", "group", f"tfstream.record.{topic}"))
+        needed.append(Right("READ", "group", f"tfstream.record.{topic}"))
     if command in ("score", "sink"):
-        found += _of_the_sink(topic)
-        made = list(_outputs(topic))
+        needed += _sink_rights(topic)
+        to_create = list(_outputs(topic))
     if command == "score":
-        found += _of_the_scorer(topic, group)
+        needed += _scorer_rights(topic, group)
     if command in ("sink", "check"):
-        found += [Right("DESCRIBE", "topic", name) for name in (topic, *_outputs(topic))]
+        needed += [Right("DESCRIBE", "topic", name) for name in (topic, *_outputs(topic))]
     if command == "check":
-        found.append(Right("READ", "topic", topics.dead_letters_topic(topic)))  # the last one's reason
-        found.append(Right("DESCRIBE", "group", group or f"tfstream.score.{topic}"))
+        needed.append(Right("READ", "topic", topics.dead_letters_topic(topic)))  # for its reasons
+        needed.append(Right("DESCRIBE", "group", group or f"tfstream.score.{topic}"))
     if create:
-        found += [Right("CREATE", "topic", name) for name in made]
-    if create and command == "score":  # the state topic gets partitions when the source does
-        found.append(Right("ALTER", "topic", topics.state_topic(topic)))
-    return found
+        needed += [Right("CREATE", "topic", name) for name in to_create]
+    if create and command == "score":  # the state topic gets more partitions when the source does
+        needed.append(Right("ALTER", "topic", topics.state_topic(topic)))
+    return needed
 
 
 def _outputs(topic: str) -> tuple[str, ...]:
@@ -86,8 +87,8 @@ def _outputs(topic: str) -> tuple[str, ...]:
     )
 
 
-def _of_the_scorer(topic: str, group: str | None) -> list[Right]:
-    """The transactional id ends with the process's slot: a prefix serves all of them."""
+def _scorer_rights(topic: str, group: str | None) -> list[Right]:
+    """The transactional id ends with the process's slot: a prefix covers every slot."""
     return [
         *(Right("WRITE", "topic", name) for name in _outputs(topic)),
         Right("READ", "topic", topics.state_topic(topic)),
@@ -96,7 +97,7 @@ def _of_the_scorer(topic: str, group: str | None) -> list[Right]:
     ]
 
 
-def _of_the_sink(topic: str) -> list[Right]:
+def _sink_rights(topic: str) -> list[Right]:
     read = (topics.anomalies_topic(topic), topics.scores_topic(topic))
     return [
         *(Right("READ", "topic", name) for name in read),
@@ -105,8 +106,8 @@ def _of_the_sink(topic: str) -> list[Right]:
 
 
 def as_command(right: Right, principal: str) -> str:
-    """The same with Kafka's own tool."""
-    words = [
+    """The command of Kafka's own tool that grants the right."""
+    arguments = [
         "kafka-acls.sh",
         "--bootstrap-server",
         "HOST:PORT",
@@ -114,7 +115,7 @@ def as_command(right: Right, principal: str) -> str:
         "admin.properties",
         "--add",
     ]
-    words += [
+    arguments += [
         "--allow-principal",
         principal,
         "--operation",
@@ -122,22 +123,25 @@ def as_command(right: Right, principal: str) -> str:
         f"--{right.resource}",
         right.name,
     ]
-    return shlex.join(words + (["--resource-pattern-type", "prefixed"] if right.prefixed else []))
+    return shlex.join(arguments + (["--resource-pattern-type", "prefixed"] if right.prefixed else []))
 
 
 def change(properties: Properties, wanted: Sequence[Right], principal: str, *, remove: bool = False) -> None:
-    """Put the rights on the access list of a cluster, or take them off."""
+    """Add the rights to the cluster's access list, or remove them.
+
+    :raises KafkaException: when the broker does not change the list.
+    """
     admin = new_admin(properties)
-    lines = [_line(right, principal) for right in wanted]
+    entries = [_entry(right, principal) for right in wanted]
     if remove:
-        changes = [*admin.delete_acls([AclBindingFilter(*line) for line in lines]).values()]
+        changes = [*admin.delete_acls([AclBindingFilter(*entry) for entry in entries]).values()]
     else:
-        changes = [*admin.create_acls([AclBinding(*line) for line in lines]).values()]
-    for done in changes:
-        done.result(_TIMEOUT_S)
+        changes = [*admin.create_acls([AclBinding(*entry) for entry in entries]).values()]
+    for pending in changes:
+        pending.result(_TIMEOUT_S)
 
 
-def _line(
+def _entry(
     right: Right, principal: str
 ) -> tuple[ResourceType, str, ResourcePatternType, str, str, AclOperation, AclPermissionType]:
     pattern = ResourcePatternType.PREFIXED if right.prefixed else ResourcePatternType.LITERAL
@@ -152,19 +156,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("command", choices=COMMANDS)
     parser.add_argument("--topic", required=True, help="the sensor topic")
     parser.add_argument("--principal", required=True, help="for example User:scorer")
-    parser.add_argument("--group", help="of score and check, when it is not the usual one")
+    parser.add_argument("--group", help="the group of score and check, when it is not the default group")
     parser.add_argument(
-        "--create-topics", action="store_true", help="it may make the topics that are missing"
+        "--create-topics", action="store_true", help="also grant the rights to create the missing topics"
     )
     parser.add_argument("--print", action="store_true", help="only show Kafka's own commands")
-    parser.add_argument("--remove", action="store_true", help="take the rights back")
-    asked = parser.parse_args(arguments)
-    wanted = rights(asked.command, asked.topic, group=asked.group, create=asked.create_topics)
-    if asked.print:
-        print("\n".join(as_command(right, asked.principal) for right in wanted))
+    parser.add_argument("--remove", action="store_true", help="revoke the rights")
+    options = parser.parse_args(arguments)
+    wanted = rights(options.command, options.topic, group=options.group, create=options.create_topics)
+    if options.print:
+        print("\n".join(as_command(right, options.principal) for right in wanted))
         return 0
     try:
-        change(config.load().require_kafka(), wanted, asked.principal, remove=asked.remove)
+        change(config.load().require_kafka(), wanted, options.principal, remove=options.remove)
     except KafkaException as error:
         print(f"error: the access list was not changed: {error.args[0].str()}", file=sys.stderr)
         return 1

@@ -1,17 +1,19 @@
--- The least rights of each tfstream process in PostgreSQL, as roles without a login of their own.
--- Run it as the schema's owner, after `tfstream db upgrade`, by a user who may make roles:
+-- Creates a role for each tfstream process with the least rights that it needs; the roles cannot log in.
+-- Run it after `tfstream db upgrade`, as the schema's owner, who must be allowed to create roles:
 --
 --     psql "$OWNER_URL" -v ON_ERROR_STOP=1 -f ops/postgres/roles.sql
 --     psql "$OWNER_URL" -c "CREATE ROLE scorer LOGIN PASSWORD '...' IN ROLE tfstream_score"
 --
--- Running it again does no harm. Roles belong to the whole server, their rights to this database.
+-- You can run it again. The roles exist in the whole server, their rights in this database.
 --
 --     tfstream_record   record
 --     tfstream_score    score, sink
 --     tfstream_train    train, trainer
---     tfstream_read     every listing, replay, check; made by the migrations, as is
---     tfstream_write    all of them, with streams add, streams set, load, models promote, models rollback,
+--     tfstream_read     every listing, replay, check
+--     tfstream_write    all of these, and streams add, streams set, load, models promote, models rollback,
 --                       anomalies label, exclusions and db partitions
+--
+-- The migrations create tfstream_read and tfstream_write.
 
 DO $$
 DECLARE
@@ -41,5 +43,5 @@ GRANT SELECT, INSERT, UPDATE ON model, training_run TO tfstream_train;
 GRANT SELECT ON training_history, score TO tfstream_train;
 GRANT SELECT, INSERT, UPDATE ON scored_day TO tfstream_train;
 GRANT SELECT, INSERT ON champion_change TO tfstream_train;
--- a new version locks its stream's row, so that versions count on without a gap; that takes a right to change it
+-- a new model version locks its stream's row, so that version numbers have no gap; the lock needs this right
 GRANT UPDATE (changed_at) ON stream TO tfstream_train;

@@ -117,14 +117,18 @@ def test_what_the_model_has_learnt_from_is_said(scored: Tfstream, plant: Plant) 
             "backtest", "--topic", TOPIC, "--from", "2026-01-05", "--to", "2026-01-06", "--json"
         ).stdout
     )
-    assert any(note.startswith("version 1 has learnt from 2026-01-05T00:00:00Z") for note in found["notes"])
+    assert any(
+        note.startswith("version 1 was trained on readings from 2026-01-05T00:00:00Z")
+        for note in found["notes"]
+    )
 
 
 def test_bad_questions(scored: Tfstream, tmp_path: Path) -> None:
     of = ("backtest", "--topic", TOPIC)
     early = scored.run(*of, "--from", "2020-01-01", "--to", "2020-01-02", exit_code=5)
     assert (
-        "has no readings from 2020-01-01T00:00:00Z to 2020-01-02T00:00:00Z; stored are those" in early.stderr
+        "has no readings from 2020-01-01T00:00:00Z to 2020-01-02T00:00:00Z; the stored readings are from"
+        in early.stderr
     )
     assert "after --from" in scored.run(*of, "--from", "2026-01-07", "--to", "2026-01-06", exit_code=2).stderr
     assert "no model version 9" in scored.run(*of, *SPAN, "--model", "9", exit_code=5).stderr

@@ -201,7 +201,7 @@ def test_models_are_listed_shown_and_promoted(shell: Shell, database: Database) 
         for _ in range(2):
             models.promote(connection, stream_id, rows.save_model(connection, stream_id, weights()))
     promoted = shell.run("models", "promote", "1", "--topic", topic)
-    assert (promoted.stdout, promoted.stderr) == ("", f"model version 1 is in charge of {topic}\n")
+    assert (promoted.stdout, promoted.stderr) == ("", f"model version 1 is the champion of {topic}\n")
     listed = shell.json("models", "list", "--topic", topic)
     assert [(one["version"], one["status"]) for one in listed] == [(2, "retired"), (1, "champion")]
     assert listed[0]["trained_from"] == iso(rows.MONDAY_US)
@@ -251,7 +251,7 @@ def test_failures_say_what_happened_and_end_with_their_exit_codes(
         f"load {bad / 'one-row.csv'}": "Missing option '--topic'",
         "models promote first --topic known": "Invalid value",
         "--log-format xml db current": "must be 'text' or 'json'",
-        "streams add x --sensors a --interval soon": "'soon' is no duration",
+        "streams add x --sensors a --interval soon": "'soon' is not a duration",
         "streams add x --sensors a,,b --interval 1s": "a sensor without a name",
     }
     configuration = {
@@ -304,7 +304,7 @@ def test_a_defect_is_told_in_one_line(database_url: str) -> None:
         connection.execute(text("UPDATE model SET metrics = '[]'"))
     told = Shell(database_url).run("models", "show", "1", "--topic", rows.TOPIC, exit_code=1)
     assert told.stderr.startswith("error: AttributeError: ")
-    assert told.stderr.endswith("this is a defect, and --debug shows where\n")
+    assert told.stderr.endswith("this is a defect, --debug shows the traceback\n")
 
 
 TABLES = ("reading", "score")

@@ -1,4 +1,4 @@
-"""``tfstream demo`` as a newcomer runs it: no Kafka, no PostgreSQL, one command."""
+"""``tfstream demo`` without Kafka and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from tests.integration.commands import Thorough
 pytestmark = [pytest.mark.slow, pytest.mark.postgres]
 
 
-def test_the_demo_finds_most_faults_and_draws_them(tmp_path: Path) -> None:
-    alone = Thorough("", "", KAFKA_HOME="")
-    done = alone.run("demo", "--training-days", "2", "--output", tmp_path, "--json")
-    told = json.loads(done.stdout)
-    assert "librdkafka's mock cluster" in done.stderr
-    assert "exactly-once delivery holds on Apache Kafka only" in done.stderr
-    assert told["messages"] == 3 * 1440
-    assert len(told["faults"]) == 8
-    assert told["found"] >= 4
-    assert len(told["false_alarms"]) <= 4
-    page = Path(told["report"]).read_text(encoding="utf-8")
-    assert page.count("<svg") >= 3 + told["found"]
-    assert not re.search(r"""(src|href)=["'](?!#)""", page), "the report must need nothing but itself"
+def test_the_demo_finds_most_faults_and_draws_their_episodes(tmp_path: Path) -> None:
+    command = Thorough("", "", KAFKA_HOME="")
+    process = command.run("demo", "--training-days", "2", "--output", tmp_path, "--json")
+    summary = json.loads(process.stdout)
+    assert "librdkafka's mock cluster" in process.stderr
+    assert "exactly-once delivery holds on Apache Kafka only" in process.stderr
+    assert summary["messages"] == 3 * 1440
+    assert len(summary["faults"]) == 8
+    assert summary["found"] >= 4
+    assert len(summary["false_alarms"]) <= 4
+    page = Path(summary["report"]).read_text(encoding="utf-8")
+    assert page.count("<svg") >= 3 + summary["found"]
+    assert not re.search(r"""(src|href)=["'](?!#)""", page), "the report must not refer to another file"

@@ -72,8 +72,8 @@ def test_what_waits_for_a_database_of_few_locks_does_not_grow(
         return len(records)
 
     def step() -> bool:
-        feed.step(most=10)
-        waiting.append(sum(map(len, feed._held.values())))
+        feed.step(max_records=10)
+        waiting.append(sum(map(len, feed._unwritten.values())))
         return len(written) == 200
 
     producer = Producer(mock_kafka.properties)
@@ -106,7 +106,7 @@ def test_more_is_written_at_a_time_once_the_database_has_locks_again(
         assert producer.flush(10.0) == 0
 
     def done(count: int) -> bool:
-        feed.step(most=100)
+        feed.step(max_records=100)
         return sum(written) == count
 
     with TransactionalConsumer(mock_kafka.properties, database, topic, "test", write) as feed:
@@ -131,13 +131,13 @@ def test_another_topic_is_only_so_for_partitions_that_were_there(
         wait_until(lambda: feed.step() >= 0 and len(table.rows) == 2, "both are written")
         feed._source.owned.discard(1)
         feed._topic_id = "one"
-        feed._notice("two")
-        assert feed._of_another == feed._source.owned != set()
+        feed._check_topic("two")
+        assert feed._recreated == feed._source.owned != set()
         feed._source.owned.add(1)
         feed._source.hold([1])
         feed.assigned([1])
         wait_until(lambda: feed.step() >= 0 and len(table.rows) == 3, "one is read again from its beginning")
-        assert not feed._of_another
+        assert not feed._recreated
         send(mock_kafka, topic, 1, b"second")
         wait_until(lambda: feed.step() >= 0 and len(table.rows) == 4, "the other goes on where it stood")
     assert table.rows[2:] == [b"first", b"second"]

@@ -12,8 +12,8 @@ from sqlalchemy import text
 
 from tests.integration import quick, rows
 from tests.integration.commands import Tfstream
-from tests.studies.quality.simulated import SECOND_US
-from tests.studies.quality.simulated import readings as simulated
+from tests.studies.simulated_readings import SECOND_US
+from tests.studies.simulated_readings import readings as simulated
 from tfstream.app.training import train
 from tfstream.app.training.training_options import TrainingOptions
 from tfstream.core.reading import Values
@@ -73,7 +73,8 @@ def test_a_worse_refit_is_rejected_with_its_reasons(stored: Database, tfstream: 
     since = ("--since", f"{BAD_ROWS + NEWEST_ROWS}s")  # the span that the noise is in
     second = tfstream.run("train", "--topic", TOPIC, *since)
     assert "model version 2 is rejected" in second.stderr
-    assert f"`tfstream models promote 2 --topic {TOPIC}` puts it in charge all the same" in second.stderr
+    promoting = f"`tfstream models promote 2 --topic {TOPIC}`"
+    assert f"{promoting} makes this version the champion nevertheless" in second.stderr
     assert "faults found (AUC), all kinds" in second.stdout
     assert "NO" in second.stdout
     assert statuses(stored) == {1: "champion", 2: "rejected"}
@@ -93,7 +94,7 @@ def test_a_worse_refit_is_rejected_with_its_reasons(stored: Database, tfstream: 
     refit = tfstream.run("trainer", "--once", "--history", since[1])
     assert f"{TOPIC}: version 3 rejected, the champion stays: faults found" in refit.stderr
     forced = tfstream.run("train", "--topic", TOPIC, *since, "--no-gate")
-    assert "model version 4 is in charge" in forced.stderr
+    assert "model version 4 is the champion" in forced.stderr
     assert statuses(stored) == {1: "retired", 2: "rejected", 3: "rejected", 4: "champion"}
 
 

@@ -60,7 +60,7 @@ def test_exclusions_from_the_command_line(shell: Shell, database: Database) -> N
     when = ("--from", "2025-12-01T08:00", "--for", "3h", "--rrule", "FREQ=WEEKLY;BYDAY=MO", "--hide")
     said = shell.run("exclusions", "add", "--topic", topic, *when, "--reason", "new filter").stderr
     assert "2025-12-01 07:00:00 to 2025-12-01 10:00:00, 2025-12-08 07:00:00" in said
-    assert "1 more anomaly of the history is hidden" in said
+    assert "1 more stored anomaly is hidden" in said
     (listed,) = shell.json("exclusions", "list", "--topic", topic)
     assert (listed["hide"], listed["no_learn"], listed["created_by"]) == (True, False, "anna")
     assert shell.run("anomalies", "list", "--topic", topic).stderr == "no anomalies\n"
@@ -84,15 +84,15 @@ def test_an_exclusion_of_no_sensor_says_so(shell: Shell, database: Database) -> 
     span = ("--topic", topic, "--from", "2025-12-01T08:00", "--for", "3h")
     said = shell.run("exclusions", "add", *span, "--sensor", "presure*", "--no-learn").stderr
     assert "hidden" not in said  # it hides nothing
-    assert f"no sensor of {topic} is called 'presure*'" in said
+    assert f"no sensor of {topic} matches 'presure*'" in said
     assert "no sensor" not in shell.run("exclusions", "add", *span, "--sensor", "*").stderr
 
 
 @pytest.mark.parametrize(
     ("options", "exit_code", "why"),
     [
-        (("--from", DAY + "08:00"), 2, "give either --to, when it ends, or --for"),
-        (("--from", "soon", "--for", "2h"), 2, "'soon' is no time"),
+        (("--from", DAY + "08:00"), 2, "give either --to (the end) or --for (the duration)"),
+        (("--from", "soon", "--for", "2h"), 2, "'soon' is not a time"),
         (("--from", DAY + "08:00", "--to", DAY + "07:00"), 2, "must end after it begins"),
         (("--from", "now", "--for", "2h", "--tz", "Europe/Atlantis"), 2, "is not known here"),
         (("--from", "now", "--for", "2h", "--rrule", "FREQ=SOMETIMES"), 2, "FREQ must be one of"),
@@ -125,9 +125,9 @@ def test_verdicts_from_the_command_line(shell: Shell, database: Database) -> Non
     assert found == {"b1": "false-alarm", "b2": None, "b3": "new-normal"}
     assert "false-alarm" in shell.run("anomalies", "list", "--topic", topic).stdout
     for words, exit_code, why in (
-        (("b1", "fine"), 2, "'fine' is no verdict"),
-        (("confirmed",), 2, "say which anomaly is confirmed"),
-        (("b1", "expected", "--from", "now"), 2, "goes with new-normal alone"),
+        (("b1", "fine"), 2, "'fine' is not a verdict"),
+        (("confirmed",), 2, "give the id of the anomaly before 'confirmed'"),
+        (("b1", "expected", "--from", "now"), 2, "use it only with new-normal"),
         (("b1", "b9", "confirmed"), 5, "no anomaly begins with 'b9'"),
     ):
         assert why in shell.run("anomalies", "label", *words, exit_code=exit_code).stderr

@@ -18,7 +18,7 @@ from tests.integration.topic_reader import read_committed
 from tfstream.embedded.process import free_port
 from tfstream.errors import TfstreamError
 from tfstream.storage import migrate
-from tfstream.streaming.client import describe_cluster
+from tfstream.streaming.cluster import broker_count
 
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres, pytest.mark.slow]
 
@@ -72,7 +72,7 @@ def test_a_wrong_kafka_login_is_said_at_once(
     for properties, exit_code, said in cases:
         began = time.monotonic()
         with pytest.raises(TfstreamError, match=re.escape(said)) as told:
-            describe_cluster(properties, timeout_s=5.0)
+            broker_count(properties, timeout_s=5.0)
         assert told.value.exit_code == exit_code
         assert exit_code == 4 or time.monotonic() - began < SOON_S
         hold_no_secret(str(told.value))

@@ -40,7 +40,7 @@ def fetching_stopped(consumer: Consumer, topic: str) -> bool:
 
 
 def read_on(source: Source, records: list[Record]) -> list[Record]:
-    records.extend(source.poll(most=10, timeout_s=0.1))
+    records.extend(source.poll(max_records=10, timeout_s=0.1))
     return records
 
 
@@ -53,11 +53,13 @@ def test_a_place_that_is_lost_while_a_commit_fails_is_found_again(kafka: Broker,
     assert producer.flush(20.0) == 0
     owner, records = Owner(), list[Record]()
     with Source(kafka.properties, topic, f"lost.{topic}", owner) as source:
-        wait_until(lambda: source.poll(most=10, timeout_s=0.1) == [] and owner.has == {0}, "it is assigned")
+        wait_until(
+            lambda: source.poll(max_records=10, timeout_s=0.1) == [] and owner.has == {0}, "it is assigned"
+        )
         source.read_from({0: 10})
         wait_until(lambda: fetching_stopped(source._consumer, topic), "the fetcher has met the lost place")
         source.hold([0])
-        assert source.poll(most=10, timeout_s=0.1) == []
+        assert source.poll(max_records=10, timeout_s=0.1) == []
         source.read_from({0: 0})
         wait_until(lambda: len(read_on(source, records)) >= 5, "it reads on")
     assert [record.value for record in records] == [b"0", b"1", b"2", b"3", b"4"]

@@ -136,7 +136,7 @@ def test_a_scorer_outlives_a_crash_of_the_broker(
     plant: Plant, template_stream: str, topic: str, tmp_path: Path
 ) -> None:
     """Killed in the middle of the flow, with a transaction open more often than not, and started again."""
-    home = apache.available()
+    home = apache.find_kafka_home()
     if home is None:
         pytest.skip("needs an Apache Kafka of its own")
     copy_stream(plant.tfstream.database_url, template_stream, topic)

@@ -1,4 +1,4 @@
-"""Merging a batch at once gives what merging its readings one after the other gives."""
+"""Merging a whole batch gives the same rows as merging its readings in order."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def batch(readings: list[tuple[str, int, list[float]]]) -> ReadingBatch:
     )
 
 
-def one_by_one(readings: list[tuple[str, int, list[float]]]) -> dict[Key, list[float]]:
+def merge_in_order(readings: list[tuple[str, int, list[float]]]) -> dict[Key, list[float]]:
     """In order of first appearance; the later value wins."""
     rows: dict[Key, list[float]] = {}
     for asset, time_us, cells in readings:
@@ -37,7 +37,7 @@ def one_by_one(readings: list[tuple[str, int, list[float]]]) -> dict[Key, list[f
 @settings(max_examples=300, derandomize=True, deadline=None)
 @given(st.lists(READING, max_size=20))
 def test_the_later_value_of_a_cell_wins(readings: list[tuple[str, int, list[float]]]) -> None:
-    merged, wanted = merge(batch(readings)), one_by_one(readings)
+    merged, wanted = merge(batch(readings)), merge_in_order(readings)
     assert merged.row_keys() == list(wanted)
     np.testing.assert_array_equal(merged.values, np.array(list(wanted.values())).reshape(-1, SENSORS))
 

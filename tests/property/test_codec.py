@@ -1,4 +1,4 @@
-"""Whatever the bytes are, decoding gives a reading or says why not."""
+"""For any bytes, decoding gives a reading or raises InvalidReading."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tfstream.core.reading import InvalidReading, Reading
 from tfstream.core.stream import Encoding, Layout, StreamDefinition, TimeUnit
 
 SENSORS = ("2_FIC-101.PV", "b c", "ü")
-EVERY = [(layout, encoding) for layout in Layout for encoding in Encoding]
+FORMATS = [(layout, encoding) for layout in Layout for encoding in Encoding]
 
 
 def codec(layout: Layout, encoding: Encoding, unit: TimeUnit = TimeUnit.AUTO) -> Codec:
@@ -47,7 +47,7 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize(("layout", "encoding"), EVERY)
+@pytest.mark.parametrize(("layout", "encoding"), FORMATS)
 @pytest.mark.parametrize("value", HOSTILE)
 def test_hostile_bytes(layout: Layout, encoding: Encoding, value: bytes) -> None:
     check(codec(layout, encoding), value, None, 10**12)
@@ -55,7 +55,7 @@ def test_hostile_bytes(layout: Layout, encoding: Encoding, value: bytes) -> None
 
 @settings(max_examples=300, derandomize=True, deadline=None)
 @given(
-    st.sampled_from(EVERY),
+    st.sampled_from(FORMATS),
     st.sampled_from(list(TimeUnit)),
     st.binary(max_size=60)
     | st.dictionaries(
@@ -66,7 +66,9 @@ def test_hostile_bytes(layout: Layout, encoding: Encoding, value: bytes) -> None
         | st.floats()
         | st.text(max_size=8)
         | st.lists(st.floats(), max_size=4),
-    ).map(lambda found: repr(found).replace("'", '"').replace("None", "null").replace("nan", "NaN").encode()),
+    ).map(
+        lambda fields: repr(fields).replace("'", '"').replace("None", "null").replace("nan", "NaN").encode()
+    ),
     st.none() | st.binary(max_size=8),
     st.none() | st.integers(0, 2**42),
 )
@@ -78,23 +80,23 @@ def test_any_bytes(
 
 def check(decoder: Codec, value: bytes, key: bytes | None, time_ms: int | None) -> None:
     try:
-        found = decoder.decode(value, key, time_ms)
+        reading = decoder.decode(value, key, time_ms)
     except InvalidReading:
         return
-    assert found.asset
-    assert found.values.dtype == np.float32
-    assert found.values.shape == (len(SENSORS),)
-    assert not np.isinf(found.values).any()
+    assert reading.asset
+    assert reading.values.dtype == np.float32
+    assert reading.values.shape == (len(SENSORS),)
+    assert not np.isinf(reading.values).any()
 
 
 @settings(max_examples=150, derandomize=True, deadline=None)
 @given(
-    st.sampled_from(EVERY),
+    st.sampled_from(FORMATS),
     st.sampled_from([unit for unit in TimeUnit if unit is not TimeUnit.RECORD]),
     st.integers(10**15, 4 * 10**15).map(lambda value: value - value % 1_000_000),
     st.lists(st.floats(width=32, allow_infinity=False), min_size=3, max_size=3),
 )
-def test_what_is_encoded_is_decoded(
+def test_an_encoded_reading_is_decoded_again(
     form: tuple[Layout, Encoding], unit: TimeUnit, time_us: int, cells: list[float]
 ) -> None:
     layout, encoding = form
@@ -104,9 +106,9 @@ def test_what_is_encoded_is_decoded(
     sent = Reading("line-1", time_us, np.array(cells, dtype=np.float32))
     decoder, merged = Codec(definition), np.full(3, np.nan, dtype=np.float32)
     for message in encode(sent, definition):
-        found = decoder.decode(message, None, None)
-        assert (found.asset, found.time_us) == ("line-1", time_us)
-        np.copyto(merged, found.values, where=~np.isnan(found.values))
+        reading = decoder.decode(message, None, None)
+        assert (reading.asset, reading.time_us) == ("line-1", time_us)
+        np.copyto(merged, reading.values, where=~np.isnan(reading.values))
     np.testing.assert_array_equal(merged, sent.values)
 
 
@@ -119,10 +121,10 @@ CELL = st.none() | st.sampled_from([0.0, -0.0, 1e300, -1e300, 3.4028235e38, 1e-4
     st.sampled_from([Layout.FLAT, Layout.NESTED]),
     st.sampled_from(list(Encoding)),
 )
-def test_packed_rows_hold_what_is_decoded(
+def test_packed_rows_hold_the_decoded_values(
     table: list[list[float | None]], layout: Layout, encoding: Encoding
 ) -> None:
-    """In one array as one by one, and both as NumPy rounds to float32; what is not finite is missing."""
+    """Rows in one array equal single readings, and both round to float32 as NumPy does; ±inf is missing."""
     decoder, packed, decoded = codec(layout, encoding), [], []
     for cells in table:
         fields = dict(zip(SENSORS, cells, strict=True))

@@ -1,4 +1,4 @@
-"""However the log is cut up and the process started again, the same messages are diverted."""
+"""The same messages become dead letters, wherever in the log the process restarts."""
 
 from __future__ import annotations
 
@@ -32,50 +32,52 @@ limits = st.builds(
 
 @dataclass
 class Partition:
-    """What Kafka keeps: the committed offset, the state's head, the dead letters."""
+    """What Kafka stores: the committed offset, the state's head record, the offsets of the dead letters."""
 
     limit: DeadLetterLimit
     offset: int = 0
     head: bytes | None = None
-    diverted: list[int] = field(default_factory=list)
+    dead_letters: list[int] = field(default_factory=list)
 
-    def score(self, log: list[bool], most: int) -> str | None:
-        """A new process: restore, one batch, commit, end; why it stopped."""
-        lane = AssignedPartition(0, DEFINITION, SHAPE, self.limit)
+    def score(self, log: list[bool], max_records: int) -> str | None:
+        """Run a new process: restore, score one batch, commit, end; returns why the partition stopped."""
+        assigned = AssignedPartition(0, DEFINITION, SHAPE, self.limit)
         if self.head is None:
-            lane.begin(0, ())
+            assigned.begin(0, ())
         else:
-            lane.restore({}, -1, self.offset, decode_head(self.head).dead_letters)
-        for offset in range(self.offset, min(self.offset + most, len(log))):
-            lane.read(Record(0, offset, None, GOOD if log[offset] else BAD, None), CODEC)
-        outputs, position = lane.pending(1)
+            assigned.restore({}, -1, self.offset, decode_head(self.head).dead_letters)
+        for offset in range(self.offset, min(self.offset + max_records, len(log))):
+            assigned.read(Record(0, offset, None, GOOD if log[offset] else BAD, None), CODEC)
+        outputs, position = assigned.pending(1)
         self.offset = position.offset
-        self.head = next(one.value for one in outputs if one.key == HEAD_KEY)
-        letters = [one for one in outputs if one.topic == dead_letters_topic("t")]
-        self.diverted += [int(dict(one.headers)["tfstream.offset"]) for one in letters]
-        return lane.stopped
+        self.head = next(output.value for output in outputs if output.key == HEAD_KEY)
+        letters = [output for output in outputs if output.topic == dead_letters_topic("t")]
+        self.dead_letters += [int(dict(letter.headers)["tfstream.offset"]) for letter in letters]
+        return assigned.stopped
 
 
 @settings(max_examples=150, derandomize=True, deadline=None)
 @given(logs, limits, st.data())
-def test_restarts_divert_nothing_more(log: list[bool], limit: DeadLetterLimit, data: st.DataObject) -> None:
+def test_restarts_write_no_further_dead_letters(
+    log: list[bool], limit: DeadLetterLimit, data: st.DataObject
+) -> None:
     whole, cut = Partition(limit), Partition(limit)
     stopped = whole.score(log, len(log))
     while cut.offset < len(log) and cut.score(log, data.draw(st.integers(1, 500))) is None:
         pass
-    assert (cut.offset, cut.diverted) == (whole.offset, whole.diverted)
+    assert (cut.offset, cut.dead_letters) == (whole.offset, whole.dead_letters)
     assert (whole.offset == len(log)) == (stopped is None)
     if stopped is not None:
         assert not log[whole.offset]
         assert whole.score(log, len(log)) == stopped  # and again, and again
-        assert (cut.offset, cut.diverted) == (whole.offset, whole.diverted)
+        assert (cut.offset, cut.dead_letters) == (whole.offset, whole.dead_letters)
 
 
 @settings(max_examples=50, derandomize=True, deadline=None)
 @given(logs, limits)
-def test_once_mended_all_that_was_held_back_is_read(log: list[bool], limit: DeadLetterLimit) -> None:
+def test_readable_messages_after_a_correction_are_all_read(log: list[bool], limit: DeadLetterLimit) -> None:
     partition = Partition(limit)
     partition.score(log, len(log))
-    diverted = list(partition.diverted)
+    dead_letters = list(partition.dead_letters)
     assert partition.score([True] * len(log), len(log)) is None
-    assert (partition.offset, partition.diverted) == (len(log), diverted)
+    assert (partition.offset, partition.dead_letters) == (len(log), dead_letters)

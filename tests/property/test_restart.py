@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tfstream.core.alarms.alarm_rule import AlarmRule, AlarmState, Hop
 from tfstream.core.alarms.baseline import Baseline
 from tfstream.core.alarms.calibration import Calibration
-from tfstream.core.alarms.episode import NoEvidence
+from tfstream.core.alarms.hop_evidence import NoEvidence
 from tfstream.core.reading import Reading
 from tfstream.core.state import AssetMemory, AssetState, decode_asset, encode
 from tfstream.core.stream import StreamDefinition
@@ -184,10 +184,10 @@ def test_episodes_go_on_after_a_restart(rule: AlarmRule, scores: list[float], da
             memory = AssetMemory(model_version=1, baseline=disturbed.baseline, episode=disturbed.episode)
             found = msgspec.json.decode(encode(memory), type=AssetMemory)
             disturbed = AlarmState(found.baseline, found.episode)
-        undisturbed, expected = rule.follow(
+        undisturbed, expected = rule.update(
             undisturbed, score, rule.judge(score, undisturbed.baseline), hop, NoEvidence()
         )
-        disturbed, told = rule.follow(
+        disturbed, told = rule.update(
             disturbed, score, rule.judge(score, disturbed.baseline), hop, NoEvidence()
         )
         assert (disturbed, told) == (undisturbed, expected)

@@ -1,4 +1,4 @@
-"""What an outage repeats is told once, then counted."""
+"""Log lines that repeat in an outage are written once, then counted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from tfstream.throttle import Throttle
 
 
-def test_a_flood_is_a_line_every_half_minute(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_repeated_line_is_logged_every_half_minute(caplog: pytest.LogCaptureFixture) -> None:
     now = [0.0]
     log = logging.getLogger("tfstream.kafka.test")
     log.addFilter(Throttle(30.0, lambda: now[0]))

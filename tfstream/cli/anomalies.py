@@ -1,7 +1,8 @@
-"""``tfstream anomalies``: the history."""
+"""``tfstream anomalies``: list and show the stored anomalies."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -10,92 +11,108 @@ from tfstream import config
 from tfstream.app.runtime.human_units import band_text
 from tfstream.cli.anomalies_explain import explain
 from tfstream.cli.anomalies_label import label
-from tfstream.cli.options import AnyTopic, Json
-from tfstream.cli.output import cell, moment_us, now_us, out, plain, print_json, print_table, tell
+from tfstream.cli.options import AnyTopic, Json, Limit
+from tfstream.cli.output import cell, out, plain, print_json, print_note, print_table
+from tfstream.cli.parse import now_us, parse_moment_us
 from tfstream.core.messages.anomaly_event import EventKind
 from tfstream.storage import anomalies
 from tfstream.storage.anomalies import AnomalyRow
 from tfstream.wiring import open_database
 
-app = typer.Typer(help="What was raised.", no_args_is_help=True)
-app.command("label")(label)
-app.command("explain")(explain)
+app = typer.Typer(no_args_is_help=True, help="List, explain and label anomalies.")
 
-_SHOWN = ("id", "topic", "asset", "kind", "started_at", "lasted", "score", "threshold", "sensors")
-_RARE = ("verdict", "hidden_by")  # where some have one
-
+_COLUMNS = ("id", "topic", "asset", "kind", "started_at", "lasted", "score", "threshold", "sensors")
+_RARE_COLUMNS = ("verdict", "hidden_by")  # shown where a listed anomaly has a value
 _EXTRAPOLATED = (
-    "{count} of {all} thresholds are extrapolated: the budget is finer than the normal data behind the model "
-    "can show; train on a longer span, or ask for a larger budget"
+    "{count} of {all} thresholds are extrapolated: the alarm budget is finer than the normal readings behind "
+    "the model can show; train on a longer span, or set a larger budget"
 )
+
+Asset = Annotated[str | None, typer.Option(help="Only this asset; without it, all assets.")]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        help="Only anomalies from this time on: 2026-01-05T14:05 (UTC), or a duration back from now (7d)."
+    ),
+]
+Kind = Annotated[EventKind | None, typer.Option(help="Only anomalies of this kind.")]
+OpenOnly = Annotated[bool, typer.Option("--open", help="Only anomalies that have not ended.")]
+WithHidden = Annotated[
+    bool, typer.Option("--all", help="Also anomalies that exclusions hide, with the reasons.")
+]
 
 
 @app.command("list")
 def list_(
     topic: AnyTopic = None,
-    asset: Annotated[str | None, typer.Option(help="Only this asset.")] = None,
-    since: Annotated[
-        str | None, typer.Option(help="From here on: a time, or a span back from now (7d).")
-    ] = None,
-    kind: Annotated[EventKind | None, typer.Option(help="Only this kind.")] = None,
-    open_only: Annotated[bool, typer.Option("--open", help="Only what is still going on.")] = False,
-    every: Annotated[
-        bool, typer.Option("--all", help="Those that exclusions hide, too, and the reasons.")
-    ] = False,
-    limit: Annotated[int, typer.Option(help="At most so many.", min=1)] = 100,
+    asset: Asset = None,
+    since: Since = None,
+    kind: Kind = None,
+    open_only: OpenOnly = False,
+    with_hidden: WithHidden = False,
+    limit: Limit = 100,
     as_json: Json = False,
 ) -> None:
-    """Anomalies, newest first; not those that lie in an exclusion that hides them."""
+    """List anomalies, newest first, without those that exclusions hide."""
     with open_database(config.load()).begin() as connection:
-        found = anomalies.find(
+        rows = anomalies.find(
             connection,
             topic=topic,
             asset=asset,
-            since_us=moment_us(since, now_us()) if since else None,
+            since_us=parse_moment_us(since, now_us()) if since else None,
             open_only=open_only,
             kind=kind,
-            hidden=every,
+            hidden=with_hidden,
             limit=limit,
         )
     if as_json:
-        print_json(found)
-        return
-    shown = [name for name in _SHOWN if name != "topic" or topic is None]
-    shown += [name for name in _RARE if any(getattr(row, name) for row in found)]
-    print_table(shown, [[_shown(name, row) for name in shown] for row in found], empty="no anomalies")
-    if extrapolated := sum(row.extrapolated for row in found):
-        words = _EXTRAPOLATED.format(count=extrapolated, all=len(found))
-        tell("note:", "yellow", words)
+        print_json(rows)
+    else:
+        _print_rows(rows, with_topic=topic is None)
+
+
+def _print_rows(rows: Sequence[AnomalyRow], *, with_topic: bool) -> None:
+    columns = [name for name in _COLUMNS if name != "topic" or with_topic]
+    columns += [name for name in _RARE_COLUMNS if any(getattr(row, name) for row in rows)]
+    print_table(columns, [[_value(name, row) for name in columns] for row in rows], empty="no anomalies")
+    if extrapolated := sum(row.extrapolated for row in rows):
+        print_note(_EXTRAPOLATED.format(count=extrapolated, all=len(rows)))
+
+
+def _value(column: str, row: AnomalyRow) -> object:
+    """What a column of the list shows of an anomaly."""
+    if column == "id":
+        return str(row.id)[:8]
+    if column == "lasted":
+        return str(row.ended_at - row.started_at) if row.ended_at else "open"
+    if column == "sensors":
+        return ", ".join(f"{sensor['name']} {sensor['share']:.0%}" for sensor in row.sensors[:2]) or "-"
+    return getattr(row, column)
 
 
 @app.command()
 def show(
-    anomaly: Annotated[str, typer.Argument(help="Its id, or the beginning of it.")], as_json: Json = False
+    anomaly: Annotated[str, typer.Argument(help="Id of the anomaly, or the beginning of its id.")],
+    as_json: Json = False,
 ) -> None:
-    """One anomaly with its sensors: what they were, and what they should have been."""
+    """Show an anomaly with its sensors: their actual and expected values, and what changed in them."""
     with open_database(config.load()).begin() as connection:
-        found = anomalies.get(connection, anomaly)
+        row = anomalies.get(connection, anomaly)
     if as_json:
-        print_json(found)
+        print_json(row)
         return
-    fields = plain(found)
+    fields = plain(row)
     sensors = fields.pop("sensors")
     for name, value in fields.items():
         out.print(f"{name:<18}{cell(value)}", soft_wrap=True)
     out.print()
     rows = [
-        (one["name"], one["share"], one["actual"], one["expected"], band_text(one.get("band")))
-        for one in sensors
+        (sensor["name"], sensor["share"], sensor["actual"], sensor["expected"], band_text(sensor.get("band")))
+        for sensor in sensors
     ]
-    print_table(("sensor", "share", "actual", "expected", "what changed"), rows, empty="no sensor is named")
+    columns = ("sensor", "share", "actual", "expected", "what changed")
+    print_table(columns, rows, empty="this anomaly blames no sensor")
 
 
-def _shown(name: str, row: AnomalyRow) -> object:
-    """A column of the listing."""
-    if name == "id":
-        return str(row.id)[:8]
-    if name == "lasted":
-        return str(row.ended_at - row.started_at) if row.ended_at else "open"
-    if name == "sensors":
-        return ", ".join(f"{one['name']} {one['share']:.0%}" for one in row.sensors[:2]) or "-"
-    return getattr(row, name)
+app.command("explain")(explain)
+app.command("label")(label)

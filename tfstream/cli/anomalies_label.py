@@ -1,4 +1,4 @@
-"""``tfstream anomalies label``: what people say of anomalies."""
+"""``tfstream anomalies label``: verdicts of people on anomalies."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from tfstream import config
-from tfstream.cli.options import By, Json, whoever
-from tfstream.cli.output import print_json, say
-from tfstream.cli.parse import when_us
+from tfstream.cli.options import By, Json, login_name
+from tfstream.cli.output import print_json, print_status
+from tfstream.cli.parse import parse_local_time_us
 from tfstream.core.learning.verdict import Verdict
 from tfstream.errors import UsageError
 from tfstream.storage import anomalies, verdicts
@@ -17,48 +17,65 @@ from tfstream.wiring import open_database
 
 _CHOICES = ", ".join(Verdict)
 
+Words = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="ID... VERDICT",
+        help=f"Ids of anomalies, or their beginnings, and then the verdict: {_CHOICES}.",
+        show_default=False,
+    ),
+]
+Note = Annotated[str | None, typer.Option(help="Note to store with the verdict.")]
+ChangeTime = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        help="With new-normal: the time of the change, 2026-03-09T10:44 (UTC) or a duration back from now; "
+        "without it, the start of the anomaly.",
+    ),
+]
+Clear = Annotated[bool, typer.Option("--clear", help="Remove the verdict; give only ids.")]
+
 
 def label(
-    words: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="ID... VERDICT",
-            help=f"Ids, or their beginnings, and what they were: {_CHOICES}.",
-            show_default=False,
-        ),
-    ],
-    note: Annotated[str | None, typer.Option(help="Why.")] = None,
-    begin: Annotated[
-        str | None,
-        typer.Option(
-            "--from", help="With new-normal: since when (UTC); if not given, since the anomaly began."
-        ),
-    ] = None,
-    clear: Annotated[bool, typer.Option("--clear", help="Take the verdict back; give ids alone.")] = False,
+    words: Words,
+    note: Note = None,
+    change_time: ChangeTime = None,
+    clear: Clear = False,
     by: By = None,
     as_json: Json = False,
 ) -> None:
-    """Say what anomalies were: the next refit learns from what was no fault, and not from what was one."""
-    ids, verdict = (words, None) if clear else _parted(words)
-    if begin and verdict is not Verdict.NEW_NORMAL:
-        raise UsageError("--from says since when a new normal is one; it goes with new-normal alone")
+    """Label anomalies with a verdict.
+
+    Later refits learn from anomalies that were no fault, and leave out confirmed faults.
+    Label a false alarm that looks like a fault once; label a change that stays as new-normal.
+    """
+    ids, verdict = (words, None) if clear else _split(words)
+    if change_time and verdict is not Verdict.NEW_NORMAL:
+        raise UsageError("--from is the time of a change; use it only with new-normal")
     with open_database(config.load()).begin() as connection:
-        named = [anomalies.get(connection, one).id for one in ids]
-        since = when_us(begin, "UTC") if begin else None
-        verdicts.give(connection, named, verdict, note=note, from_us=since, by=by or whoever())
-        found = [anomalies.get(connection, str(one)) for one in named]
+        anomaly_ids = [anomalies.get(connection, text).id for text in ids]
+        from_us = parse_local_time_us(change_time, "UTC") if change_time else None
+        verdicts.give(connection, anomaly_ids, verdict, note=note, from_us=from_us, by=by or login_name())
+        rows = [anomalies.get(connection, str(anomaly_id)) for anomaly_id in anomaly_ids]
     if as_json:
-        print_json(found)
+        print_json(rows)
         return
-    for row in found:
-        say(f"{str(row.id)[:8]}, {row.asset}, {row.started_at:%Y-%m-%d %H:%M}: {verdict or 'no verdict'}")
+    for row in rows:
+        start = f"{row.started_at:%Y-%m-%d %H:%M}"
+        print_status(f"{str(row.id)[:8]}, {row.asset}, {start}: {verdict or 'no verdict'}")
 
 
-def _parted(words: list[str]) -> tuple[list[str], Verdict]:
-    """:raises UsageError: when it does not end with a verdict, or nothing stands before it."""
+def _split(words: list[str]) -> tuple[list[str], Verdict]:
+    """The ids and the verdict after them.
+
+    :raises UsageError: when the last word is not a verdict, or there is no id before it.
+    """
     *ids, last = words
     if last not in list(Verdict):
-        raise UsageError(f"{last!r} is no verdict; end with one of {_CHOICES}, or give --clear")
+        raise UsageError(f"{last!r} is not a verdict; end with one of {_CHOICES}, or give --clear")
     if not ids:
-        raise UsageError(f"say which anomaly is {last}; `tfstream anomalies list` shows their ids")
+        raise UsageError(
+            f"give the id of the anomaly before {last!r}; `tfstream anomalies list` shows the ids"
+        )
     return ids, Verdict(last)

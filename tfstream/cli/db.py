@@ -1,4 +1,4 @@
-"""``tfstream db``: the schema and its partitions."""
+"""``tfstream db``: the schema of the database and its partitions."""
 
 from __future__ import annotations
 
@@ -9,64 +9,76 @@ import typer
 
 from tfstream import config
 from tfstream.cli.options import Json
-from tfstream.cli.output import now_us, print_json, print_table, say
+from tfstream.cli.output import print_json, print_status, print_table
+from tfstream.cli.parse import now_us
 from tfstream.storage import exclusions, migrate, partitions, scores
+from tfstream.storage.database import Connection
 from tfstream.wiring import open_database
 
-app = typer.Typer(help="Migrations and partitions of the database.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, help="Set up and maintain the database: schema, partitions.")
+
+_TABLES = ("reading", "score")
+
+Ahead = Annotated[int, typer.Option(help="Number of days after today to create partitions for.", min=0)]
+Keep = Annotated[
+    int | None,
+    typer.Option(help="Drop readings and scores older than this number of days; without it, none.", min=1),
+]
 
 
 @app.command()
 def upgrade() -> None:
-    """Bring the schema to the version that this tfstream needs."""
+    """Upgrade the database schema to the version that this tfstream needs.
+
+    Run it once for a new database, and before each new version of tfstream.
+    """
     url = config.load().require_database()
     before = migrate.current(url)
     migrate.upgrade(url)
     after = migrate.current(url)
-    say(f"schema at {after}" if before == after else f"schema moved from {before or 'nothing'} to {after}")
+    print_status(
+        f"schema at {after}" if before == after else f"schema moved from {before or 'nothing'} to {after}"
+    )
 
 
 @app.command()
 def current(as_json: Json = False) -> None:
-    """Show the schema's version and the one this tfstream needs."""
-    found = {"current": migrate.current(config.load().require_database()), "needed": migrate.head()}
+    """Show the version of the database schema and the version that this tfstream needs."""
+    versions = {"current": migrate.current(config.load().require_database()), "needed": migrate.head()}
     if as_json:
-        print_json(found)
+        print_json(versions)
     else:
-        print_table(("current", "needed"), [tuple(found.values())], empty="")
+        print_table(("current", "needed"), [tuple(versions.values())], empty="")
 
 
 @app.command("partitions")
-def partitions_(
-    ahead: Annotated[int, typer.Option(help="Make the partitions of so many days ahead.", min=0)] = 7,
-    keep: Annotated[
-        int | None, typer.Option(help="Drop readings and scores older than so many days.", min=1)
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Make day partitions ahead of time, drop old ones, and list what there is.
+def partitions_(ahead: Ahead = 7, keep: Keep = None, as_json: Json = False) -> None:
+    """Create the daily partitions of the coming days, drop old partitions, and list all.
 
-    Writers make a missing partition themselves; making them ahead keeps that out of their way. Occurrences of
-    exclusions are written ahead, too, and how long each asset was watched on every day is counted.
+    Run it daily.
+    Writers create a missing partition themselves, but then they have to wait for it.
+    It also stores the coming occurrences of exclusions, and counts how long each asset was scored each day.
     """
-    database = open_database(config.load())
-    today = datetime.now(UTC).date()
-    with database.begin() as connection:
+    with open_database(config.load()).begin() as connection:
         exclusions.extend_spans(connection, now_us())
         scores.count_days(connection)
-        for table in ("reading", "score"):
-            partitions.ensure(connection, table, [today + timedelta(days=day) for day in range(ahead + 1)])
-            if keep is not None:
-                dropped = partitions.drop_before(connection, table, _days_before(today, keep))
-                say(f"{table}: dropped {len(dropped)} partitions older than {keep} days")
-        found = [
-            (table, name) for table in ("reading", "score") for name in partitions.list_all(connection, table)
-        ]
+        _ensure_and_drop(connection, ahead, keep)
+        rows = [(table, name) for table in _TABLES for name in partitions.list_all(connection, table)]
     if as_json:
-        print_json([{"table": table, "partition": name} for table, name in found])
+        print_json([{"table": table, "partition": name} for table, name in rows])
     else:
-        print_table(("table", "partition"), found, empty="no partitions yet")
+        print_table(("table", "partition"), rows, empty="no partitions yet")
 
 
-def _days_before(today: date, days: int) -> date:
-    return today - timedelta(days=days)
+def _ensure_and_drop(connection: Connection, ahead: int, keep: int | None) -> None:
+    """Create the partitions of today and ``ahead`` days after it; drop those older than ``keep`` days."""
+    today = datetime.now(UTC).date()
+    for table in _TABLES:
+        partitions.ensure(connection, table, [_days_after(today, day) for day in range(ahead + 1)])
+        if keep is not None:
+            dropped = partitions.drop_before(connection, table, _days_after(today, -keep))
+            print_status(f"{table}: dropped {len(dropped)} partitions older than {keep} days")
+
+
+def _days_after(day: date, days: int) -> date:
+    return day + timedelta(days=days)

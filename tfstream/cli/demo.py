@@ -1,4 +1,4 @@
-"""``tfstream demo``: everything on one machine, with nothing else installed."""
+"""``tfstream demo``: run everything on one machine, without any installed service."""
 
 from __future__ import annotations
 
@@ -11,105 +11,119 @@ import typer
 
 from tfstream import config
 from tfstream.app.runtime.shutdown import until_signalled
-from tfstream.cli.budgets import per_week
-from tfstream.cli.options import Json
-from tfstream.cli.output import err, out, print_json, print_table, stages, tell
+from tfstream.cli.options import Json, NewAlarmBudget
+from tfstream.cli.output import err, out, print_json, print_note, print_table, stages
+from tfstream.cli.parse import parse_alarm_budget
 from tfstream.core.messages.anomaly_event import iso
 from tfstream.demo.fault_outcomes import FaultOutcome
-from tfstream.demo.report import render
-from tfstream.demo.report_data import build_report, commands
+from tfstream.demo.report.build_report import build_report
+from tfstream.demo.report.explore_commands import explore_commands
+from tfstream.demo.report.render_report import render_report
+from tfstream.demo.report.wording import counted, minutes_text
 from tfstream.demo.run import DemoOptions, DemoResult, run_demo
 from tfstream.demo.services import Services, services
 from tfstream.storage.database import Database
 
 _TICK_S = 0.5
+_COLUMNS = ("asset", "fault", "sensor", "from", "delay", "top sensor", "rank")
+
+Output = Annotated[Path, typer.Option(help="Folder for the report, report.html.")]
+PlantSeed = Annotated[int, typer.Option("--seed", help="Seed of the simulated plant and of the fit.")]
+TrainingDays = Annotated[int, typer.Option(help="Number of normal days to learn from.", min=1)]
+KeepRunning = Annotated[
+    bool, typer.Option("--keep", help="Keep the started services running until Ctrl-C, to try commands.")
+]
 
 
 def demo(
-    output: Annotated[Path, typer.Option(help="Where the report goes.")] = Path("tfstream-demo"),
-    seed: Annotated[int, typer.Option(help="Another seed is another plant.")] = 0,
-    training_days: Annotated[int, typer.Option(help="Days to learn from.", min=1)] = 4,
-    alarm_budget: Annotated[
-        str, typer.Option(help="False alarms an asset may raise: 1/week, 2/month …")
-    ] = "1/week",
-    keep: Annotated[bool, typer.Option("--keep", help="Keep the services running until Ctrl-C.")] = False,
+    output: Output = Path("tfstream-demo"),
+    seed: PlantSeed = 0,
+    training_days: TrainingDays = 4,
+    alarm_budget: NewAlarmBudget = "1/week",
+    keep: KeepRunning = False,
     as_json: Json = False,
 ) -> None:
-    """Watch tfstream learn a simulated waterworks and find the faults in it."""
-    logging.getLogger("tfstream").setLevel(logging.WARNING)  # the progress bars say it better
+    """Run tfstream on a simulated waterworks: learn normal days, then find the faults of the next day.
+
+    It needs no other software: it starts PostgreSQL and a broker where none is configured, and ends them.
+    """
+    logging.getLogger("tfstream").setLevel(logging.WARNING)  # progress bars show the same
     began = time.monotonic()
     options = DemoOptions(
-        seed=seed, training_days=training_days, alarm_budget_per_week=per_week(alarm_budget)
+        seed=seed, training_days=training_days, alarm_budget_per_week=parse_alarm_budget(alarm_budget)
     )
-    err.print("starting what is not there yet: PostgreSQL, a broker")
+    err.print("starting the services that are not configured: PostgreSQL, a broker")
     with services(config.load()) as running:
-        _announce(running)
+        _print_services(running)
         with stages("demo") as report:
             result = run_demo(running, options, report)
         path = _write_report(running, result, output, time.monotonic() - began)
         if as_json:
-            print_json(_summary(result, path))
+            print_json(_json_summary(result, path))
         else:
-            _print(running, result, path, keep=keep)
+            _print_result(running, result, path, keep=keep)
         if keep:
-            _keep()
+            _wait_for_signal()
 
 
-def _announce(running: Services) -> None:
+def _print_services(running: Services) -> None:
     err.print(f"broker:   {running.broker} at {running.settings.kafka['bootstrap.servers']}")
     err.print(f"database: {running.database}")
-    if running.caveat:
-        tell("note:", "yellow", running.caveat)
+    if running.broker_limits:
+        print_note(running.broker_limits)
 
 
 def _write_report(running: Services, result: DemoResult, folder: Path, seconds: float) -> Path:
     database = Database(running.settings.require_database())
     with database.begin() as connection:
-        page = render(build_report(connection, running, result, seconds))
+        page = render_report(build_report(connection, running, result, seconds))
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "report.html"
     path.write_text(page, encoding="utf-8")
     return path
 
 
-def _print(running: Services, result: DemoResult, path: Path, *, keep: bool) -> None:
-    comparison = result.comparison
-    allowed = result.stream.definition.alarm_budget_per_week * result.training.assets / 7
+def _print_result(running: Services, result: DemoResult, path: Path, *, keep: bool) -> None:
     out.print()
-    rows = [_row(verdict) for verdict in comparison.verdicts]
-    columns = ("asset", "fault", "sensor", "from", "found after", "most blamed", "rank")
-    print_table(columns, rows, empty="no faults")
+    print_table(_COLUMNS, [_row(outcome) for outcome in result.comparison.outcomes], empty="no faults")
     out.print()
-    out.print(
-        f"{comparison.found} of {len(comparison.verdicts)} faults found, "
-        f"{len(comparison.false_alarms)} false alarms in {result.training.assets} asset days "
-        f"(the budget allows {allowed:.1g}); rank: where the episode names a sensor that the fault touches"
-    )
+    out.print(_conclusion(result))
+    out.print("delay: from the fault to the alarm; rank: of an affected sensor in the episode, 1 is the top")
     out.print(f"report: {path.resolve()}", soft_wrap=True)
     out.print()
     if not keep:
-        out.print("tfstream demo --keep leaves the services up, to look around with psql and kcat")
+        out.print("tfstream demo --keep keeps the services running, for psql, kcat and tfstream's commands")
         return
-    for title, command in commands(running, result):
-        out.print(f"# {title}", style="dim", soft_wrap=True)
+    for purpose, command in explore_commands(running, result):
+        out.print(f"# {purpose}", style="dim", soft_wrap=True)
         out.print(command, soft_wrap=True)
 
 
-def _row(verdict: FaultOutcome) -> tuple[object, ...]:
-    fault = verdict.fault
-    first = verdict.detections[0] if verdict.detections else None
+def _conclusion(result: DemoResult) -> str:
+    comparison, assets = result.comparison, result.training.assets
+    allowed = result.stream.definition.alarm_budget_per_week * assets / 7
     return (
-        fault.asset,
-        fault.kind,
-        fault.meddled,
-        iso(fault.start_us)[11:16],
-        "missed" if verdict.delay_us is None else f"{verdict.delay_us // 60_000_000} min",
-        first.sensors[0] if first and first.sensors else None,
-        verdict.rank,
+        f"{comparison.found} of {len(comparison.outcomes)} faults found, "
+        f"{counted(len(comparison.false_alarms), 'false alarm')} in {counted(assets, 'asset-day')} "
+        f"(the alarm budget allows {allowed:.1g})"
     )
 
 
-def _summary(result: DemoResult, path: Path) -> dict[str, object]:
+def _row(outcome: FaultOutcome) -> tuple[object, ...]:
+    fault = outcome.fault
+    first = outcome.detections[0] if outcome.detections else None
+    return (
+        fault.asset,
+        fault.kind,
+        fault.target_sensor,
+        iso(fault.start_us)[11:16],
+        "missed" if outcome.delay_us is None else minutes_text(outcome.delay_us),
+        first.sensors[0] if first and first.sensors else None,
+        outcome.rank,
+    )
+
+
+def _json_summary(result: DemoResult, path: Path) -> dict[str, object]:
     return {
         "report": str(path.resolve()),
         "topic": result.stream.definition.topic,
@@ -117,13 +131,13 @@ def _summary(result: DemoResult, path: Path) -> dict[str, object]:
         "messages": result.rows,
         "windows": result.windows,
         "found": result.comparison.found,
-        "faults": result.comparison.verdicts,
+        "faults": result.comparison.outcomes,
         "false_alarms": result.comparison.false_alarms,
     }
 
 
-def _keep() -> None:
-    err.print("\nthe services keep running; Ctrl-C ends them")
+def _wait_for_signal() -> None:
+    err.print("\nthe services keep running; press Ctrl-C to stop them")
     with until_signalled() as stop:
         while not stop():
             time.sleep(_TICK_S)

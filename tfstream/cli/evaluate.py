@@ -7,37 +7,44 @@ from typing import Annotated
 
 import typer
 
-from tfstream.cli.budgets import per_week
-from tfstream.cli.options import Json
+from tfstream.cli.options import Ignore, Json, NewAlarmBudget, TimeColumn
+from tfstream.cli.parse import parse_alarm_budget
+
+Files = Annotated[list[Path], typer.Argument(help="Labelled CSV or Parquet files.", show_default=False)]
+LabelColumn = Annotated[str, typer.Option(help="Column that is 1 on anomalous rows and 0 on others.")]
+TrainRows = Annotated[
+    int | None,
+    typer.Option(
+        help="Number of first rows to learn from; without it, train_rows of an index.csv beside the file.",
+        min=1,
+    ),
+]
+Seeds = Annotated[int, typer.Option(help="Number of fits, with the seeds 0, 1, 2 and so on.", min=1)]
+Baselines = Annotated[bool, typer.Option("--baselines", help="Also measure simple detectors.")]
+ScoresOut = Annotated[
+    Path | None, typer.Option(help="Write the score of every row to this CSV or Parquet file.")
+]
 
 
 def evaluate(
-    files: Annotated[list[Path], typer.Argument(help="Labelled CSV or Parquet files.", show_default=False)],
-    label_column: Annotated[str, typer.Option(help="The column that is 1 on anomalous rows.")] = "label",
-    time_column: Annotated[str | None, typer.Option(help="The column that holds the time.")] = None,
-    ignore: Annotated[
-        list[str] | None, typer.Option(help="A column that is no sensor; may be given several times.")
-    ] = None,
-    train_rows: Annotated[
-        int | None,
-        typer.Option(
-            help="How many first rows to learn from; else an index.csv beside the file says.", min=1
-        ),
-    ] = None,
-    seeds: Annotated[int, typer.Option(help="So many fits, with the seeds from 0 on.", min=1)] = 1,
-    alarm_budget: Annotated[
-        str, typer.Option(help="False alarms that the threshold is set for: 1/week, 2/month …")
-    ] = "1/week",
-    baselines: Annotated[bool, typer.Option("--baselines", help="Simple detectors beside ours.")] = False,
-    scores_out: Annotated[
-        Path | None, typer.Option(help="Write every row's score to this CSV or Parquet file.")
-    ] = None,
+    files: Files,
+    label_column: LabelColumn = "label",
+    time_column: TimeColumn = None,
+    ignore: Ignore = None,
+    train_rows: TrainRows = None,
+    seeds: Seeds = 1,
+    alarm_budget: NewAlarmBudget = "1/week",
+    baselines: Baselines = False,
+    scores_out: ScoresOut = None,
     as_json: Json = False,
 ) -> None:
-    """Measure the detector on labelled files: learn from the first rows of each, score it, compare."""
-    from tfstream.app.evaluation.evaluate import (
-        EvaluationOptions,  # torch takes two seconds: most commands do without
-    )
+    """Measure the detector on labelled files.
+
+    It learns from the first rows of each file, scores the file, and compares the result with the labels.
+    It needs neither Kafka nor PostgreSQL.
+    """
+    # imports torch: two seconds that most commands save
+    from tfstream.app.evaluation.evaluation_options import EvaluationOptions
     from tfstream.cli.evaluation_tables import run
 
     options = EvaluationOptions(
@@ -46,7 +53,7 @@ def evaluate(
         ignore=tuple(ignore or ()),
         train_rows=train_rows,
         seeds=seeds,
-        alarm_budget_per_week=per_week(alarm_budget),
+        alarm_budget_per_week=parse_alarm_budget(alarm_budget),
         baselines=baselines,
     )
     run(files, options, scores_out, as_json=as_json)

@@ -1,4 +1,4 @@
-"""An evaluation with its progress bar, and its figures as tables or as JSON."""
+"""``tfstream evaluate``: the evaluation with its progress bar, and its figures as tables or JSON."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from tfstream import __version__
-from tfstream.app.evaluation import evaluate as evaluations
-from tfstream.app.evaluation.evaluate import EvaluationOptions, LabelledSeries, RowScores
+from tfstream.app.evaluation.evaluate import evaluate
+from tfstream.app.evaluation.evaluation_options import EvaluationOptions
 from tfstream.app.evaluation.evaluation_result import (
     PRODUCT,
     AverageRun,
@@ -22,8 +22,10 @@ from tfstream.app.evaluation.evaluation_result import (
     by_file,
     by_suite,
 )
+from tfstream.app.evaluation.labelled_series import LabelledSeries, prepare
+from tfstream.app.evaluation.row_scores import RowScores
 from tfstream.app.evaluation.scores_file import check_scores_path, write_scores
-from tfstream.cli.output import cell, out, plain, print_json, print_table, stages, tell
+from tfstream.cli.output import cell, out, plain, print_json, print_labelled, print_table, stages
 
 _CURVES = (("vus_pr", "VUS-PR"), ("vus_roc", "VUS-ROC"), ("auc_pr", "AUC-PR"), ("auc_roc", "AUC-ROC"))
 _ALARMS = (
@@ -36,66 +38,71 @@ _ALARMS = (
 
 
 def run(files: Sequence[Path], options: EvaluationOptions, scores_out: Path | None, *, as_json: bool) -> None:
-    """Check all files, then evaluate them one by one, then print."""
+    """Read and check all files, evaluate each, print the results, and write the scores if asked to.
+
+    :raises BadData: when a file or the path of the scores cannot be used.
+    """
     if scores_out is not None:
         check_scores_path(scores_out)
-    prepared = [evaluations.prepare(path, options) for path in files]
+    prepared = [prepare(path, options) for path in files]
     for warning in (text for labelled in prepared for text in labelled.warnings):
-        tell("warning:", "yellow", warning)
-    found = _evaluated(prepared, options)
-    results = [result for result, _ in found]
+        print_labelled("warning:", "yellow", warning)
+    evaluated = _evaluate(prepared, options)
+    results = [result for result, _ in evaluated]
     if scores_out is not None:
-        scores = [scores for _, scores in found]
+        scores = [scores for _, scores in evaluated]
         write_scores(scores_out, list(zip(prepared, scores, strict=True)))
     if as_json:
         print_json(_document(results, options))
     else:
-        _show(results, options)
+        _print(results, options)
 
 
-def _evaluated(
+def _evaluate(
     prepared: Sequence[LabelledSeries], options: EvaluationOptions
 ) -> list[tuple[FileResult, list[RowScores]]]:
-    found: list[tuple[FileResult, list[RowScores]]] = []
+    evaluated: list[tuple[FileResult, list[RowScores]]] = []
     with stages("evaluate") as report:
         for labelled in prepared:
-            done = len(found)
+            done = len(evaluated)
 
             def progress(part: float, done: int = done) -> None:
                 report("files", (done + part) / len(prepared))
 
-            found.append(evaluations.evaluate(labelled, options, progress))
+            evaluated.append(evaluate(labelled, options, progress))
             progress(1.0)
-    return found
+    return evaluated
 
 
-def _show(results: Sequence[FileResult], options: EvaluationOptions) -> None:
-    """Each file for the detector alone, each suite for every method and protocol."""
+def _print(results: Sequence[FileResult], options: EvaluationOptions) -> None:
+    """Print each file for the detector alone, and each suite for every method, on stdout."""
     files = [average for average in by_file(results) if average.method == PRODUCT]
     suites = by_suite(results)
     if len(files) > 1:
-        _show_files(files)
-    _show_curves("whole series, the rows learnt from included", suites, lambda average: average.whole_series)
-    _show_curves("test rows only", suites, lambda average: average.test_rows)
+        _print_files(files)
+    _print_curves("whole series, training rows included", suites, lambda average: average.whole_series)
+    _print_curves("test rows only", suites, lambda average: average.test_rows)
     budget = cell(options.alarm_budget_per_week)
-    _show_alarms(
+    _print_alarms(
         f"alarms on the test rows, for a budget of {budget} false alarms a week; delays in rows", suites
     )
-    _show_extrapolated(results)
+    _print_extrapolated(results)
 
 
-def _show_extrapolated(results: Sequence[FileResult]) -> None:
-    """How many thresholds are guesses: an alarm figure means little where most are."""
-    thresholds = [run.alarms.extrapolated for one in results for run in one.runs if run.alarms is not None]
+def _print_extrapolated(results: Sequence[FileResult]) -> None:
+    """Print how many thresholds are extrapolated: where most are, the alarm figures mean little."""
+    thresholds = [
+        run.alarms.extrapolated for result in results for run in result.runs if run.alarms is not None
+    ]
     if any(thresholds):
         out.print(
-            f"{sum(thresholds)} of {len(thresholds)} thresholds are extrapolated: the training rows are too "
-            "few to show so small a budget",
+            f"{sum(thresholds)} of {len(thresholds)} thresholds are extrapolated: the alarm budget is finer "
+            "than the training rows can show",
             soft_wrap=True,
         )
 
 
-def _show_files(files: Sequence[AverageRun]) -> None:
+def _print_files(files: Sequence[AverageRun]) -> None:
     rows = [
         (
             Path(str(average.file)).stem,
@@ -111,7 +118,7 @@ def _show_files(files: Sequence[AverageRun]) -> None:
     out.print()
 
 
-def _show_curves(
+def _print_curves(
     title: str, averages: Sequence[AverageRun], part: Callable[[AverageRun], dict[str, MeanFigure]]
 ) -> None:
     out.print(title, style="bold")
@@ -123,7 +130,7 @@ def _show_curves(
     out.print()
 
 
-def _show_alarms(title: str, averages: Sequence[AverageRun]) -> None:
+def _print_alarms(title: str, averages: Sequence[AverageRun]) -> None:
     out.print(title, style="bold")
     rows = [
         (_name(average), *_counts(average), *(_cell(average.alarms[name]) for name, _ in _ALARMS))
@@ -139,7 +146,7 @@ def _name(average: AverageRun) -> str:
 
 
 def _counts(average: AverageRun) -> tuple[str, str, str]:
-    """Events found, alarms, false ones."""
+    """Events found, alarms and false alarms."""
     found, events, alarms, false = (
         f"{average.alarms[name].mean:.4g}" for name in ("found", "events", "alarms", "false_alarms")
     )

@@ -1,128 +1,170 @@
-"""``tfstream exclusions``: what is not learnt from, and what is hidden."""
+"""``tfstream exclusions``: spans that refits leave out or whose anomalies are hidden."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
 from tfstream import config
-from tfstream.cli.options import AnyTopic, By, Json, Topic, whoever
-from tfstream.cli.output import cell, now_us, print_json, print_table, say, tell
-from tfstream.cli.parse import span_of, when_us
+from tfstream.cli.option_groups import with_option_groups
+from tfstream.cli.options import AnyTopic, By, Json, Topic, login_name
+from tfstream.cli.output import cell, print_json, print_note, print_status, print_table
+from tfstream.cli.parse import now_us, parse_local_time_us, parse_span
 from tfstream.core.learning.exclusion import Exclusion
 from tfstream.core.learning.pattern import matches
+from tfstream.core.stream import StreamDefinition
 from tfstream.storage import anomalies, exclusions
 from tfstream.storage.datetimes import to_datetime
 from tfstream.storage.exclusions import ExclusionRow
 from tfstream.wiring import find_stream, open_database
 
 app = typer.Typer(
-    help="Maintenance and the like: spans that are not learnt from, or whose anomalies are hidden.",
-    no_args_is_help=True,
+    no_args_is_help=True, help="Exclude maintenance: leave spans out of refits, hide their anomalies."
 )
 
-_SHOWN = ("id", "topic", "asset", "sensor", "from", "to", "repeats", "does", "reason")
-_COMING = 3  # occurrences that are told of
+_COLUMNS = ("id", "topic", "asset", "sensor", "from", "to", "repeats", "does", "reason")
+_SHOWN_OCCURRENCES = 3
+
+Begin = Annotated[
+    str,
+    typer.Option(
+        "--from", help="Start: now, 2026-03-02T08:00 in the time zone --tz, or a duration back from now (2h)."
+    ),
+]
+End = Annotated[str | None, typer.Option("--to", help="End, written like --from.")]
+Duration = Annotated[str | None, typer.Option("--for", help="Duration, instead of --to: 90m, 8h, 2d.")]
+AssetPattern = Annotated[
+    str | None,
+    typer.Option(
+        "--asset", help="Pattern of assets: * is any text, ? any single character; without it, all assets."
+    ),
+]
+SensorPattern = Annotated[
+    str | None,
+    typer.Option("--sensor", help="Pattern of sensors, written like --asset; without it, all sensors."),
+]
+Rule = Annotated[
+    str | None,
+    typer.Option("--rrule", help="Repeat by an iCalendar rule: 'FREQ=WEEKLY;BYDAY=MO,TH'; without it, once."),
+]
+Zone = Annotated[
+    str | None,
+    typer.Option("--tz", help="Time zone: Europe/Berlin; without it, the stream's time zone, else UTC."),
+]
+Hide = Annotated[
+    bool, typer.Option("--hide", help="Only hide anomalies. With neither --hide nor --no-learn: both.")
+]
+NoLearn = Annotated[bool, typer.Option("--no-learn", help="Only leave the readings out of refits.")]
+Reason = Annotated[str | None, typer.Option(help="Reason to show beside the hidden anomalies.")]
+WithRemoved = Annotated[bool, typer.Option("--all", help="Also exclusions that were removed.")]
+ExclusionId = Annotated[int, typer.Argument(help="Id of the exclusion; `exclusions list` shows the ids.")]
+RemovedFrom = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        help="Remove only occurrences from this time on; 'now' ends the exclusion. Without it, remove all.",
+    ),
+]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExclusionOptions:
+    """When an exclusion is, what it covers and what it does."""
+
+    begin: Begin
+    end: End = None
+    duration: Duration = None
+    asset: AssetPattern = None
+    sensor: SensorPattern = None
+    rule: Rule = None
+    zone: Zone = None
+    hide: Hide = False
+    no_learn: NoLearn = False
+
+    def exclusion(self, definition: StreamDefinition) -> Exclusion:
+        """:raises UsageError: when a text cannot be read, or the span is empty."""
+        zone = self.zone or definition.time_zone or "UTC"
+        return Exclusion(
+            first=parse_span(self.begin, self.end, self.duration, zone),
+            asset=self.asset,
+            sensor=self.sensor,
+            rule=self.rule,
+            time_zone=zone,
+            hide=self.hide or not self.no_learn,
+            no_learn=self.no_learn or not self.hide,
+        )
 
 
 @app.command()
+@with_option_groups
 def add(
-    topic: Topic,
-    begin: Annotated[
-        str,
-        typer.Option("--from", help="When it begins: a time by the clocks of --tz, or a span back from now."),
-    ],
-    end: Annotated[str | None, typer.Option("--to", help="When it ends; as --from.")] = None,
-    duration: Annotated[str | None, typer.Option("--for", help="How long it lasts (90m, 8h, 2d).")] = None,
-    asset: Annotated[
-        str | None, typer.Option(help="Only these assets; * is any text, ? a character.")
-    ] = None,
-    sensor: Annotated[str | None, typer.Option(help="Only these sensors; as --asset.")] = None,
-    rrule: Annotated[
-        str | None, typer.Option(help="Again and again, as in iCalendar: 'FREQ=WEEKLY;BYDAY=MO,TH'.")
-    ] = None,
-    time_zone: Annotated[
-        str | None, typer.Option("--tz", help="Whose clocks it goes by; if not given, the stream's, or UTC.")
-    ] = None,
-    hide: Annotated[bool, typer.Option("--hide", help="Only hide anomalies.")] = False,
-    no_learn: Annotated[bool, typer.Option("--no-learn", help="Only keep it from being learnt.")] = False,
-    reason: Annotated[str | None, typer.Option(help="Shown beside what it hides.")] = None,
-    by: By = None,
-    as_json: Json = False,
+    topic: Topic, options: ExclusionOptions, reason: Reason = None, by: By = None, as_json: Json = False
 ) -> None:
-    """Leave a span out, once or again and again; it may be in the past, and hides its anomalies then, too."""
+    """Exclude a span, once or repeatedly.
+
+    Refits leave out its readings, and its anomalies are hidden; --hide and --no-learn select one of the two.
+    The span may lie in the past: earlier anomalies are then hidden too.
+    """
     database = open_database(config.load())
     stream = find_stream(database, topic)
-    zone = time_zone or stream.definition.time_zone or "UTC"
-    given = Exclusion(
-        first=span_of(begin, end, duration, zone),
-        asset=asset,
-        sensor=sensor,
-        rule=rrule,
-        time_zone=zone,
-        hide=hide or not no_learn,
-        no_learn=no_learn or not hide,
-    )
+    exclusion = options.exclusion(stream.definition)
     with database.begin() as connection:
         before = anomalies.count_hidden(connection, stream.id)
-        made = exclusions.add(
-            connection, stream.id, given, reason=reason, by=by or whoever(), now_us=now_us()
+        number = exclusions.add(
+            connection, stream.id, exclusion, reason=reason, by=by or login_name(), now_us=now_us()
         )
-        found = exclusions.get(connection, made)
+        row = exclusions.get(connection, number)
         hidden = anomalies.count_hidden(connection, stream.id) - before
     if as_json:
-        print_json(found)
+        print_json(row)
         return
-    say(f"exclusion {made}: {_when(given)}" + (f"; {_hidden(hidden)}" if given.hide else ""))
+    text = f"exclusion {number}: {_occurrences(exclusion)}"
+    print_status(f"{text}; {_hidden(hidden)}" if exclusion.hide else text)
+    sensor = exclusion.sensor
     if sensor is not None and not any(matches(sensor, name) for name in stream.definition.sensors):
-        tell("note:", "yellow", f"no sensor of {topic} is called {sensor!r}: it leaves nothing out so far")
+        print_note(f"no sensor of {topic} matches {sensor!r}: the exclusion covers no sensor so far")
 
 
 @app.command("list")
-def list_(
-    topic: AnyTopic = None,
-    every: Annotated[bool, typer.Option("--all", help="Those that were removed, too.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Exclusions in the order in which they begin; times are UTC."""
+def list_(topic: AnyTopic = None, with_removed: WithRemoved = False, as_json: Json = False) -> None:
+    """List exclusions by their start; times are UTC."""
     with open_database(config.load()).begin() as connection:
-        found = exclusions.list_all(connection, topic=topic, removed=every)
+        rows = exclusions.list_all(connection, topic=topic, removed=with_removed)
     if as_json:
-        print_json(found)
+        print_json(rows)
         return
-    shown = [name for name in _SHOWN if name != "topic" or topic is None]
-    rows = [[_cells(row)[name] for name in shown] for row in found]
-    print_table(shown, rows, empty="no exclusions")
+    columns = [name for name in _COLUMNS if name != "topic" or topic is None]
+    print_table(columns, [[_cells(row)[name] for name in columns] for row in rows], empty="no exclusions")
 
 
 @app.command()
-def remove(
-    exclusion: Annotated[int, typer.Argument(help="Its id.")],
-    begin: Annotated[
-        str | None, typer.Option("--from", help="Only what of it lies from here on; 'now' ends it.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Take an exclusion back: what it hid is shown again, what it kept from being learnt is learnt."""
+def remove(exclusion: ExclusionId, removed_from: RemovedFrom = None, as_json: Json = False) -> None:
+    """Remove an exclusion, or its later occurrences.
+
+    Its anomalies are shown again, and later refits learn from its readings.
+    """
     with open_database(config.load()).begin() as connection:
         zone = exclusions.get(connection, exclusion).time_zone
-        found = exclusions.remove(connection, exclusion, when_us(begin, zone) if begin else None)
+        from_us = parse_local_time_us(removed_from, zone) if removed_from else None
+        row = exclusions.remove(connection, exclusion, from_us)
     if as_json:
-        print_json(found)
+        print_json(row)
         return
-    assert found.removed_from is not None
-    say(f"exclusion {exclusion} is removed" + (f" from {cell(found.removed_from)} on" if begin else ""))
+    assert row.removed_from is not None
+    since = f" from {cell(row.removed_from)} on" if removed_from else ""
+    print_status(f"exclusion {exclusion} is removed{since}")
 
 
 def _hidden(number: int) -> str:
-    """How many anomalies of the history went out of sight."""
-    went = "anomaly of the history is" if number == 1 else "anomalies of the history are"
-    return f"{number} more {went} hidden"
+    """How many more stored anomalies are hidden now."""
+    subject = "stored anomaly is" if number == 1 else "stored anomalies are"
+    return f"{number} more {subject} hidden"
 
 
 def _cells(row: ExclusionRow) -> dict[str, object]:
-    does = " and ".join(["hide"] * row.hide + ["no-learn"] * row.no_learn)
+    effects = " and ".join(["hide"] * row.hide + ["no-learn"] * row.no_learn)
     return {
         "id": row.id,
         "topic": row.topic,
@@ -131,19 +173,19 @@ def _cells(row: ExclusionRow) -> dict[str, object]:
         "from": row.starts_at,
         "to": row.ends_at,
         "repeats": f"{row.rrule} ({row.time_zone})" if row.rrule else "-",
-        "does": _removed(row) if row.removed_from else does,
+        "does": _removal(row) if row.removed_from else effects,
         "reason": row.reason,
     }
 
 
-def _removed(row: ExclusionRow) -> str:
-    """Since when it does nothing: from an occurrence on, or as if it had never been."""
+def _removal(row: ExclusionRow) -> str:
+    """Whether all occurrences are removed, or those from a time on."""
     whole = row.removed_from is not None and row.removed_from <= row.starts_at
     return "removed" if whole else f"removed from {cell(row.removed_from)} on"
 
 
-def _when(given: Exclusion) -> str:
-    """The only occurrence, or the first ones."""
-    spans = given.first_occurrences(_COMING)
-    told = ", ".join(f"{cell(to_datetime(start))} to {cell(to_datetime(end))}" for start, end in spans)
-    return f"{told} and so on, UTC" if len(spans) == _COMING else f"{told} UTC"
+def _occurrences(exclusion: Exclusion) -> str:
+    """The only occurrence, or the first occurrences, in UTC."""
+    spans = exclusion.first_occurrences(_SHOWN_OCCURRENCES)
+    text = ", ".join(f"{cell(to_datetime(start))} to {cell(to_datetime(end))}" for start, end in spans)
+    return f"{text} and so on, UTC" if len(spans) == _SHOWN_OCCURRENCES else f"{text} UTC"

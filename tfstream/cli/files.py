@@ -1,70 +1,75 @@
-"""``tfstream inspect``, ``replay`` and ``load``: topics and files."""
+"""``tfstream load`` and ``replay``: files of readings into Postgres and Kafka."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tfstream import config
-from tfstream.app.checks import inspect_topic as inspections
-from tfstream.app.files import replay as replays
-from tfstream.app.files import sensor_table
 from tfstream.app.files.load import load as load_table
+from tfstream.app.files.replay import replay as replay_table
+from tfstream.app.files.sensor_table import SensorTable, read_table
 from tfstream.app.runtime.shutdown import until_signalled
-from tfstream.cli.options import Json, Topic
-from tfstream.cli.output import cell, out, pretty_duration, print_json, say, stages, tell
-from tfstream.cli.streams import show_definition
-from tfstream.storage import streams
+from tfstream.cli.option_groups import with_option_groups
+from tfstream.cli.options import Ignore, Json, TimeColumn, Topic
+from tfstream.cli.output import cell, pretty_duration, print_json, print_status, stages
 from tfstream.wiring import find_stream, open_database
 
 File = Annotated[Path, typer.Argument(help="A CSV or Parquet file.", show_default=False)]
-TimeColumn = Annotated[str | None, typer.Option(help="The column that holds the time.")]
-AssetColumn = Annotated[str | None, typer.Option(help="The column that names the asset.")]
-Asset = Annotated[str | None, typer.Option(help="The asset, when no column names it; else the file's name.")]
-Ignore = Annotated[
-    list[str] | None, typer.Option(help="A column that is no sensor; may be given several times.")
+AssetColumn = Annotated[
+    str | None, typer.Option(help="Column that names the asset; without it, the column 'asset', if any.")
 ]
-Rows = Annotated[int | None, typer.Option(help="Only the first so many rows.", min=1)]
+Asset = Annotated[
+    str | None,
+    typer.Option(help="Asset of all rows, if no column names it; without it, the name of the file."),
+]
+Rows = Annotated[int | None, typer.Option(help="Number of first rows to read; without it, all rows.", min=1)]
+Speed = Annotated[
+    float | None,
+    typer.Option(
+        help="Speed of sending: 1 is real time, 60 sends a minute of readings in a second; without it, no "
+        "limit.",
+        min=0,
+    ),
+]
+Partitions = Annotated[
+    int, typer.Option(help="Number of partitions of the topic, if the command has to create it.", min=1)
+]
 
 
-def inspect(
-    topic: Topic,
-    save: Annotated[bool, typer.Option("--save", help="Store the definition that it would make.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Sample a topic: format, sensors, assets, interval, problems, and the definition they would make."""
-    settings = config.load()
-    found = inspections.inspect(settings.require_kafka(), topic)
-    if as_json:
-        print_json(found)
-    elif found.definition is not None:
-        show_definition(found.definition)
-        assets = f"{len(found.assets)} in the newest {found.sampled} messages"
-        out.print(f"assets        {assets}: {', '.join(found.assets[:20])}", soft_wrap=True)
-    for problem in found.problems:
-        tell("problem:", "yellow", problem)
-    if save and found.definition is not None:
-        with open_database(settings).begin() as connection:
-            streams.add(connection, found.definition)
-        say(f"stream {topic} saved")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TableOptions:
+    """How to read a file of readings."""
+
+    time_column: TimeColumn = None
+    asset_column: AssetColumn = None
+    asset: Asset = None
+    ignore: Ignore = None
+    rows: Rows = None
+
+    def read(self, file: Path) -> SensorTable:
+        """:raises BadData: when the file cannot be read."""
+        return read_table(
+            file,
+            time_column=self.time_column,
+            asset_column=self.asset_column,
+            asset=self.asset,
+            ignore=self.ignore or (),
+            rows=self.rows,
+        )
 
 
-def load(
-    file: File,
-    topic: Topic,
-    time_column: TimeColumn = None,
-    asset_column: AssetColumn = None,
-    asset: Asset = None,
-    ignore: Ignore = None,
-    rows: Rows = None,
-    as_json: Json = False,
-) -> None:
-    """Fill Postgres straight from a file; an unknown stream is defined from its columns."""
+@with_option_groups
+def load(file: File, topic: Topic, reading: TableOptions, as_json: Json = False) -> None:
+    """Store the readings of a file in Postgres, without Kafka.
+
+    Use it for history to train on; a stream that is not defined is defined from the file's columns.
+    """
     database = open_database(config.load())
-    table = _table(file, time_column, asset_column, asset, ignore, rows)
+    table = reading.read(file)
     with stages(f"load {file.name}") as report:
         result = load_table(database, table, topic, progress=lambda done: report("write", done))
     if as_json:
@@ -72,33 +77,31 @@ def load(
         return
     if result.created_stream:
         definition = find_stream(database, topic).definition
-        say(
-            f"stream {topic} was unknown and is now defined from the file: {len(definition.sensors)} sensors "
-            f"every {pretty_duration(definition.interval_us)}"
+        print_status(
+            f"stream {topic} was not defined and is now defined from the file: "
+            f"{len(definition.sensors)} sensors every {pretty_duration(definition.interval_us)}"
         )
-    say(f"{result.rows} rows of {cell(result.assets)} assets loaded")
+    print_status(f"{result.rows} rows of {cell(result.assets)} assets loaded")
 
 
+@with_option_groups
 def replay(
     file: File,
     topic: Topic,
-    speed: Annotated[
-        float | None, typer.Option(help="So many times real time; else as fast as it goes.", min=0)
-    ] = None,
-    partitions: Annotated[int, typer.Option(help="Partitions, should the topic have to be made.", min=1)] = 3,
-    time_column: TimeColumn = None,
-    asset_column: AssetColumn = None,
-    asset: Asset = None,
-    ignore: Ignore = None,
-    rows: Rows = None,
+    reading: TableOptions,
+    speed: Speed = None,
+    partitions: Partitions = 3,
     as_json: Json = False,
 ) -> None:
-    """Send a file to Kafka, in the stream's format and in the order of time."""
+    """Send the readings of a file to Kafka, in the order of their times.
+
+    The messages have the format of the stream definition; use it to try a stream without its sensors.
+    """
     settings = config.load()
     definition = find_stream(open_database(settings), topic).definition
-    table = _table(file, time_column, asset_column, asset, ignore, rows)
+    table = reading.read(file)
     with until_signalled() as stop, stages(f"replay {file.name}") as report:
-        sent = replays.replay(
+        sent = replay_table(
             settings.require_kafka(),
             table,
             definition,
@@ -110,22 +113,4 @@ def replay(
     if as_json:
         print_json({"topic": topic, "messages": sent})
     else:
-        say(f"{sent} messages sent to {topic}")
-
-
-def _table(
-    file: Path,
-    time_column: str | None,
-    asset_column: str | None,
-    asset: str | None,
-    ignore: Sequence[str] | None,
-    rows: int | None,
-) -> sensor_table.SensorTable:
-    return sensor_table.read_table(
-        file,
-        time_column=time_column,
-        asset_column=asset_column,
-        asset=asset,
-        ignore=ignore or (),
-        rows=rows,
-    )
+        print_status(f"{sent} messages sent to {topic}")

@@ -1,4 +1,4 @@
-"""``tfstream models``: versions and who is in charge."""
+"""``tfstream models``: model versions of a stream, and which of them is the champion."""
 
 from __future__ import annotations
 
@@ -9,130 +9,145 @@ import typer
 from tfstream import config
 from tfstream.app.training.promote import promote as promote_version
 from tfstream.app.training.promote import roll_back
-from tfstream.cli.options import AnyTopic, By, Json, Topic, whoever
-from tfstream.cli.output import cell, out, plain, print_gate, print_json, print_table, say, tell
+from tfstream.cli.options import AnyTopic, By, Json, Limit, Topic, login_name
+from tfstream.cli.output import (
+    cell,
+    out,
+    plain,
+    print_gate,
+    print_json,
+    print_note,
+    print_status,
+    print_table,
+)
 from tfstream.storage import champion_history, models, training_runs
 from tfstream.storage.training_runs import RunRow
 from tfstream.wiring import find_stream, open_database
 
-app = typer.Typer(help="Model versions of a stream, and the champion among them.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, help="List, promote and roll back models; list refits.")
 
-Version = Annotated[int, typer.Argument(help="The model's version.")]
-_RUN_SHOWN = ("topic", "started_at", "took", "outcome", "model_version", "rows", "reason")
-_SHOWN = ("version", "status", "created_at", "trained_from", "trained_until", "rows", "sha256")
-_REIGN_SHOWN = ("version", "since", "until", "how", "changed_by", "reason")
+_COLUMNS = ("version", "status", "created_at", "trained_from", "trained_until", "rows", "sha256")
+_RUN_COLUMNS = ("topic", "started_at", "took", "outcome", "model_version", "rows", "reason")
+_CHAMPION_COLUMNS = ("version", "since", "until", "how", "changed_by", "reason")
+
+Version = Annotated[int, typer.Argument(help="Version of the model; `models list` shows the versions.")]
+ToVersion = Annotated[
+    int | None, typer.Option("--to", help="Version to go back to; without it, the previous champion.")
+]
+Reason = Annotated[str | None, typer.Option(help="Reason to store with the rollback.")]
 
 
 @app.command("list")
 def list_(topic: Topic, as_json: Json = False) -> None:
-    """All versions, newest first."""
+    """List the model versions of a stream, newest first."""
     database = open_database(config.load())
     stream = find_stream(database, topic)
     with database.begin() as connection:
-        found = models.list_all(connection, stream.id)
+        versions = models.list_all(connection, stream.id)
     if as_json:
-        print_json([_without_bundle(row) for row in found])
+        print_json([_without_bundle(row) for row in versions])
         return
-    rows = [(*(getattr(row, name) for name in _SHOWN[:-1]), row.sha256[:12]) for row in found]
-    print_table(_SHOWN, rows, empty=f"stream {topic} has no model yet; run `tfstream train --topic {topic}`")
+    rows = [(*(getattr(row, name) for name in _COLUMNS[:-1]), row.sha256[:12]) for row in versions]
+    print_table(
+        _COLUMNS, rows, empty=f"stream {topic} has no model yet; run `tfstream train --topic {topic}`"
+    )
 
 
 @app.command()
 def show(version: Version, topic: Topic, as_json: Json = False) -> None:
-    """One version with its metrics, and what the gate said of it."""
+    """Show a model version with its metrics and the gate's table."""
     database = open_database(config.load())
     stream = find_stream(database, topic)
     with database.begin() as connection:
         row = models.load(connection, stream.id, version)
-    shown = _without_bundle(row) | {"bundle_bytes": len(row.bundle)}
+    fields = _without_bundle(row) | {"bundle_bytes": len(row.bundle)}
     if as_json:
-        print_json(shown)
+        print_json(fields)
         return
-    del shown["metrics"]
+    del fields["metrics"]
     metrics = {name: value for name, value in row.metrics.items() if name != "gate"}
-    for name, value in (shown | metrics).items():
-        if name != "reason" or value != row.metrics.get("gate", {}).get("reason"):  # its table ends with that
-            out.print(f"{name:<22}{_told(value)}", soft_wrap=True)
+    gate_reason = row.metrics.get("gate", {}).get("reason")
+    for name, value in (fields | metrics).items():
+        if name != "reason" or value != gate_reason:  # print_gate prints the gate's reason
+            out.print(f"{name:<22}{_text(value)}", soft_wrap=True)
     print_gate(row.metrics)
 
 
 @app.command()
-def runs(
-    topic: AnyTopic = None,
-    limit: Annotated[int, typer.Option(help="At most so many.", min=1)] = 30,
-    as_json: Json = False,
-) -> None:
-    """Refits, newest first: what they learnt from, how they ended, and why."""
-    database = open_database(config.load())
-    stream_id = None if topic is None else find_stream(database, topic).id
-    with database.begin() as connection:
-        found = training_runs.list_all(connection, stream_id=stream_id, limit=limit)
-    if as_json:
-        print_json(found)
-        return
-    shown = [name for name in _RUN_SHOWN if name != "topic" or topic is None]
-    print_table(shown, [[_shown(name, run) for name in shown] for run in found], empty="no refits yet")
-
-
-def _shown(name: str, run: RunRow) -> object:
-    """A column of the refits."""
-    if name == "took":
-        return "-" if run.took is None else f"{run.took.total_seconds():.0f}s"
-    if name == "outcome":
-        return run.outcome or "running"
-    return getattr(run, name)
-
-
-@app.command()
 def promote(version: Version, topic: Topic, by: By = None, as_json: Json = False) -> None:
-    """Put a version in charge; running scorers take it up within seconds."""
+    """Make a version the champion; running scorers use it within seconds.
+
+    It works for candidates, for rejected versions and for former champions.
+    """
     database = open_database(config.load())
-    change = promote_version(database, find_stream(database, topic), version, by or whoever())
+    change = promote_version(database, find_stream(database, topic), version, by or login_name())
     if as_json:
         print_json(change)
         return
-    say(f"model version {version} is in charge of {topic}")
+    print_status(f"model version {version} is the champion of {topic}")
     if change.had_been_rejected:
-        tell("note:", "yellow", f"it had been rejected: {change.had_been_rejected}")
+        print_note(f"this version had been rejected: {change.had_been_rejected}")
 
 
 @app.command()
 def rollback(
-    topic: Topic,
-    to: Annotated[int | None, typer.Option(help="Back to this version, not to the one before.")] = None,
-    reason: Annotated[str | None, typer.Option(help="Why; it is kept.")] = None,
-    by: By = None,
-    as_json: Json = False,
+    topic: Topic, to: ToVersion = None, reason: Reason = None, by: By = None, as_json: Json = False
 ) -> None:
-    """Back to the champion before; the present one is rejected, and does not come back by itself."""
+    """Go back to the previous champion and reject the present champion.
+
+    Use it when a new model raises too many alarms or misses faults; running scorers change within seconds.
+    """
     database = open_database(config.load())
     stream = find_stream(database, topic)
-    change = roll_back(database, stream, to, by=by or whoever(), reason=reason)
+    change = roll_back(database, stream, to, by=by or login_name(), reason=reason)
     if as_json:
         print_json(change)
         return
-    say(
-        f"model version {change.version} is in charge of {topic} again; version {change.before} is rejected, "
-        f"and a refit that gives the same bytes will be, too"
+    print_status(
+        f"model version {change.version} is the champion of {topic} again; version {change.before} is "
+        f"rejected, and so is any later refit that gives the same bytes"
     )
 
 
 @app.command()
 def history(topic: Topic, as_json: Json = False) -> None:
-    """Which version was in charge from when until when, newest first."""
+    """List the champions of a stream, newest first: version, time, author and reason."""
     database = open_database(config.load())
     stream = find_stream(database, topic)
     with database.begin() as connection:
-        found = champion_history.periods(connection, stream.id)
+        periods = champion_history.periods(connection, stream.id)
     if as_json:
-        print_json(found)
+        print_json(periods)
         return
-    rows = [[getattr(reign, name) for name in _REIGN_SHOWN] for reign in found]
-    print_table(_REIGN_SHOWN, rows, empty=f"stream {topic} never had a model in charge")
+    rows = [[getattr(period, name) for name in _CHAMPION_COLUMNS] for period in periods]
+    print_table(_CHAMPION_COLUMNS, rows, empty=f"stream {topic} has never had a champion")
 
 
-def _told(value: object) -> str:
-    """A metric as people read it: those in a mapping by name."""
+@app.command()
+def runs(topic: AnyTopic = None, limit: Limit = 30, as_json: Json = False) -> None:
+    """List refits, newest first: training rows, outcome and reason."""
+    database = open_database(config.load())
+    stream_id = None if topic is None else find_stream(database, topic).id
+    with database.begin() as connection:
+        refits = training_runs.list_all(connection, stream_id=stream_id, limit=limit)
+    if as_json:
+        print_json(refits)
+        return
+    columns = [name for name in _RUN_COLUMNS if name != "topic" or topic is None]
+    print_table(columns, [[_value(name, run) for name in columns] for run in refits], empty="no refits yet")
+
+
+def _value(column: str, run: RunRow) -> object:
+    """What a column of the refits shows of a run."""
+    if column == "took":
+        return "-" if run.took is None else f"{run.took.total_seconds():.0f}s"
+    if column == "outcome":
+        return run.outcome or "running"
+    return getattr(run, column)
+
+
+def _text(value: object) -> str:
+    """A metric for people: the entries of a mapping by name."""
     if isinstance(value, dict):
         return ", ".join(f"{name} {cell(part)}" for name, part in value.items()) or "-"
     return cell(value)

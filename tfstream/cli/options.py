@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options that several commands have, each declared once."""
 
 from __future__ import annotations
 
@@ -9,55 +9,49 @@ import typer
 
 Topic = Annotated[str, typer.Option("--topic", "-t", envvar="TFSTREAM_TOPIC", help="The sensor topic.")]
 AnyTopic = Annotated[
-    str | None, typer.Option("--topic", "-t", envvar="TFSTREAM_TOPIC", help="Only this sensor topic.")
+    str | None,
+    typer.Option(
+        "--topic",
+        "-t",
+        envvar="TFSTREAM_TOPIC",
+        help="Only this sensor topic; without it, all topics.",
+    ),
 ]
 Group = Annotated[
     str | None,
-    typer.Option(envvar="TFSTREAM_GROUP", help="The scorers' consumer group, if not the usual one."),
-]
-By = Annotated[str | None, typer.Option(envvar="TFSTREAM_BY", help="Who says so; if not given, your login.")]
-Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, for programs.")]
-DrainTimeout = Annotated[
-    str,
     typer.Option(
-        envvar="TFSTREAM_DRAIN_TIMEOUT",
-        help="Time to finish in after SIGTERM: the last commit, leaving the group, the sink.",
+        envvar="TFSTREAM_GROUP",
+        help="Consumer group of the scorers; without it, tfstream.score.TOPIC.",
     ),
 ]
-MetricsPort = Annotated[
-    int,
-    typer.Option(
-        envvar="TFSTREAM_METRICS_PORT",
-        help="Serve metrics for Prometheus on this port; 0: none.",
-        min=0,
-        max=65535,
-    ),
+By = Annotated[
+    str | None,
+    typer.Option(envvar="TFSTREAM_BY", help="Author to record; without it, your login name."),
 ]
-MetricsPorts = Annotated[
-    int,
-    typer.Option(
-        "--metrics-port",
-        envvar="TFSTREAM_METRICS_PORT",
-        help="Serve metrics for Prometheus on this port; 0: none. Workers take the ports from here on.",
-        min=0,
-        max=65535,
-    ),
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for programs.")]
+UntilEnd = Annotated[
+    bool,
+    typer.Option("--until-end", help="Stop at the topic's present end; without it, run until a signal."),
 ]
-MetricsAddress = Annotated[
-    str,
-    typer.Option(
-        envvar="TFSTREAM_METRICS_ADDRESS", help="Listen for scrapes here; 0.0.0.0 is every address."
-    ),
+Limit = Annotated[int, typer.Option(help="Largest number of rows to show.", min=1)]
+Seed = Annotated[
+    int, typer.Option(help="Seed of the fit: the same seed, data and versions give the same model.")
 ]
-Parent = Annotated[
-    int | None,
-    typer.Option("--parent", hidden=True, help="A worker drains when the process of this id is gone."),
+TimeColumn = Annotated[
+    str | None,
+    typer.Option(help="Column that holds the time; without it: ts, timestamp, time, datetime or date."),
 ]
-UntilEnd = Annotated[bool, typer.Option("--until-end", help="Stop at the topic's present end.")]
+Ignore = Annotated[
+    list[str] | None,
+    typer.Option(help="Column that is not a sensor; may be given several times."),
+]
+NewAlarmBudget = Annotated[
+    str, typer.Option("--alarm-budget", help="False alarms allowed for each asset: 1/week, 2/month, 0.5/day.")
+]
 
 
-def whoever() -> str:
-    """The login of whoever runs the command; a container may know none."""
+def login_name() -> str:
+    """The login name of the user who runs the command; ``unknown`` in a container without users."""
     try:
         return getuser()
     except (KeyError, OSError):

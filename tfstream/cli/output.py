@@ -6,7 +6,6 @@ import dataclasses
 import logging
 import math
 import os
-import re
 import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,60 +21,57 @@ from rich.table import Table
 from rich.text import Text
 
 from tfstream import telemetry
-from tfstream.core.messages.anomaly_event import from_iso
-from tfstream.errors import UsageError
+from tfstream.cli.parse import UNITS_US
+
+Report = Callable[[str, float], None]
 
 _log = logging.getLogger("tfstream")
-_WIDE = 200  # a pipe has no edge to fold at
+_PIPE_WIDTH = 200  # columns: a pipe has no edge to fold lines at
+_HOLDS = {True: "yes", False: "NO", None: ""}
 
 
 def _width() -> int | None:
-    """The terminal's own, or what COLUMNS says."""
-    return None if sys.stdout.isatty() or "COLUMNS" in os.environ else _WIDE
+    """None, for the terminal's width or that of COLUMNS; a fixed width for a pipe."""
+    return None if sys.stdout.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
 
 
 # No markup: sensors have names like "T101 [bar]".
 out = Console(highlight=False, markup=False, emoji=False, width=_width())
 err = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
-Report = Callable[[str, float], None]
-_UNITS_US = {
-    "ms": 1_000,
-    "s": 1_000_000,
-    "m": 60_000_000,
-    "h": 3_600_000_000,
-    "d": 86_400_000_000,
-    "w": 604_800_000_000,
-}
 
-
-_LONGEST_US = 5218 * _UNITS_US["w"]
-
-
-def say(words: str) -> None:
-    """A line on stderr."""
+def print_status(text: str) -> None:
+    """Print a line on stderr; with JSON logs, log it."""
     if telemetry.for_programs():
-        _log.info("%s", words)
+        _log.info("%s", text)
     else:
-        err.print(words, soft_wrap=True)
+        err.print(text, soft_wrap=True)
 
 
-def tell(label: str, style: str, words: str, *, traceback: bool = False) -> None:
-    """A line on stderr after a coloured label; for programs, an error where the label says so."""
+def print_note(text: str) -> None:
+    """Print on stderr what the user should know about a result."""
+    print_labelled("note:", "yellow", text)
+
+
+def print_labelled(label: str, style: str, text: str, *, traceback: bool = False) -> None:
+    """Print a line on stderr after a coloured label.
+
+    With JSON logs the line is logged: as an error after ``error:``, otherwise as a warning.
+    """
     if telemetry.for_programs():
         level = logging.ERROR if label == "error:" else logging.WARNING
-        _log.log(level, "%s", words, exc_info=traceback)
+        _log.log(level, "%s", text, exc_info=traceback)
     else:
-        err.print(Text.assemble((label, style), f" {words}"), soft_wrap=True)
+        err.print(Text.assemble((label, style), f" {text}"), soft_wrap=True)
 
 
 def print_json(value: object) -> None:
-    """One JSON document on stdout."""
+    """Print one JSON document on stdout."""
     typer.echo(msgspec.json.format(msgspec.json.encode(plain(value), enc_hook=str), indent=2).decode())
 
 
 def plain(value: object) -> Any:
-    """Records, times and numbers as JSON knows them; NaN becomes null."""
+    """Records, times and numbers as JSON types; NaN and infinities become null."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, msgspec.Struct):
@@ -94,9 +90,9 @@ def plain(value: object) -> Any:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> None:
-    """A table on stdout; ``empty`` goes to stderr when there is nothing to show."""
+    """Print a table on stdout; without rows, print ``empty`` on stderr."""
     if not rows:
-        say(empty)
+        print_status(empty)
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
@@ -107,14 +103,13 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, emp
 
 
 def print_gate(metrics: Mapping[str, Any]) -> None:
-    """What the gate said of a model, from its metrics; nothing when it was not asked."""
+    """Print the gate's table and reason from a model's metrics; nothing when the gate did not judge it."""
     gate = metrics.get("gate")
     if not gate:
         return
-    told = {True: "yes", False: "NO", None: ""}
     rows = [
-        (one["what"], one["champion"], one["challenger"], one["wanted"], told[one["holds"]])
-        for one in gate["checks"]
+        (check["what"], check["champion"], check["challenger"], check["wanted"], _HOLDS[check["holds"]])
+        for check in gate["checks"]
     ]
     if rows:
         print_table(("gate", "champion", "challenger", "wanted", "holds"), rows, empty="")
@@ -122,7 +117,7 @@ def print_gate(metrics: Mapping[str, Any]) -> None:
 
 
 def cell(value: object) -> str:
-    """One value as people read it."""
+    """A value as text for people: times in UTC, four significant digits, ``-`` for None."""
     if value is None:
         return "-"
     if isinstance(value, datetime):
@@ -134,7 +129,7 @@ def cell(value: object) -> str:
 
 @contextmanager
 def stages(title: str) -> Iterator[Report]:
-    """A progress bar on stderr for work that reports ``(stage, part done)``."""
+    """Show a progress bar on stderr for each stage of a ``report(stage, done)``; ``done`` from 0 to 1."""
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -152,41 +147,11 @@ def stages(title: str) -> Iterator[Report]:
         yield report
 
 
-def now_us() -> int:
-    return int(datetime.now(UTC).timestamp() * 1e6)
-
-
-def duration_us(text: str) -> int:
-    """``500ms``, ``1s``, ``5m``, ``2h``, ``14d`` or ``2w`` in microseconds.
-
-    :raises UsageError: when the text is none of these.
-    """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)", text.strip())
-    if found is None:
-        raise UsageError(f"{text!r} is no duration; write for example 500ms, 1s, 5m, 2h or 14d")
-    duration = round(float(found[1]) * _UNITS_US[found[2]])
-    if duration > _LONGEST_US:
-        raise UsageError(f"{text!r} is longer than a hundred years")
-    return duration
-
-
-def moment_us(text: str, latest_us: int) -> int:
-    """A point in event time: ISO 8601, or a duration back from ``latest_us``.
-
-    :raises UsageError: when the text is neither.
-    """
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return latest_us - duration_us(text)
-    return from_iso((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat())
-
-
 def pretty_duration(microseconds: int) -> str:
-    """The longest unit that gives a whole number."""
+    """A duration in the longest unit that gives a whole number: ``90s``, ``2h``."""
     if microseconds == 0:
         return "0s"
     for unit in ("w", "d", "h", "m", "s", "ms"):
-        if microseconds % _UNITS_US[unit] == 0:
-            return f"{microseconds // _UNITS_US[unit]}{unit}"
+        if microseconds % UNITS_US[unit] == 0:
+            return f"{microseconds // UNITS_US[unit]}{unit}"
     return f"{microseconds / 1000:g}ms"

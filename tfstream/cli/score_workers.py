@@ -1,43 +1,37 @@
-"""``tfstream score --workers N``: each worker is told all that the first process was told."""
+"""``tfstream score --workers N``: starts N scorers with the options of the first process."""
 
 from __future__ import annotations
 
 import os
 import socket
 
-from tfstream import telemetry, wiring
+from tfstream import telemetry
 from tfstream.app.runtime.shutdown import until_signalled
 from tfstream.app.runtime.workers import run_workers
-from tfstream.cli.output import duration_us
+from tfstream.cli.process_options import ProcessOptions
+from tfstream.wiring import ScoreRequest
 
 
-def run(request: wiring.ScoreRequest, workers: int, port: int, address: str, drain_timeout: str) -> None:
-    """Score with several processes of this command, each under a slot of its own."""
-    drain_s = duration_us(drain_timeout) / 1e6
+def run(request: ScoreRequest, workers: int, process: ProcessOptions) -> None:
+    """Score with several processes of this command, each with a slot of its own, until all have ended."""
     commands = [
         [
             *telemetry.arguments(),
-            *_worker_arguments(request, number),
-            *_metrics_arguments(port, address, number),
-            *("--drain-timeout", drain_timeout),
+            *_request_arguments(request, number),
+            *_process_arguments(process, number),
             *("--parent", str(os.getpid())),
         ]
         for number in range(workers)
     ]
     with until_signalled() as stop:
-        run_workers(commands, stop, drain_s=drain_s)
+        run_workers(commands, stop, drain_s=process.drain_s)
 
 
-def _worker_arguments(request: wiring.ScoreRequest, number: int) -> list[str]:
-    """The command line of one worker: the same request under a slot of its own."""
-    arguments = [
-        "score",
-        *("--workers", "1"),  # or TFSTREAM_WORKERS would have each of them start as many again
-        "--topic",
-        request.topic,
-        "--slot",
-        f"{request.slot or socket.gethostname()}-{number}",
-    ]
+def _request_arguments(request: ScoreRequest, number: int) -> list[str]:
+    """The options of one worker: those of the request, with a slot of its own."""
+    arguments = ["score", "--topic", request.topic]
+    arguments += ["--workers", "1"]  # otherwise TFSTREAM_WORKERS makes each worker start workers
+    arguments += ["--slot", f"{request.slot or socket.gethostname()}-{number}"]
     arguments += ["--commit-interval", f"{request.commit_interval_s:g}s", "--start", request.start]
     arguments += ["--group", request.group] if request.group else []
     limit = request.dead_letter_limit
@@ -48,6 +42,11 @@ def _worker_arguments(request: wiring.ScoreRequest, number: int) -> list[str]:
     return arguments + ([] if request.with_sink else ["--no-sink"])
 
 
-def _metrics_arguments(port: int, address: str, number: int) -> list[str]:
-    """A port for each worker; 0 is said, too, or the environment would give all of them one port."""
-    return ["--metrics-port", str(port + number if port else 0), "--metrics-address", address]
+def _process_arguments(process: ProcessOptions, number: int) -> list[str]:
+    """A metrics port for each worker; an explicit 0 keeps TFSTREAM_METRICS_PORT from giving all the same."""
+    port = process.metrics_port + number if process.metrics_port else 0
+    return [
+        *("--metrics-port", str(port)),
+        *("--metrics-address", process.metrics_address),
+        *("--drain-timeout", process.drain_timeout),
+    ]

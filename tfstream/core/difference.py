@@ -1,44 +1,44 @@
-"""What two lists of sensors, or two sets of settings, do not have in common, in words."""
+"""The differences between two lists of sensors, or two sets of settings, in words."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-_MOST = 5
+_MAX_NAMES = 5
 
 
 def sensors_difference(model: Sequence[str], stream: Sequence[str]) -> str:
-    """Which sensors only one of them has, and which stand elsewhere among those of both; "" for none."""
-    found = [
-        _named("only the model has", [name for name in model if name not in set(stream)]),
-        _named("only the stream has", [name for name in stream if name not in set(model)]),
-        _named("moved:", list(_moved(model, stream))),
+    """Sensors in only one of the lists, and sensors at another position in the other list; "" for none."""
+    parts = [
+        _name_list("only the model has", [name for name in model if name not in set(stream)]),
+        _name_list("only the stream has", [name for name in stream if name not in set(model)]),
+        _name_list("moved:", list(_moved(model, stream))),
     ]
-    return "; ".join(part for part in found if part)
+    return "; ".join(part for part in parts if part)
 
 
 def settings_difference(model: Mapping[str, object], program: Mapping[str, object]) -> str:
-    """Which settings only one of them has, and which have another value; "" for none."""
-    common = [name for name in model if name in program and model[name] != program[name]]
-    found = [
-        _named("only the model has", [name for name in model if name not in program]),
-        _named("only this program has", [name for name in program if name not in model]),
-        *(f"{name}: {model[name]} in the model, {program[name]} here" for name in common),
+    """Settings in only one of the sets, and settings with another value in the other set; "" for none."""
+    changed = [name for name in model if name in program and model[name] != program[name]]
+    parts = [
+        _name_list("only the model has", [name for name in model if name not in program]),
+        _name_list("only this program has", [name for name in program if name not in model]),
+        *(f"{name}: {model[name]} in the model, {program[name]} here" for name in changed),
     ]
-    return "; ".join(part for part in found if part)
+    return "; ".join(part for part in parts if part)
 
 
 def _moved(model: Sequence[str], stream: Sequence[str]) -> Iterable[str]:
-    """Those of both that come in another order, with their places, which count from 1."""
-    ours = [name for name in stream if name in set(model)]
-    theirs = [name for name in model if name in set(stream)]
-    for name, other in zip(theirs, ours, strict=True):
+    """Common sensors whose order differs, with their positions in both lists, which count from 1."""
+    stream_order = [name for name in stream if name in set(model)]
+    model_order = [name for name in model if name in set(stream)]
+    for name, other in zip(model_order, stream_order, strict=True):
         if name != other:
             yield f"{name} ({model.index(name) + 1} in the model, {stream.index(name) + 1} in the stream)"
 
 
-def _named(label: str, names: Sequence[str]) -> str:
+def _name_list(label: str, names: Sequence[str]) -> str:
     if not names:
         return ""
-    more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
-    return f"{label} {', '.join(names[:_MOST])}{more}"
+    more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
+    return f"{label} {', '.join(names[:_MAX_NAMES])}{more}"

@@ -1,4 +1,4 @@
-"""One decoded message, or why it cannot be used."""
+"""One decoded message, or the reason why it cannot be used."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Times = NDArray[np.int64]
 
 
 class Reading(NamedTuple):
-    """What one message says: an asset's sensors at one moment.
+    """An asset's sensors at one event time.
 
     ``time_us`` is event time in microseconds since 1970 UTC; ``values`` has shape ``[sensors]`` in the
-    order of the stream definition, NaN where the message says nothing.
+    order of the stream definition, NaN where the message has no value.
     """
 
     asset: str
@@ -27,31 +27,31 @@ _ZEROS: Values = np.zeros(4096, dtype=np.float32)
 
 
 def is_complete(values: Values) -> bool:
-    """Whether every sensor of ``values [sensors]`` says something finite.
+    """Whether every value of ``values [sensors]`` is finite.
 
-    NaN times nothing is NaN, and so is infinity: for one row a fifth of the time of looking for them.
+    NaN times 0 is NaN, and so is infinity times 0: this takes a fifth of the time of ``isfinite``.
     """
     if len(values) > len(_ZEROS):
         return bool(np.isfinite(values).all())
     with np.errstate(invalid="ignore"):
-        nothing = values.dot(_ZEROS[: len(values)])
-    return bool(nothing == nothing)
+        zero_or_nan = values.dot(_ZEROS[: len(values)])
+    return bool(zero_or_nan == zero_or_nan)
 
 
 MAX_ASSET_LENGTH = 200
 
 
 def is_asset_name(name: str) -> bool:
-    """Whether an asset can be called so: it is a key in Kafka and in Postgres, and people read it."""
+    """Whether an asset can have this name, which is a key in Kafka and PostgreSQL and is shown to people."""
     return 0 < len(name) <= MAX_ASSET_LENGTH and name.isprintable()
 
 
 class InvalidReading(Exception):
-    """A message that cannot be read; the text is the reason that goes to the dead letters."""
+    """A message that cannot be read; the text is the reason in its dead letter."""
 
 
 class Series(NamedTuple):
-    """All readings of one asset over a span: ``times_us [rows]`` ascending, ``values [rows, sensors]``."""
+    """An asset's readings in a span of time: ``times_us [rows]`` ascending, ``values [rows, sensors]``."""
 
     asset: str
     times_us: Times

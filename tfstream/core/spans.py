@@ -1,4 +1,4 @@
-"""Spans of time: half open, in whole microseconds since 1970; many of them are sorted and apart."""
+"""Spans of time: half open, in whole microseconds since 1970."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ class Span(NamedTuple):
         return Span(self.start_us - before_us, self.end_us + after_us)
 
     def overlaps(self, other: Span) -> bool:
-        """Whether they have a moment in common."""
+        """Whether the two spans have a moment in common."""
         return self.start_us < other.end_us and other.start_us < self.end_us
 
 
 def merge_spans(spans: Iterable[Span]) -> list[Span]:
-    """The same moments, in order; those that touch are one, and those without a moment are gone."""
-    found: list[Span] = []
+    """The same moments as sorted, disjoint spans: spans that touch are joined, empty spans are left out."""
+    merged: list[Span] = []
     for span in sorted(span for span in spans if span.start_us < span.end_us):
-        if found and span.start_us <= found[-1].end_us:
-            found[-1] = Span(found[-1].start_us, max(found[-1].end_us, span.end_us))
+        if merged and span.start_us <= merged[-1].end_us:
+            merged[-1] = Span(merged[-1].start_us, max(merged[-1].end_us, span.end_us))
         else:
-            found.append(span)
-    return found
+            merged.append(span)
+    return merged
 
 
 def covered_rows(spans: Sequence[Span], times_us: Times) -> NDArray[np.bool_]:
-    """``[rows]``: which moments lie in one of the spans, which are as :func:`merge_spans` gives them."""
+    """``[rows]``: which times lie in one of the spans, which :func:`merge_spans` has sorted and joined."""
     starts = np.array([span.start_us for span in spans], dtype=np.int64)
     ends = np.array([span.end_us for span in spans], dtype=np.int64)
-    begun = np.searchsorted(starts, times_us, side="right")
-    over = np.searchsorted(ends, times_us, side="right")
-    return np.asarray(begun > over, dtype=np.bool_)
+    started = np.searchsorted(starts, times_us, side="right")
+    ended = np.searchsorted(ends, times_us, side="right")
+    return np.asarray(started > ended, dtype=np.bool_)

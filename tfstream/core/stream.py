@@ -1,4 +1,4 @@
-"""What a stream is: the topic, its sensors, and how its messages and its time are to be read."""
+"""A stream's definition: its topic, its sensors, and how to read its messages and its time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WEEK_US = 7 * 24 * 3600 * MICROSECONDS
 
 
 class Layout(StrEnum):
-    """How sensors stand in one message."""
+    """Where one message holds its sensors."""
 
     FLAT = "flat"  # {"ts", "asset", "<sensor>": 1.2, …}
     NESTED = "nested"  # {"ts", "asset", "values": {…} or […]}
@@ -25,14 +25,14 @@ class Layout(StrEnum):
 
 
 class Encoding(StrEnum):
-    """How one message is written."""
+    """The format of one message."""
 
     JSON = "json"
     MSGPACK = "msgpack"
 
 
 class TimeUnit(StrEnum):
-    """How the time field is to be read; AUTO tells the units apart by magnitude."""
+    """How to read the time field; AUTO infers the unit from the number's magnitude."""
 
     AUTO = "auto"
     ISO = "iso"
@@ -54,25 +54,25 @@ class StreamDefinition:
     encoding: Encoding = Encoding.JSON
     time_field: str = "ts"
     time_unit: TimeUnit = TimeUnit.AUTO
-    asset_field: str = "asset"  # absent from a message: the record's key names the asset
-    lateness_us: int = 0  # how far behind the largest time seen a reading may arrive
-    max_staleness_us: int = 0  # 0: five intervals; how long a missing cell keeps its last value
-    max_ahead_us: int = 3600 * MICROSECONDS  # further ahead of the record's own time: dead letter
+    asset_field: str = "asset"  # in a message without it the record's key names the asset
+    lateness_us: int = 0  # how far a reading may arrive behind the asset's largest time
+    max_staleness_us: int = 0  # how long a missing cell keeps its last value; 0: five intervals
+    max_ahead_us: int = 3600 * MICROSECONDS  # a time further ahead of the record's own becomes a dead letter
     alarm_budget_per_week: float = 1.0  # false alarms an asset may raise in a week
-    asset_budgets: dict[str, float] = field(default_factory=dict)  # of assets that have their own
-    min_duration_us: int = 0  # how long a score must stand over the threshold before an episode opens
-    schedule: str = ""  # when to refit, as in crontab; "": as the trainer is told
-    time_zone: str = ""  # whose clocks the schedule goes by, an IANA name
-    history_us: int = 0  # how much of the newest readings a refit learns from; 0: as the trainer is told
+    asset_budgets: dict[str, float] = field(default_factory=dict)  # of assets with a budget of their own
+    min_duration_us: int = 0  # how long a score must exceed the threshold before an episode opens
+    schedule: str = ""  # when to refit, as in crontab; "": the trainer's own schedule
+    time_zone: str = ""  # of the schedule, an IANA name
+    history_us: int = 0  # the span of newest readings that a refit uses; 0: the trainer's own
 
     def __post_init__(self) -> None:
         if not self.topic:
             raise ConfigurationError("a stream needs the name of its topic")
         if not self.sensors:
             raise ConfigurationError(f"stream {self.topic} has no sensors; name at least one")
-        taken = self._field_names()
-        if len(set(taken)) != len(taken):
-            twice = next(name for name in taken if taken.count(name) > 1)
+        names = self._field_names()
+        if len(set(names)) != len(names):
+            twice = next(name for name in names if names.count(name) > 1)
             raise ConfigurationError(f"stream {self.topic} uses the field name {twice!r} twice")
         if self.interval_us <= 0:
             raise ConfigurationError(f"stream {self.topic}: the sampling interval must be above zero")
@@ -92,7 +92,7 @@ class StreamDefinition:
         )
 
     def _field_names(self) -> tuple[str, ...]:
-        """All names that a decoder must tell apart; sensors always, since they are columns too."""
+        """All names that must differ: the decoder's field names and, in every layout, the sensors."""
         body = {Layout.FLAT: self.sensors, Layout.NESTED: ("values",), Layout.LONG: ("sensor", "value")}
         head = (self.time_field, self.asset_field)
         if len(set(self.sensors)) != len(self.sensors):
@@ -100,12 +100,12 @@ class StreamDefinition:
         return head + body[self.layout]
 
     def budget_of(self, asset: str) -> float:
-        """False alarms that this asset may raise in a week."""
+        """The asset's budget: false alarms per week."""
         return self.asset_budgets.get(asset, self.alarm_budget_per_week)
 
     @property
     def staleness_rows(self) -> int:
-        """Rows of the grid that a missing cell keeps its last value for."""
+        """For how many grid rows a missing cell keeps its last value."""
         return self.max_staleness_us // self.interval_us if self.max_staleness_us else 5
 
     @property
@@ -114,7 +114,7 @@ class StreamDefinition:
 
     @property
     def sensors_sha256(self) -> str:
-        """Identifies the sensor list, in order: a model fits exactly one."""
+        """Identifies the ordered sensor list: a model belongs to exactly one."""
         return sensors_sha256(self.sensors)
 
     def with_sensors(self, sensors: tuple[str, ...]) -> StreamDefinition:
@@ -129,5 +129,5 @@ class StreamDefinition:
 
 
 def sensors_sha256(sensors: Iterable[str]) -> str:
-    """Of a list of sensors, in order."""
+    """The hash of an ordered list of sensors."""
     return hashlib.sha256("\n".join(sensors).encode()).hexdigest()

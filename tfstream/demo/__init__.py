@@ -1,1 +1,1 @@
-"""The simulated water plant of ``tfstream demo``, its labelled faults and the report."""
+"""``tfstream demo``: a simulated water plant with labelled faults, the steps of a run, and a report."""

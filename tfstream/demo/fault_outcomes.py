@@ -1,4 +1,4 @@
-"""The alarms beside the labelled faults: what was found, how late, whether the right sensor was blamed."""
+"""Compare alarms with labelled faults: which faults were found, after what delay, with which sensors."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from tfstream.demo.plant.faults import PlantFault
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DetectedEpisode:
-    """An episode as an operator saw it, from the moment it was raised; ``end_us`` None while it stands.
+    """An episode as an operator sees it: it starts when its alarm is raised.
 
-    ``sensors`` are ranked, the guiltiest first.
+    ``end_us`` is None while the episode is open. ``sensors`` are ranked, the largest share first.
     """
 
     episode: str
@@ -24,59 +24,61 @@ class DetectedEpisode:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FaultOutcome:
-    """One fault, and the episodes it raised in order of time: none if it was missed."""
+    """A fault and its episodes in order of time; no episode means that the fault was missed."""
 
     fault: PlantFault
     detections: tuple[DetectedEpisode, ...]
 
     @property
     def found(self) -> bool:
+        """Whether the fault has an episode."""
         return bool(self.detections)
 
     @property
     def delay_us(self) -> int | None:
-        """From the fault's start to the first alarm; 0 for an alarm within the tolerance before it."""
+        """Time from the fault's start to the first alarm; 0 for an alarm before the start."""
         return max(0, self.detections[0].start_us - self.fault.start_us) if self.detections else None
 
     @property
     def rank(self) -> int | None:
-        """Where the first alarm ranks a guilty sensor, from 1; None if it names none of them."""
-        named = self.detections[0].sensors if self.detections else ()
-        ranks = [i for i, sensor in enumerate(named, start=1) if sensor in self.fault.sensors]
+        """The best rank of an affected sensor in the first alarm, from 1; None if the alarm names none."""
+        ranked = self.detections[0].sensors if self.detections else ()
+        ranks = [rank for rank, sensor in enumerate(ranked, start=1) if sensor in self.fault.sensors]
         return min(ranks, default=None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Comparison:
-    """All verdicts in order of the faults, and the detections that belong to no fault."""
+    """The outcome of every fault, in the order of the faults, and the episodes without a fault."""
 
-    verdicts: tuple[FaultOutcome, ...]
+    outcomes: tuple[FaultOutcome, ...]
     false_alarms: tuple[DetectedEpisode, ...]
 
     @property
     def found(self) -> int:
-        return sum(verdict.found for verdict in self.verdicts)
+        """The number of faults that were found."""
+        return sum(outcome.found for outcome in self.outcomes)
 
 
 def compare(
     detections: Sequence[DetectedEpisode], faults: Sequence[PlantFault], *, grace_us: int, early_us: int = 0
 ) -> Comparison:
-    """Match by the moment that the alarm was raised.
+    """Match every alarm to a fault by the time when the alarm was raised.
 
-    An alarm belongs to the latest fault of its asset that began before it (or at most ``early_us`` after)
-    and that had ended no more than ``grace_us`` ago. An alarm that was already up when a fault began does not
-    find it: an operator would have learnt nothing new.
+    An alarm belongs to the latest fault of its asset that started before it, if the fault ended less than
+    ``grace_us`` before the alarm. An alarm may precede the fault's start by ``early_us``. An alarm raised
+    earlier does not find the fault, even if its episode is still open: it tells the operator nothing new.
     """
-    owners = {detection.episode: _owner(detection, faults, grace_us, early_us) for detection in detections}
-    in_time = sorted(detections, key=lambda detection: detection.start_us)
-    verdicts = tuple(
-        FaultOutcome(fault=fault, detections=tuple(d for d in in_time if owners[d.episode] is fault))
+    causes = {detection.episode: _cause(detection, faults, grace_us, early_us) for detection in detections}
+    in_order = sorted(detections, key=lambda detection: detection.start_us)
+    outcomes = tuple(
+        FaultOutcome(fault=fault, detections=tuple(d for d in in_order if causes[d.episode] is fault))
         for fault in faults
     )
-    return Comparison(verdicts=verdicts, false_alarms=tuple(d for d in in_time if owners[d.episode] is None))
+    return Comparison(outcomes=outcomes, false_alarms=tuple(d for d in in_order if causes[d.episode] is None))
 
 
-def _owner(
+def _cause(
     detection: DetectedEpisode, faults: Sequence[PlantFault], grace_us: int, early_us: int
 ) -> PlantFault | None:
     candidates = [

@@ -1,4 +1,4 @@
-"""The services of a demo: those of the settings, or else started here and ended with it."""
+"""The services of a demo: those in the settings, and embedded services for what is missing."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from tfstream.embedded.postgres import EmbeddedPostgres
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Services:
-    """Where everything runs, and what a user should know about it."""
+    """Running services. ``database`` and ``broker`` describe them in words."""
 
     settings: Settings
     database: str
     broker: str
-    caveat: str | None  # what this broker cannot promise
+    broker_limits: str | None  # the guarantees that this broker lacks
 
 
 @contextmanager
 def services(settings: Settings) -> Iterator[Services]:
-    """Configured services are used as they are; what is missing is started in a temporary folder.
+    """Yield the configured services, and start each missing service in a temporary folder for the block.
 
-    :raises ServiceUnavailable: when one of them does not come up.
+    :raises ServiceUnavailable: when a service does not start.
     :raises ConfigurationError: when the embedded PostgreSQL is needed and not installed.
     """
     with ExitStack() as stack:
@@ -39,22 +39,25 @@ def services(settings: Settings) -> Iterator[Services]:
             url = stack.enter_context(EmbeddedPostgres(folder / "postgres")).url
             database = "embedded PostgreSQL"
         broker, properties = "as configured", settings.kafka
-        caveat: str | None = None
+        limits: str | None = None
         if not properties.get("bootstrap.servers"):
-            broker, properties, caveat = _broker(stack, folder)
+            broker, properties, limits = _start_broker(stack, folder)
         yield Services(
             settings=settings.with_services(database_url=url, kafka=properties),
             database=database,
             broker=broker,
-            caveat=caveat,
+            broker_limits=limits,
         )
 
 
-def _broker(stack: ExitStack, folder: Path) -> tuple[str, Mapping[str, str], str | None]:
-    """Its name, a client's properties, and what it cannot promise."""
-    home = kafka.available()
+def _start_broker(stack: ExitStack, folder: Path) -> tuple[str, Mapping[str, str], str | None]:
+    """Start Apache Kafka where it is available, else the mock cluster.
+
+    Returns the broker's name, the properties for clients, and the guarantees that it lacks.
+    """
+    home = kafka.find_kafka_home()
     if home is not None:
         server = stack.enter_context(ApacheKafka(home, folder / "kafka"))
         return "embedded Apache Kafka", {"bootstrap.servers": server.bootstrap}, None
     cluster = stack.enter_context(MockKafka())
-    return "librdkafka's mock cluster", cluster.properties, mock.CANNOT_PROMISE
+    return "librdkafka's mock cluster", cluster.properties, mock.MISSING_GUARANTEES

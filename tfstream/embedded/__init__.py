@@ -1,1 +1,1 @@
-"""PostgreSQL and a broker started from here, for the demo and the tests; never for production."""
+"""PostgreSQL and a Kafka broker as child processes, for the demo and the tests; never for production."""

@@ -1,4 +1,4 @@
-"""A one-node Apache Kafka from a KAFKA_HOME (its own jars), on Java 17."""
+"""A one-node Apache Kafka from the jars of a KAFKA_HOME, on Java 17."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from tfstream.embedded.process import ServerProcess, free_port, listens, own_environment
+from tfstream.embedded.process import ServerProcess, free_port, listens
+from tfstream.embedded.service import EmbeddedServer
 from tfstream.errors import ConfigurationError, ServiceUnavailable
 
 _CLUSTER_ID = "4L6g3nShT-eMCtK--X86sw"
@@ -40,20 +40,24 @@ delete.topic.enable=true
 """
 
 
-def available(environment: dict[str, str] | None = None) -> Path | None:
-    """The KAFKA_HOME of the environment, when it holds Kafka's jars and there is a Java to run them."""
-    home = (environment or dict(os.environ)).get("KAFKA_HOME")
+def find_kafka_home() -> Path | None:
+    """The environment's KAFKA_HOME, when it holds Kafka's jars and Java is installed; else None."""
+    home = os.environ.get("KAFKA_HOME")
     if not home or shutil.which("java") is None:
         return None
-    path = Path(home)
-    return path if any((path / "libs").glob("kafka_2*.jar")) else None
+    return Path(home) if _has_jars(Path(home)) else None
 
 
-class ApacheKafka:
+def _has_jars(home: Path) -> bool:
+    return any((home / "libs").glob("kafka_2*.jar"))
+
+
+class ApacheKafka(EmbeddedServer):
     """A broker with its log in ``directory``; it can be killed and started again on the same ports.
 
-    ``server`` adds to the broker's properties or replaces them, with ``{port}`` and ``{controller}`` for its
-    ports; ``client`` is what a client of such a broker needs; ``formatting`` goes to Kafka's StorageTool.
+    ``server`` adds to the broker's properties or replaces them; ``{port}`` and ``{controller}`` in a value
+    stand for the broker's ports. ``client`` holds the properties of a client of such a broker, ``formatting``
+    the options of Kafka's StorageTool.
     """
 
     def __init__(
@@ -65,23 +69,13 @@ class ApacheKafka:
         client: Mapping[str, str] | None = None,
         formatting: Sequence[str] = (),
     ) -> None:
+        super().__init__(directory)
         self._home = kafka_home
-        self._directory = directory
         self._port = free_port()
         self._controller = free_port()
-        self._more = dict(server or {})
-        self._client = dict(client or {})
+        self._server_properties = dict(server or {})
+        self._client_properties = dict(client or {})
         self._formatting = list(formatting)
-        self._server: ServerProcess | None = None
-
-    def __enter__(self) -> ApacheKafka:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     @property
     def bootstrap(self) -> str:
@@ -89,32 +83,26 @@ class ApacheKafka:
 
     @property
     def properties(self) -> dict[str, str]:
-        """What a client needs."""
-        return {"bootstrap.servers": self.bootstrap, **self._client}
+        """The properties that connect a client to this broker."""
+        return {"bootstrap.servers": self.bootstrap, **self._client_properties}
 
     def start(self) -> str:
-        """Start the broker, formatted the first time; returns its bootstrap address.
+        """Start the broker, the first time after formatting its log; returns its bootstrap address.
 
-        :raises ConfigurationError: when there are no jars.
-        :raises ServiceUnavailable: when it does not come up.
+        :raises ConfigurationError: when the KAFKA_HOME holds no jars.
+        :raises ServiceUnavailable: when the broker does not answer in time.
         """
-        if not any((self._home / "libs").glob("kafka_2*.jar")):
+        if not _has_jars(self._home):
             raise ConfigurationError(
-                f"{self._home} is no KAFKA_HOME: it has no libs/kafka_2*.jar; see `make kafka`"
+                f"{self._home} is not a KAFKA_HOME: it has no libs/kafka_2*.jar; see `make kafka`"
             )
         properties = self._write_properties()
         if not (self._directory / "data").exists():
             self._format(properties)
         command = [*self._java("-Xmx512m"), "kafka.Kafka", str(properties)]
         self._server = ServerProcess("Apache Kafka", command, log=self._directory / "kafka.log")
-        self._server.start(self._answers, timeout_s=180.0, environment=own_environment())
+        self._server.start(self._answers, timeout_s=180.0)
         return self.bootstrap
-
-    @property
-    def pid(self) -> int:
-        """Of the running broker."""
-        assert self._server is not None
-        return self._server.pid
 
     def stop(self) -> None:
         if self._server is not None:
@@ -122,7 +110,7 @@ class ApacheKafka:
             self._server = None
 
     def kill(self) -> None:
-        """SIGKILL, as a crash would; :meth:`start` brings it back with its data and ports."""
+        """End the broker with SIGKILL, as a crash would; :meth:`start` keeps its data and ports."""
         if self._server is not None:
             self._server.kill()
             self._server = None
@@ -142,19 +130,23 @@ class ApacheKafka:
         data = self._directory / "data"
         names = {"port": self._port, "controller": self._controller, "data": data}
         text = _PROPERTIES.format(**names)
-        # of two lines for one property, the later one counts
-        text += "".join(f"{name}={value.format(**names)}\n" for name, value in self._more.items())
+        # after the defaults: Kafka uses the last line of a property
+        text += "".join(
+            f"{name}={value.format(**names)}\n" for name, value in self._server_properties.items()
+        )
         path.write_text(text, encoding="utf-8")
         return path
 
     def _format(self, properties: Path) -> None:
         tool = [*self._java(), "kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", str(properties)]
         tool += self._formatting
-        done = subprocess.run(tool, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-        if done.returncode != 0:
-            detail = (done.stderr or done.stdout).strip().splitlines()
+        completed = subprocess.run(
+            tool, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+        )
+        if completed.returncode != 0:
+            detail = (completed.stderr or completed.stdout).strip().splitlines()
             raise ServiceUnavailable(
-                f"Apache Kafka cannot set up {self._directory}: {' | '.join(detail[-3:])}"
+                f"Apache Kafka cannot format its log in {self._directory}: {' | '.join(detail[-3:])}"
             )
 
     def _java(self, *options: str) -> list[str]:

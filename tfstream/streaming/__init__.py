@@ -1,1 +1,1 @@
-"""Kafka: consuming, the one transaction, the state topic."""
+"""Kafka: the consumer-group member, the one transaction, the state topic, and what commands ask a broker."""

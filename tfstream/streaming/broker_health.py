@@ -1,4 +1,4 @@
-"""Whether a client has a broker that answers: librdkafka tells it in its statistics."""
+"""Whether a broker answers this client, from the statistics that librdkafka reports."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from typing import Any
 
 import msgspec
 
-_EVERY_MS = 5000
-_SILENT_US = 5_000_000  # a fetch is answered within half a second, a heartbeat comes every three
+_INTERVAL_MS = 5000
+_SILENT_US = 5_000_000  # a broker answers a fetch within half a second, and a heartbeat goes out every three
 
 
 class _Broker(msgspec.Struct):
-    """A connection. A logical one is the group's coordinator: it may take minutes to answer who joins."""
+    """A connection. A logical one is the group's coordinator: it may take minutes to answer a join."""
 
     state: str
     source: str = ""
     waitresp_cnt: int = 0  # requests without an answer
-    rxidle: int = -1  # microseconds since anything came; negative: nothing has
+    rxidle: int = -1  # microseconds since the last byte came; negative: none has come
 
 
 class _Statistics(msgspec.Struct):
-    """What we read of them."""
+    """The part of librdkafka's statistics that is read here."""
 
     brokers: dict[str, _Broker] = {}
 
@@ -29,18 +29,18 @@ _decoder = msgspec.json.Decoder(_Statistics)
 
 
 class BrokerHealth:
-    """Heard every five seconds, from inside the client's polls."""
+    """Updated every five seconds, from inside the client's polls."""
 
     def __init__(self) -> None:
-        self.connected = True  # whether any broker is there and answers, as last told
+        self.connected = True  # whether any broker is connected and answers, by the last statistics
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What the client needs to be told."""
-        return {"statistics.interval.ms": _EVERY_MS, "stats_cb": self._hear}
+        """The client settings that make librdkafka report its statistics to this object."""
+        return {"statistics.interval.ms": _INTERVAL_MS, "stats_cb": self._update}
 
-    def _hear(self, text: str) -> None:
+    def _update(self, text: str) -> None:
         up = [broker for broker in _decoder.decode(text).brokers.values() if broker.state == "UP"]
         heard = any(0 <= broker.rxidle <= _SILENT_US for broker in up)
-        owed = any(broker.waitresp_cnt > 0 and broker.source != "logical" for broker in up)
-        self.connected = bool(up) and (heard or not owed)
+        unanswered = any(broker.waitresp_cnt > 0 and broker.source != "logical" for broker in up)
+        self.connected = bool(up) and (heard or not unanswered)

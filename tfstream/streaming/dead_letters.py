@@ -8,7 +8,7 @@ from typing import NamedTuple
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from tfstream.streaming.client import new_consumer
-from tfstream.streaming.kafka_errors import Properties
+from tfstream.streaming.properties import Properties
 from tfstream.streaming.read_to_end import read_to_end
 from tfstream.streaming.retry import call_with_retry
 from tfstream.streaming.topics import dead_letters_topic, partition_count

@@ -1,23 +1,18 @@
 """What librdkafka's errors mean to a user, in one place: refused logins, TLS that fails, missing rights.
 
-Nothing here shows a secret: librdkafka repeats some values in its own words, so every text of its goes
-through :func:`redacted`.
+Nothing here shows a secret: librdkafka repeats some values in its own texts, so each of them goes through
+:func:`~tfstream.streaming.properties.redacted`.
 """
 
 from __future__ import annotations
 
-import logging
 import re
-from collections.abc import Mapping
 
 from confluent_kafka import KafkaError, KafkaException
 
 from tfstream.errors import AccessDenied, ConfigurationError, ServiceUnavailable, TfstreamError
+from tfstream.streaming.properties import Properties, redacted
 
-Properties = Mapping[str, str]
-
-_SECRET = re.compile(r"password|secret|\.pem$|oauthbearer\.config|sasl\.jaas|assertion|passphrase")
-_HIDDEN = "[hidden]"
 _NOISE = re.compile(r"^\w+://\S+: |error:[0-9A-F]+:SSL routines::| \(after \d+ms in state \w+.*\)$")
 _DENIED = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
@@ -27,33 +22,8 @@ _DENIED = {
 }
 
 
-def redacted(properties: Properties, text: str) -> str:
-    """``text`` without the value, or any word of the value, of a property that holds a secret."""
-    words = [
-        word for name, value in properties.items() if _SECRET.search(name) for word in [value, *value.split()]
-    ]
-    for word in sorted(words, key=len, reverse=True):
-        text = text.replace(word, _HIDDEN) if len(word) > 1 else text
-    return text
-
-
-class Redaction(logging.Filter):
-    """Keeps secrets out of librdkafka's own lines; what it tells as errors, too, is for --verbose."""
-
-    def __init__(self, properties: Properties) -> None:
-        super().__init__()
-        self._properties = properties
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = redacted(self._properties, record.getMessage()), None
-        if record.msg.startswith(("FAIL", "FATAL")):
-            record.levelno, record.levelname = logging.DEBUG, "DEBUG"
-            return logging.getLogger().isEnabledFor(logging.DEBUG)
-        return True
-
-
 def login_error(properties: Properties, error: KafkaError) -> ConfigurationError | None:
-    """What an error of a connection says about the login or TLS; None when it may pass by itself."""
+    """The refused login or failed TLS behind a connection's error; None when the error may pass by itself."""
     servers, detail = properties.get("bootstrap.servers", "?"), error_text(properties, error)
     if error.code() == KafkaError._AUTHENTICATION:
         return AccessDenied(
@@ -68,7 +38,7 @@ def login_error(properties: Properties, error: KafkaError) -> ConfigurationError
 
 
 def access_denied(properties: Properties, error: KafkaError, right: str) -> AccessDenied | None:
-    """The error of a request that the broker's access list forbids; ``right`` is what must be granted."""
+    """The error of a request that the broker's access list forbids; ``right`` is the right to grant."""
     if error.code() not in _DENIED:
         return None
     servers = properties.get("bootstrap.servers", "?")
@@ -78,14 +48,17 @@ def access_denied(properties: Properties, error: KafkaError, right: str) -> Acce
 
 
 def read_denied(properties: Properties, error: KafkaError, topic: str) -> AccessDenied | None:
-    """For a reader that is in no group: librdkafka asks for its group's coordinator all the same."""
+    """:func:`access_denied` for a reader outside of any group.
+
+    librdkafka asks for its group's coordinator all the same; that this is forbidden does not matter.
+    """
     if error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
         return None
     return access_denied(properties, error, f"READ on topic {topic}")
 
 
 def request_error(properties: Properties, error: KafkaException, right: str) -> TfstreamError:
-    """A failed request: the missing right, or a broker that cannot be reached."""
+    """Why a request failed: the user lacks ``right``, or the broker cannot be reached."""
     return access_denied(properties, error.args[0], right) or broker_unreachable(properties, error)
 
 
@@ -99,17 +72,17 @@ def broker_unreachable(properties: Properties, error: KafkaException) -> Service
 
 
 def error_text(properties: Properties, error: KafkaError) -> str:
-    """librdkafka's words without addresses, durations and secrets."""
+    """librdkafka's text without addresses, durations and secrets."""
     return redacted(properties, _NOISE.sub("", _NOISE.sub("", error.str())))
 
 
 def is_fatal(error: KafkaError) -> bool:
-    """Whether the consumer is done for; an error that comes as a message says so by its code alone."""
+    """Whether the consumer can never consume again; an error in a message shows it by its code alone."""
     return bool(error.fatal()) or error.code() == KafkaError._FATAL
 
 
 def is_fenced(error: KafkaError) -> bool:
-    """Whether a newer static member has this one's name; a fatal error has kept only its cause's words."""
+    """Whether a newer static member has this one's name; a fatal error keeps only the text of its cause."""
     return error.code() == KafkaError.FENCED_INSTANCE_ID or (
         is_fatal(error) and "group.instance.id" in error.str()
     )

@@ -1,4 +1,4 @@
-"""How far a consumer group is behind a topic's end."""
+"""First, end and committed offsets of a topic's partitions."""
 
 from __future__ import annotations
 
@@ -9,51 +9,51 @@ from typing import NamedTuple
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, TopicPartition
 
-from tfstream.streaming.client import Properties, new_consumer
+from tfstream.streaming.client import new_consumer
 from tfstream.streaming.kafka_errors import request_error
+from tfstream.streaming.properties import Properties
 from tfstream.streaming.topics import partition_count
+
+_TIMEOUT_S = 10.0
+_REQUEST_S = 1.0
 
 
 def first_offsets(
     consumer: Consumer, topic: str, partitions: Sequence[int], timeout_s: float
 ) -> dict[int, int]:
-    """The first offset of each that is still stored.
+    """Each partition's first stored offset.
 
-    :raises KafkaException: when a partition's broker does not say in time.
+    :raises KafkaException: when a partition's broker does not answer in time.
     """
-    return _looked_up(consumer, topic, partitions, OFFSET_BEGINNING, timeout_s)
+    return _offsets_at(consumer, topic, partitions, OFFSET_BEGINNING, timeout_s)
 
 
 def end_offsets(
     consumer: Consumer, topic: str, partitions: Sequence[int], timeout_s: float
 ) -> dict[int, int]:
-    """The end of what the consumer may read of each: with read_committed, before any open transaction.
+    """Each partition's end for this consumer: with read_committed, the begin of the first open transaction.
 
-    :raises KafkaException: when a partition's broker does not say in time.
+    :raises KafkaException: when a partition's broker does not answer in time.
     """
-    return _looked_up(consumer, topic, partitions, OFFSET_END, timeout_s)
+    return _offsets_at(consumer, topic, partitions, OFFSET_END, timeout_s)
 
 
-def _looked_up(
-    consumer: Consumer, topic: str, partitions: Sequence[int], place: int, timeout_s: float
+def _offsets_at(
+    consumer: Consumer, topic: str, partitions: Sequence[int], which: int, timeout_s: float
 ) -> dict[int, int]:
-    """One request to each broker: Kafka looks up times, and the ends under numbers that are no times."""
+    """Sends one request to each broker: Kafka's request by time also accepts the two OFFSET_ constants."""
     if not partitions:
         return {}
-    places = [TopicPartition(topic, partition, place) for partition in partitions]
-    found = consumer.offsets_for_times(places, timeout=timeout_s)
-    for entry in found:
+    wanted = [TopicPartition(topic, partition, which) for partition in partitions]
+    entries = consumer.offsets_for_times(wanted, timeout=timeout_s)
+    for entry in entries:
         if entry.error is not None:
             raise KafkaException(entry.error)
-    return {entry.partition: entry.offset for entry in found}
-
-
-_TIMEOUT_S = 10.0
-_ASK_AGAIN_S = 1.0
+    return {entry.partition: entry.offset for entry in entries}
 
 
 class GroupOffset(NamedTuple):
-    """Where a group stands in a partition, what it said there, and the partition's end."""
+    """A group's committed offset in a partition, the commit's metadata, and the partition's end offset."""
 
     offset: int  # negative: the group has committed nothing
     metadata: str
@@ -61,7 +61,7 @@ class GroupOffset(NamedTuple):
 
 
 def topic_ends(properties: Properties, topic: str) -> dict[int, int]:
-    """The end offset of every partition; empty when there is no such topic.
+    """The end offset of every partition; empty when the topic does not exist.
 
     :raises ServiceUnavailable: when the broker does not answer.
     """
@@ -76,12 +76,12 @@ def topic_ends(properties: Properties, topic: str) -> dict[int, int]:
 
 
 def group_offsets(properties: Properties, topic: str, group: str) -> dict[int, GroupOffset]:
-    """Of every partition of the topic; nothing when there is no such topic.
+    """The group's offset in every partition of the topic; empty when the topic does not exist.
 
     :raises ServiceUnavailable: when the broker does not answer.
     """
     count = partition_count(properties, topic) or 0
-    consumer = new_consumer(properties, group)  # asks for the group's offsets without joining it
+    consumer = new_consumer(properties, group)  # reads the group's offsets without joining it
     try:
         wanted = [TopicPartition(topic, partition) for partition in range(count)]
         committed = _committed(consumer, wanted)
@@ -91,16 +91,17 @@ def group_offsets(properties: Properties, topic: str, group: str) -> dict[int, G
     finally:
         consumer.close()
     return {
-        one.partition: GroupOffset(one.offset, one.metadata or "", ends[one.partition]) for one in committed
+        entry.partition: GroupOffset(entry.offset, entry.metadata or "", ends[entry.partition])
+        for entry in committed
     }
 
 
 def _committed(consumer: Consumer, wanted: list[TopicPartition]) -> list[TopicPartition]:
-    """A group that may not be looked at only times out; its error comes with the next poll."""
+    """When this user may not describe the group, the request times out, and the next poll has the error."""
     deadline = time.monotonic() + _TIMEOUT_S
     while True:
         try:
-            return consumer.committed(wanted, timeout=_ASK_AGAIN_S)
+            return consumer.committed(wanted, timeout=_REQUEST_S)
         except KafkaException:
             message = consumer.poll(0.0)
             error = message.error() if message is not None else None

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
-from tfstream.streaming.kafka_errors import Properties, read_denied
+from tfstream.streaming.kafka_errors import read_denied
+from tfstream.streaming.properties import Properties
 from tfstream.streaming.records import partition_of
 
 _MAX_MESSAGES = 500  # in one call

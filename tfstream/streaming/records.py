@@ -1,4 +1,4 @@
-"""What goes in and out of Kafka, as plain values."""
+"""Consumed records, messages to produce and committed positions, as plain values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Headers = tuple[tuple[str, bytes], ...]
 class Record(msgspec.Struct, frozen=True, gc=False):
     """A consumed message. ``time_ms`` is the record's own timestamp, None where it has none.
 
-    Not a tuple: the garbage collector would look at every one of thousands, which cost a tenth of recording.
+    Not a tuple: the garbage collector would visit thousands of them, which took a tenth of recording's time.
     """
 
     partition: int
@@ -26,7 +26,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
 
 class Output(NamedTuple):
-    """A message to be produced; without a partition the key decides, as Java clients would."""
+    """A message to produce; without a partition its key chooses one, as in Java clients."""
 
     topic: str
     key: bytes | None
@@ -36,7 +36,7 @@ class Output(NamedTuple):
 
 
 class Position(NamedTuple):
-    """A partition's committed state: ``offset`` is always the *next* one to be read."""
+    """A partition's committed position: ``offset`` is always the *next* offset to read."""
 
     partition: int
     offset: int

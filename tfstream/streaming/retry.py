@@ -1,4 +1,4 @@
-"""Requests that a broker may not answer at once: a coordinator moves, a transaction is being finished."""
+"""Repeats a request that a broker refuses for a moment, as while a coordinator moves."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TypeVar
 
 from confluent_kafka import KafkaException
 
-from tfstream.streaming.kafka_errors import Properties, access_denied, broker_unreachable, error_text
+from tfstream.streaming.kafka_errors import access_denied, broker_unreachable, error_text
+from tfstream.streaming.properties import Properties
 
 _log = logging.getLogger("tfstream.kafka")
 _PAUSE_S = 0.2
@@ -19,10 +20,10 @@ Result = TypeVar("Result")
 def call_with_retry(
     call: Callable[[], Result], properties: Properties, right: str, timeout_s: float
 ) -> Result:
-    """The answer, asked for again and again until the timeout; ``right`` is what asking needs.
+    """Repeat a request until it succeeds or the timeout is over; ``right`` is the right that it needs.
 
-    :raises ServiceUnavailable: with the last error, when there was no answer in time.
-    :raises ConfigurationError: when the right is missing.
+    :raises ServiceUnavailable: with the last error, when no request succeeded in time.
+    :raises AccessDenied: when the user lacks the right.
     """
     deadline = time.monotonic() + timeout_s
     while True:
@@ -34,5 +35,5 @@ def call_with_retry(
                 raise denied from None
             if time.monotonic() > deadline:
                 raise broker_unreachable(properties, error) from None
-            _log.debug("asking again: %s", error_text(properties, error.args[0]))
+            _log.debug("trying again: %s", error_text(properties, error.args[0]))
             time.sleep(_PAUSE_S)

@@ -1,72 +1,75 @@
-"""A consumer-group member that hands out records and tells which partitions come and go."""
+"""A consumer-group member: returns one topic's records, and reports which partitions come and go."""
 
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from collections.abc import Iterable, Sequence
 from types import TracebackType
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
-from tfstream.errors import ServiceUnavailable, TfstreamError
+from tfstream.errors import TfstreamError
 from tfstream.streaming.broker_health import BrokerHealth
-from tfstream.streaming.client import Properties, new_consumer
-from tfstream.streaming.kafka_errors import access_denied, broker_unreachable, error_text, is_fatal, is_fenced
-from tfstream.streaming.offsets import end_offsets, first_offsets
-from tfstream.streaming.records import Position, Record, partition_of, to_record
+from tfstream.streaming.client import new_consumer
+from tfstream.streaming.kafka_errors import access_denied, error_text, is_fatal, is_fenced
+from tfstream.streaming.partition_fetch import PartitionFetch
+from tfstream.streaming.properties import Properties
+from tfstream.streaming.records import Record, partition_of, to_record
+from tfstream.streaming.source_offsets import SourceOffsets
 
 _log = logging.getLogger("tfstream.kafka")
-_TIMEOUT_S = 5.0  # of one request: who asks must go on polling meanwhile
-_SEEK_S = 2.0  # a client asks nobody for it
-_BEGIN_S = 1.0  # inside a rebalance, which must not wait
-Result = TypeVar("Result")
 
 
-class Assignee(Protocol):
-    """Who works on the partitions. Both calls come from inside :meth:`Source.poll` and must be quick."""
+class PartitionHandler(Protocol):
+    """Works on the partitions. Both methods run inside :meth:`Source.poll` and must be quick."""
 
     def assigned(self, partitions: Sequence[int]) -> None:
-        """New partitions; nothing comes from them until :meth:`Source.place` says where to read from."""
+        """New partitions; they return no record before :meth:`Source.read_from` names an offset."""
 
     def revoked(self, partitions: Sequence[int]) -> None:
-        """Partitions that are gone: drop what is held for them. The next owner reads from the last commit."""
+        """Drop all work on partitions that are gone. The next owner reads from the last commit."""
 
 
 class Source:
     """One topic, consumed as a member of a group.
 
     Nothing is committed here. A revoked partition's uncommitted work is dropped, never committed from within
-    the rebalance: its next owner does it again from the last commit, which is the one path that also serves
-    a crash. A new partition is held until it is placed: finding its place asks other servers, which may be
+    the rebalance: its next owner repeats it from the last commit, the same path as after a crash. A new
+    partition is held until the caller names an offset: the caller asks other servers for it, which may be
     away, and a rebalance must not wait for them.
     """
 
     def __init__(
-        self, properties: Properties, topic: str, group: str, assignee: Assignee, instance: str | None = None
+        self,
+        properties: Properties,
+        topic: str,
+        group: str,
+        handler: PartitionHandler,
+        instance: str | None = None,
     ) -> None:
-        """``instance`` makes it a static member: back within the session timeout, nothing was rebalanced."""
+        """``instance`` makes it a static member: a restart within the session timeout causes no rebalance."""
         self.topic = topic
-        self.at_end: dict[int, int] = {}  # partitions read up to their end, and where that was
+        self.at_end: dict[int, int] = {}  # partitions read to their end, and the end offset
         self.owned: set[int] = set()
-        self.stopped: set[int] = set()  # owned, and nothing more is read from them
-        self._held: set[int] = set()  # owned, and nothing is read from them yet
-        self._assignee = assignee
-        self._properties = properties
-        self._rights = f"READ on topic {topic} and on group {group}"
-        self._lost: set[int] = set()  # whose next offset is not in the topic any more
+        self.stopped: set[int] = set()  # owned, and read no further
         self.broker_health = BrokerHealth()
+        self._held: set[int] = set()  # owned, and not read yet
+        self._offset_gone: set[int] = set()  # their next offset is not in the topic any more
+        self._paused = False
+        self._handler = handler
+        self._properties = properties
         self._instance = instance
+        self._right = right = f"READ on topic {topic} and on group {group}"
         own: dict[str, Any] = {
-            "auto.offset.reset": "error",  # no quiet jump to the beginning: the windows must know
+            "auto.offset.reset": "error",  # a jump to the beginning must be reported: windows depend on it
             **self.broker_health.settings,
         }
         if instance is not None:
             own["group.instance.id"] = instance
         self._consumer = new_consumer(properties, group, **own)
-        self._paused = False
+        self.offsets = SourceOffsets(self._consumer, topic, properties, right)
+        self._fetch = PartitionFetch(self._consumer, topic, properties, right)
 
     def __enter__(self) -> Source:
         self._consumer.subscribe(
@@ -79,10 +82,13 @@ class Source:
     ) -> None:
         self._consumer.close()
 
-    def poll(self, *, most: int, timeout_s: float) -> list[Record]:
-        """What has come, at most ``most`` records; an empty list after the timeout."""
+    def poll(self, *, max_records: int, timeout_s: float) -> list[Record]:
+        """At most ``max_records`` new records; an empty list when none came within the timeout.
+
+        :raises TfstreamError: when this member can never consume again, or may not read the topic.
+        """
         records = []
-        for message in self._consumer.consume(most, timeout=timeout_s):
+        for message in self._consumer.consume(max_records, timeout=timeout_s):
             if message.error() is not None:
                 self._on_message_error(message)
                 continue
@@ -91,21 +97,7 @@ class Source:
             self.at_end.pop(partition, None)
             if partition in self.owned and partition not in self._held and partition not in self.stopped:
                 records.append(record)
-        return self._without_lost(records) if self._lost else records
-
-    def _without_lost(self, records: list[Record]) -> list[Record]:
-        """Who works on them places them anew, as after a rebalance; what was read counts for nothing."""
-        lost, self._lost = sorted(self._lost & self.owned), set()
-        _log.warning(
-            "%s: the place in partitions %s is gone: retention removed it, or the topic was made anew",
-            self.topic,
-            lost,
-        )
-        self._assignee.revoked(lost)
-        self._fetch_anew(lost)
-        self.hold(lost)
-        self._assignee.assigned(lost)
-        return [record for record in records if record.partition not in lost]
+        return self._reassign_gone(records) if self._offset_gone else records
 
     @property
     def exhausted(self) -> bool:
@@ -113,41 +105,21 @@ class Source:
         return bool(self.owned) and not self._held and self.owned - self.stopped <= self.at_end.keys()
 
     def caught_up(self) -> bool:
-        """Whether every partition has been read to the end that the broker names now, markers included."""
+        """Whether every partition is read to the end that the broker names now, transaction markers included.
+
+        :raises ServiceUnavailable: when the broker does not answer.
+        """
         if not self.exhausted:
             return False
-        bounds = self.bounds(sorted(self.owned - self.stopped))
+        bounds = self.offsets.bounds(sorted(self.owned - self.stopped))
         return all(self.at_end[partition] >= high for partition, (_, high) in bounds.items())
 
     def group_metadata(self) -> object:
+        """What a transaction needs to commit offsets as this member of the group."""
         return self._consumer.consumer_group_metadata()
 
-    def committed(self, partitions: Sequence[int]) -> dict[int, Position | None]:
-        """The group's committed positions; None for a partition that has none.
-
-        :raises ServiceUnavailable: when the broker does not answer.
-        """
-        wanted = self._entries(partitions)
-        found = self._retried(lambda: self._consumer.committed(wanted, timeout=_TIMEOUT_S))
-        return {
-            entry.partition: Position(entry.partition, entry.offset, entry.metadata or "")
-            if entry.offset >= 0
-            else None
-            for entry in found
-        }
-
-    def bounds(self, partitions: Sequence[int]) -> dict[int, tuple[int, int]]:
-        """Each partition's first offset that is still stored, and its end.
-
-        :raises ServiceUnavailable: when the broker does not answer.
-        """
-        asked = (self._consumer, self.topic, partitions, _TIMEOUT_S)
-        low = self._retried(lambda: first_offsets(*asked))
-        high = self._retried(lambda: end_offsets(*asked))
-        return {partition: (low[partition], high[partition]) for partition in partitions}
-
     def lag(self, partition: int, offset: int) -> int:
-        """Messages between a position and the end that the last fetch has shown; asks nobody."""
+        """Messages between an offset and the end that the last fetch has shown; sends no request."""
         if partition in self.at_end:
             return 0
         entry = TopicPartition(self.topic, partition)
@@ -155,110 +127,83 @@ class Source:
         return max(0, high - offset)
 
     def hold(self, partitions: Sequence[int]) -> None:
-        """Read nothing from owned partitions until they are placed again."""
+        """Read nothing from owned partitions until :meth:`read_from` names their offsets."""
         self._held.update(partitions)
         self.stopped.difference_update(partitions)
         self._forget_ends(partitions)
-        self._consumer.pause(self._entries(partitions))
+        self._fetch.pause(partitions)
 
     def stop(self, partition: int) -> None:
-        """Keep an owned partition and read no further in it, until it is held and placed again."""
+        """Keep an owned partition and read no further in it, until :meth:`hold` and :meth:`read_from`."""
         self.stopped.add(partition)
         self._forget_ends([partition])
-        self._consumer.pause(self._entries([partition]))
+        self._fetch.pause([partition])
 
     def read_from(self, offsets: dict[int, int]) -> None:
         """Read held partitions from the given offsets on.
 
-        :raises ServiceUnavailable: when the client is not ready for it; place them again.
+        :raises ServiceUnavailable: when the client is not ready for it; call it again.
         """
         for partition, offset in offsets.items():
-            self._seek(TopicPartition(self.topic, partition, offset))
+            self._fetch.seek(partition, offset)
         self._forget_ends(offsets)
         self._held.difference_update(offsets)
         if not self._paused:
-            self._consumer.resume(self._entries(offsets))
-
-    def _seek(self, entry: TopicPartition) -> None:
-        """The place that a held partition had may be gone, too, and nobody is told then."""
-        seek = partial(self._consumer.seek, entry)
-        try:
-            self._retried(seek, timeout_s=_SEEK_S)
-        except ServiceUnavailable:
-            self._fetch_anew([entry.partition])
-            self._consumer.pause(self._entries([entry.partition]))
-            self._retried(seek)
-
-    def _fetch_anew(self, partitions: Sequence[int]) -> None:
-        """librdkafka stops fetching a partition for good when its place is gone: a seek alone is refused."""
-        self._consumer.incremental_unassign(self._entries(partitions))
-        self._consumer.incremental_assign(self._beginnings(partitions))
-
-    def _beginnings(self, partitions: Sequence[int]) -> list[TopicPartition]:
-        """Places that exist, as far as the broker tells: fetching may start before a partition is paused."""
-        try:
-            first = first_offsets(self._consumer, self.topic, partitions, _BEGIN_S)
-        except KafkaException as error:
-            _log.debug("beginning at offset 0: %s", error_text(self._properties, error.args[0]))
-            first = {}
-        return [TopicPartition(self.topic, partition, first.get(partition, 0)) for partition in partitions]
+            self._fetch.resume(offsets)
 
     def pause(self) -> None:
-        """Fetch nothing, yet stay in the group: an output is down."""
+        """Fetch nothing and stay in the group, while the output of this process is down."""
         self._paused = True
-        self._consumer.pause(self._entries(self.owned))
+        self._fetch.pause(self.owned)
 
     def resume(self) -> None:
         self._paused = False
-        self._consumer.resume(self._entries(self.owned - self._held - self.stopped))
+        self._fetch.resume(self.owned - self._held - self.stopped)
 
-    def _entries(self, partitions: Iterable[int]) -> list[TopicPartition]:
-        return [TopicPartition(self.topic, partition) for partition in partitions]
-
-    def _retried(self, call: Callable[[], Result], timeout_s: float = _TIMEOUT_S) -> Result:
-        """A request that the broker may not answer at once, as while it finishes a transaction."""
-        deadline = time.monotonic() + timeout_s
-        while True:
-            try:
-                return call()
-            except KafkaException as error:
-                denied = access_denied(self._properties, error.args[0], self._rights)
-                if denied is not None:
-                    raise denied from None
-                if time.monotonic() > deadline:
-                    raise broker_unreachable(self._properties, error) from None
-                _log.debug("asking again: %s", error_text(self._properties, error.args[0]))
-                time.sleep(0.2)
-
-    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        numbers = _numbers(partitions)
-        consumer.incremental_assign(self._beginnings(numbers))
-        if not numbers:
-            return
-        self.owned.update(numbers)
-        self.hold(numbers)
-        self._assignee.assigned(numbers)
-        _log.info("%s: assigned partitions %s", self.topic, numbers)
-
-    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        _log.info("%s: revoked partitions %s", self.topic, _numbers(partitions))
-        self._drop(partitions)
-        consumer.incremental_unassign(partitions)
-
-    def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+    def _reassign_gone(self, records: list[Record]) -> list[Record]:
+        """Treat partitions whose offset is gone as newly assigned; returns the other partitions' records."""
+        gone, self._offset_gone = sorted(self._offset_gone & self.owned), set()
         _log.warning(
-            "%s: lost partitions %s; what was not committed is done again", self.topic, _numbers(partitions)
+            "%s: the next offsets of partitions %s are not in the topic any more: retention removed them, or "
+            "the topic was deleted and created again",
+            self.topic,
+            gone,
         )
-        self._drop(partitions)
-        consumer.incremental_unassign(partitions)
+        self._handler.revoked(gone)
+        self._fetch.restart(gone)
+        self.hold(gone)
+        self._handler.assigned(gone)
+        return [record for record in records if record.partition not in gone]
 
-    def _drop(self, partitions: list[TopicPartition]) -> None:
-        numbers = _numbers(partitions)
-        self.owned.difference_update(numbers)
-        self._held.difference_update(numbers)
-        self.stopped.difference_update(numbers)
-        self._forget_ends(numbers)
-        self._assignee.revoked(numbers)
+    def _on_assign(self, _: Consumer, entries: list[TopicPartition]) -> None:
+        partitions = _numbers(entries)
+        self._fetch.assign(partitions)
+        if not partitions:
+            return
+        self.owned.update(partitions)
+        self.hold(partitions)
+        self._handler.assigned(partitions)
+        _log.info("%s: assigned partitions %s", self.topic, partitions)
+
+    def _on_revoke(self, _: Consumer, entries: list[TopicPartition]) -> None:
+        _log.info("%s: revoked partitions %s", self.topic, _numbers(entries))
+        self._drop(_numbers(entries))
+
+    def _on_lost(self, _: Consumer, entries: list[TopicPartition]) -> None:
+        _log.warning(
+            "%s: lost partitions %s; their next owner repeats the uncommitted work",
+            self.topic,
+            _numbers(entries),
+        )
+        self._drop(_numbers(entries))
+
+    def _drop(self, partitions: list[int]) -> None:
+        self.owned.difference_update(partitions)
+        self._held.difference_update(partitions)
+        self.stopped.difference_update(partitions)
+        self._forget_ends(partitions)
+        self._handler.revoked(partitions)
+        self._fetch.unassign(partitions)
 
     def _forget_ends(self, partitions: Iterable[int]) -> None:
         for partition in partitions:
@@ -271,24 +216,26 @@ class Source:
         if error.code() == KafkaError._PARTITION_EOF:
             if partition_of(message) not in self._held | self.stopped:
                 self.at_end[partition_of(message)] = message.offset() or 0
-            return
-        if error.code() == KafkaError._AUTO_OFFSET_RESET:
-            self._lost.update({partition_of(message)} - self._held)
-            return
+        elif error.code() == KafkaError._AUTO_OFFSET_RESET:
+            self._offset_gone.update({partition_of(message)} - self._held)
+        else:
+            self._raise_if_lasting(error)
+            _log.warning("consuming %s: %s", self.topic, error_text(self._properties, error))
+
+    def _raise_if_lasting(self, error: KafkaError) -> None:
         if is_fenced(error):
             raise TfstreamError(
                 f"another process took over the static member {self._instance} of {self.topic}'s group; this "
-                f"one ends, nothing uncommitted was written; give each process a --slot of its own"
+                f"process ends, nothing uncommitted was written; give each process a --slot of its own"
             )
         if is_fatal(error):
             raise TfstreamError(
-                f"consuming {self.topic} failed for good: {error_text(self._properties, error)}"
+                f"this process cannot consume {self.topic} any more: {error_text(self._properties, error)}"
             )
-        denied = access_denied(self._properties, error, self._rights)
+        denied = access_denied(self._properties, error, self._right)
         if denied is not None:
             raise denied
-        _log.warning("consuming %s: %s", self.topic, error_text(self._properties, error))
 
 
-def _numbers(partitions: Sequence[TopicPartition]) -> list[int]:
-    return sorted(entry.partition for entry in partitions)
+def _numbers(entries: Sequence[TopicPartition]) -> list[int]:
+    return sorted(entry.partition for entry in entries)

@@ -7,7 +7,8 @@ import uuid
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from tfstream.streaming.client import new_consumer
-from tfstream.streaming.kafka_errors import Properties, request_error
+from tfstream.streaming.kafka_errors import request_error
+from tfstream.streaming.properties import Properties
 from tfstream.streaming.read_to_end import read_to_end
 from tfstream.streaming.records import Record, to_record
 

@@ -8,7 +8,8 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from tfstream.errors import TfstreamError
 from tfstream.streaming.client import new_producer
-from tfstream.streaming.kafka_errors import Properties, access_denied
+from tfstream.streaming.kafka_errors import access_denied
+from tfstream.streaming.properties import Properties
 
 _FLUSH_S = 120.0
 _QUEUE_FULL_S = 0.1

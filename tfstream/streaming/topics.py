@@ -1,4 +1,4 @@
-"""The topics beside a sensor topic: their names, partitions and retention."""
+"""The topics that belong to a sensor topic: their names, partitions and retention."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 from tfstream.errors import ConfigurationError, ServiceUnavailable, TfstreamError
-from tfstream.streaming.client import Properties, fetch_metadata, new_admin
+from tfstream.streaming.client import new_admin
+from tfstream.streaming.cluster import fetch_metadata
 from tfstream.streaming.kafka_errors import access_denied
+from tfstream.streaming.properties import Properties
 
 _log = logging.getLogger("tfstream.kafka")
 _TIMEOUT_S = 15.0
@@ -35,23 +37,23 @@ def dead_letters_topic(topic: str) -> str:
 
 
 def partition_count(properties: Properties, topic: str) -> int | None:
-    """How many partitions a topic has; None when it does not exist.
+    """The number of a topic's partitions; None when it does not exist.
 
-    :raises AccessDenied: when this user may not know.
+    :raises AccessDenied: when this user may not describe the topic.
     """
-    found = fetch_metadata(properties, topic, timeout_s=_TIMEOUT_S).topics[topic]
-    if found.error is None:
-        return len(found.partitions)
-    denied = access_denied(properties, found.error, f"DESCRIBE on topic {topic}")
+    metadata = fetch_metadata(properties, topic, timeout_s=_TIMEOUT_S).topics[topic]
+    if metadata.error is None:
+        return len(metadata.partitions)
+    denied = access_denied(properties, metadata.error, f"DESCRIBE on topic {topic}")
     if denied is not None:
         raise denied
     return None
 
 
 def require_topic(properties: Properties, topic: str) -> int:
-    """The topic's partitions.
+    """The number of the topic's partitions.
 
-    :raises ConfigurationError: when there is no such topic.
+    :raises ConfigurationError: when the topic does not exist.
     """
     count = partition_count(properties, topic)
     if count is None:
@@ -62,10 +64,10 @@ def require_topic(properties: Properties, topic: str) -> int:
 
 
 def ensure_output_topics(properties: Properties, topic: str) -> int:
-    """Create what is missing of the topics that scoring writes; returns the partitions of the source.
+    """Create the missing topics that scoring writes; returns the number of the source's partitions.
 
-    The state topic must have the source's partitions, one for one: a partition's state travels with it. It
-    grows with the source.
+    The state topic needs a partition for each partition of the source, because a partition's state moves to
+    the partition's next owner. It gets more partitions when the source does.
     """
     count = require_topic(properties, topic)
     week_ms = str(7 * 24 * 3600 * 1000)
@@ -80,9 +82,9 @@ def ensure_output_topics(properties: Properties, topic: str) -> int:
 
 
 def ensure_partitions(properties: Properties, topic: str, count: int) -> None:
-    """Add the partitions that a topic lacks of so many; it may have more.
+    """Add partitions until the topic has at least ``count``.
 
-    :raises AccessDenied: when this user may not.
+    :raises AccessDenied: when this user may not add partitions.
     """
     if (partition_count(properties, topic) or 0) >= count:
         return
@@ -91,22 +93,24 @@ def ensure_partitions(properties: Properties, topic: str, count: int) -> None:
         admin.create_partitions([NewPartitions(topic, count)])[topic].result(_TIMEOUT_S)
     except KafkaException as error:
         reason = error.args[0]
-        if reason.code() != KafkaError.INVALID_PARTITIONS:  # somebody else was faster
+        if reason.code() != KafkaError.INVALID_PARTITIONS:  # another process was faster
             denied = access_denied(properties, reason, f"ALTER on topic {topic}, or add partitions to it,")
             raise denied or TfstreamError(
                 f"topic {topic} needs {count} partitions and cannot get them ({reason.str()}); add them"
             ) from None
     _log.info("topic %s now has %d partitions, as its source", topic, count)
-    _await(properties, topic, count)
+    _wait_for_partitions(properties, topic, count)
 
 
 def ensure_topic(
     properties: Properties, topic: str, partitions: int, config: dict[str, str] | None = None
 ) -> bool:
-    """Create a topic unless it exists, with the broker's own replication; True when it was made.
+    """Create a topic with the broker's default replication, unless it exists; True when this call created it.
 
-    Where ``allow.auto.create.topics`` is set, as for librdkafka's mock cluster, which answers no admin call,
-    the broker makes it as it likes.
+    With ``allow.auto.create.topics``, as for librdkafka's mock cluster, which answers no admin request, the
+    broker creates the topic with its own defaults.
+
+    :raises AccessDenied: when this user may not create the topic.
     """
     if partition_count(properties, topic) is not None:
         return False
@@ -114,9 +118,9 @@ def ensure_topic(
     if properties.get(_AUTO_CREATE) == "true":
         admin.list_topics(topic, timeout=_TIMEOUT_S)
         return True
-    made = NewTopic(topic, num_partitions=partitions, replication_factor=-1, config=config or {})
+    new_topic = NewTopic(topic, num_partitions=partitions, replication_factor=-1, config=config or {})
     try:
-        admin.create_topics([made], operation_timeout=_TIMEOUT_S)[topic].result(_TIMEOUT_S)
+        admin.create_topics([new_topic], operation_timeout=_TIMEOUT_S)[topic].result(_TIMEOUT_S)
     except KafkaException as error:
         if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
             return False
@@ -128,17 +132,20 @@ def ensure_topic(
         raise TfstreamError(
             f"topic {topic} cannot be created ({error.args[0].str()}); create it with {partitions} partitions"
         ) from None
-    _await(properties, topic)
+    _wait_for_partitions(properties, topic)
     return True
 
 
-def _await(properties: Properties, topic: str, partitions: int = 1) -> None:
-    """The controller knows a new topic or partition at once, a busy broker a moment later."""
+def _wait_for_partitions(properties: Properties, topic: str, partitions: int = 1) -> None:
+    """The controller knows a new topic or partition at once, a busy broker a moment later.
+
+    :raises ServiceUnavailable: when the broker does not know it in time.
+    """
     deadline = time.monotonic() + _TIMEOUT_S
     while (partition_count(properties, topic) or 0) < partitions:
         if time.monotonic() > deadline:
             raise ServiceUnavailable(
-                f"topic {topic} was created or enlarged, and {properties['bootstrap.servers']} still does "
-                f"not know it after {_TIMEOUT_S:.0f} s: look at the broker's log"
+                f"topic {topic} was created or got partitions, and {properties['bootstrap.servers']} does "
+                f"not know them after {_TIMEOUT_S:.0f} s: read the broker's log"
             )
         time.sleep(_PAUSE_S)

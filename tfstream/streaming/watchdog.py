@@ -1,4 +1,4 @@
-"""A deadline for calls that may never come back."""
+"""A deadline for calls that may never return."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _EXIT_CODE = 4
 
 
 class Watchdog:
-    """Ends the process when a transactional call outlives every time limit it was given.
+    """Ends the process when a transactional call takes longer than all its time limits together.
 
-    Such a call can hang for ever after the process was stopped and resumed, while heartbeats go on and the
-    partitions stay with it. Ending is safe: nothing uncommitted is visible.
+    Such a call can hang for ever after the process was stopped and resumed, while heartbeats continue and the
+    process keeps its partitions. Ending the process is safe: nothing uncommitted is visible.
     """
 
     def __init__(self, name: str) -> None:

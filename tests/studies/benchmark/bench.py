@@ -1,4 +1,4 @@
-"""What the parts share: real services of the run's own, started when first asked for, and a fitted model."""
+"""What the parts share: services of this run, each started on its first use, and a trained model."""
 
 from __future__ import annotations
 
@@ -10,23 +10,21 @@ from types import TracebackType
 from uuid import uuid4
 
 from tests.studies.benchmark.cores import SERVING, alone, pinned
-from tests.studies.benchmark.plant import SENSORS
-from tests.studies.benchmark.settings import Settings
-from tests.studies.quality.jobs import err
-from tests.studies.quality.simulated import readings, series
-from tfstream.embedded import kafka as apache
+from tests.studies.benchmark.load_generator import SENSORS
+from tests.studies.benchmark.settings import BenchmarkSettings
+from tests.studies.simulated_readings import readings, series
+from tests.studies.study_command import require_kafka, stderr
 from tfstream.embedded.kafka import ApacheKafka
 from tfstream.embedded.postgres import EmbeddedPostgres
-from tfstream.errors import ConfigurationError
 from tfstream.storage import migrate
 
 LEARNT_ROWS = 20_000  # enough to fill the model's memory and bank
 
 
 class Bench:
-    """Settings and services of one run; the services serve from the cores that are not measured."""
+    """Settings and services of one run; the services run on the cores that are not measured."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: BenchmarkSettings) -> None:
         self.settings = settings
         self._stack = ExitStack()
 
@@ -39,9 +37,9 @@ class Bench:
     ) -> None:
         self._stack.close()
 
-    def tell(self, text: str) -> None:
-        """Progress, on stderr."""
-        err.print(text)
+    def log(self, text: str) -> None:
+        """Report progress on stderr."""
+        stderr.print(text)
 
     @cached_property
     def folder(self) -> Path:
@@ -52,38 +50,36 @@ class Bench:
     def bootstrap(self) -> str:
         """The address of a real Apache Kafka, started for this run.
 
-        :raises ConfigurationError: when there is no KAFKA_HOME or no Java.
+        :raises ConfigurationError: when KAFKA_HOME or Java is missing.
         """
-        home = apache.available()
-        if home is None:
-            raise ConfigurationError("the benchmark needs Apache Kafka: set KAFKA_HOME and install Java 17")
-        self.tell("starting Apache Kafka")
+        home = require_kafka("benchmark")
+        self.log("starting Apache Kafka")
         return self._stack.enter_context(ApacheKafka(home, self.folder / "kafka")).bootstrap
 
     @cached_property
     def database_url(self) -> str:
-        """A migrated database on a PostgreSQL that was started for this run."""
-        self.tell("starting PostgreSQL")
+        """The URL of a migrated database on a PostgreSQL that was started for this run."""
+        self.log("starting PostgreSQL")
         url = self._stack.enter_context(EmbeddedPostgres(self.folder / "postgres")).url
         migrate.upgrade(url)
         return url
 
     @cached_property
     def bundle(self) -> Path:
-        """A model of 127 sensors that has learnt enough to be as large as a model gets."""
+        """The file of a model of 127 sensors, trained on enough rows to have its full size."""
         path = self.folder / "bundle"
-        self.tell(f"learning a model of {SENSORS} sensors from {LEARNT_ROWS:,} rows")
+        self.log(f"training a model of {SENSORS} sensors on {LEARNT_ROWS:,} rows")
         alone(write_bundle, path=path)
         return path
 
     def topic(self, what: str) -> str:
-        """A topic name that nobody else uses."""
+        """A new topic name."""
         return f"bench.{what}.{uuid4().hex[:8]}"
 
 
 def write_bundle(path: Path) -> None:
-    """Fit the model to a file."""
-    from tests.studies.benchmark.plant import definition
+    """Train the model and write it to a file."""
+    from tests.studies.benchmark.load_generator import definition
     from tfstream.model import bundle
     from tfstream.model.detector_config import DetectorConfig
     from tfstream.model.fitting.fit import fit

@@ -1,4 +1,4 @@
-"""Which core measures and which ones serve: a broker on the measured core would be measured, too."""
+"""Separate cores for the measured process and for the services, which would otherwise be measured, too."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.studies.quality.jobs import apart
+from tests.studies.processes import run_in_process
 
 ALL = frozenset(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else frozenset()
 
@@ -16,14 +16,14 @@ SERVING = frozenset(sorted(ALL)[1:]) or MEASURED
 
 
 def alone(work: Callable[..., Any], **arguments: Any) -> Any:
-    """``work`` in a fresh process that has the measured core for itself, and computes on one thread."""
+    """Call ``work`` in a fresh process, alone on the measured core and with one thread."""
     with pinned(MEASURED):
-        return apart(work, **arguments)
+        return run_in_process(work, **arguments)
 
 
 @contextmanager
 def pinned(cores: frozenset[int]) -> Iterator[None]:
-    """Threads and processes that are started within stay on these cores; where the system knows how."""
+    """Keep threads and processes that start in this block on these cores, if the system supports it."""
     if not cores:
         yield
         return

@@ -1,4 +1,4 @@
-"""Part ``detector``: windows a second on one thread, and where their time goes."""
+"""Part ``detector``: windows a second on one thread, and the most expensive operations."""
 
 from __future__ import annotations
 
@@ -12,12 +12,9 @@ from torch.profiler import ProfilerActivity, profile
 
 from tests.studies.benchmark.bench import Bench
 from tests.studies.benchmark.cores import alone
-from tests.studies.benchmark.plant import SENSORS
-from tests.studies.quality.document import table
-from tests.studies.quality.simulated import readings
-from tests.studies.quality.timed import speed
-from tfstream.app.scoring.score_batch import ScoringInput
-from tfstream.core.windowing.asset_track import Window
+from tests.studies.benchmark.load_generator import SENSORS
+from tests.studies.markdown import table
+from tests.studies.quality.speed_jobs import consecutive_windows, speed
 from tfstream.model import bundle as bundles
 from tfstream.model.network.inference import PreparedNetwork
 from tfstream.model.numerics.precision import fastest_products
@@ -30,24 +27,24 @@ _PROFILED = 20
 
 
 def measure(bench: Bench) -> dict[str, Any]:
-    """In a process of its own."""
-    bench.tell(f"detector: {SENSORS} sensors")
+    """Measure in a separate process."""
+    bench.log(f"detector: {SENSORS} sensors")
     return dict(alone(work, bundle=bench.bundle))
 
 
 def work(bundle: Path) -> dict[str, Any]:
-    """Rate, profile, and what bfloat16 changes."""
+    """Rate, profile, and the difference between bfloat16 and float32."""
     detector = bundles.load(bundle.read_bytes())
-    windows = _windows(detector)
-    found = speed(detector, windows)
+    windows = consecutive_windows(detector, SENSORS, _WINDOWS)
+    rates = speed(detector, windows)
     single = bundles.load(bundle.read_bytes())
     single.__dict__["prepared"] = PreparedNetwork(single.network, single.config.band_rows, torch.float32)
-    values, assets = np.stack([one.window.values for one in windows]), ["x"] * len(windows)
-    scores = [_scores(one, values, assets) for one in (detector, single)]
+    values, assets = np.stack([candidate.window.values for candidate in windows]), ["x"] * len(windows)
+    scores = [_scores(model, values, assets) for model in (detector, single)]
     return {
         "sensors": SENSORS,
         "products": fastest_products(),
-        **found,
+        **rates,
         "single": speed(single, windows),
         "largest_difference": float(np.abs(scores[0] - scores[1]).max()),
         "usual_distance": float(np.median(np.abs(scores[1] - np.median(scores[1])))),
@@ -55,32 +52,27 @@ def work(bundle: Path) -> dict[str, Any]:
     }
 
 
-def _windows(detector: Detector) -> list[ScoringInput]:
-    """Consecutive windows of one asset."""
-    rows, hop = detector.window_rows, detector.hop_rows
-    values = readings(rows + hop * (_WINDOWS - 1), SENSORS, seed=1)
-    ends = range(rows, len(values) + 1, hop)
-    return [ScoringInput(0, "x", Window(end - 1, values[end - rows : end], 0, 0), None) for end in ends]
-
-
 def _scores(detector: Detector, values: Any, assets: list[str]) -> Any:
-    found = detector.measure(values, assets)
-    return detector.fuse(found.terms.astype(np.float64), found.usual)
+    measurement = detector.measure(values, assets)
+    return detector.fuse(measurement.terms.astype(np.float64), measurement.usual)
 
 
 def _costs(detector: Detector, values: Any, assets: list[str]) -> list[dict[str, Any]]:
-    """The operations that take most of the time, with their share of it."""
-    some = slice(0, 64)
-    with one_thread(), profile(activities=[ProfilerActivity.CPU]) as seen:
+    """The operations with the largest share of the time."""
+    chunk = slice(0, 64)
+    with one_thread(), profile(activities=[ProfilerActivity.CPU]) as profiled:
         for _ in range(_PROFILED):
-            detector.measure(values[some], assets[some])
-    every = sorted(seen.key_averages(), key=lambda one: -one.self_cpu_time_total)
-    total = sum(one.self_cpu_time_total for one in every)
-    return [{"name": one.key, "share": one.self_cpu_time_total / total} for one in every[:_COSTS]]
+            detector.measure(values[chunk], assets[chunk])
+    operations = sorted(profiled.key_averages(), key=lambda operation: -operation.self_cpu_time_total)
+    total = sum(operation.self_cpu_time_total for operation in operations)
+    return [
+        {"name": operation.key, "share": operation.self_cpu_time_total / total}
+        for operation in operations[:_COSTS]
+    ]
 
 
 def section(found: Mapping[str, Any]) -> str:
-    """Rate, share of the machine's products, profile."""
+    """Rate, share of the machine's product rate, profile."""
     lines = [_line(found["products"], found)]
     if found["products"] != "float32":
         lines.append(_line("float32", found["single"]))
@@ -94,25 +86,25 @@ def section(found: Mapping[str, Any]) -> str:
     ]
     costs = table(
         ["operation", "share of the time"],
-        [[f"`{one['name']}`", f"{100 * one['share']:.0f} %"] for one in found["costs"]],
+        [[f"`{cost['name']}`", f"{100 * cost['share']:.0f} %"] for cost in found["costs"]],
     )
-    return f"## Detector alone\n\n{_WORDS.format(**found)}\n{table(columns, lines)}\n{_PROFILE}\n{costs}"
+    return f"## Detector alone\n\n{_INTRO.format(**found)}\n{table(columns, lines)}\n{_PROFILE}\n{costs}"
 
 
-_WORDS = """One thread, windows of 64 rows of {sensors} sensors, smoothing and fusion included. The share
-is that of a float32 product of 512 x 512 in the same process: above 1 would be possible with bfloat16.
-Between the two precisions a score differs by {largest_difference:.2g} at most, where scores usually lie
-{usual_distance:.2g} from their median.
+_INTRO = """One thread, windows of 64 rows of {sensors} sensors, including smoothing and fusion. *Share*
+compares the window's matrix products with float32 products of 512 x 512 matrices in the same process; with
+bfloat16 it can exceed 1. Scores in the two precisions differ by at most {largest_difference:.2g}; the median
+distance of a score from the median score is {usual_distance:.2g}.
 """
-_PROFILE = "Where the time goes, by operation (torch's own profiler, children not counted):\n"
+_PROFILE = "Time by operation (torch's profiler, without called operations):\n"
 
 
-def _line(name: str, one: Mapping[str, Any]) -> list[str]:
+def _line(name: str, rates: Mapping[str, Any]) -> list[str]:
     return [
         name,
-        f"{one['windows_per_second']:,.0f}",
-        f"{one['windows_per_cpu_second']:,.0f}",
-        f"{one['flops_per_window'] / 1e6:.1f}",
-        f"{one['gemm_flops_per_second'] / 1e9:.0f}",
-        f"{one['share_of_gemm']:.2f}",
+        f"{rates['windows_per_second']:,.0f}",
+        f"{rates['windows_per_cpu_second']:,.0f}",
+        f"{rates['flops_per_window'] / 1e6:.1f}",
+        f"{rates['gemm_flops_per_second'] / 1e9:.0f}",
+        f"{rates['share_of_gemm']:.2f}",
     ]

@@ -1,4 +1,4 @@
-"""Part ``latency``: from a record's arrival to what it brought to light, on the topic and in SQL."""
+"""Part ``latency``: from sending a record to its score on the topic and in SQL."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from confluent_kafka import Consumer, Producer
 
 from tests.studies.benchmark.bench import Bench
 from tests.studies.benchmark.cores import MEASURED
-from tests.studies.benchmark.plant import Plant, fill, make_topic
-from tests.studies.benchmark.service import Group, register, scoring
-from tests.studies.quality.document import table
-from tests.studies.quality.simulated import SECOND_US
+from tests.studies.benchmark.load_generator import BenchmarkPlant
+from tests.studies.benchmark.score_process import ScoringGroup, register, running_scorer
+from tests.studies.benchmark.topic_setup import create_topic, fill_topic
+from tests.studies.markdown import met, table
+from tests.studies.simulated_readings import SECOND_US
 from tfstream.core.messages.anomaly_event import from_iso
 from tfstream.storage.datetimes import to_datetime, to_us
 from tfstream.streaming.topics import scores_topic
 
 _ASSETS, _SECONDS, _HISTORY_ROWS, _LEAD_S = 200, 40, 72, 30
-_WARMING_S = 16  # a broker of the run's own is new, and its first commits are slow
+_WARMING_S = 16  # the broker is new, and its first commits are slow
 _COMMIT_MS = 50
 _HOP = 8
 _LIMITS = {"topic": 200.0, "sql": 500.0}  # ms
@@ -37,63 +38,63 @@ Key = tuple[str, int]  # asset, end of the hop in microseconds
 
 
 def measure(bench: Bench) -> dict[str, Any]:
-    """An open loop at one row a second and asset, evenly spread, in real time."""
+    """Send one row a second for each asset in real time, without waiting for the scorer."""
     topic, seconds = bench.topic("latency"), bench.settings.amount(_SECONDS, least=10)
-    make_topic(bench.bootstrap, topic, 1)
+    create_topic(bench.bootstrap, topic, 1)
     register(bench, topic)
-    sent = fill(bench.bootstrap, topic, Plant(_ASSETS).messages(0, 1))
+    sent = fill_topic(bench.bootstrap, topic, BenchmarkPlant(_ASSETS).messages(0, 1))
     with (
-        scoring(bench, topic, MEASURED, "--commit-interval", f"{_COMMIT_MS}ms") as process,
-        Group(bench, topic, 1) as group,
+        running_scorer(bench, topic, MEASURED, "--commit-interval", f"{_COMMIT_MS}ms") as process,
+        ScoringGroup(bench, topic, 1) as group,
     ):
         process.wait_for(lambda: group.committed() >= sent, "the scorer's start")
-        bench.tell(f"latency: {_ASSETS} rows a second for {seconds} s")
+        bench.log(f"latency: {_ASSETS} rows a second for {seconds} s")
         start_us = (time.time_ns() // 1000 // SECOND_US + _LEAD_S) * SECOND_US
-        plant = Plant(_ASSETS, start_us=start_us - _HISTORY_ROWS * SECOND_US)
-        sent += fill(bench.bootstrap, topic, plant.messages(0, _HISTORY_ROWS))
-        process.wait_for(lambda: group.committed() >= sent, "the windows of before real time")
-        arrived, seen = _observe(bench, topic, plant, _WARMING_S + seconds)
+        plant = BenchmarkPlant(_ASSETS, start_us=start_us - _HISTORY_ROWS * SECOND_US)
+        sent += fill_topic(bench.bootstrap, topic, plant.messages(0, _HISTORY_ROWS))
+        process.wait_for(lambda: group.committed() >= sent, "the windows before real time")
+        sent_at, seen_at = _send_and_watch(bench, topic, plant, _WARMING_S + seconds)
     counted_us = start_us + _WARMING_S * SECOND_US
-    counted = {key: sent for key, sent in arrived.items() if key[1] > counted_us}
-    warming = {key: sent for key, sent in arrived.items() if key not in counted}
+    counted = {key: sent for key, sent in sent_at.items() if key[1] > counted_us}
+    warming = {key: sent for key, sent in sent_at.items() if key not in counted}
     return {
         "assets": _ASSETS,
         "seconds": seconds,
         "commit_ms": _COMMIT_MS,
-        **_summaries(counted, seen),
-        "warming": {"seconds": _WARMING_S, **_summaries(warming, seen)},
+        **_summaries(counted, seen_at),
+        "warming": {"seconds": _WARMING_S, **_summaries(warming, seen_at)},
     }
 
 
-def _observe(
-    bench: Bench, topic: str, plant: Plant, seconds: int
+def _send_and_watch(
+    bench: Bench, topic: str, plant: BenchmarkPlant, seconds: int
 ) -> tuple[dict[Key, float], dict[str, dict[Key, float]]]:
-    """When each hop's last record was sent, and when its score was first seen in either place."""
-    arrived: dict[Key, float] = {}
-    seen: dict[str, dict[Key, float]] = {"topic": {}, "sql": {}}
+    """When the last record of each hop was sent, and when each reader first saw its score."""
+    sent_at: dict[Key, float] = {}
+    seen_at: dict[str, dict[Key, float]] = {"topic": {}, "sql": {}}
     over = threading.Event()
     watchers = [
-        threading.Thread(target=_watch_topic, args=(bench.bootstrap, topic, seen["topic"], over.is_set)),
+        threading.Thread(target=_watch_topic, args=(bench.bootstrap, topic, seen_at["topic"], over.is_set)),
         threading.Thread(
-            target=_watch_table, args=(bench.database_url, topic, arrived, seen["sql"], over.is_set)
+            target=_watch_table, args=(bench.database_url, topic, sent_at, seen_at["sql"], over.is_set)
         ),
     ]
     for watcher in watchers:
         watcher.start()
-    _send(bench.bootstrap, topic, plant, seconds, arrived)
+    _send(bench.bootstrap, topic, plant, seconds, sent_at)
     deadline = time.monotonic() + _LAST_WAIT_S
-    while any(arrived.keys() - found.keys() for found in seen.values()) and time.monotonic() < deadline:
+    while any(sent_at.keys() - times.keys() for times in seen_at.values()) and time.monotonic() < deadline:
         time.sleep(_POLL_S)
     over.set()
     for watcher in watchers:
         watcher.join()
-    return arrived, seen
+    return sent_at, seen_at
 
 
-def _send(bootstrap: str, topic: str, plant: Plant, seconds: int, arrived: dict[Key, float]) -> None:
-    """One record every so often, whatever became of those before; the plant's history ends where they begin.
+def _send(bootstrap: str, topic: str, plant: BenchmarkPlant, seconds: int, sent_at: dict[Key, float]) -> None:
+    """Send each record at its time, without waiting for the scorer; they continue the plant's history.
 
-    :raises AssertionError: when real time is there already: the scorer took all of it to read the history.
+    :raises AssertionError: when that time has passed because the scorer took too long for the history.
     """
     producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 0})
     start_us = plant.start_us + _HISTORY_ROWS * SECOND_US
@@ -106,14 +107,14 @@ def _send(bootstrap: str, topic: str, plant: Plant, seconds: int, arrived: dict[
         message = plant.message(_HISTORY_ROWS + second, asset, due_us)
         row = due_us // SECOND_US
         if (row + 1) % _HOP == 0:
-            arrived[message.key.decode(), (row + 1) * SECOND_US] = time.time()
+            sent_at[message.key.decode(), (row + 1) * SECOND_US] = time.time()
         producer.produce(topic, message.value, message.key, message.partition, timestamp=message.time_ms)
         producer.poll(0)
     producer.flush(30.0)
 
 
-def _watch_topic(bootstrap: str, topic: str, seen: dict[Key, float], over: Callable[[], bool]) -> None:
-    """As a read_committed consumer sees it."""
+def _watch_topic(bootstrap: str, topic: str, seen_at: dict[Key, float], is_over: Callable[[], bool]) -> None:
+    """Record when a read_committed consumer sees each score."""
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap,
@@ -124,46 +125,49 @@ def _watch_topic(bootstrap: str, topic: str, seen: dict[Key, float], over: Calla
         }
     )
     consumer.subscribe([scores_topic(topic)])
-    while not over():
+    while not is_over():
         message = consumer.poll(0.05)
         if message is not None and message.error() is None:
             score = msgspec.json.decode(message.value() or b"")
-            seen.setdefault((score["asset"], from_iso(score["ts"])), time.time())
+            seen_at.setdefault((score["asset"], from_iso(score["ts"])), time.time())
     consumer.close()
 
 
 def _watch_table(
-    url: str, topic: str, arrived: dict[Key, float], seen: dict[Key, float], over: Callable[[], bool]
+    url: str, topic: str, sent_at: dict[Key, float], seen_at: dict[Key, float], is_over: Callable[[], bool]
 ) -> None:
-    """As SQL sees it, asked again and again for the hops that are not there yet, and for nothing else.
+    """Record when SQL shows each score, by repeated queries for the hops that are still missing.
 
-    It shares a core with the broker and the server: a watcher that asked for more would be what is measured.
+    The query shares a core with broker and server; a larger query would influence the measurement.
     """
     with psycopg.connect(url, autocommit=True) as connection:
-        while not over():
-            missing = set(arrived) - seen.keys()
+        while not is_over():
+            missing = set(sent_at) - seen_at.keys()
             if missing:
                 ends = [to_datetime(end_us) for _, end_us in missing]
                 assets = list({asset for asset, _ in missing})
                 for asset, moment in connection.execute(_QUERY, (topic, assets, min(ends), max(ends))):
-                    seen.setdefault((asset, to_us(moment)), time.time())
+                    seen_at.setdefault((asset, to_us(moment)), time.time())
             time.sleep(_POLL_S)
 
 
-def _summaries(arrived: dict[Key, float], seen: dict[str, dict[Key, float]]) -> dict[str, Any]:
-    """By where they were seen."""
-    return {where: _summary(arrived, found) for where, found in seen.items()}
+def _summaries(sent_at: dict[Key, float], seen_at: dict[str, dict[Key, float]]) -> dict[str, Any]:
+    """Latencies on the topic and in SQL."""
+    return {reader: _summary(sent_at, times) for reader, times in seen_at.items()}
 
 
-def _summary(arrived: dict[Key, float], found: dict[Key, float]) -> dict[str, Any]:
-    """:raises AssertionError: when nothing was seen at all."""
-    waits = np.array([1000 * (found[key] - sent) for key, sent in arrived.items() if key in found])
+def _summary(sent_at: dict[Key, float], seen_at: dict[Key, float]) -> dict[str, Any]:
+    """Percentiles of the latency.
+
+    :raises AssertionError: when no score was seen.
+    """
+    waits = np.array([1000 * (seen_at[key] - sent) for key, sent in sent_at.items() if key in seen_at])
     if not len(waits):
-        raise AssertionError(f"none of {len(arrived)} hops was scored")
+        raise AssertionError(f"none of {len(sent_at)} hops was scored")
     p50, p99 = np.quantile(waits, (0.5, 0.99))
     return {
-        "hops": len(arrived),
-        "unseen": len(arrived) - len(waits),
+        "hops": len(sent_at),
+        "unseen": len(sent_at) - len(waits),
         "p50_ms": float(p50),
         "p99_ms": float(p99),
         "largest_ms": float(waits.max()),
@@ -171,32 +175,33 @@ def _summary(arrived: dict[Key, float], found: dict[Key, float]) -> dict[str, An
 
 
 def section(found: Mapping[str, Any]) -> str:
-    """Percentiles beside the limits."""
-    lines = [_line(name, found[where], _LIMITS[where]) for where, name in _PLACES.items()]
+    """Percentiles with their limits."""
+    lines = [_line(name, found[reader], _LIMITS[reader]) for reader, name in _READERS.items()]
     columns = ["readable", "hops", "p50, ms", "p99, ms", "largest, ms", "p99 at most"]
-    words = _WORDS.format(**found) + (_WARMING.format(**found["warming"]) if "warming" in found else "")
+    words = _INTRO.format(**found) + (_WARMING.format(**found["warming"]) if "warming" in found else "")
     return f"## Latency, end to end\n\n{words}\n{table(columns, lines)}"
 
 
-_PLACES = {"topic": "on the topic, read_committed", "sql": "in SQL"}
-_WORDS = """{assets} assets, one row a second each, evenly spread, for {seconds} s; `tfstream score
---commit-interval {commit_ms}ms` with its sink, on one core. From the moment that the last row of a hop is
-sent to the moment that a reader sees the hop's score. An event travels with the score of its hop, in the
-same transaction, and to SQL through the same sink. The hop's own wait, up to eight rows, is not in it.
+_READERS = {"topic": "on the topic, read_committed", "sql": "in SQL"}
+_INTRO = """{assets} assets, one row a second each, evenly distributed, for {seconds} s; `tfstream score
+--commit-interval {commit_ms}ms` with its sink, on one core. Latency is the time from sending the last row of
+a hop until a reader sees the score of the hop. An event has the latency of its hop's score: both are in the
+same transaction and reach SQL through the same sink. The time to complete a hop, up to eight rows, is not
+included.
 """
-_WARMING = """The {seconds} s before are not counted: the broker has just been started then and has not
-compiled its own code yet (p99 there: {topic[p99_ms]:.0f} ms on the topic, {sql[p99_ms]:.0f} ms in SQL).
+_WARMING = """The {seconds} s before are not counted, because the broker has just started and has not compiled
+its code yet (p99 in that time: {topic[p99_ms]:.0f} ms on the topic, {sql[p99_ms]:.0f} ms in SQL).
 """
 
 
-def _line(name: str, one: Mapping[str, Any], limit: float) -> list[str]:
-    reached = one["unseen"] == 0 and one["p99_ms"] < limit
-    unseen = f" ({one['unseen']} unseen)" if one["unseen"] else ""
+def _line(name: str, latency: Mapping[str, Any], limit: float) -> list[str]:
+    reached = latency["unseen"] == 0 and latency["p99_ms"] < limit
+    unseen = f" ({latency['unseen']} unseen)" if latency["unseen"] else ""
     return [
         name,
-        f"{one['hops']:,}{unseen}",
-        f"{one['p50_ms']:.0f}",
-        f"{one['p99_ms']:.0f}",
-        f"{one['largest_ms']:.0f}",
-        f"{limit:.0f}: {'met' if reached else '**missed**'}",
+        f"{latency['hops']:,}{unseen}",
+        f"{latency['p50_ms']:.0f}",
+        f"{latency['p99_ms']:.0f}",
+        f"{latency['largest_ms']:.0f}",
+        f"{limit:.0f}: {met(reached)}",
     ]

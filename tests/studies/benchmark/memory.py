@@ -1,4 +1,4 @@
-"""Part ``memory``: what a scorer holds for 5,000 assets, and whether it stays at that."""
+"""Part ``memory``: the memory of a scorer with 5,000 assets, and whether it stays constant."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.studies.benchmark.bench import Bench
-from tests.studies.benchmark.contestants import score
 from tests.studies.benchmark.cores import alone
-from tests.studies.benchmark.plant import SENSORS, Plant, fill, make_topic
-from tests.studies.quality.document import table
+from tests.studies.benchmark.load_generator import SENSORS, BenchmarkPlant
+from tests.studies.benchmark.topic_runs import score
+from tests.studies.benchmark.topic_setup import create_topic, fill_topic
+from tests.studies.markdown import met, table
 
 _ASSETS, _WARM_ROWS, _HOUR_ROWS = 5_000, 72, 60
 _MOST, _FLAT = 1.5e9, 1.05
@@ -20,13 +21,13 @@ _STATUS = Path("/proc/self/status")
 
 
 def measure(bench: Bench) -> dict[str, Any]:
-    """An hour at a row a minute, once every window is full."""
+    """An hour with a row a minute, after every window is full."""
     topic, assets = bench.topic("memory"), bench.settings.amount(_ASSETS)
-    make_topic(bench.bootstrap, topic, 1)
+    create_topic(bench.bootstrap, topic, 1)
     rows = _WARM_ROWS + _HOUR_ROWS
-    bench.tell(f"memory: filling the topic with {assets * rows:,} rows of {assets:,} assets")
-    sent = fill(bench.bootstrap, topic, Plant(assets).messages(0, rows))
-    bench.tell("memory: scoring them")
+    bench.log(f"memory: filling the topic with {assets * rows:,} rows of {assets:,} assets")
+    sent = fill_topic(bench.bootstrap, topic, BenchmarkPlant(assets).messages(0, rows))
+    bench.log("memory: scoring them")
     found = alone(
         work, bootstrap=bench.bootstrap, topic=topic, rows=sent, warm=_WARM_ROWS * assets, bundle=bench.bundle
     )
@@ -34,46 +35,42 @@ def measure(bench: Bench) -> dict[str, Any]:
 
 
 def work(bootstrap: str, topic: str, rows: int, warm: int, bundle: Path) -> dict[str, Any]:
-    """Resident bytes over the run, from the moment on that every window is full."""
+    """Resident bytes during the run, from the time when every window is full."""
     resident: list[int] = []
-    seen_at = 0.0
+    measured_at = 0.0
 
-    def look(done: int) -> None:
-        nonlocal seen_at
-        if done >= warm and time.monotonic() > seen_at + _EVERY_S:
-            resident.append(_bytes("VmRSS:"))
-            seen_at = time.monotonic()
+    def measure_memory(done: int) -> None:
+        nonlocal measured_at
+        if done >= warm and time.monotonic() > measured_at + _EVERY_S:
+            resident.append(_status_bytes("VmRSS:"))
+            measured_at = time.monotonic()
 
-    found = score(bootstrap, topic, rows, warm, bundle, look=look)
-    return {**found, "resident_bytes": resident, "peak_bytes": _bytes("VmHWM:")}
+    found = score(bootstrap, topic, rows, warm, bundle, on_progress=measure_memory)
+    return {**found, "resident_bytes": resident, "peak_bytes": _status_bytes("VmHWM:")}
 
 
-def _bytes(name: str) -> int:
+def _status_bytes(name: str) -> int:
     line = next(line for line in _STATUS.read_text(encoding="utf-8").splitlines() if line.startswith(name))
     return int(line.split()[1]) * 1024
 
 
 def section(found: Mapping[str, Any]) -> str:
-    """Peak and course."""
+    """Peak, and the mean at the beginning and the end of the hour."""
     peak, resident = found["peak_bytes"], found["resident_bytes"]
     first, last = _mean(resident[: len(resident) // 4]), _mean(resident[-len(resident) // 4 :])
     lines = [
-        ["peak", f"{peak / 1e9:.2f} GB", f"< {_MOST / 1e9:.1f} GB: {_verdict(peak < _MOST)}"],
+        ["peak", f"{peak / 1e9:.2f} GB", f"< {_MOST / 1e9:.1f} GB: {met(peak < _MOST)}"],
         ["first quarter of the hour", f"{first / 1e9:.2f} GB", ""],
-        ["last quarter", f"{last / 1e9:.2f} GB", f"flat: {_verdict(last < _FLAT * first)}"],
+        ["last quarter", f"{last / 1e9:.2f} GB", f"constant: {met(last < _FLAT * first)}"],
     ]
-    return f"## Memory\n\n{_WORDS.format(**found)}\n{table(['resident', '', 'target'], lines)}"
+    return f"## Memory\n\n{_INTRO.format(**found)}\n{table(['resident', '', 'target'], lines)}"
 
 
-_WORDS = """A scorer with {assets:,} assets of {sensors} sensors; our window is 64 rows. After every
-window is full, an hour at one row a minute ({rows:,} rows). Interpreter, torch, model and librdkafka's
-queue are in it.
+_INTRO = """A scorer with {assets:,} assets of {sensors} sensors and windows of 64 rows. After every window is
+full, an hour with one row a minute ({rows:,} rows). The memory includes interpreter, torch, model and
+librdkafka's queue.
 """
 
 
 def _mean(values: list[int]) -> float:
     return sum(values) / len(values)
-
-
-def _verdict(reached: bool) -> str:
-    return "met" if reached else "**missed**"

@@ -1,4 +1,4 @@
-"""Two other stream processors on the same topic, each in a virtual environment that is made for them."""
+"""Two other stream processors on the same topic, in a virtual environment of their own."""
 
 from __future__ import annotations
 
@@ -14,36 +14,37 @@ from tests.studies.benchmark.bench import Bench
 from tests.studies.benchmark.cores import MEASURED, pinned
 
 PINS = ("quixstreams==3.28.1", "sentry-arroyo==2.38.4", "orjson==3.13.0", "numpy==2.4.6")
-_SCRIPTS = {
-    "Quix Streams": Path(__file__).with_name("peer_quix.py"),
-    "Arroyo": Path(__file__).with_name("peer_arroyo.py"),
+_ROOT = Path(__file__).parents[3]
+_MODULES = {
+    "Quix Streams": "tests.studies.benchmark.peer_quix",
+    "Arroyo": "tests.studies.benchmark.peer_arroyo",
 }
 _INSTALL_S, _RUN_S = 300.0, 120.0
 
 
 class Peers(NamedTuple):
-    """The interpreter for each peer that can be run, and a sentence for what cannot."""
+    """The Python interpreter for each peer, and a sentence about peers that could not be installed."""
 
     pythons: dict[str, Path]
     missing: list[str]
 
 
 def prepare(bench: Bench) -> Peers:
-    """The environment, made once and kept in the work folder; without a registry the bench does without."""
+    """Make the peers' environment once and keep it in the work folder; without a registry it has no peers."""
     folder = bench.settings.work.resolve() / "peers"
     python, stamp = folder / "bin" / "python", folder / "pins"
     pins = "\n".join(PINS)
     if not stamp.exists() or stamp.read_text(encoding="utf-8") != pins:
-        bench.tell(f"peers: installing {', '.join(PINS)}")
+        bench.log(f"peers: installing {', '.join(PINS)}")
         failure = _install(folder, python)
         if failure is not None:
             return Peers({}, [f"The peers ({', '.join(PINS)}) could not be installed: {failure}"])
         stamp.write_text(pins, encoding="utf-8")
-    return Peers(dict.fromkeys(_SCRIPTS, python), [])
+    return Peers(dict.fromkeys(_MODULES, python), [])
 
 
 def _install(folder: Path, python: Path) -> str | None:
-    """None, or the last line of what went wrong."""
+    """Install the peers; returns None, or the last line of the error."""
     for command in (
         [sys.executable, "-m", "venv", "--clear", str(folder)],
         [str(python), "-m", "pip", "install", "--quiet", *PINS],
@@ -57,17 +58,17 @@ def _install(folder: Path, python: Path) -> str | None:
     return None
 
 
-def run(python: Path, name: str, read: dict[str, Any]) -> dict[str, Any]:
-    """One peer over the topic; it prints its timing as JSON in its last line.
+def run(python: Path, name: str, topic_run: dict[str, Any]) -> dict[str, Any]:
+    """Run one peer over the topic and return its timing.
 
-    :raises RuntimeError: with its last words when it fails.
+    :raises RuntimeError: when it fails, with the end of its output.
     """
-    asked = json.dumps({**read, "group": f"peer.{uuid4()}"})
+    arguments = json.dumps({**topic_run, "group": f"peer.{uuid4()}"})
     with pinned(MEASURED):
         done = subprocess.run(
-            [str(python), str(_SCRIPTS[name]), asked],
+            [str(python), "-m", _MODULES[name], arguments],
             cwd=python.parent,
-            env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
+            env={**os.environ, "PYTHONPATH": str(_ROOT)},
             capture_output=True,
             text=True,
             check=False,
@@ -75,5 +76,5 @@ def run(python: Path, name: str, read: dict[str, Any]) -> dict[str, Any]:
         )
     if done.returncode != 0:
         raise RuntimeError(f"{name} ended with {done.returncode}: {done.stderr.strip()[-500:]}")
-    found: dict[str, Any] = json.loads(done.stdout.strip().rpartition("\n")[2])
-    return found
+    timing: dict[str, Any] = json.loads(done.stdout.strip().rpartition("\n")[2])
+    return timing

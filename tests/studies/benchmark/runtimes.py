@@ -1,6 +1,6 @@
-"""Part ``runtimes``: the network in other runtimes than torch's own, and what each would cost to depend on.
+"""Part ``runtimes``: the network in other runtimes than torch, and what each runtime needs.
 
-Not among the parts that run unless named: it downloads some hundred megabytes and compiles for minutes.
+It runs only when it is named, because it downloads some hundred megabytes and compiles for minutes.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import torch
 
 from tests.studies.benchmark.bench import Bench
 from tests.studies.benchmark.cores import alone
-from tests.studies.benchmark.plant import SENSORS
-from tests.studies.quality.document import figure, table
-from tests.studies.quality.simulated import readings
+from tests.studies.benchmark.load_generator import SENSORS
+from tests.studies.markdown import figure, table
+from tests.studies.simulated_readings import readings
 from tfstream.model import bundle as bundles
 from tfstream.model.network.inference import PreparedNetwork
 from tfstream.model.numerics.threads import one_thread
@@ -37,25 +37,25 @@ Run = Callable[[], object]
 
 
 def measure(bench: Bench) -> dict[str, Any]:
-    """Each in a process of its own."""
+    """Measure each runtime in its own process."""
     folder = bench.settings.work / "runtimes"
     failure = _install(bench, folder)
     works: list[tuple[str, Callable[..., Any]]] = [("eager", eager), ("torch.compile", compiled)]
     works += [] if failure else [("OpenVINO", openvino), ("ONNX Runtime", onnx)]
     lines = []
     for name, work in works:
-        bench.tell(f"runtimes: {name}")
+        bench.log(f"runtimes: {name}")
         lines += alone(work, bundle=bench.bundle, folder=folder)
     sizes = {} if failure else {name: _megabytes(folder, pattern) for name, pattern in _SIZES.items()}
     return {"chunk": CHUNK, "sensors": SENSORS, "lines": lines, "megabytes": sizes, "missing": failure}
 
 
 def _install(bench: Bench, folder: Path) -> str | None:
-    """None, or why they are not there."""
+    """Install the runtimes; returns None, or the reason when it failed."""
     stamp, pins = folder / "pins", "\n".join(PINS)
     if stamp.exists() and stamp.read_text(encoding="utf-8") == pins:
         return None
-    bench.tell(f"runtimes: installing {', '.join(PINS)}")
+    bench.log(f"runtimes: installing {', '.join(PINS)}")
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder), *PINS]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_INSTALL_S)
@@ -68,12 +68,12 @@ def _install(bench: Bench, folder: Path) -> str | None:
 
 
 def _megabytes(folder: Path, pattern: str) -> float:
-    files = (path for place in folder.glob(pattern) for path in place.rglob("*") if path.is_file())
+    files = (path for package in folder.glob(pattern) for path in package.rglob("*") if path.is_file())
     return sum(path.stat().st_size for path in files) / 1e6
 
 
 class _Network(torch.nn.Module):
-    """The prepared network as a module, for whoever wants to trace one."""
+    """The prepared network as a torch module, which the runtimes trace."""
 
     def __init__(self, network: PreparedNetwork) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ class _Network(torch.nn.Module):
 
 
 def _prepared(bundle: Path, dtype: torch.dtype) -> tuple[_Network, torch.Tensor]:
-    """The network, and a chunk of windows."""
+    """The network and a chunk of windows."""
     detector = bundles.load(bundle.read_bytes())
     rows, hop = detector.window_rows, detector.hop_rows
     values = readings(rows + hop * (CHUNK - 1), SENSORS, seed=1)
@@ -94,18 +94,18 @@ def _prepared(bundle: Path, dtype: torch.dtype) -> tuple[_Network, torch.Tensor]
 
 
 def eager(bundle: Path, folder: Path) -> list[dict[str, Any]]:
-    """As the product runs it."""
-    found = []
+    """Without a compiler, as in the product."""
+    lines = []
     for name, dtype in _PRECISIONS.items():
         network, windows = _prepared(bundle, dtype)
         with torch.inference_mode(), one_thread():
-            found.append(_line("eager", name, _best(partial(network, windows)), 0.0))
-    return found
+            lines.append(_line("eager", name, _best(partial(network, windows)), 0.0))
+    return lines
 
 
 def compiled(bundle: Path, folder: Path) -> list[dict[str, Any]]:
-    """torch.compile, which needs a C++ compiler where it runs."""
-    found = []
+    """torch.compile, which needs a C++ compiler on the machine that scores."""
+    lines = []
     for name, dtype in _PRECISIONS.items():
         network, windows = _prepared(bundle, dtype)
         began = time.perf_counter()
@@ -113,15 +113,15 @@ def compiled(bundle: Path, folder: Path) -> list[dict[str, Any]]:
             fast = torch.compile(network, dynamic=False)
             fast(windows)
             ready = time.perf_counter() - began
-            found.append(_line("torch.compile", name, _best(partial(fast, windows)), ready))
-    return found
+            lines.append(_line("torch.compile", name, _best(partial(fast, windows)), ready))
+    return lines
 
 
 def openvino(bundle: Path, folder: Path) -> list[dict[str, Any]]:
     """OpenVINO's CPU plugin on one thread."""
     sys.path.append(str(folder))
     ov: Any = importlib.import_module("openvino")
-    found = []
+    lines = []
     for name, hint in (("float32", "f32"), ("bfloat16", "bf16")):
         network, windows = _prepared(bundle, torch.float32)
         began = time.perf_counter()
@@ -131,14 +131,14 @@ def openvino(bundle: Path, folder: Path) -> list[dict[str, Any]]:
         model = ov.convert_model(traced, example_input=windows, input=[ov.PartialShape(list(windows.shape))])
         settings = {"INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1}
         request = ov.Core().compile_model(model, "CPU", settings).create_infer_request()
-        given = {0: windows.numpy()}
+        inputs = {0: windows.numpy()}
         ready = time.perf_counter() - began
-        found.append(_line("OpenVINO", name, _best(partial(request.infer, given)), ready))
-    return found
+        lines.append(_line("OpenVINO", name, _best(partial(request.infer, inputs)), ready))
+    return lines
 
 
 def onnx(bundle: Path, folder: Path) -> list[dict[str, Any]]:
-    """ONNX Runtime's CPU provider on one thread; it has no bfloat16 products there."""
+    """ONNX Runtime's CPU provider on one thread; it has no bfloat16 products."""
     sys.path.append(str(folder))
     runtime: Any = importlib.import_module("onnxruntime")
     network, windows = _prepared(bundle, torch.float32)
@@ -148,13 +148,13 @@ def onnx(bundle: Path, folder: Path) -> list[dict[str, Any]]:
     options = runtime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = runtime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-    given = {session.get_inputs()[0].name: windows.numpy()}
+    inputs = {session.get_inputs()[0].name: windows.numpy()}
     ready = time.perf_counter() - began
-    return [_line("ONNX Runtime", "float32", _best(partial(session.run, None, given)), ready)]
+    return [_line("ONNX Runtime", "float32", _best(partial(session.run, None, inputs)), ready)]
 
 
 def _best(run: Run) -> float:
-    """Seconds of the fastest of many rounds: what the others took longer is the machine's."""
+    """Seconds of the fastest of many rounds: slower rounds were disturbed by the machine."""
     seconds = []
     for _ in range(_ROUNDS):
         began = time.perf_counter()
@@ -168,36 +168,36 @@ def _line(runtime: str, precision: str, seconds: float, ready: float) -> dict[st
 
 
 def section(found: Mapping[str, Any]) -> str:
-    """Milliseconds of a chunk in each, and what it takes."""
-    base = min(one["seconds"] for one in found["lines"] if one["runtime"] == "eager")
+    """Milliseconds of a chunk in each runtime, and what the runtime needs."""
+    base = min(line["seconds"] for line in found["lines"] if line["runtime"] == "eager")
     lines = [
         [
-            one["runtime"],
-            one["precision"],
-            f"{1e3 * one['seconds']:.1f}",
-            figure(one["seconds"] / base, 2),
-            f"{one['ready_seconds']:.0f}",
-            _needs(one["runtime"], found["megabytes"]),
+            line["runtime"],
+            line["precision"],
+            f"{1e3 * line['seconds']:.1f}",
+            figure(line["seconds"] / base, 2),
+            f"{line['ready_seconds']:.0f}",
+            _needs(line["runtime"], found["megabytes"]),
         ]
-        for one in found["lines"]
+        for line in found["lines"]
     ]
-    columns = ["runtime", "products in", "ms", "to eager's best", "s until ready", "needs"]
+    columns = ["runtime", "products in", "ms", "ratio to the best eager time", "s until ready", "needs"]
     missing = (
         f"\nOpenVINO and ONNX Runtime could not be installed: {found['missing']}\n"
         if found["missing"]
         else ""
     )
-    return f"## Other runtimes\n\n{_WORDS.format(**found)}\n{table(columns, lines)}{missing}"
+    return f"## Other runtimes\n\n{_INTRO.format(**found)}\n{table(columns, lines)}{missing}"
 
 
 def _needs(runtime: str, megabytes: Mapping[str, float]) -> str:
     if runtime in megabytes:
-        return f"{megabytes[runtime]:.0f} MB more to install"
-    return "a C++ compiler where it runs" if runtime == "torch.compile" else "nothing more"
+        return f"{megabytes[runtime]:.0f} MB of packages"
+    return "a C++ compiler" if runtime == "torch.compile" else "nothing"
 
 
-_WORDS = """The network alone, {chunk} windows of {sensors} sensors, one thread, the fastest of 60.
-`python -m tests.studies.benchmark runtimes` measures it; it is not among the parts that run unless named,
-since it downloads some hundred megabytes and compiles for minutes. What does not win clearly is not worth a
-dependency or a compiler on the machine that scores: the product runs eager.
+_INTRO = """The network alone, {chunk} windows of {sensors} sensors, one thread, the fastest of 60 runs. This
+part runs only when it is named (`python -m tests.studies.benchmark runtimes`), because it downloads some
+hundred megabytes and compiles for minutes. A runtime that is not clearly faster does not justify a
+dependency or a compiler on the machine that scores; the product therefore uses eager mode.
 """

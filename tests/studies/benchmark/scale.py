@@ -1,4 +1,4 @@
-"""Part ``scale``: more partitions and workers, and more assets."""
+"""Part ``scale``: throughput by partitions and workers, CPU time by assets."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.studies.benchmark.bench import Bench
-from tests.studies.benchmark.clock import per_second
-from tests.studies.benchmark.contestants import score
 from tests.studies.benchmark.cores import ALL, alone
-from tests.studies.benchmark.plant import Plant, fill, make_topic
-from tests.studies.benchmark.service import Group, Scoring, register, scoring
-from tests.studies.quality.document import table
+from tests.studies.benchmark.load_generator import BenchmarkPlant
+from tests.studies.benchmark.row_timer import per_second
+from tests.studies.benchmark.score_process import ScoreProcess, ScoringGroup, register, running_scorer
+from tests.studies.benchmark.topic_runs import score
+from tests.studies.benchmark.topic_setup import create_topic, fill_topic
+from tests.studies.markdown import table
 
 _PARTITIONS, _WORKERS = (1, 2, 4, 8), (1, 2)
 _ASSETS, _ROWS, _WARM_ROWS = 64, 1_600, 72
@@ -21,7 +22,7 @@ _TICK_S = 0.05
 
 
 def measure(bench: Bench) -> dict[str, Any]:
-    """Throughput of whole processes, then the cost of a row by the number of assets."""
+    """Throughput of whole processes, then the CPU time of a row by the number of assets."""
     rates = [
         _rate(bench, partitions, workers)
         for partitions in _PARTITIONS
@@ -32,46 +33,53 @@ def measure(bench: Bench) -> dict[str, Any]:
 
 
 def _rate(bench: Bench, partitions: int, workers: int) -> dict[str, Any]:
-    """Rows a second of scorers at work: started, their partitions shared out and every window full before."""
+    """Rows a second of running scorers, after partitions are assigned and every window is full."""
     topic, rows = bench.topic(f"scale{partitions}"), bench.settings.amount(_ROWS, least=2 * _WARM_ROWS)
-    make_topic(bench.bootstrap, topic, partitions)
+    create_topic(bench.bootstrap, topic, partitions)
     register(bench, topic)
-    plant = Plant(_ASSETS, partitions)
-    warm = fill(bench.bootstrap, topic, plant.messages(0, _WARM_ROWS))
+    plant = BenchmarkPlant(_ASSETS, partitions)
+    warm = fill_topic(bench.bootstrap, topic, plant.messages(0, _WARM_ROWS))
     arguments = ("--workers", str(workers), "--no-sink", "--commit-interval", "250ms")
-    with Group(bench, topic, partitions) as group, scoring(bench, topic, ALL, *arguments) as process:
-        process.wait_for(lambda: group.committed() >= warm and group.working() == workers, "filling windows")
-        with process.halted():
-            sent = warm + fill(bench.bootstrap, topic, plant.messages(_WARM_ROWS, rows))
-        seen = _progress(group, process, warm, sent)
-    (began, cpu, first), (ended, cpu_ended, last) = seen[0], seen[-1]
+    with (
+        ScoringGroup(bench, topic, partitions) as group,
+        running_scorer(bench, topic, ALL, *arguments) as process,
+    ):
+        process.wait_for(
+            lambda: group.committed() >= warm and group.working_members() == workers, "filling windows"
+        )
+        with process.stopped():
+            sent = warm + fill_topic(bench.bootstrap, topic, plant.messages(_WARM_ROWS, rows))
+        commits = _commits(group, process, warm, sent)
+    (began, cpu, first), (ended, cpu_ended, last) = commits[0], commits[-1]
     rate = (last - first) / (ended - began)
     cores = (cpu_ended - cpu) / (ended - began)
-    bench.tell(f"scale: {partitions} partitions, {workers} workers: {rate:,.0f} rows/s on {cores:.2f} cores")
+    bench.log(f"scale: {partitions} partitions, {workers} workers: {rate:,.0f} rows/s on {cores:.2f} cores")
     size = {"partitions": partitions, "workers": workers, "rows": last - first}
     return {**size, "rows_per_second": rate, "cores": cores}
 
 
-def _progress(group: Group, process: Scoring, warm: int, sent: int) -> list[tuple[float, float, int]]:
-    """Moments of commits, the CPU seconds used by then, and the rows; from the first to the last row."""
-    seen: list[tuple[float, float, int]] = []
+def _commits(
+    group: ScoringGroup, process: ScoreProcess, warm: int, sent: int
+) -> list[tuple[float, float, int]]:
+    """For each commit: its time, the CPU seconds until then, and the committed rows."""
+    commits: list[tuple[float, float, int]] = []
 
-    def look() -> bool:
-        done = group.committed()
-        if done > (seen[-1][2] if seen else warm):
-            seen.append((time.monotonic(), process.cpu_seconds(), done))
-        return done >= sent
+    def all_committed() -> bool:
+        committed = group.committed()
+        if committed > (commits[-1][2] if commits else warm):
+            commits.append((time.monotonic(), process.cpu_seconds(), committed))
+        return committed >= sent
 
-    process.wait_for(look, "scoring the topic")
-    return seen
+    process.wait_for(all_committed, "scoring the topic")
+    return commits
 
 
 def _cost(bench: Bench, assets: int, rows: int) -> dict[str, Any]:
-    """CPU time of a row with so many assets, windows full."""
+    """The CPU time of a row with ``assets`` assets, after every window is full."""
     topic = bench.topic(f"assets{assets}")
-    make_topic(bench.bootstrap, topic, 1)
+    create_topic(bench.bootstrap, topic, 1)
     rows = max(bench.settings.amount(rows), _WARM_ROWS + 8)
-    sent = fill(bench.bootstrap, topic, Plant(assets).messages(0, rows))
+    sent = fill_topic(bench.bootstrap, topic, BenchmarkPlant(assets).messages(0, rows))
     timing = alone(
         score,
         bootstrap=bench.bootstrap,
@@ -81,41 +89,41 @@ def _cost(bench: Bench, assets: int, rows: int) -> dict[str, Any]:
         bundle=bench.bundle,
     )
     microseconds = 1e6 / per_second(timing, "cpu_seconds")
-    bench.tell(f"scale: {assets:,} assets: {microseconds:.0f} µs of CPU a row")
+    bench.log(f"scale: {assets:,} assets: {microseconds:.0f} µs of CPU a row")
     return {"assets": assets, "microseconds": microseconds, **timing}
 
 
 def section(found: Mapping[str, Any]) -> str:
-    """Both tables."""
+    """Throughput and CPU time as tables."""
     rates, costs = found["rates"], found["costs"]
     base = rates[0]["rows_per_second"]
     lines = [
         [
-            f"{one['partitions']}",
-            f"{one['workers']}",
-            f"{one['rows_per_second']:,.0f}",
-            f"{one['rows_per_second'] / base:.2f}",
-            f"{one['cores']:.2f}",
-            f"{one['rows_per_second'] / one['cores']:,.0f}",
+            f"{rate['partitions']}",
+            f"{rate['workers']}",
+            f"{rate['rows_per_second']:,.0f}",
+            f"{rate['rows_per_second'] / base:.2f}",
+            f"{rate['cores']:.2f}",
+            f"{rate['rows_per_second'] / rate['cores']:,.0f}",
         ]
-        for one in rates
+        for rate in rates
     ]
-    by_assets = [[f"{one['assets']:,}", f"{one['microseconds']:.0f}"] for one in costs]
-    spread = max(one["microseconds"] for one in costs) / min(one["microseconds"] for one in costs)
+    by_assets = [[f"{cost['assets']:,}", f"{cost['microseconds']:.0f}"] for cost in costs]
+    ratio = max(cost["microseconds"] for cost in costs) / min(cost["microseconds"] for cost in costs)
     return "\n".join(
         [
             "## Scale\n",
-            _WORDS,
+            _INTRO,
             table(_COLUMNS, lines),
-            "CPU time of a row, one scorer, one partition, by the number of assets:\n",
+            "CPU time of a row by the number of assets, one scorer, one partition:\n",
             table(["assets", "µs a row"], by_assets),
-            f"Dearest to cheapest: {spread:.2f}.\n",
+            f"Ratio of the highest to the lowest CPU time: {ratio:.2f}.\n",
         ]
     )
 
 
-_COLUMNS = ["partitions", "workers", "rows/s", "to the first", "cores used", "rows/CPU s"]
-_WORDS = """`tfstream score --workers N`, 64 assets of 127 sensors, windows full and partitions shared out
-before the clock starts. Broker, PostgreSQL and workers share all cores here: two workers and a broker on
-two cores have less than a core each. *Cores used* is the workers' CPU time to the clock's.
+_COLUMNS = ["partitions", "workers", "rows/s", "ratio to the first line", "cores used", "rows/CPU s"]
+_INTRO = """`tfstream score --workers N`, 64 assets of 127 sensors. Timing starts after every window is full
+and the partitions are assigned. Broker, PostgreSQL and workers share all cores: two workers and a broker on
+two cores have less than a core each. *Cores used* is the CPU time of the workers divided by the elapsed time.
 """

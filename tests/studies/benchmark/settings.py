@@ -1,18 +1,18 @@
-"""What the benchmark is run with."""
+"""The settings of the benchmark."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-_QUICK = 8  # a quick run takes so much less of everything
+_QUICK = 8  # a quick run does an eighth of everything
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
-    """``folder`` takes the JSON files, ``work`` what the command makes for itself and may be deleted.
+class BenchmarkSettings:
+    """``folder`` receives the JSON files; ``work`` holds installed peers and may be deleted.
 
-    ``quick`` is a reduced run, to see that everything works; its figures say little.
+    ``quick`` is a reduced run that only checks that everything works; its figures mean little.
     """
 
     quick: bool = False
@@ -20,5 +20,5 @@ class Settings:
     work: Path = Path("build/benchmark")
 
     def amount(self, full: int, least: int = 1) -> int:
-        """So many rows, rounds or seconds, or fewer in a quick run."""
+        """``full`` rows, rounds or seconds, or fewer in a quick run, but not fewer than ``least``."""
         return max(full // _QUICK, least) if self.quick else full

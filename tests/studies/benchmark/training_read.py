@@ -1,4 +1,4 @@
-"""Part ``training_read``: values a second from ``reading`` to the aligned array that training takes."""
+"""Part ``training_read``: values a second from the table ``reading`` to the aligned arrays for training."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import numpy as np
 
 from tests.studies.benchmark.bench import Bench
 from tests.studies.benchmark.cores import alone
-from tests.studies.benchmark.plant import SENSORS, START_US, definition
-from tests.studies.quality.simulated import SECOND_US, readings
+from tests.studies.benchmark.load_generator import SENSORS, START_US, definition
+from tests.studies.markdown import met
+from tests.studies.simulated_readings import SECOND_US, readings
 from tfstream.app.training import training_data
 from tfstream.app.training.training_options import TrainingOptions
 from tfstream.storage import readings as stored
@@ -20,13 +21,13 @@ from tfstream.storage import streams
 from tfstream.storage.database import Database
 
 _ASSETS, _ROWS, _ROUNDS = 5, 20_000, 5
-_LEAST = 8e6
+_MIN_RATE = 8e6
 
 
 def measure(bench: Bench) -> dict[str, Any]:
-    """Some assets with a long history each."""
+    """Read the long history of some assets."""
     rows = bench.settings.amount(_ROWS)
-    bench.tell(f"training read: {_ASSETS * rows:,} rows of {SENSORS} sensors")
+    bench.log(f"training read: {_ASSETS * rows:,} rows of {SENSORS} sensors")
     topic = bench.topic("training")
     database = Database(bench.database_url)
     values, times = readings(rows, SENSORS), START_US + np.arange(rows) * SECOND_US
@@ -39,26 +40,26 @@ def measure(bench: Bench) -> dict[str, Any]:
 
 
 def work(url: str, topic: str, cells: int) -> dict[str, Any]:
-    """The same read several times."""
+    """Time the same read several times."""
     database, seconds = Database(url), []
     for _ in range(_ROUNDS):
         began = time.perf_counter()
         with database.begin() as connection:
             stream = streams.get(connection, topic)
-            found = training_data.read(connection, stream, TrainingOptions(), lambda *_: None)
+            data = training_data.read(connection, stream, TrainingOptions(), lambda *_: None)
         seconds.append(time.perf_counter() - began)
-        if sum(one.values.size for one in found.series) != cells:
-            raise AssertionError(f"{cells} values were stored, and others were read")
+        if sum(series.values.size for series in data.series) != cells:
+            raise AssertionError(f"the read did not return the {cells} stored values")
     return {"values": cells, "seconds": seconds}
 
 
 def section(found: Mapping[str, Any]) -> str:
-    """The rate beside its target."""
+    """The rate with its target."""
     rate = found["values"] / median(found["seconds"])
-    reached = "met" if rate >= _LEAST else "**missed**"
+    reached = met(rate >= _MIN_RATE)
     return (
         "## Training read\n\n"
         f"{found['values'] / 1e6:.1f} million values of {_ASSETS} assets from PostgreSQL to arrays on the "
         f"grid: {rate / 1e6:.1f} million a second (median of {len(found['seconds'])}). "
-        f"At least {_LEAST / 1e6:.0f} million: {reached}.\n"
+        f"Target: at least {_MIN_RATE / 1e6:.0f} million a second: {reached}.\n"
     )

@@ -1,4 +1,4 @@
-"""Faults that change the result by design: each has a promise of its own, and a check of it."""
+"""Faults that change the result by design, each with its own promise."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from typing import Any
 
 from confluent_kafka import TopicPartition
 
-from tests.studies.chaos import records, reference
-from tests.studies.chaos.feed import Feeder
-from tests.studies.chaos.plan import SCORERS
-from tests.studies.chaos.records import Held
-from tests.studies.chaos.replayed import replayed
-from tests.studies.chaos.rounds import START_S
-from tests.studies.chaos.show import Say, Settings, company
-from tests.studies.chaos.stage import LATENESS_ROWS, MODEL, Stage
-from tests.studies.chaos.verdict import settle
+from tests.studies.chaos import kafka_records, reference
+from tests.studies.chaos.chaos_run import ChaosSettings, create_topics, running_processes
+from tests.studies.chaos.chaos_services import LATENESS_ROWS, MODEL, ChaosServices
+from tests.studies.chaos.comparison import wait_until_processed
+from tests.studies.chaos.fault_plan import SCORERS
+from tests.studies.chaos.fault_runner import Log
+from tests.studies.chaos.kafka_records import OutputRecord
+from tests.studies.chaos.reading_producer import ReadingProducer
+from tests.studies.chaos.reading_rounds import START_S
+from tests.studies.chaos.rescored_log import rescore_log
 from tests.studies.chaos.waiting import wait_for
 from tfstream.core.messages.anomaly_event import from_iso
 from tfstream.streaming.client import new_admin
-from tfstream.streaming.topics import ensure_output_topics
 
 _WINDOW_ROWS, _STALE_ROWS = 64, 5
-_TWO = SCORERS[:2]
-Identity = tuple[str, str]
+_TWO_SCORERS = SCORERS[:2]
+HopKey = tuple[str, str]  # asset, time of the hop
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
-    """Whether a scenario's promise was kept; ``broken`` says how not."""
+class ScenarioResult:
+    """The number of checked records, and how the promise was broken, if it was."""
 
     name: str
     promise: str
@@ -40,121 +40,122 @@ class Finding:
     broken: tuple[str, ...]
 
 
-def log_start(stage: Stage, seed: int, say: Say) -> Finding:
-    """Retention takes what open windows still need."""
+def log_start(services: ChaosServices, seed: int, log: Log) -> ScenarioResult:
+    """Retention deletes records that open windows still need."""
     topic, before, after = "truncated.sensors", 200, 200
-    say("scenario: the rewind offset lies below the log's start")
-    stage.define(topic)
-    feeder = _filled(stage.broker.bootstrap, topic, seed, before)
-    _score(stage, topic)
-    _delete_what_is_scored(stage, topic)
-    feeder.send_rounds(after)
-    _score(stage, topic)
-    _filled(stage.quiet_bootstrap, topic, seed, before + after)
-    stage.quiet_commands.run("score", "--topic", topic, "--until-end", "--no-sink")
-    expected = _scores(records.read_all(stage.quiet_bootstrap, [f"{topic}.scores"]))
-    found = _scores(records.read_all(stage.broker.bootstrap, [f"{topic}.scores"]))
-    return Finding(
+    log("scenario: the rewind offset is below the log's start")
+    services.define_stream(topic)
+    producer = _fill(services.broker.bootstrap, topic, seed, before)
+    _score(services, topic)
+    _delete_scored_records(services, topic)
+    producer.send_rounds(after)
+    _score(services, topic)
+    _fill(services.undisturbed_bootstrap, topic, seed, before + after)
+    services.undisturbed_commands.run("score", "--topic", topic, "--until-end", "--no-sink")
+    expected = _scores(kafka_records.read_all(services.undisturbed_bootstrap, [f"{topic}.scores"]))
+    actual = _scores(kafka_records.read_all(services.broker.bootstrap, [f"{topic}.scores"]))
+    return ScenarioResult(
         name="rewind offset below the log's start",
-        promise="what was scored before stays as it is, nothing is scored twice, windows fill up again, "
-        "and from then on every hop has its score",
-        records=sum(len(values) for values in found.values()),
-        broken=tuple(_log_start_broken(expected, found, START_S + before)),
+        promise="scores written before stay unchanged, no hop is scored twice, windows fill up again, "
+        "and from then on every hop has a score",
+        records=sum(len(bodies) for bodies in actual.values()),
+        broken=tuple(_broken_by_log_start(expected, actual, START_S + before)),
     )
 
 
-def _log_start_broken(
-    expected: dict[Identity, list[Any]], found: dict[Identity, list[Any]], cut_s: int
+def _broken_by_log_start(
+    expected: dict[HopKey, list[Any]], actual: dict[HopKey, list[Any]], cut_s: int
 ) -> list[str]:
     last_before = (cut_s - LATENESS_ROWS) * 1_000_000
     refilled = (cut_s + _WINDOW_ROWS + _STALE_ROWS) * 1_000_000
-    broken = [f"{identity} was scored {len(held)} times" for identity, held in found.items() if len(held) > 1]
-    broken += [f"{identity} has a score and should have none" for identity in found.keys() - expected.keys()]
-    for identity, wanted in expected.items():
-        time_us = from_iso(identity[1])
-        if time_us <= last_before and found.get(identity) != wanted:
-            broken.append(f"{identity} was scored before, and is not as it was")
-        if time_us >= refilled and identity not in found:
-            broken.append(f"{identity} has no score though its window was full again")
+    broken = [f"{hop} has {len(bodies)} scores" for hop, bodies in actual.items() if len(bodies) > 1]
+    broken += [f"{hop} has an unexpected score" for hop in actual.keys() - expected.keys()]
+    for hop, bodies in expected.items():
+        time_us = from_iso(hop[1])
+        if time_us <= last_before and actual.get(hop) != bodies:
+            broken.append(f"{hop} was scored before, and its score has changed")
+        if time_us >= refilled and hop not in actual:
+            broken.append(f"{hop} has no score though its window was full again")
     return broken
 
 
-def model_swap(stage: Stage, seed: int, say: Say) -> Finding:
-    """A new champion takes over between two commits, in each scorer at a moment of its own."""
+def model_swap(services: ChaosServices, seed: int, log: Log) -> ScenarioResult:
+    """A new champion replaces the old one between two commits, in each scorer at another moment."""
     topic = "swapped.sensors"
-    say("scenario: a model is put in charge while scorers are killed")
-    stage.commands.run("train", "--topic", MODEL, "--seed", "1", "--no-promote", "--no-gate")
-    stage.define(topic)
-    reference.make_source(stage.broker.bootstrap, topic)
-    ensure_output_topics({"bootstrap.servers": stage.broker.bootstrap}, topic)
-    settings = Settings(topic=topic, seed=seed, scorers=_TWO)
-    with company(stage, settings) as cast:
-        with Feeder(stage.broker.bootstrap, topic, seed, rounds_per_s=30.0):
-            cast.await_ready(_TWO)
-            _await_version(stage, topic, 1)
-            cast[_TWO[0]].send(signal.SIGKILL)
-            stage.commands.run("models", "promote", "2", "--topic", topic)
-            cast[_TWO[1]].send(signal.SIGKILL)
-            _await_version(stage, topic, 2)
-            cast[_TWO[0]].send(signal.SIGKILL)
-        final, late = settle(stage, topic, cast)
-    held = [one for one in final if not one.topic.endswith(".dead-letters")]
-    expected = replayed(stage, topic, _versions(held))
-    return Finding(
+    log("scenario: a model is promoted while scorers are killed")
+    services.commands.run("train", "--topic", MODEL, "--seed", "1", "--no-promote", "--no-gate")
+    create_topics(services, topic)
+    settings = ChaosSettings(topic=topic, seed=seed, scorers=_TWO_SCORERS)
+    with running_processes(services, settings) as supervisor:
+        with ReadingProducer(services.broker.bootstrap, topic, seed, rounds_per_s=30.0):
+            supervisor.wait_until_ready(_TWO_SCORERS)
+            _wait_for_version(services, topic, 1)
+            supervisor[_TWO_SCORERS[0]].send(signal.SIGKILL)
+            services.commands.run("models", "promote", "2", "--topic", topic)
+            supervisor[_TWO_SCORERS[1]].send(signal.SIGKILL)
+            _wait_for_version(services, topic, 2)
+            supervisor[_TWO_SCORERS[0]].send(signal.SIGKILL)
+        final, late = wait_until_processed(services, topic, supervisor)
+    written = [record for record in final if not record.topic.endswith(".dead-letters")]
+    expected = rescore_log(services, topic, _versions(written))
+    actual = Counter((record.key, record.value) for record in written)
+    return ScenarioResult(
         name="model swapped while scorers are killed",
-        promise="every hop has one score, and each record is what the model it names makes of the log",
-        records=len(held),
-        broken=(*late, *_unequal(expected, Counter((one.key, one.value) for one in held))),
+        promise="every hop has one score, and each record equals what the model that it names computes from "
+        "the log",
+        records=len(written),
+        broken=(*late, *_unequal(expected, actual)),
     )
 
 
-def _unequal(expected: Counter[Any], found: Counter[Any]) -> list[str]:
-    missing, more = expected - found, found - expected
-    return [f"missing: {one!r}" for one in missing] + [f"not expected: {one!r}" for one in more]
+def _unequal(expected: Counter[Any], actual: Counter[Any]) -> list[str]:
+    missing, unexpected = expected - actual, actual - expected
+    return [f"missing: {record!r}" for record in missing] + [
+        f"not expected: {record!r}" for record in unexpected
+    ]
 
 
-SCENARIOS: tuple[Callable[[Stage, int, Say], Finding], ...] = (log_start, model_swap)
+SCENARIOS: tuple[Callable[[ChaosServices, int, Log], ScenarioResult], ...] = (log_start, model_swap)
 
 
-def _filled(bootstrap: str, topic: str, seed: int, rounds: int) -> Feeder:
-    reference.make_source(bootstrap, topic)
-    feeder = Feeder(bootstrap, topic, seed, rounds_per_s=1.0)
-    feeder.send_rounds(rounds)
-    return feeder
+def _fill(bootstrap: str, topic: str, seed: int, rounds: int) -> ReadingProducer:
+    reference.create_source_topic(bootstrap, topic)
+    producer = ReadingProducer(bootstrap, topic, seed, rounds_per_s=1.0)
+    producer.send_rounds(rounds)
+    return producer
 
 
-def _score(stage: Stage, topic: str) -> None:
-    stage.commands.run("score", "--topic", topic, "--until-end", "--no-sink")
+def _score(services: ChaosServices, topic: str) -> None:
+    services.commands.run("score", "--topic", topic, "--until-end", "--no-sink")
 
 
-def _delete_what_is_scored(stage: Stage, topic: str) -> None:
-    stands = records.committed(stage.broker.bootstrap, topic, f"tfstream.score.{topic}")
-    places = [TopicPartition(topic, number, found.offset) for number, found in stands.items()]
-    admin = new_admin({"bootstrap.servers": stage.broker.bootstrap})
-    for answer in admin.delete_records(places).values():
-        answer.result(30.0)
+def _delete_scored_records(services: ChaosServices, topic: str) -> None:
+    bootstrap = services.broker.bootstrap
+    committed = kafka_records.committed_offsets(bootstrap, topic, f"tfstream.score.{topic}")
+    ends = [TopicPartition(topic, number, partition.offset) for number, partition in committed.items()]
+    admin = new_admin({"bootstrap.servers": bootstrap})  # it must live until the deletions are done
+    for deletion in admin.delete_records(ends).values():
+        deletion.result(30.0)
 
 
-def _scores(held: list[Held]) -> dict[Identity, list[Any]]:
-    """All that was written for each asset and hop."""
-    found: dict[Identity, list[Any]] = {}
-    for one in held:
-        body = json.loads(one.value or b"{}")
-        found.setdefault((body["asset"], body["ts"]), []).append(body)
-    return found
+def _scores(records: list[OutputRecord]) -> dict[HopKey, list[Any]]:
+    """All scores that were written, by hop."""
+    scores: dict[HopKey, list[Any]] = {}
+    for record in records:
+        body = json.loads(record.value or b"{}")
+        scores.setdefault((body["asset"], body["ts"]), []).append(body)
+    return scores
 
 
-def _versions(held: list[Held]) -> dict[Identity, int]:
-    """Which model each asset and hop was scored by; of one that was scored twice, the check will tell."""
-    return {
-        identity: bodies[0]["model_version"]
-        for identity, bodies in _scores([one for one in held if one.topic.endswith(".scores")]).items()
-    }
+def _versions(records: list[OutputRecord]) -> dict[HopKey, int]:
+    """The model version that scored each hop; a hop that was scored twice fails the comparison later."""
+    scores = _scores([record for record in records if record.topic.endswith(".scores")])
+    return {hop: bodies[0]["model_version"] for hop, bodies in scores.items()}
 
 
-def _await_version(stage: Stage, topic: str, version: int) -> None:
-    def seen() -> bool:
-        held = records.read_all(stage.broker.bootstrap, [f"{topic}.scores"])
-        return version in _versions(held).values()
+def _wait_for_version(services: ChaosServices, topic: str, version: int) -> None:
+    def written() -> bool:
+        records = kafka_records.read_all(services.broker.bootstrap, [f"{topic}.scores"])
+        return version in _versions(records).values()
 
-    wait_for(seen, f"scores by model version {version}", 120.0)
+    wait_for(written, f"scores by model version {version}", 120.0)

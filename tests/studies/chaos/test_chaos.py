@@ -1,6 +1,6 @@
-"""The short form: every kind of fault once, the control, and the faults that change the result by design.
+"""The short form: one fault of each kind, the control, and the faults that change the result by design.
 
-`make chaos` is the long form; what both do is in :mod:`tests.studies.chaos.show`.
+`make chaos` is the long form; :mod:`tests.studies.chaos.chaos_run` describes both.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.studies.chaos.control import control
-from tests.studies.chaos.plan import COMMIT_STEPS, INPUTS, first_round, plan
-from tests.studies.chaos.scenarios import SCENARIOS, Finding
-from tests.studies.chaos.show import Say, Settings, perform
-from tests.studies.chaos.stage import Stage
-from tests.studies.chaos.strange import EFFECTS
+from tests.studies.chaos.chaos_run import ChaosSettings, run_chaos
+from tests.studies.chaos.chaos_services import ChaosServices
+from tests.studies.chaos.control import run_control
+from tests.studies.chaos.fault_plan import COMMIT_STEPS, INPUTS, plan_faults, plan_one_round
+from tests.studies.chaos.fault_runner import Log
+from tests.studies.chaos.input_faults import INPUT_FAULTS
+from tests.studies.chaos.scenarios import SCENARIOS, ScenarioResult
 from tfstream.embedded import kafka
 
 SEED = 1
@@ -25,56 +26,58 @@ pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.chaos, pytest
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """Services of the suite's own: others would not like what is done to them."""
-    home = kafka.available()
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChaosServices]:
+    """Services for this suite only: the faults would disturb other tests."""
+    home = kafka.find_kafka_home()
     if home is None:
         if os.environ.get("TFSTREAM_REQUIRE_KAFKA"):
             pytest.fail("TFSTREAM_REQUIRE_KAFKA is set and there is no Apache Kafka: set KAFKA_HOME")
         pytest.skip("needs Apache Kafka")
-    with Stage(home, tmp_path_factory.mktemp("chaos")) as found:
-        yield found
+    with ChaosServices(home, tmp_path_factory.mktemp("chaos")) as started:
+        yield started
 
 
-def say(words: str) -> None:
-    print(words, file=sys.stderr, flush=True)
+def log(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
-def test_no_fault_changes_what_readers_and_sql_hold(stage: Stage) -> None:
-    told = perform(stage, first_round(SEED), Settings(seed=SEED, haste=3.0), say)
-    assert not told.broken
-    assert not told.verdict.words
-    assert told.verdict.passed
-    assert all(one.expected for held in told.verdict.differences.values() for one in held.values())
-    assert set(told.done) == {fault.kind for fault in first_round(SEED)}
+def test_no_fault_changes_the_records_and_rows(services: ChaosServices) -> None:
+    faults = plan_one_round(SEED)
+    result = run_chaos(services, faults, ChaosSettings(seed=SEED, pause_divisor=3.0), log)
+    assert not result.broken
+    assert not result.comparison.lines
+    assert result.comparison.passed
+    by_copy = result.comparison.differences.values()
+    assert all(differences.expected for by_name in by_copy for differences in by_name.values())
+    assert set(result.applied) == {fault.kind for fault in faults}
 
 
-def test_without_the_rewind_offset_the_check_fails(stage: Stage) -> None:
-    """The control. Nothing is written twice even then: windows are cut off, transactions are whole."""
-    told = control(stage, SEED, say)
-    assert not told.verdict.passed
-    for holder, topic in (("concurrent reader", "scores"), ("final reader", "scores"), ("SQL", "score")):
-        found = told.verdict.differences[holder][topic]
-        assert found.missing or found.wrong
-        assert not found.duplicated
+def test_without_the_rewind_offset_the_comparison_fails(services: ChaosServices) -> None:
+    """The control. Even here no record is duplicated: windows are incomplete, but transactions are whole."""
+    result = run_control(services, SEED, log)
+    assert not result.comparison.passed
+    for copy, name in (("concurrent reader", "scores"), ("final reader", "scores"), ("SQL", "score")):
+        differences = result.comparison.differences[copy][name]
+        assert differences.missing or differences.wrong
+        assert not differences.duplicated
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
-def test_what_changes_the_result_keeps_its_promise(
-    stage: Stage, scenario: Callable[[Stage, int, Say], Finding]
+def test_a_fault_that_changes_the_result_keeps_its_promise(
+    services: ChaosServices, scenario: Callable[[ChaosServices, int, Log], ScenarioResult]
 ) -> None:
-    finding = scenario(stage, SEED, say)
-    assert finding.records
-    assert not finding.broken
+    result = scenario(services, SEED, log)
+    assert result.records
+    assert not result.broken
 
 
-def test_a_plan_is_its_seeds() -> None:
-    """The same seed gives the same plan, which goes on with other rounds, each with every kind."""
-    found = [fault for fault, _ in zip(plan(7), range(200), strict=False)]
-    assert found == [fault for fault, _ in zip(plan(7), range(200), strict=False)]
-    assert found != [fault for fault, _ in zip(plan(8), range(200), strict=False)]
-    kinds = {fault.kind for fault in first_round(7)}
-    assert len(first_round(7)) == len(kinds)
-    assert {fault.kind for fault in found[len(kinds) : 2 * len(kinds)]} == kinds
-    assert {f"kill {step}" for step in COMMIT_STEPS} | {f"input: {kind}" for kind in EFFECTS} <= kinds
-    assert set(EFFECTS) == set(INPUTS)
+def test_the_seed_decides_the_plan() -> None:
+    """The same seed gives the same plan; every round of a plan has one fault of each kind."""
+    faults = [fault for fault, _ in zip(plan_faults(7), range(200), strict=False)]
+    assert faults == [fault for fault, _ in zip(plan_faults(7), range(200), strict=False)]
+    assert faults != [fault for fault, _ in zip(plan_faults(8), range(200), strict=False)]
+    kinds = {fault.kind for fault in plan_one_round(7)}
+    assert len(plan_one_round(7)) == len(kinds)
+    assert {fault.kind for fault in faults[len(kinds) : 2 * len(kinds)]} == kinds
+    assert {f"kill {step}" for step in COMMIT_STEPS} | {f"input: {kind}" for kind in INPUT_FAULTS} <= kinds
+    assert set(INPUT_FAULTS) == set(INPUTS)

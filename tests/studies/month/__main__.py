@@ -11,15 +11,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.studies.month import document, picture
+from tests.studies.month import learning_section, picture
+from tests.studies.month.deployment import MonthDeployment, services
 from tests.studies.month.exam import Exam
 from tests.studies.month.figures import figures
-from tests.studies.month.run import Month, definition
-from tests.studies.month.site import Site, services
-from tests.studies.month.world import DAY_US, World, build, day_us
-from tests.studies.quality.provenance import recorded
-from tfstream.embedded import kafka
-from tfstream.errors import ConfigurationError, TfstreamError
+from tests.studies.month.month_run import MonthRun, definition
+from tests.studies.month.simulated_month import DAY_US, MonthEvent, SimulatedMonth, build, day_us
+from tests.studies.parts import save_part
+from tests.studies.provenance import with_provenance
+from tests.studies.study_command import log_with_time, require_kafka
+from tfstream.cli.output import plain
+from tfstream.errors import TfstreamError
 
 DAYS = 28
 _EXAM_SEED = 77
@@ -29,77 +31,86 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code."""
     options = _parser().parse_args(arguments)
     try:
-        return _run(options)
+        if not options.render:
+            _measure(options)
+        _render(options.docs)
     except TfstreamError as error:
-        _say(f"error: {error}")
+        log_with_time(f"error: {error}")
         return error.exit_code
+    return 0
 
 
-def _run(options: argparse.Namespace) -> int:
-    home = kafka.available()
-    if home is None:
-        raise ConfigurationError("the month needs Apache Kafka: set KAFKA_HOME, install Java 17")
+def _measure(options: argparse.Namespace) -> None:
+    """Run the month twice and save its figures as JSON."""
+    home = require_kafka("month")
     began = time.monotonic()
-    world = build(options.seed, options.days)
-    exam = Exam(world.plant, world.days, _EXAM_SEED)
-    runs = {name: once(world, exam, home, gate=name == "gated") for name in ("gated", "control")}
-    found = {
-        "days": options.days,
-        "seed": options.seed,
-        "happenings": [_told(one) for one in world.happenings],
-        "runs": runs,
-    }
-    made = recorded(
+    simulated = build(options.seed, options.days)
+    exam = Exam(simulated.plant, simulated.days, _EXAM_SEED)
+    runs = {name: run_month(simulated, exam, home, gate=name == "gated") for name in ("gated", "control")}
+    document = with_provenance(
         "month",
-        found,
-        command=f"make month SEED={options.seed}",
+        plain(
+            {
+                "days": options.days,
+                "seed": options.seed,
+                "happenings": [_event_json(event) for event in simulated.events],
+                "runs": runs,
+            }
+        ),
+        command=_command(options),
         reduced=None,
         seconds=time.monotonic() - began,
         processes=1,
         code=("tfstream", "tests/studies/month"),
     )
-    folder = options.docs / "learning"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "month.json").write_text(json.dumps(made, indent=1), encoding="utf-8")
-    picture.draw(found, folder / "month.svg")
-    document.write(made, options.docs / "learning.md")
-    return 0
+    save_part(options.docs / "learning", "month", document)
 
 
-def once(world: World, exam: Exam, kafka_home: Path, *, gate: bool) -> dict[str, Any]:
-    """One passage on services of its own."""
-    _say("the month with the gate" if gate else "the control: without the gate")
+def _command(options: argparse.Namespace) -> str:
+    if options.days == DAYS:
+        return f"make month SEED={options.seed}"
+    return f"python -m tests.studies.month --seed {options.seed} --days {options.days}"
+
+
+def _render(docs: Path) -> None:
+    """Draw the picture and write the page's section from the JSON file."""
+    document = json.loads((docs / "learning" / "month.json").read_text(encoding="utf-8"))
+    picture.draw(document["found"], docs / "learning" / "month.svg")
+    learning_section.write(document, docs / "learning.md")
+    log_with_time(str(docs / "learning.md"))
+
+
+def run_month(simulated: SimulatedMonth, exam: Exam, kafka_home: Path, *, gate: bool) -> dict[str, Any]:
+    """One run through the month on its own services; returns its figures."""
+    log_with_time("the month with the gate" if gate else "the control: the month without the gate")
     with (
-        tempfile.TemporaryDirectory(prefix="tfstream-month-") as place,
-        services(kafka_home, Path(place)) as (bootstrap, url),
+        tempfile.TemporaryDirectory(prefix="tfstream-month-") as folder,
+        services(kafka_home, Path(folder)) as (bootstrap, url),
     ):
-        site = Site(definition(world), bootstrap, url, Path(place))
-        month = Month(world, site, gate=gate, tell=_say)
-        month.pass_by()
-        _say("the exam of every night's champion")
-        return figures(world, month, site, exam)
+        deployment = MonthDeployment(definition(simulated), bootstrap, url, Path(folder))
+        month_run = MonthRun(simulated, deployment, gate=gate, log=log_with_time)
+        month_run.run()
+        log_with_time("the exam of every night's champion")
+        return figures(simulated, month_run, deployment, exam)
 
 
-def _told(one: Any) -> dict[str, Any]:
+def _event_json(event: MonthEvent) -> dict[str, Any]:
     return {
-        "sort": str(one.sort),
-        "asset": one.asset,
-        "from_day": (one.start_us - day_us(0)) / DAY_US,
-        "to_day": (one.end_us - day_us(0)) / DAY_US,
+        "sort": str(event.kind),
+        "asset": event.asset,
+        "from_day": (event.start_us - day_us(0)) / DAY_US,
+        "to_day": (event.end_us - day_us(0)) / DAY_US,
     }
-
-
-def _say(words: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')}  {words}", file=sys.stderr, flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m tests.studies.month", description="A month of unattended learning."
+        prog="python -m tests.studies.month", description="Simulate a month of unattended learning."
     )
-    parser.add_argument("--seed", type=int, default=1, help="decides all that happens (%(default)s)")
-    parser.add_argument("--days", type=int, default=DAYS, help="after the first model (%(default)s)")
-    parser.add_argument("--docs", type=Path, default=Path("docs"), help="for the page (%(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="decides readings and events (%(default)s)")
+    parser.add_argument("--days", type=int, default=DAYS, help="days after the first model (%(default)s)")
+    parser.add_argument("--docs", type=Path, default=Path("docs"), help="folder of the page (%(default)s)")
+    parser.add_argument("--render", action="store_true", help="only write the page from its JSON file")
     return parser
 
 

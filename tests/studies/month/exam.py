@@ -1,7 +1,7 @@
-"""The champion of every night on faults that nobody has seen: the month's own measure, not the product's.
+"""The exam: faults in other days, on which the champion of every night is measured.
 
-The readings are of the month's plant in another week, as its instruments show them by then; the faults are of
-the demo's kinds.
+The readings are those of the month's plant in another week, with the instruments' drift of that night. The
+faults are of the demo's kinds. The product itself has no part in this measure.
 """
 
 from __future__ import annotations
@@ -11,7 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tests.studies.month.world import DAY_ROWS, INTERVAL_US, LEARNT_DAYS, START_US, as_on
+from tests.studies.month.simulated_month import (
+    DAY_ROWS,
+    INTERVAL_US,
+    LEARNT_DAYS,
+    START_US,
+    readings_on_day,
+)
 from tfstream.app.scoring.score_batch import alarm_rule
 from tfstream.app.scoring.score_series import SeriesEvidence, raise_alarms, score_series
 from tfstream.core.alarms.alarm_rule import AlarmRule
@@ -39,8 +45,8 @@ _SIZES = {
 _GRACE_ROWS = 16
 
 
-class Result(NamedTuple):
-    """``found`` of ``faults`` faults were raised while they lasted; ``false`` alarms had no cause."""
+class ExamResult(NamedTuple):
+    """``found`` of ``faults`` faults were detected in time; ``false`` alarms had no cause."""
 
     found: int
     faults: int
@@ -48,33 +54,33 @@ class Result(NamedTuple):
 
 
 class Exam:
-    """Six days of both works, with a fault every six hours."""
+    """Six days of both waterworks, with a fault every six hours."""
 
     def __init__(self, plant: WaterPlant, days: int, seed: int) -> None:
-        """Those that follow on a month of so many days."""
+        """The six days after a month of ``days`` days."""
         before = (LEARNT_DAYS + days) * DAY_ROWS
         start = START_US + before * INTERVAL_US
         whole = plant.simulate(before + _DAYS * DAY_ROWS, START_US)
-        self._clean = [Series(one.asset, one.times_us[before:], one.values[before:]) for one in whole]
+        self._clean = [Series(asset, times_us[before:], values[before:]) for asset, times_us, values in whole]
         self._sensors, self._seed = tuple(plant.sensors), seed
         rng = np.random.default_rng(seed)
         self._faults = [
-            _fault(one, plant, start + number * _APART_MINUTES * MINUTE_US, rng)
-            for one in plant.assets
+            _fault(asset, plant, start + number * _APART_MINUTES * MINUTE_US, rng)
+            for asset in plant.assets
             for number in range(1, _DAYS * 1440 // _APART_MINUTES)
         ]
 
-    def sit(self, detector: Detector, definition: StreamDefinition, day: int) -> Result:
-        """How a model does on a day of the month."""
-        shown = as_on(self._clean, self._sensors, day)
+    def examine(self, detector: Detector, definition: StreamDefinition, day: int) -> ExamResult:
+        """The result of a model, with the instruments' drift of a day of the month."""
+        shown = readings_on_day(self._clean, self._sensors, day)
         series = inject(shown, self._sensors, self._faults, self._seed)
         rule = alarm_rule(definition, detector)
-        results = [self._asset(one, detector, definition, rule) for one in series]
-        return Result(*np.sum(results, axis=0).tolist())
+        results = [self._examine_asset(asset, detector, definition, rule) for asset in series]
+        return ExamResult(*np.sum(results, axis=0).tolist())
 
-    def _asset(
+    def _examine_asset(
         self, series: Series, detector: Detector, definition: StreamDefinition, rule: AlarmRule
-    ) -> Result:
+    ) -> ExamResult:
         hops = score_series(detector, series.asset, series.values)
         witness = SeriesEvidence(definition, detector, series.asset, series.values)
         alarms = raise_alarms(rule, series.asset, hops, first_row=0, witness=witness)
@@ -83,7 +89,7 @@ class Exam:
             any(first <= alarm.raised <= last + _GRACE_ROWS for alarm in alarms) for first, last in faults
         )
         false = sum(not _caused(alarm.first, alarm.stop, faults) for alarm in alarms)
-        return Result(found, len(faults), false)
+        return ExamResult(found, len(faults), false)
 
 
 def _fault(asset: str, plant: WaterPlant, start_us: int, rng: np.random.Generator) -> PlantFault:

@@ -1,19 +1,19 @@
-"""``python -m tests.studies.quality PART...``: measure parts of the study, write ``docs/quality.md``."""
+"""``python -m tests.studies.quality PART...``: measure parts of the study and write ``docs/quality.md``."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.studies.quality import document
-from tests.studies.quality.jobs import err
-from tests.studies.quality.parts import PARTS, part
-from tests.studies.quality.provenance import wrapped
-from tests.studies.quality.settings import CACHE, Settings, default_data
+from tests.studies.page import write_page
+from tests.studies.parts import save_part
+from tests.studies.provenance import with_provenance
+from tests.studies.quality.settings import CACHE, QualitySettings, default_data
+from tests.studies.quality.study import STUDY
+from tests.studies.study_command import stderr
 from tfstream.cli.output import plain
 from tfstream.errors import TfstreamError, UsageError
 
@@ -21,7 +21,7 @@ from tfstream.errors import TfstreamError, UsageError
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code."""
     options = _parser().parse_args(arguments)
-    settings = Settings(
+    settings = QualitySettings(
         data=options.data,
         seeds=options.seeds,
         processes=options.processes,
@@ -29,43 +29,58 @@ def main(arguments: Sequence[str] | None = None) -> int:
         files=options.files,
         cache=options.cache,
     )
-    names = [] if options.render else options.parts or list(PARTS)
-    if unknown := set(names) - set(PARTS):
-        err.print(f"error: no such part: {', '.join(sorted(unknown))}")
+    names = [] if options.render else options.parts or list(STUDY.parts)
+    if unknown := STUDY.unknown(names):
+        stderr.print(f"error: no such part: {', '.join(unknown)}")
         return UsageError.exit_code
     try:
-        for name in sorted(names, key=PARTS.index):
+        for name in sorted(names, key=STUDY.parts.index):
             _measure(name, settings)
-        err.print(str(document.write(settings.folder, part)))
+        stderr.print(str(write_page(settings.folder, STUDY)))
     except TfstreamError as error:
-        err.print(f"error: {error}")
+        stderr.print(f"error: {error}")
         return error.exit_code
     return 0
 
 
-def _measure(name: str, settings: Settings) -> None:
-    """One part, and its JSON file."""
+def _measure(name: str, settings: QualitySettings) -> None:
+    """Measure one part and save its JSON file."""
     began = time.monotonic()
-    found = plain(part(name).measure(settings))
-    document_json = wrapped(name, found, settings, time.monotonic() - began)
-    settings.folder.mkdir(parents=True, exist_ok=True)
-    place = settings.folder / f"{name}.json"
-    place.write_text(json.dumps(document_json, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    figures = plain(STUDY.part(name).measure(settings))
+    document = with_provenance(
+        name,
+        figures,
+        command=settings.command(name),
+        reduced=settings.reduced,
+        seconds=time.monotonic() - began,
+        processes=settings.processes,
+        code=("tfstream", "tests/studies/quality"),
+    )
+    save_part(settings.folder, name, document)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tests.studies.quality", description="The quality study.")
-    # Not choices: argparse takes a list without any for a choice that does not exist.
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; none: all")
-    parser.add_argument("--seeds", type=int, default=3, help="fits of every file (%(default)s)")
-    parser.add_argument("--data", type=Path, default=default_data(), help="the folder of labelled suites")
-    parser.add_argument("--processes", type=int, default=Settings.processes, help="at once (%(default)s)")
-    parser.add_argument("--files", type=int, help="at most so many files of every suite: a reduced run")
-    parser.add_argument(
-        "--out", type=Path, default=Settings.folder, help="for JSON and pictures (%(default)s)"
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.studies.quality", description="Measure how well the detector detects."
     )
-    parser.add_argument("--cache", type=Path, default=CACHE, help="finished jobs (%(default)s)")
-    parser.add_argument("--render", action="store_true", help="measure nothing, only write the document")
+    # Without choices: argparse would reject an empty list of parts as an unknown choice.
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help=f"{', '.join(STUDY.parts)}; default: all parts"
+    )
+    parser.add_argument("--seeds", type=int, default=3, help="fits of each file (%(default)s)")
+    parser.add_argument("--data", type=Path, default=default_data(), help="folder of the labelled suites")
+    parser.add_argument(
+        "--processes", type=int, default=QualitySettings.processes, help="parallel processes (%(default)s)"
+    )
+    parser.add_argument("--files", type=int, help="maximum number of files of each suite: a reduced run")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=QualitySettings.folder,
+        help="folder of JSON files and pictures (%(default)s)",
+    )
+    parser.add_argument("--cache", type=Path, default=CACHE, help="folder of finished jobs (%(default)s)")
+    parser.add_argument("--render", action="store_true", help="only write the page from its JSON files")
     return parser
 
 

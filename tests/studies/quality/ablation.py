@@ -1,4 +1,4 @@
-"""Part ``ablation``: what each idea is worth, and what is noise."""
+"""Part ``ablation``: how much each idea of the detector contributes, compared with noise."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.studies.quality.ablated import FULL, REWEIGHED, SWITCHES, full_run, switched_run
-from tests.studies.quality.document import figure, table, with_spread
-from tests.studies.quality.files import SUITES, LabelledFile, files_of
+from tests.studies.markdown import figure, table, with_spread
+from tests.studies.quality.ablation_jobs import FULL, REWEIGHED, SWITCHES, full_run, switched_run
 from tests.studies.quality.jobs import Job, run
-from tests.studies.quality.settings import Settings
+from tests.studies.quality.labelled_files import SUITES, LabelledFile, files_of
+from tests.studies.quality.settings import QualitySettings
 
-_EVERY = {"skab": 6}  # its runs are much alike: each sixth one is enough to tell an effect from noise
+_EVERY = {"skab": 6}  # its files are similar: every sixth file is enough to distinguish an effect from noise
 _PROTOCOLS = ("whole_series", "test_rows")
 _ALL = "mean"
 
 # VUS-PR of a row on a protocol, by suite: [seeds, files], NaN where a file has no anomalous row
-_Found = Mapping[str, Mapping[str, Mapping[str, NDArray[np.float64]]]]
+_RowFigures = Mapping[str, Mapping[str, Mapping[str, NDArray[np.float64]]]]
 
 
-def measure(settings: Settings) -> dict[str, Any]:
+def measure(settings: QualitySettings) -> dict[str, Any]:
     """Mean and spread over the seeds of every row, and of its difference to the full detector."""
     files = {suite: files_of(suite, settings, _EVERY.get(suite, 1)) for suite in SUITES}
     jobs = [job for suite in SUITES for file in files[suite] for job in _jobs(file, settings.seeds)]
@@ -39,9 +39,9 @@ def measure(settings: Settings) -> dict[str, Any]:
 def _jobs(file: LabelledFile, seeds: int) -> list[Job]:
     """All fits of one file together."""
     seeded = [{**file.arguments, "seed": seed} for seed in range(seeds)]
-    switched = [{**one, "switch": switch} for one in seeded for switch in SWITCHES.values()]
-    full = [Job(work=full_run, arguments=one) for one in seeded]
-    return full + [Job(work=switched_run, arguments=one) for one in switched]
+    switched = [{**arguments, "switch": switch} for arguments in seeded for switch in SWITCHES.values()]
+    full = [Job(work=full_run, arguments=arguments) for arguments in seeded]
+    return full + [Job(work=switched_run, arguments=arguments) for arguments in switched]
 
 
 def _name(job: Job) -> tuple[Any, ...]:
@@ -51,40 +51,42 @@ def _name(job: Job) -> tuple[Any, ...]:
 def _row(
     row: str, files: Mapping[str, Sequence[LabelledFile]], seeds: int, by_job: Mapping[tuple[Any, ...], Any]
 ) -> dict[str, dict[str, NDArray[np.float64]]]:
-    def one(file: LabelledFile, seed: int) -> Mapping[str, float]:
-        found: Mapping[str, Any] = by_job[str(file.path), seed, SWITCHES.get(row)]
-        return found if row in SWITCHES else found["rows"][row]
+    def vus_pr_of(file: LabelledFile, seed: int) -> Mapping[str, float]:
+        result: Mapping[str, Any] = by_job[str(file.path), seed, SWITCHES.get(row)]
+        return result if row in SWITCHES else result["rows"][row]
 
     return {
         protocol: {
-            suite: np.array([[one(file, seed)[protocol] for file in chosen] for seed in range(seeds)])
+            suite: np.array([[vus_pr_of(file, seed)[protocol] for file in chosen] for seed in range(seeds)])
             for suite, chosen in files.items()
         }
         for protocol in _PROTOCOLS
     }
 
 
-def _figures(row: str, found: _Found) -> dict[str, Any]:
+def _figures(row: str, found: _RowFigures) -> dict[str, Any]:
     """A row of the table: by protocol, every suite and the mean of the suites."""
     figures = {protocol: _by_suite(found[row][protocol]) for protocol in _PROTOCOLS}
     full = {protocol: _by_suite(found[FULL][protocol]) for protocol in _PROTOCOLS}
     return {
         "row": row,
-        **{protocol: _told(by_suite) for protocol, by_suite in figures.items()},
+        **{protocol: _means_and_spreads(by_suite) for protocol, by_suite in figures.items()},
         "difference": {
-            protocol: _told({name: seeds - full[protocol][name] for name, seeds in by_suite.items()})
+            protocol: _means_and_spreads(
+                {name: seeds - full[protocol][name] for name, seeds in by_suite.items()}
+            )
             for protocol, by_suite in figures.items()
         },
     }
 
 
 def _by_suite(values: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
-    """``[seeds]`` by suite, and their mean; a suite in which nothing is defined stays out of that."""
+    """``[seeds]`` by suite, and their mean; a suite without any defined value is left out of the mean."""
     means = {suite: np.nanmean(found, axis=1) for suite, found in values.items() if not np.isnan(found).all()}
     return means | {_ALL: np.mean(list(means.values()), axis=0)}
 
 
-def _told(by_suite: Mapping[str, NDArray[np.float64]]) -> dict[str, Any]:
+def _means_and_spreads(by_suite: Mapping[str, NDArray[np.float64]]) -> dict[str, Any]:
     return {
         name: {
             "mean": float(seeds.mean()),
@@ -99,7 +101,7 @@ def section(found: Mapping[str, Any]) -> str:
     return "\n".join(
         [
             "## Ablation\n",
-            _words(found),
+            _intro(found),
             "### Whole series\n",
             _table(found["rows"], "whole_series"),
             "### Test rows\n",
@@ -108,26 +110,26 @@ def section(found: Mapping[str, Any]) -> str:
     )
 
 
-def _words(found: Mapping[str, Any]) -> str:
-    files = ", ".join(f"{suite} {count}{_thinned(suite, found)}" for suite, count in found["files"].items())
+def _intro(found: Mapping[str, Any]) -> str:
+    files = ", ".join(f"{suite} {count}{_selection(suite, found)}" for suite, count in found["files"].items())
     spread = _largest(row["difference"] for row in found["rows"])
-    noise = "" if spread is None else f" The largest spread of a difference's mean is {figure(spread)}."
+    noise = "" if spread is None else f"\nThe largest spread of a difference's mean is {figure(spread)}."
     return (
         f"VUS-PR. Files: {files}; seeds: {found['seeds']}. The dual path, the contrastive loss and\n"
-        "stage averaging are switched off before the detector learns. What the other rows take away has no\n"
-        "part in learning: they are the full detector's own fits with other weights of the terms.\n"
-        "*Difference* is to the full detector with the same seeds, mean of the suites: one that is not well\n"
-        f"beyond its own spread is noise.{noise}\n"
+        "stage averaging are switched off before training. The ideas in the other rows have no part in\n"
+        "training: these rows are the fits of the full detector with other weights of the terms.\n"
+        "*Difference* is the difference to the full detector with the same seeds, mean of the suites. A\n"
+        f"difference that is not clearly larger than its own spread is noise.{noise}\n"
     )
 
 
-def _thinned(suite: str, found: Mapping[str, Any]) -> str:
+def _selection(suite: str, found: Mapping[str, Any]) -> str:
     every = found["every"].get(suite)
-    return f" (every {every}. run)" if every else ""
+    return f" (every {every}th file)" if every else ""
 
 
 def _largest(differences: Iterable[Mapping[str, Any]]) -> float | None:
-    spreads = [one[protocol][_ALL]["spread"] for one in differences for protocol in _PROTOCOLS]
+    spreads = [difference[protocol][_ALL]["spread"] for difference in differences for protocol in _PROTOCOLS]
     known = [spread for spread in spreads if spread is not None]
     return max(known, default=None)
 

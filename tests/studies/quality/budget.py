@@ -1,4 +1,4 @@
-"""Part ``budget``: false alarms asked for and realised, on streams without any anomaly."""
+"""Part ``budget``: the alarm budget and the false alarms on streams without an anomaly."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from unittest.mock import patch
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.studies.processes import workers
 from tests.studies.quality import budget_table, score_sequences
-from tests.studies.quality.jobs import workers
-from tests.studies.quality.normal_streams import WEEK_ROWS, Recipe, recipes
-from tests.studies.quality.peers import PEERS
-from tests.studies.quality.runs import unheard
-from tests.studies.quality.settings import Settings
+from tests.studies.quality.normal_streams import WEEK_ROWS, NormalStreamRecipe, recipes
+from tests.studies.quality.runs import ignore_progress
+from tests.studies.quality.settings import QualitySettings
+from tests.studies.quality.threshold_methods import THRESHOLD_METHODS
 from tfstream.app.scoring.score_series import HopScores, raise_alarms, score_series
 from tfstream.core.alarms.alarm_rule import AlarmRule
 from tfstream.core.alarms.calibration import Calibration, ScoredRun, fit_calibration
@@ -33,35 +33,35 @@ _SEPARATION_ROWS, _HOP_ROWS = 64, 8
 _PER_WEEK = WEEK_ROWS / _HOP_ROWS  # scores
 
 Scores = NDArray[np.float64]
-Found = dict[str, Any]
+AlarmCounts = dict[str, Any]
 
 
-def measure(settings: Settings) -> Found:
-    """Every stream through the detector, every simulated sequence of scores through the calibration alone."""
-    every = recipes(settings.data)
+def measure(settings: QualitySettings) -> AlarmCounts:
+    """Alarms of a detector on every stream, and of a calibration on every simulated sequence of scores."""
+    all_recipes = recipes(settings.data)
     with workers(settings.processes) as pool:
-        streams = [pool.submit(stream_counts, recipe) for recipe in every]
-        sequences = [pool.submit(sequence_counts, *case) for case in score_sequences.cases()]
-        found = {
+        streams = [pool.submit(stream_counts, recipe) for recipe in all_recipes]
+        sequences = [pool.submit(sequence_counts, *arguments) for arguments in score_sequences.cases()]
+        result = {
             "budgets": BUDGETS,
-            "streams": list(_told("streams", streams)),
-            "sequences": list(_told("sequences", sequences)),
+            "streams": list(_with_progress("streams", streams)),
+            "sequences": list(_with_progress("sequences", sequences)),
         }
     if not settings.data:
         print("no labelled data: simulated streams only", file=sys.stderr)
-    from tests.studies.quality import budget_picture  # matplotlib takes a second: only who draws needs it
+    from tests.studies.quality import budget_picture  # imports matplotlib, which takes a second
 
-    budget_picture.draw(found, settings.folder / "budget.svg")
-    return found
-
-
-def section(found: Mapping[str, Any]) -> str:
-    """What was found, as markdown."""
-    return budget_table.render(found)
+    budget_picture.draw(result, settings.folder / "budget.svg")
+    return result
 
 
-def stream_counts(recipe: Recipe) -> Found:
-    """Fit on a stream's first rows, count alarms on the others."""
+def section(result: Mapping[str, Any]) -> str:
+    """The tables as markdown."""
+    return budget_table.render(result)
+
+
+def stream_counts(recipe: NormalStreamRecipe) -> AlarmCounts:
+    """Fit a detector to a stream's first rows and count alarms on the others."""
     stream = recipe.stream()
     detector, held = _fitted(stream.values[: stream.train_rows])
     hops = score_series(detector, "asset", stream.values)
@@ -71,16 +71,16 @@ def stream_counts(recipe: Recipe) -> Found:
 
 
 def _fitted(values: NDArray[np.float32]) -> tuple[Detector, Sequence[ScoredRun]]:
-    """A detector, and the held-out scores that it was calibrated on: the other methods get the same."""
+    """A detector and the held-out scores of its calibration, which the other methods use, too."""
     series = Series("asset", np.arange(len(values)) * _INTERVAL_US, values)
     sensors = tuple(f"sensor-{i}" for i in range(values.shape[1]))
     with patch.object(fit, "fit_calibration", wraps=fit_calibration) as calibrate:
-        detector = fit.fit([series], sensors, _INTERVAL_US, DetectorConfig(), 0, unheard)
+        detector = fit.fit([series], sensors, _INTERVAL_US, DetectorConfig(), 0, ignore_progress)
     return detector, calibrate.call_args.args[0]
 
 
-def sequence_counts(name: str, weeks: float, seed: int) -> Found:
-    """Simulated scores instead of a detector's."""
+def sequence_counts(name: str, weeks: float, seed: int) -> AlarmCounts:
+    """Count alarms on simulated scores."""
     held, scores = score_sequences.draw(name, seed, round(weeks * _PER_WEEK))
     calibration = fit_calibration(
         held, rows_per_week=WEEK_ROWS, separation_rows=_SEPARATION_ROWS, hop_rows=_HOP_ROWS
@@ -89,11 +89,11 @@ def sequence_counts(name: str, weeks: float, seed: int) -> Found:
     return {"name": f"{name} {weeks:g}", **counts(calibration, held, hops)}
 
 
-def counts(calibration: Calibration, held: Sequence[ScoredRun], hops: HopScores) -> Found:
-    """Alarms of every method for every budget."""
+def counts(calibration: Calibration, held: Sequence[ScoredRun], hops: HopScores) -> AlarmCounts:
+    """The alarms of every method for every budget."""
     initial = np.concatenate([run.scores for run in held])
-    methods: dict[str, Callable[[float], int]] = {OURS: partial(_ours, calibration, hops)}
-    methods |= {name: partial(_others, name, initial, hops) for name in PEERS}
+    methods: dict[str, Callable[[float], int]] = {OURS: partial(_tfstream_alarms, calibration, hops)}
+    methods |= {name: partial(_other_alarms, name, initial, hops) for name in THRESHOLD_METHODS}
     return {
         "calibration_weeks": calibration.weeks,
         "clusters": calibration.clusters,
@@ -104,21 +104,21 @@ def counts(calibration: Calibration, held: Sequence[ScoredRun], hops: HopScores)
     }
 
 
-def _ours(calibration: Calibration, hops: HopScores, budget: float) -> int:
+def _tfstream_alarms(calibration: Calibration, hops: HopScores, budget: float) -> int:
     rule = AlarmRule(
         calibration=calibration, budget_per_week=budget, interval_us=_INTERVAL_US, hop_rows=_HOP_ROWS
     )
     return len(raise_alarms(rule, "asset", hops, first_row=0))
 
 
-def _others(name: str, initial: Scores, hops: HopScores, budget: float) -> int:
-    """Excesses nearer than our cooldown are one alarm, as ours are."""
-    over = hops.end_index[PEERS[name](initial, hops.scores, budget / _PER_WEEK)]
+def _other_alarms(name: str, initial: Scores, hops: HopScores, budget: float) -> int:
+    """As in tfstream, scores over the threshold that are nearer than the cooldown are one alarm."""
+    over = hops.end_index[THRESHOLD_METHODS[name](initial, hops.scores, budget / _PER_WEEK)]
     return int((np.diff(over, prepend=-WEEK_ROWS) > _SEPARATION_ROWS).sum())
 
 
-def _told(what: str, parts: Sequence[Future[Found]]) -> Iterator[Found]:
-    for number, part in enumerate(parts, start=1):
-        found = part.result()
-        print(f"budget: {what} {number} of {len(parts)}: {found['name']}", file=sys.stderr, flush=True)
-        yield found
+def _with_progress(kind: str, futures: Sequence[Future[AlarmCounts]]) -> Iterator[AlarmCounts]:
+    for number, future in enumerate(futures, start=1):
+        result = future.result()
+        print(f"budget: {kind} {number} of {len(futures)}: {result['name']}", file=sys.stderr, flush=True)
+        yield result

@@ -1,4 +1,4 @@
-"""The picture of the budget: alarms asked for and realised, both logarithmic."""
+"""The picture of the budget: false alarms over the alarm budget, both logarithmic."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _STYLES = {
     "dynamic threshold": ("#6741d9", "^"),
     "plain quantile": ("#5c6b2f", "v"),
 }
-_LEAST = 0.04  # where no alarm at all is drawn
+_LEAST = 0.04  # zero alarms are drawn at this value
 
 
-def draw(found: Mapping[str, Any], path: Path) -> None:
+def draw(figures: Mapping[str, Any], path: Path) -> None:
     """One panel for the streams, one for the simulated scores, as SVG."""
-    mpl.rcParams["svg.hashsalt"] = "tfstream"  # the same figures give the same bytes
+    mpl.rcParams["svg.hashsalt"] = "tfstream"  # makes the bytes of the file reproducible
     figure = Figure(figsize=(11, 5), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
-    _panel(left, found["budgets"], found["streams"], "streams through the detector")
-    _panel(right, found["budgets"], found["sequences"], "simulated scores, the calibration alone")
-    left.set_ylabel("realised a week (the lowest line: none)")
+    _panel(left, figures["budgets"], figures["streams"], "streams with a detector")
+    _panel(right, figures["budgets"], figures["sequences"], "simulated scores, calibration alone")
+    left.set_ylabel("false alarms a week (lowest line: none)")
     right.legend(loc="upper left", fontsize=8)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Date": None})
@@ -45,13 +45,13 @@ def _panel(axes: Axes, budgets: list[float], cases: list[dict[str, Any]], title:
         realised = np.array([np.array(case["alarms"][method]) / case["weeks"] for case in cases])
         pooled = np.sum([case["alarms"][method] for case in cases], axis=0) / sum(c["weeks"] for c in cases)
         if method == _OURS:
-            place = budgets * np.exp(rng.uniform(-0.15, 0.15, realised.shape))
-            axes.scatter(place, np.maximum(realised, _LEAST), s=9, color=color, alpha=0.35, linewidths=0)
+            positions = budgets * np.exp(rng.uniform(-0.15, 0.15, realised.shape))
+            axes.scatter(positions, np.maximum(realised, _LEAST), s=9, color=color, alpha=0.35, linewidths=0)
         width = 2.2 if method == _OURS else 1.2
         axes.plot(
             budgets, np.maximum(pooled, _LEAST), marker=marker, color=color, linewidth=width, label=method
         )
-    axes.set(xscale="log", yscale="log", xlabel="asked a week", title=f"{len(cases)} {title}")
+    axes.set(xscale="log", yscale="log", xlabel="alarm budget a week", title=f"{len(cases)} {title}")
     axes.set_ylim(_LEAST * 0.8, 100)
     axes.set_xticks(budgets, [f"{budget:g}" for budget in budgets])
     axes.minorticks_off()
@@ -60,9 +60,9 @@ def _panel(axes: Axes, budgets: list[float], cases: list[dict[str, Any]], title:
 
 
 def _bounds(axes: Axes, weeks: float) -> None:
-    """What one stream may show by chance in so many weeks, when the budget is kept."""
-    asked = np.geomspace(0.2, 25, 60)
-    bounds = np.array([poisson_bounds(float(mean)) for mean in asked * weeks]) / weeks
+    """The alarms that one stream may raise by chance in so many weeks when the budget holds."""
+    budget = np.geomspace(0.2, 25, 60)
+    bounds = np.array([poisson_bounds(float(mean)) for mean in budget * weeks]) / weeks
     low, high = np.maximum(bounds[:, 0], _LEAST), bounds[:, 1]
-    axes.fill_between(asked, low, high, color="#888", alpha=0.18, linewidth=0, label="95 % of one stream")
-    axes.plot(asked, asked, color="#555", linewidth=0.8, linestyle="--", label="as asked")
+    axes.fill_between(budget, low, high, color="#888", alpha=0.18, linewidth=0, label="95 % of one stream")
+    axes.plot(budget, budget, color="#555", linewidth=0.8, linestyle="--", label="equal to the budget")

@@ -1,4 +1,4 @@
-"""The budget's counts as tables: ratios of realised to asked, and how many lie within Poisson bounds."""
+"""The budget's tables: ratios of false alarms to the budget, and the share within Poisson bounds."""
 
 from __future__ import annotations
 
@@ -7,46 +7,47 @@ from typing import Any
 
 import numpy as np
 
-from tests.studies.quality.document import table
+from tests.studies.markdown import table
 from tfstream.core.alarms.poisson import at_most
 
 _BOUNDS = 0.95
 
 _READING = """
-The ratio is realised over asked: its median over the streams, and that of all alarms to all that were asked
-for. *Within bounds*: streams whose count lies in the central 95 % of a Poisson distribution of what was
-asked; *within two*: whose ratio is between 0.5 and 2. *Extrapolated*: fewer than two such alarms were to be
-expected in all of the calibration data. The dynamic threshold knows no budget. SPOT and DSPOT go on learning
-from the scores that they are tested on; the others do not. In the picture the lines are all alarms over all
-weeks, the points our streams.""".strip()
+The ratio is the number of alarms divided by the budget: its median over the streams, and the ratio of all
+alarms to the budget of all streams. *Within bounds*: the share of streams whose count lies in the central
+95 % of the Poisson distribution with the budget as its mean; *within two*: the share whose ratio is between
+0.5 and 2. *Extrapolated*: the calibration data would contain fewer than two alarms at this budget. The
+dynamic threshold has no budget. SPOT and DSPOT continue to learn from the scores that they are tested on; the
+other methods do not. In the picture the lines are all alarms divided by all weeks; the points are tfstream on
+single streams.""".strip()
 
-Found = Mapping[str, Any]
+BudgetFigures = Mapping[str, Any]
 
 
-def render(found: Found) -> str:
-    """The section of ``docs/quality.md``."""
-    streams, sequences = found["streams"], found["sequences"]
+def render(figures: BudgetFigures) -> str:
+    """The section of ``docs/quality.md``: the methods by budget, then each stream."""
+    streams, sequences = figures["streams"], figures["sequences"]
     groups = {
-        "Streams through the detector": streams,
-        "Simulated scores, the calibration alone": sequences,
+        "Streams with a detector": streams,
+        "Simulated scores, calibration alone": sequences,
     }
     parts = [
-        "## False alarms: asked and realised\n",
-        f"{len(streams)} streams without an anomaly, a row a minute: alarms on what follows the rows that\n"
-        f"were learnt from. {len(sequences)} simulated sequences of scores, through the calibration alone.\n"
+        "## False alarms and the alarm budget\n",
+        f"{len(streams)} streams without an anomaly, a row a minute: alarms on the rows after training.\n"
+        f"{len(sequences)} simulated sequences of scores, for the calibration alone.\n"
         f"{_READING}\n",
-        "![asked and realised](quality/budget.svg)\n",
+        "![alarm budget and false alarms](quality/budget.svg)\n",
     ]
     for title, cases in groups.items():
         for extrapolated in (False, True):
-            name = "extrapolated" if extrapolated else "shown by the calibration data"
-            parts += [f"### {title}, {name}\n", _methods(found["budgets"], cases, extrapolated)]
-    return "\n".join([*parts, "### Each stream\n", _each(found["budgets"], streams)])
+            name = "extrapolated" if extrapolated else "within the calibration data"
+            parts += [f"### {title}, {name}\n", _by_method(figures["budgets"], cases, extrapolated)]
+    return "\n".join([*parts, "### Each stream\n", _by_stream(figures["budgets"], streams)])
 
 
-def ratios(cases: Iterable[Found], method: str, place: int, budget: float) -> list[float]:
-    """Realised over asked."""
-    return [case["alarms"][method][place] / (budget * case["weeks"]) for case in cases]
+def ratios(cases: Iterable[BudgetFigures], method: str, budget_index: int, budget: float) -> list[float]:
+    """Alarms divided by the budget."""
+    return [case["alarms"][method][budget_index] / (budget * case["weeks"]) for case in cases]
 
 
 def poisson_bounds(mean: float, share: float = _BOUNDS) -> tuple[int, int]:
@@ -61,47 +62,49 @@ def poisson_bounds(mean: float, share: float = _BOUNDS) -> tuple[int, int]:
     return low, high
 
 
-def _methods(budgets: Sequence[float], cases: Sequence[Found], extrapolated: bool) -> str:
+def _by_method(budgets: Sequence[float], cases: Sequence[BudgetFigures], extrapolated: bool) -> str:
     rows = []
-    for place, budget in enumerate(budgets):
-        chosen = [case for case in cases if case["extrapolated"][place] == extrapolated]
+    for budget_index, budget in enumerate(budgets):
+        chosen = [case for case in cases if case["extrapolated"][budget_index] == extrapolated]
         if chosen:
-            rows += [_row(chosen, method, place, budget) for method in chosen[0]["alarms"]]
+            rows += [_row(chosen, method, budget_index, budget) for method in chosen[0]["alarms"]]
     if not rows:
         return "None.\n"
-    head = ["asked a week", "method", "streams", "median ratio", "all alarms", "within bounds", "within two"]
+    head = ["budget a week", "method", "streams", "median ratio", "all alarms", "within bounds", "within two"]
     return table(head, rows)
 
 
-def _row(cases: Sequence[Found], method: str, place: int, budget: float) -> list[str]:
-    found = ratios(cases, method, place, budget)
-    asked = [budget * case["weeks"] for case in cases]
-    counts = [case["alarms"][method][place] for case in cases]
-    bounds = [poisson_bounds(mean) for mean in asked]
-    within = np.mean([low <= count <= high for count, (low, high) in zip(counts, bounds, strict=True)])
-    two = np.mean([0.5 <= ratio <= 2 for ratio in found])
+def _row(cases: Sequence[BudgetFigures], method: str, budget_index: int, budget: float) -> list[str]:
+    method_ratios = ratios(cases, method, budget_index, budget)
+    budgeted = [budget * case["weeks"] for case in cases]
+    counts = [case["alarms"][method][budget_index] for case in cases]
+    bounds = [poisson_bounds(mean) for mean in budgeted]
+    within_bounds = np.mean([low <= count <= high for count, (low, high) in zip(counts, bounds, strict=True)])
+    within_two = np.mean([0.5 <= ratio <= 2 for ratio in method_ratios])
     return [
         f"{budget:g}",
         method,
         str(len(cases)),
-        f"{np.median(found):.2f}",
-        f"{sum(counts) / sum(asked):.2f}",
-        f"{within:.0%}",
-        f"{two:.0%}",
+        f"{np.median(method_ratios):.2f}",
+        f"{sum(counts) / sum(budgeted):.2f}",
+        f"{within_bounds:.0%}",
+        f"{within_two:.0%}",
     ]
 
 
-def _each(budgets: Sequence[float], streams: Sequence[Found]) -> str:
-    """Ours, stream by stream: counts with the Poisson bounds of what was asked."""
+def _by_stream(budgets: Sequence[float], streams: Sequence[BudgetFigures]) -> str:
+    """tfstream on each stream: alarms with the Poisson bounds of the budget."""
     head = ["stream", "weeks", "clusters", *(f"{budget:g} a week" for budget in budgets)]
     rows = []
     for stream in streams:
-        ours = next(iter(stream["alarms"].values()))
+        tfstream_alarms = next(iter(stream["alarms"].values()))
         cells = []
-        for budget, count, beyond in zip(budgets, ours, stream["extrapolated"], strict=True):
+        for budget, count, is_extrapolated in zip(
+            budgets, tfstream_alarms, stream["extrapolated"], strict=True
+        ):
             low, high = poisson_bounds(budget * stream["weeks"])
-            cells.append(f"{count} ({low}-{high}){' *' if beyond else ''}")
+            cells.append(f"{count} ({low}-{high}){' *' if is_extrapolated else ''}")
         weeks = f"{stream['calibration_weeks']:.2f} + {stream['weeks']:.2f}"
         rows.append([stream["name"], weeks, str(stream["clusters"]), *cells])
-    note = "\nAlarms, and in brackets the Poisson bounds; weeks of calibration + test; * extrapolated.\n"
+    note = "\nAlarms, with the Poisson bounds in brackets; weeks of calibration + test; * extrapolated.\n"
     return table(head, rows) + note

@@ -1,4 +1,4 @@
-"""Part ``gate``: does the self-test of the promotion gate rank models as labels do, and whom does it stop?"""
+"""Part ``gate``: does the promotion gate's self-test rank models as labels do, and which models fail it?"""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from typing import Any
 import numpy as np
 from scipy.stats import kendalltau
 
-from tests.studies.quality.document import figure, table, target
-from tests.studies.quality.files import SUITES, LabelledFile, files_of
-from tests.studies.quality.gated import AS_IS, RECIPES, WEIGHTS, models_of
+from tests.studies.markdown import figure, table, target
+from tests.studies.quality.gate_jobs import AS_IS, RECIPES, WEIGHTS, models_of
 from tests.studies.quality.jobs import Job, run
-from tests.studies.quality.settings import Settings
+from tests.studies.quality.labelled_files import SUITES, LabelledFile, files_of
+from tests.studies.quality.settings import QualitySettings
 from tfstream.core.learning.promotion_rule import MARGIN
 
 _EVERY = {"msl": 4, "skab": 9}
 _PROTOCOLS = {"test_rows": "test rows", "whole_series": "whole series"}
 _WANTED = 0.3
-_MANY_PLACES = 64
+_MANY_SITES = 64
 _RESAMPLES = 2000
 
 
-def measure(settings: Settings) -> dict[str, Any]:
-    """Kendall's tau of every file, its mean, what each recipe came to, and the price of holding out."""
+def measure(settings: QualitySettings) -> dict[str, Any]:
+    """Kendall's tau of every file and its mean, the result of each recipe, and the cost of held-out rows."""
     files = _files(settings)
-    found = run([Job(work=models_of, arguments=file.arguments) for file in files], settings, "gate")
-    told = [_file(file, one) for file, one in zip(files, found, strict=True) if one["models"]]
-    many = [one for one in told if one["places"] >= _MANY_PLACES]
+    results = run([Job(work=models_of, arguments=file.arguments) for file in files], settings, "gate")
+    summaries = [_file(file, result) for file, result in zip(files, results, strict=True) if result["models"]]
+    many = [file for file in summaries if file["places"] >= _MANY_SITES]
     return {
         "models": len(RECIPES) * len(WEIGHTS),
         "margin": MARGIN,
-        "files": sorted(told, key=lambda one: str(one["file"])),
-        "tau": {name: {"all": _mean(told, name), "many": _mean(many, name)} for name in _PROTOCOLS},
-        "recipes": [_recipe(name, found) for name in RECIPES],
-        "held_out": {name: _price(found, name) for name in _PROTOCOLS},
+        "files": sorted(summaries, key=lambda file: str(file["file"])),
+        "tau": {name: {"all": _mean(summaries, name), "many": _mean(many, name)} for name in _PROTOCOLS},
+        "recipes": [_recipe(name, results) for name in RECIPES],
+        "held_out": {name: _held_out_cost(results, name) for name in _PROTOCOLS},
     }
 
 
-def _files(settings: Settings) -> list[LabelledFile]:
-    """The suites in turn: an interrupted run has some of each."""
+def _files(settings: QualitySettings) -> list[LabelledFile]:
+    """The files of all suites in turn, so that an interrupted run has files of each suite."""
     suites = [files_of(suite, settings, _EVERY.get(suite, 1)) for suite in reversed(SUITES)]
     return [file for turn in zip_longest(*suites) for file in turn if file is not None]
 
@@ -58,16 +58,16 @@ def _file(file: LabelledFile, found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _tau(models: Sequence[Mapping[str, Any]], protocol: str) -> float | None:
-    """None where no row is anomalous under the protocol."""
-    quality = [one["vus_pr"][protocol] for one in models]
+    """Kendall's tau; None where no row is anomalous under the protocol."""
+    quality = [model["vus_pr"][protocol] for model in models]
     if not np.isfinite(quality).all():
         return None
-    return float(kendalltau([one["auc"] for one in models], quality).statistic)
+    return float(kendalltau([model["auc"] for model in models], quality).statistic)
 
 
 def _mean(files: Sequence[Mapping[str, Any]], protocol: str) -> dict[str, Any]:
-    """Over the files, with a bootstrap interval of 95 %."""
-    known = np.array([one["tau"][protocol] for one in files if one["tau"][protocol] is not None])
+    """The mean over the files, with a bootstrap interval of 95 %."""
+    known = np.array([file["tau"][protocol] for file in files if file["tau"][protocol] is not None])
     if not len(known):
         return {"files": 0, "mean": None, "interval": None}
     drawn = np.random.default_rng(0).choice(known, (_RESAMPLES, len(known))).mean(axis=1)
@@ -75,15 +75,15 @@ def _mean(files: Sequence[Mapping[str, Any]], protocol: str) -> dict[str, Any]:
     return {"files": len(known), "mean": float(known.mean()), "interval": interval}
 
 
-def _recipe(name: str, found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """With all its terms, beside the champion of the same file."""
+def _recipe(name: str, results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A recipe's models with all terms, compared with the champion of the same file."""
     pairs = [
-        (one["models"][0], model)
-        for one in found
-        for model in one["models"]
+        (result["models"][0], model)
+        for result in results
+        for model in result["models"]
         if (model["recipe"], model["terms"]) == (name, AS_IS)
     ]
-    lost = [
+    losses = [
         champion["vus_pr"]["test_rows"] - model["vus_pr"]["test_rows"]
         for champion, model in pairs
         if np.isfinite(model["vus_pr"]["test_rows"])
@@ -91,59 +91,62 @@ def _recipe(name: str, found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "recipe": name,
         "auc": fmean(model["auc"] - champion["auc"] for champion, model in pairs),
-        "vus_pr": -fmean(lost),
+        "vus_pr": -fmean(losses),
         "worse": sum(not model["detection"] for _, model in pairs),
         "loud": sum(not model["budget"] for _, model in pairs),
         "models": len(pairs),
     }
 
 
-def _price(found: Sequence[Mapping[str, Any]], protocol: str) -> dict[str, Any]:
-    """VUS-PR of the champion, and of the same fit with nothing held out."""
+def _held_out_cost(results: Sequence[Mapping[str, Any]], protocol: str) -> dict[str, Any]:
+    """VUS-PR of the champion, and of the same fit without held-out rows."""
     pairs = [
-        (one["models"][0]["vus_pr"][protocol], one["all_rows"][protocol]) for one in found if one["models"]
+        (result["models"][0]["vus_pr"][protocol], result["all_rows"][protocol])
+        for result in results
+        if result["models"]
     ]
     known = [pair for pair in pairs if np.isfinite(pair).all()]
     return {"held_out": fmean(pair[0] for pair in known), "all_rows": fmean(pair[1] for pair in known)}
 
 
 def section(found: Mapping[str, Any]) -> str:
-    """What it is good for first."""
+    """The ranking first, then rejected models and the cost of held-out rows."""
     return "\n".join(
         [
             "## The promotion gate\n",
-            _words(found),
-            _taus(found),
-            _verdict(found),
-            "### Whom it stops\n",
+            _intro(found),
+            _tau_tables(found),
+            _conclusion(found),
+            "### Rejected models\n",
             _recipes(found),
-            "### What holding out costs\n",
+            "### The cost of held-out rows\n",
             _held_out(found),
         ]
     )
 
 
-def _words(found: Mapping[str, Any]) -> str:
+def _intro(found: Mapping[str, Any]) -> str:
     return (
-        f"`learning.md` says what the gate does. Its self-test needs no label: does it rank models as\n"
-        f"labels do? {found['models']} models of each file, {len(RECIPES)} fits, each with all terms and\n"
-        f"with two selections of them, good ones and spoilt ones: Kendall's tau between the AUC of the\n"
-        f"self-test and VUS-PR. *Places* is how many stretches of 32 rows the held-out tenth has to put\n"
-        f"faults into and to compare with: a day of a row a minute has 177.\n"
+        f"[learning.md](learning.md) describes the gate. Its self-test needs no labels. This section shows\n"
+        f"whether the self-test ranks models as labels do. Each file has {found['models']} models:\n"
+        f"{len(RECIPES)} fits, good and bad, each with all terms and with two selections of terms. The\n"
+        "measure is Kendall's tau between the AUC of the self-test and VUS-PR. *Sites* is the number of\n"
+        "stretches of 32 rows in the held-out tenth that can receive faults; a day with a row a minute has\n"
+        "177.\n"
     )
 
 
-def _taus(found: Mapping[str, Any]) -> str:
+def _tau_tables(found: Mapping[str, Any]) -> str:
     rows = [
         [
-            one["file"],
-            str(one["places"]),
-            figure(one["champion"]),
-            *(figure(one["tau"][p]) for p in _PROTOCOLS),
+            file["file"],
+            str(file["places"]),
+            figure(file["champion"]),
+            *(figure(file["tau"][protocol]) for protocol in _PROTOCOLS),
         ]
-        for one in found["files"]
+        for file in found["files"]
     ]
-    columns = ["file", "places", "AUC of the champion", *(f"tau, {name}" for name in _PROTOCOLS.values())]
+    columns = ["file", "sites", "AUC of the champion", *(f"tau, {name}" for name in _PROTOCOLS.values())]
     means = [
         [
             f"mean tau, {name}, {words}",
@@ -151,9 +154,9 @@ def _taus(found: Mapping[str, Any]) -> str:
             *target(*_reached(found["tau"][protocol][which]["mean"])),
         ]
         for protocol, name in _PROTOCOLS.items()
-        for which, words in (("all", "all files"), ("many", f"{_MANY_PLACES} places or more"))
+        for which, words in (("all", "all files"), ("many", f"{_MANY_SITES} sites or more"))
     ]
-    return f"{table(columns, rows)}\n{table(['', '95 % interval', 'found', 'wanted', ''], means)}"
+    return f"{table(columns, rows)}\n{table(['', '95 % interval', 'result', 'wanted', ''], means)}"
 
 
 def _reached(mean: float | None) -> tuple[float | None, bool, str]:
@@ -167,33 +170,33 @@ def _interval(found: Mapping[str, Any]) -> str:
     return f"{low} to {high} ({found['files']} files)"
 
 
-def _verdict(found: Mapping[str, Any]) -> str:
+def _conclusion(found: Mapping[str, Any]) -> str:
     mean = found["tau"]["test_rows"]["all"]["mean"]
     if mean is not None and mean >= _WANTED:
-        return "The self-test may choose among models.\n"
+        return "The self-test can select the better of two models.\n"
     return (
-        "Over all files that is too little to choose the better of two good models by it. It is used as a\n"
-        "guard against regressions alone: a clearly worse model is turned away, and no model is preferred.\n"
+        "Over all files this is not enough to select the better of two good models. The gate therefore only\n"
+        "guards against regressions: it rejects a clearly worse model and prefers no model.\n"
     )
 
 
 def _recipes(found: Mapping[str, Any]) -> str:
     words = (
-        f"The fits with all their terms, beside the champion of the same file: mean differences, and\n"
-        f"how many the gate turns away because they detect worse (by more than {figure(found['margin'], 2)}\n"
-        f"of the AUC) or break the alarm budget on the held-out rows.\n"
+        f"The fits with all terms, compared with the champion of the same file: mean differences, and how\n"
+        f"many fits the gate rejects because they detect worse (AUC lower by more than\n"
+        f"{figure(found['margin'], 2)}) or exceed the alarm budget on the held-out rows.\n"
     )
     rows = [
         [
-            one["recipe"],
-            f"{one['auc']:+.3f}",
-            f"{one['vus_pr']:+.3f}",
-            f"{one['worse']} of {one['models']}",
-            f"{one['loud']} of {one['models']}",
+            recipe["recipe"],
+            f"{recipe['auc']:+.3f}",
+            f"{recipe['vus_pr']:+.3f}",
+            f"{recipe['worse']} of {recipe['models']}",
+            f"{recipe['loud']} of {recipe['models']}",
         ]
-        for one in found["recipes"]
+        for recipe in found["recipes"]
     ]
-    columns = ["", "AUC", "VUS-PR, test rows", "worse", "too many alarms"]
+    columns = ["recipe", "AUC", "VUS-PR, test rows", "detects worse", "too many alarms"]
     return f"{words}\n{table(columns, rows)}"
 
 
@@ -203,7 +206,8 @@ def _held_out(found: Mapping[str, Any]) -> str:
         for protocol, name in _PROTOCOLS.items()
     ]
     words = (
-        "VUS-PR of the champion's recipe, mean of the files: the newest tenth is not learnt from. It is\n"
-        "paid by the model that is judged; what is put in charge is fitted again to all rows.\n"
+        "VUS-PR of the champion's recipe, mean of the files, with and without the newest tenth of the rows\n"
+        "in training. Only the model in the gate has this cost; a promoted model is fitted again to all\n"
+        "rows.\n"
     )
-    return f"{words}\n{table(['', 'nothing held out', 'held out'], rows)}"
+    return f"{words}\n{table(['', 'all rows', 'newest tenth held out'], rows)}"

@@ -1,21 +1,18 @@
-"""Work spread over processes, and never done twice: what is finished is kept by what it was made of."""
+"""Jobs in parallel processes. Results are cached under a hash of code and arguments."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from inspect import getfile
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -26,112 +23,83 @@ from rich.progress import (
 )
 
 import tfstream
-from tests.studies.quality.settings import Settings
+from tests.studies.processes import workers
+from tests.studies.quality.settings import QualitySettings
+from tests.studies.study_command import stderr
 
-_ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _CODE = Path(tfstream.__file__).parent
-
-err = Console(stderr=True, highlight=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """``work``, a function of a module that returns what JSON can hold, and what it is called with."""
+    """``work``, a module-level function that returns what JSON can hold, and its arguments."""
 
     work: Callable[..., Any]
     arguments: dict[str, Any]
 
     @property
     def key(self) -> str:
-        """Other code, other arguments: another key."""
+        """A hash of the code and the arguments."""
         code = [_hash_of(_CODE), _hash_of(Path(getfile(self.work)))]
-        made_of = [self.work.__qualname__, self.arguments, code]
-        return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32]
+        identity = [self.work.__qualname__, self.arguments, code]
+        return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def run(jobs: Sequence[Job], settings: Settings, title: str) -> list[Any]:
-    """What each job found, in their order; only what is not kept yet is computed.
+def run(jobs: Sequence[Job], settings: QualitySettings, title: str) -> list[Any]:
+    """The results of the jobs in their order; only results that are not cached yet are computed.
 
-    Jobs of one file should stand together: a process that reads a file keeps it for the next.
+    Jobs of one file should be neighbours: a process keeps the file for the next job.
     """
-    places = [settings.cache / job.work.__name__ / f"{job.key}.json" for job in jobs]
-    missing = [i for i, place in enumerate(places) if not place.exists()]
+    files = [settings.cache / job.work.__name__ / f"{job.key}.json" for job in jobs]
+    missing = [i for i, file in enumerate(files) if not file.exists()]
     with _progress(title, done=len(jobs) - len(missing), total=len(jobs)) as advance:
-        _compute([(jobs[i], places[i]) for i in missing], settings.processes, advance)
-    return [json.loads(place.read_text(encoding="utf-8")) for place in places]
-
-
-def apart(work: Callable[..., Any], **arguments: Any) -> Any:
-    """``work`` in a fresh process of its own: time and memory are its alone. Never kept."""
-    with workers(1) as pool:
-        return pool.submit(work, **arguments).result()
-
-
-@contextmanager
-def workers(count: int) -> Iterator[ProcessPoolExecutor]:
-    """Fresh processes that compute on one thread each."""
-    with _one_thread(), ProcessPoolExecutor(count, get_context("spawn")) as pool:
-        yield pool
+        _compute([(jobs[i], files[i]) for i in missing], settings.processes, advance)
+    return [json.loads(file.read_text(encoding="utf-8")) for file in files]
 
 
 def _compute(jobs: Sequence[tuple[Job, Path]], processes: int, advance: Callable[[], None]) -> None:
     if not jobs:
         return
     with workers(min(processes, len(jobs))) as pool:
-        waiting = {pool.submit(job.work, **job.arguments): place for job, place in jobs}
+        waiting = {pool.submit(job.work, **job.arguments): file for job, file in jobs}
         try:
             for done in as_completed(waiting):
-                _keep(waiting[done], done.result())
+                _save(waiting[done], done.result())
                 advance()
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
 
 
-def _keep(place: Path, found: Any) -> None:
-    """Whole or not at all, whatever interrupts it. NaN stays NaN here."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    half = place.with_suffix(".half")
-    half.write_text(json.dumps(found), encoding="utf-8")
-    half.replace(place)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """New processes compute on one thread each, from their first import on."""
-    before = {name: os.environ.get(name) for name in _ONE_THREAD}
-    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+def _save(file: Path, result: Any) -> None:
+    """Write a result in one step, so that an interruption leaves no part of it. NaN stays NaN."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_suffix(".draft")
+    draft.write_text(json.dumps(result), encoding="utf-8")
+    draft.replace(file)
 
 
 @contextmanager
 def _progress(title: str, *, done: int, total: int) -> Iterator[Callable[[], None]]:
-    """A bar on a terminal; elsewhere a line for every job."""
+    """A progress bar on a terminal, a line for every job elsewhere."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     times = (TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, *times, console=err, disable=not err.is_terminal) as bars:
+    with Progress(*columns, *times, console=stderr, disable=not stderr.is_terminal) as bars:
         task = bars.add_task(title, total=total, completed=done)
 
         def advance() -> None:
             bars.advance(task)
-            if not err.is_terminal:
-                err.print(f"{title}: {bars.tasks[0].completed:.0f} of {total}")
+            if not stderr.is_terminal:
+                stderr.print(f"{title}: {bars.tasks[0].completed:.0f} of {total}")
 
         yield advance
 
 
 @cache
 def _hash_of(path: Path) -> str:
-    """Of a file, or of all Python files below a folder, as they lie there: committed or not."""
+    """The hash of a file, or of all Python files below a folder, committed or not."""
     files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for file in files:
-        found.update(str(file.relative_to(path.parent)).encode() + file.read_bytes())
-    return found.hexdigest()
+        digest.update(str(file.relative_to(path.parent)).encode() + file.read_bytes())
+    return digest.hexdigest()

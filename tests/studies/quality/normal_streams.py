@@ -1,4 +1,4 @@
-"""Streams without any anomaly, simulated and real, to count false alarms on: a row a minute."""
+"""Simulated and real streams without an anomaly, a row a minute, for counting false alarms."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ Floats = NDArray[np.float64]
 WEEK_ROWS = 7 * 24 * 60
 DAY_ROWS = 24 * 60
 TEST_WEEKS = 8
-TRAIN_WEEKS = (4, 4, 4, 12)  # of the streams of a simulated family, one seed each
-WATER_STREAMS = 2  # their hydraulics take a while
+TRAIN_WEEKS = (4, 4, 4, 12)  # of the streams of a simulated family; each stream has its own seed
+WATER_STREAMS = 2  # simulating their hydraulics is slow
 _LEAST_REAL_ROWS = 2500
 
 
 class NormalStream(NamedTuple):
-    """``values [rows, sensors]``: the first ``train_rows`` to learn from, no anomaly in any of them."""
+    """``values [rows, sensors]`` without an anomaly; the first ``train_rows`` are the training rows."""
 
     name: str
     values: Values
     train_rows: int
 
 
-class Recipe(NamedTuple):
-    """Where a stream comes from: cheap to hand to another process, which then makes its values."""
+class NormalStreamRecipe(NamedTuple):
+    """How to make a stream: small enough to send to another process, which makes the values."""
 
     name: str
     make: Callable[..., Floats | Values]
@@ -44,8 +44,8 @@ class Recipe(NamedTuple):
         return NormalStream(self.name, values, int(self.train_share * len(values)))
 
 
-def recipes(data: Path | None) -> list[Recipe]:
-    """Some streams of every simulated family, and the label-free beginnings of the real series."""
+def recipes(data: Path | None) -> list[NormalStreamRecipe]:
+    """Streams of every simulated family, and the rows of the real series before their first label."""
     made = [
         _simulated(make, index, seed)
         for index, make in enumerate((cycles, regimes, heavy, bursts, plant))
@@ -57,47 +57,47 @@ def recipes(data: Path | None) -> list[Recipe]:
 
 def _simulated(
     make: Callable[[np.random.SeedSequence, int], Floats | Values], family: int, seed: int
-) -> Recipe:
+) -> NormalStreamRecipe:
     weeks = TRAIN_WEEKS[seed] + TEST_WEEKS
     arguments = np.random.SeedSequence([family, seed]), weeks * WEEK_ROWS
-    return Recipe(f"{make.__name__} {seed}", make, arguments, TRAIN_WEEKS[seed] / weeks)
+    return NormalStreamRecipe(f"{make.__name__} {seed}", make, arguments, TRAIN_WEEKS[seed] / weeks)
 
 
 def cycles(seed: np.random.SeedSequence, rows: int) -> Floats:
-    """Four sensors with a daily cycle of their own and noise that remembers some minutes."""
+    """Four sensors, each with its own daily cycle and noise that is correlated over some minutes."""
     rng = np.random.default_rng(seed)
     time = np.arange(rows)[:, None] / DAY_ROWS
     phase, size = rng.uniform(0, 1, 4), rng.uniform(0.5, 2.0, 4)
     wave = np.sin(2 * np.pi * (time + phase)) + 0.3 * np.sin(4 * np.pi * (time + 2 * phase))
-    return size * wave + 0.5 * remembered(rng.normal(size=(rows, 4)), rng.uniform(0.6, 0.95, 4))
+    return size * wave + 0.5 * autoregressive(rng.normal(size=(rows, 4)), rng.uniform(0.6, 0.95, 4))
 
 
 def regimes(seed: np.random.SeedSequence, rows: int) -> Floats:
-    """Four sensors of a machine that changes between three ways of running, some hours each."""
+    """Four sensors of a machine that changes between three operating modes every few hours."""
     rng = np.random.default_rng(seed)
     state = np.cumsum(rng.random(rows) < 1 / 240) * rng.integers(1, 3) % 3  # [rows]
     level, noise = rng.normal(0, 2.0, (3, 4)), rng.uniform(0.2, 0.6, (3, 4))
-    settled = followed(level[state], 0.8)
-    return settled + noise[state] * remembered(rng.normal(size=(rows, 4)), np.full(4, 0.5))
+    settled = approached(level[state], 0.8)
+    return settled + noise[state] * autoregressive(rng.normal(size=(rows, 4)), np.full(4, 0.5))
 
 
 def heavy(seed: np.random.SeedSequence, rows: int) -> Floats:
-    """Three sensors with shocks of four degrees of freedom."""
+    """Three sensors with heavy-tailed noise: Student's t with four degrees of freedom."""
     rng = np.random.default_rng(seed)
-    return remembered(rng.standard_t(4, (rows, 3)), rng.uniform(0.5, 0.95, 3))
+    return autoregressive(rng.standard_t(4, (rows, 3)), rng.uniform(0.5, 0.95, 3))
 
 
 def bursts(seed: np.random.SeedSequence, rows: int) -> Floats:
-    """Three sensors whose noise is calm for hours and lively for hours."""
+    """Three sensors whose noise is small for hours and large for hours."""
     rng = np.random.default_rng(seed)
-    loudness = np.exp(0.5 * remembered(rng.normal(size=(rows, 1)), np.array([0.995])))
-    return remembered(loudness * rng.normal(size=(rows, 3)), rng.uniform(0.5, 0.95, 3))
+    loudness = np.exp(0.5 * autoregressive(rng.normal(size=(rows, 1)), np.array([0.995])))
+    return autoregressive(loudness * rng.normal(size=(rows, 3)), rng.uniform(0.5, 0.95, 3))
 
 
 def plant(seed: np.random.SeedSequence, rows: int) -> Floats:
-    """Eight sensors that show three hidden quantities, some of them late."""
+    """Eight sensors that measure three hidden quantities, some with a delay."""
     rng = np.random.default_rng(seed)
-    hidden = remembered(rng.normal(size=(rows, 3)), np.array([0.9, 0.98, 0.995]))
+    hidden = autoregressive(rng.normal(size=(rows, 3)), np.array([0.9, 0.98, 0.995]))
     shown = hidden @ rng.normal(size=(3, 8))
     for sensor, delay in enumerate(rng.integers(0, 12, 8)):
         shown[:, sensor] = np.roll(shown[:, sensor], delay)
@@ -105,12 +105,13 @@ def plant(seed: np.random.SeedSequence, rows: int) -> Floats:
 
 
 def water(seed: np.random.SeedSequence, rows: int) -> Values:
-    """One of the demo's waterworks."""
+    """A waterworks of the demo's plant."""
     return WaterPlant(seed=int(seed.generate_state(1)[0]), assets=1).simulate(rows, 0)[0].values
 
 
-def remembered(shocks: Floats, keep: Floats) -> Floats:
-    """Unit-variance autoregressive noise from unit-variance shocks ``[rows, n]``, ``keep [n]`` a row."""
+def autoregressive(shocks: Floats, keep: Floats) -> Floats:
+    """Autoregressive noise of unit variance from shocks ``[rows, n]`` of unit variance; ``keep [n]`` is the
+    share that remains from row to row."""
     out = shocks * np.sqrt(1 - keep * keep)
     out[0] = shocks[0]
     for row in range(1, len(out)):
@@ -118,21 +119,23 @@ def remembered(shocks: Floats, keep: Floats) -> Floats:
     return out
 
 
-def followed(target: Floats, keep: float) -> Floats:
-    """A level that approaches its target, ``1 - keep`` of the way a row."""
+def approached(target: Floats, keep: float) -> Floats:
+    """A level that approaches its target by ``1 - keep`` of the distance in each row."""
     out = target.copy()
     for row in range(1, len(out)):
         out[row] += keep * (out[row - 1] - out[row])
     return out
 
 
-def _real(data: Path) -> Iterator[Recipe]:
-    """Half to learn from, half to count on; a row is taken for a minute whatever its real interval."""
-    yield Recipe("skab normal", _unlabelled, (data / "skab" / "normal.csv",), 0.5)
+def _real(data: Path) -> Iterator[NormalStreamRecipe]:
+    """Half of the rows for training, half for counting; each row counts as a minute."""
+    yield NormalStreamRecipe("skab normal", _unlabelled, (data / "skab" / "normal.csv",), 0.5)
     for folder in ("asd", "msl"):
         for path in sorted((data / folder).glob("*.parquet")):
             if _first_label(path) >= _LEAST_REAL_ROWS:
-                yield Recipe(f"{folder} {path.name.split('.')[0]}", _before_the_first_label, (path,), 0.5)
+                yield NormalStreamRecipe(
+                    f"{folder} {path.name.split('.')[0]}", _before_the_first_label, (path,), 0.5
+                )
 
 
 def _unlabelled(path: Path) -> Values:

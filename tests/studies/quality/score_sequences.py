@@ -1,4 +1,4 @@
-"""Simulated normal scores with memory: the calibration alone, on more streams than a detector can see."""
+"""Simulated normal scores with autocorrelation: many sequences for the calibration alone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.studies.quality.normal_streams import remembered
+from tests.studies.quality.normal_streams import autoregressive
 from tfstream.core.alarms.calibration import ScoredRun
 
 Scores = NDArray[np.float64]
@@ -17,12 +17,12 @@ CALIBRATION_WEEKS = (0.25, 1.0, 3.0)
 REPLICAS = 8
 _HOPS_PER_WEEK, _HOP_ROWS = 1260, 8
 _TEST_WEEKS = 8
-_PIECE, _EVERY = 57, 5  # held-out scores come in pieces, one of five
-_KEEP = 0.6  # of a score from hop to hop: what the detector's smoothing makes of noise
+_PIECE, _EVERY = 57, 5  # held-out scores are pieces: one piece of every five
+_KEEP = 0.6  # correlation of noise from hop to hop, as after the detector's smoothing
 
 
 def cases() -> Iterator[tuple[str, float, int]]:
-    """Kind of scores, weeks of them to calibrate on, seed."""
+    """Kind of scores, weeks of calibration scores, seed."""
     for weeks in CALIBRATION_WEEKS:
         for kind in KINDS:
             for seed in range(REPLICAS):
@@ -30,12 +30,12 @@ def cases() -> Iterator[tuple[str, float, int]]:
 
 
 def draw(kind: str, seed: int, hops: int) -> tuple[list[ScoredRun], Scores]:
-    """About ``hops`` held-out scores in pieces, as a fit holds them out, and eight weeks of scores after."""
+    """About ``hops`` held-out scores in pieces, as in a fit, and eight weeks of scores after them."""
     span = _PIECE * _EVERY
     pieces = max(round(hops / _PIECE), 1)
     rng = np.random.default_rng([sorted(KINDS).index(kind), seed])
     shocks = rng.normal(size=(pieces * span + _TEST_WEEKS * _HOPS_PER_WEEK, 2))
-    scores = KINDS[kind](remembered(shocks, np.array([_KEEP, 0.99])))
+    scores = KINDS[kind](autoregressive(shocks, np.array([_KEEP, 0.99])))
     starts = 2 * _PIECE + span * np.arange(pieces)
     held = [
         ScoredRun("asset", (start + np.arange(_PIECE)) * _HOP_ROWS, scores[start : start + _PIECE])
@@ -48,7 +48,7 @@ def _daily(noise: Scores) -> Scores:
     return np.exp(0.3 * noise[:, 0]) * (1 + 0.3 * np.sin(2 * np.pi * np.arange(len(noise)) / 180))
 
 
-# From quick and slow unit noise, [hops, 2]
+# Each from fast and slow noise of unit variance, [hops, 2].
 KINDS: Mapping[str, Callable[[Scores], Scores]] = MappingProxyType(
     {
         "light": lambda noise: noise[:, 0],

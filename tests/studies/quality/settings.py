@@ -1,4 +1,4 @@
-"""What the quality study is run with."""
+"""The settings of the quality study."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ CACHE = Path("build/quality")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
-    """``data`` is the folder of labelled suites; ``folder`` takes the JSON files and pictures.
+class QualitySettings:
+    """``data`` is the folder of labelled suites; ``folder`` receives the JSON files and pictures.
 
-    ``files`` limits every suite to its first so many files: a reduced run, which says so. Finished jobs are
-    kept in ``cache``, so that an interrupted run goes on where it was.
+    ``files`` limits every suite to its first files: a reduced run, which is marked as such. Finished jobs are
+    kept in ``cache``, so that an interrupted run continues where it stopped.
     """
 
     data: Path | None
@@ -28,16 +28,29 @@ class Settings:
 
     @property
     def labelled(self) -> Path:
-        """:raises UsageError: when there is no labelled data."""
+        """The folder of labelled suites.
+
+        :raises UsageError: when there is none.
+        """
         if self.data is None or not self.data.is_dir():
             raise UsageError(
                 "this part needs labelled data: name its folder with --data or TFSTREAM_TEST_DATA"
             )
         return self.data
 
+    def command(self, part: str) -> str:
+        """The command that repeats a part; without the data's folder, which differs between machines."""
+        files = "" if self.files is None else f" --files {self.files}"
+        return f"python -m tests.studies.quality {part} --seeds {self.seeds}{files}"
+
+    @property
+    def reduced(self) -> str | None:
+        """How this run is reduced, or None for a full run."""
+        return None if self.files is None else f"at most {self.files} files of every suite"
+
 
 def default_data() -> Path | None:
-    """The folder in TFSTREAM_TEST_DATA, or the one beside the repository, where there is one."""
+    """The folder in TFSTREAM_TEST_DATA, or else the one beside the repository; None if it does not exist."""
     named = os.environ.get("TFSTREAM_TEST_DATA")
     folder = Path(named) if named else Path("../shared/data")
     return folder.resolve() if folder.is_dir() else None

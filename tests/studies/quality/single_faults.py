@@ -1,4 +1,4 @@
-"""Faults of one sensor, in many kinds and sizes, for asking whether the guilty one is named."""
+"""Faults of one sensor in many kinds and sizes, for the part ``attribution``."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-SIZES = (1.0, 2.0, 4.0)  # of the sensor's deviation in training
+SIZES = (1.0, 2.0, 4.0)  # in units of the sensor's deviation in training
 _SHORTEST, _LONGEST = 8, 128
-_VISIBLE = 0.5  # deviations, root of the mean square over the fault's rows
+_VISIBLE = 0.5  # root mean square of the change over the fault's rows, in deviations
 
 Signal = NDArray[np.float64]
-_Made = Callable[[Signal, int, int, float, np.random.Generator], Signal]
+_MakeFault = Callable[[Signal, int, int, float, np.random.Generator], Signal]
 
 
 class SingleFault(NamedTuple):
@@ -60,11 +60,11 @@ def _lag(clean: Signal, first: int, stop: int, size: float, rng: np.random.Gener
 
 
 def _faster(clean: Signal, first: int, stop: int, size: float, rng: np.random.Generator) -> Signal:
-    """Its own recent course at twice the speed."""
+    """The sensor's own recent values at twice the speed."""
     return clean[first - (stop - first) : stop : 2].copy()
 
 
-KINDS: dict[str, _Made] = {
+KINDS: dict[str, _MakeFault] = {
     "shift": _shift,
     "drift": _drift,
     "stuck": _stuck,
@@ -79,17 +79,17 @@ NAMES = (*KINDS, OSCILLATION)
 
 
 def length(rng: np.random.Generator) -> int:
-    """Rows of a fault: short ones are as likely as long ones, by their logarithm."""
+    """A random number of rows, uniform in its logarithm."""
     return round(float(_SHORTEST * (_LONGEST / _SHORTEST) ** rng.random()))
 
 
 def make(
     kind: str, values: NDArray[np.float64], first: int, stop: int, size: float, rng: np.random.Generator
 ) -> SingleFault | None:
-    """A visible fault of this kind in rows ``first`` to ``stop`` of ``values [rows, sensors]``, standard
-    units.
+    """A visible fault of this kind in rows ``first`` to ``stop`` of ``values [rows, sensors]``.
 
-    None when no sensor that was tried would show it: what is stuck at a constant is no fault.
+    Values are in standard units. None when the fault is visible in no sensor: a constant sensor cannot be
+    stuck, for example.
     """
     for sensor in rng.permutation(values.shape[1]).tolist():
         clean = values[:, sensor]

@@ -1,6 +1,6 @@
-"""The detector on real labelled series: floors a little below its figures, which are in `docs/quality.md`.
+"""The detector on real labelled series stays above floors a little below the figures of `docs/quality.md`.
 
-They catch a change that breaks it; how good it is, the quality study says.
+The floors detect a change that breaks the detector; the quality study measures how good it is.
 """
 
 from __future__ import annotations
@@ -10,19 +10,21 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.studies.quality.files import SUITES, files_of
-from tests.studies.quality.settings import Settings
-from tfstream.app.evaluation.evaluate import EvaluationOptions, evaluate, prepare
+from tests.studies.quality.labelled_files import SUITES, files_of
+from tests.studies.quality.settings import QualitySettings
+from tfstream.app.evaluation.evaluate import evaluate
+from tfstream.app.evaluation.evaluation_options import EvaluationOptions
+from tfstream.app.evaluation.labelled_series import prepare
 
 pytestmark = [pytest.mark.quality, pytest.mark.slow]
 
 
 class Floor(NamedTuple):
-    """VUS-PR of seed 0 under both protocols, and what is to be read of the file."""
+    """The lowest accepted VUS-PR of seed 0 under both protocols, and the expected shape of the file."""
 
     file: str
-    train_rows: int | None  # None: the index beside the file says it
-    shape: tuple[int, int, int]  # rows, rows learnt from, sensors
+    train_rows: int | None  # None: from the index beside the file
+    shape: tuple[int, int, int]  # rows, training rows, sensors
     events: int  # in the test rows
     whole_series: float
     test_rows: float
@@ -41,16 +43,16 @@ def test_the_detector_stays_above_its_floor(labelled_data: Path, floor: Floor) -
     options = EvaluationOptions(train_rows=floor.train_rows)
     result, _ = evaluate(prepare(labelled_data / floor.file, options), options, lambda part: None)
     assert (result.rows, result.train_rows, result.sensors) == floor.shape
-    (ours,) = result.runs
-    assert ours.whole_series.vus_pr >= floor.whole_series
-    assert ours.test_rows.vus_pr >= floor.test_rows
-    assert ours.alarms is not None
-    assert ours.alarms.counts.events == floor.events
+    (run,) = result.runs
+    assert run.whole_series.vus_pr >= floor.whole_series
+    assert run.test_rows.vus_pr >= floor.test_rows
+    assert run.alarms is not None
+    assert run.alarms.counts.events == floor.events
 
 
 def test_the_suites_are_whole(labelled_data: Path) -> None:
-    """What figures of a suite stand for; the normal run of SKAB has no label to be measured against."""
-    settings = Settings(data=labelled_data)
+    """The number of files of each suite; SKAB's normal run has no labels and is no part of the suite."""
+    settings = QualitySettings(data=labelled_data)
     assert [len(files_of(suite, settings)) for suite in SUITES] == [14, 34, 6]
     names = [file.path.stem for file in files_of("skab", settings)]
     assert names[:3] == ["valve1_0", "valve1_1", "valve1_2"]

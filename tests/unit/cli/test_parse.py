@@ -11,11 +11,10 @@ import pytest
 from tfstream.app.scoring.assigned_partition import AssignedPartition
 from tfstream.app.scoring.episode_tracker import EpisodeTracker
 from tfstream.app.scoring.score_batch import Champion
-from tfstream.cli.budgets import of_assets, per_week
+from tfstream.cli.parse import parse_alarm_budget, parse_asset_budgets
 from tfstream.core.messages.dead_letter_limit import DeadLetterLimit
 from tfstream.core.reading import Reading, Series
 from tfstream.core.stream import StreamDefinition
-from tfstream.core.windowing.window import WindowShape
 from tfstream.errors import ConfigurationError, UsageError
 from tfstream.model.detector_config import DetectorConfig
 from tfstream.model.fitting.fit import fit
@@ -27,22 +26,22 @@ STREAM: Any = {"topic": "plant.sensors", "sensors": ("flow",), "interval_us": 1_
     ("text", "rate"),
     [("1/week", 1.0), ("2", 2.0), ("0.5/day", 3.5), ("4/year", 4 * 7 / 365.25), (" 1 / week ", 1.0)],
 )
-def test_a_budget_is_so_many_in_a_span(text: str, rate: float) -> None:
-    assert per_week(text) == pytest.approx(rate)
+def test_a_budget_is_a_number_of_false_alarms_in_a_span(text: str, rate: float) -> None:
+    assert parse_alarm_budget(text) == pytest.approx(rate)
 
 
 @pytest.mark.parametrize("text", ["", "often", "1/fortnight", "0/week", "-1", "inf", "nan/day", "1/2/week"])
 def test_anything_else_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="is no alarm budget"):
-        per_week(text)
+    with pytest.raises(UsageError, match="is not an alarm budget"):
+        parse_alarm_budget(text)
 
 
 def test_an_asset_gets_a_budget_of_its_own_and_loses_it() -> None:
-    given = of_assets(["pump=7=1/month", "fan=2/week"], {})
+    given = parse_asset_budgets(["pump=7=1/month", "fan=2/week"], {})
     assert given == {"pump=7": pytest.approx(7 / (365.25 / 12)), "fan": 2.0}
-    assert of_assets(["fan="], given) == {"pump=7": given["pump=7"]}
+    assert parse_asset_budgets(["fan="], given) == {"pump=7": given["pump=7"]}
     with pytest.raises(UsageError, match="not of the form"):
-        of_assets(["1/week"], {})
+        parse_asset_budgets(["1/week"], {})
 
 
 def test_a_definition_keeps_them() -> None:
@@ -69,9 +68,7 @@ def test_each_asset_is_judged_by_its_own() -> None:
     )
     definition = StreamDefinition(**(STREAM | {"sensors": sensors}), asset_budgets={"strict": 0.001})
     judge = EpisodeTracker(definition, Champion(detector, 1, "0" * 64))
-    lane = AssignedPartition(
-        0, definition, WindowShape(detector.window_rows, detector.hop_rows), DeadLetterLimit()
-    )
+    lane = AssignedPartition(0, definition, detector.shape, DeadLetterLimit())
     lane.begin(0, [])
     for row in rows[:80].tolist():
         for place, asset in enumerate(("usual", "strict")):

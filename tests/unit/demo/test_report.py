@@ -1,4 +1,4 @@
-"""The report says what happened, stands alone, and its plots put things where they belong."""
+"""The report shows every fault and episode, and needs no other file."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from tfstream.app.html.chart import ChartBand, ChartFrame, ChartLine, draw, span_of_values, thinned
 from tfstream.demo.fault_outcomes import DetectedEpisode, compare
 from tfstream.demo.plant.faults import PlantFault, PlantFaultKind
-from tfstream.demo.report import DemoReport, ReportEpisode, SensorPlot, Timeline, render
+from tfstream.demo.report.render_report import render_report
+from tfstream.demo.report.report_content import DemoReport, ReportEpisode, SensorPlot, Timeline
+from tfstream.demo.report.wording import counted, rate_text
 
 MINUTE_US = 60_000_000
 START_US = 1_767_225_600_000_000
 _VOID = {"meta", "br"}
 
 
-class Reader(HTMLParser):
+class PageReader(HTMLParser):
     """The page's text, and whether every tag that opens closes in order."""
 
     def __init__(self) -> None:
@@ -43,25 +44,25 @@ class Reader(HTMLParser):
         self.text.append(data)
 
 
-def read(page: str) -> Reader:
-    reader = Reader()
+def parse(page: str) -> PageReader:
+    reader = PageReader()
     reader.feed(page)
     assert reader.open == []
     return reader
 
 
-def at(minute: int) -> int:
+def time_us(minute: int) -> int:
     return START_US + minute * MINUTE_US
 
 
-def sensor(name: str) -> SensorPlot:
+def sensor_plot(name: str) -> SensorPlot:
     times = START_US + MINUTE_US * np.arange(60, 180, dtype=np.int64)
     actual = np.linspace(1.0, 2.0, 120, dtype=np.float32)
     expected = np.where(np.arange(15) < 3, np.nan, 1.5).astype(np.float32)
     return SensorPlot(
         sensor=name,
         share=0.75,
-        changed="level 2, expected <1",
+        change="level 2, expected <1",
         times_us=times,
         actual=actual,
         expected_times_us=times[::8],
@@ -69,85 +70,103 @@ def sensor(name: str) -> SensorPlot:
     )
 
 
+def fault(kind: PlantFaultKind, sensor: str, first_minute: int, last_minute: int) -> PlantFault:
+    return PlantFault(
+        asset="north",
+        kind=kind,
+        sensors=(sensor,),
+        start_us=time_us(first_minute),
+        end_us=time_us(last_minute),
+    )
+
+
 @pytest.fixture
 def report() -> DemoReport:
     faults = (
         PlantFault(
-            asset="north", kind=PlantFaultKind.STUCK, sensors=("LIT<1>",), start_us=at(100), end_us=at(150)
+            asset="north",
+            kind=PlantFaultKind.STUCK,
+            sensors=("LIT<1>",),
+            start_us=time_us(100),
+            end_us=time_us(150),
         ),
         PlantFault(
-            asset="north", kind=PlantFaultKind.NOISE, sensors=("P1",), start_us=at(300), end_us=at(360)
+            asset="north",
+            kind=PlantFaultKind.NOISE,
+            sensors=("P1",),
+            start_us=time_us(300),
+            end_us=time_us(360),
         ),
     )
-    hit = DetectedEpisode(
-        episode="aaaaaaaa-1", asset="north", start_us=at(120), end_us=at(160), sensors=("LIT<1>",)
+    detected = DetectedEpisode(
+        episode="aaaaaaaa-1", asset="north", start_us=time_us(120), end_us=time_us(160), sensors=("LIT<1>",)
     )
-    stray = DetectedEpisode(
-        episode="bbbbbbbb-2", asset="north", start_us=at(500), end_us=None, sensors=("P2",)
+    false_alarm = DetectedEpisode(
+        episode="bbbbbbbb-2", asset="north", start_us=time_us(500), end_us=None, sensors=("P2",)
     )
     episodes = tuple(
         ReportEpisode(
-            episode=each.episode,
-            asset=each.asset,
+            episode=detection.episode,
+            asset=detection.asset,
             kind="process",
-            raised_us=each.start_us,
-            ended_us=each.end_us,
+            raised_us=detection.start_us,
+            ended_us=detection.end_us,
             score=9.0,
             threshold=3.0,
             expected_per_week=0.01,
-            plots=(sensor(each.sensors[0]),),
+            plots=(sensor_plot(detection.sensors[0]),),
         )
-        for each in (hit, stray)
+        for detection in (detected, false_alarm)
     )
     times = START_US + 8 * MINUTE_US * np.arange(90, dtype=np.int64)
-    line = Timeline(asset="north", times_us=times, score=np.full(90, 1.5), threshold=np.full(90, 3.0))
+    timeline = Timeline(asset="north", times_us=times, score=np.full(90, 1.5), threshold=np.full(90, 3.0))
     return DemoReport(
         title="A & B",
         facts=(("broker", "mock"),),
-        timelines=(line,),
+        timelines=(timeline,),
         episodes=episodes,
-        comparison=compare((hit, stray), faults, grace_us=MINUTE_US),
+        comparison=compare((detected, false_alarm), faults, grace_us=MINUTE_US),
         commands=(("SQL", "SELECT 1 WHERE 1 < 2"),),
     )
 
 
-def test_the_page_is_whole_and_stands_alone(report: DemoReport) -> None:
-    page = render(report)
-    reader = read(page)
+def test_the_page_is_complete_and_loads_nothing(report: DemoReport) -> None:
+    page = render_report(report)
+    reader = parse(page)
     assert not {"script", "link", "img", "iframe"} & set(reader.tags)
     assert not re.search(r"https?://|@import|url\(", page)
     assert "prefers-color-scheme: dark" in page
 
 
-def test_found_missed_and_false_are_told(report: DemoReport) -> None:
-    text = " ".join(read(render(report)).text)
+def test_found_and_missed_faults_and_false_alarms_are_shown(report: DemoReport) -> None:
+    text = " ".join(parse(render_report(report)).text)
     assert "1 of 2" in text
     assert "20 min" in text
     assert text.count("missed") == 1
-    assert "ranked 1" in text
+    assert "rank 1" in text
     assert "stuck at one value, LIT<1>" in text
     assert "level 2, expected <1" in text
     assert "once in 1.9 years" in text
     assert "SELECT 1 WHERE 1 < 2" in text
 
 
-def test_every_link_has_its_episode(report: DemoReport) -> None:
-    page = render(report)
+def test_every_link_leads_to_an_episode(report: DemoReport) -> None:
+    page = render_report(report)
     links = re.findall(r'href="#([^"]+)"', page)
     assert sorted(links) == ["aaaaaaaa-1", "bbbbbbbb-2"]
     assert all(f'id="{link}"' in page for link in links)
 
 
 def test_names_cannot_break_the_page(report: DemoReport) -> None:
-    page = render(replace(report, title='<script>alert("x")</script>'))
-    assert "script" not in read(page).tags
+    page = render_report(replace(report, title='<script>alert("x")</script>'))
+    assert "script" not in parse(page).tags
     assert "LIT<1>" not in page
 
 
-def test_a_run_without_any_alarm_is_told_too(report: DemoReport) -> None:
-    faults = [verdict.fault for verdict in report.comparison.verdicts]
+def test_a_run_without_alarms_has_a_report(report: DemoReport) -> None:
+    faults = [outcome.fault for outcome in report.comparison.outcomes]
     quiet = replace(report, episodes=(), comparison=compare((), faults, grace_us=0))
-    text = " ".join(read(render(quiet)).text)
+    text = " ".join(parse(render_report(quiet)).text)
     assert "0 of 2" in text
     assert text.count("missed") == 2
     assert "None." in text
@@ -155,36 +174,30 @@ def test_a_run_without_any_alarm_is_told_too(report: DemoReport) -> None:
 
 def test_scores_of_zero_and_missing_scores_are_drawn(report: DemoReport) -> None:
     score = np.where(np.arange(90) < 40, 0.0, np.nan)
-    line = replace(report.timelines[0], score=score)
-    page = render(replace(report, timelines=(line,)))
+    timeline = replace(report.timelines[0], score=score)
+    page = render_report(replace(report, timelines=(timeline,)))
     assert "nan" not in page
     assert "inf" not in page
 
 
-FRAME = ChartFrame(first_us=0, last_us=100, low=0.0, high=10.0)
+@pytest.mark.parametrize(
+    ("per_week", "text"),
+    [
+        (2.0, "2 times a week"),
+        (0.1, "0.1 times a week"),
+        (0.05, "once in 20 weeks"),
+        (0.01, "once in 1.9 years"),
+        (0.0001, "less than once in a century"),
+        (0.0, "less than once in a century"),
+    ],
+)
+def test_rates_are_readable_at_every_size(per_week: float, text: str) -> None:
+    assert rate_text(per_week) == text
 
 
-def test_a_curve_stands_where_its_values_are_and_breaks_at_nan() -> None:
-    values = np.array([0.0, 10.0, np.nan, 5.0, 5.0])
-    line = ChartLine(times_us=np.array([0, 25, 50, 75, 100]), values=values, style="line")
-    chart = draw(FRAME, [line], marks=[], size="small", label="x")
-    assert 'd="M0.0 100.0L250.0 0.0M750.0 50.0L1000.0 50.0"' in chart
-
-
-def test_a_band_covers_its_span_and_says_what_it_is() -> None:
-    band = ChartBand(start_us=20, end_us=60, title="a < b", style="truth")
-    chart = draw(FRAME, [], [band], marks=[], size="small", label="x")
-    assert '<rect class="truth" x="200.0" y="0" width="400.0" height="100"><title>a &lt; b</title>' in chart
-
-
-def test_thinning_keeps_the_peaks() -> None:
-    values = np.zeros(50_000)
-    values[31_234] = 7.0
-    times, thin = thinned(np.arange(50_000, dtype=np.int64), values)
-    assert len(times) == len(thin) <= 1200
-    assert thin.max() == 7.0
-
-
-def test_the_span_of_constant_or_missing_values_is_not_empty() -> None:
-    assert span_of_values([np.full(3, 4.0)]) == pytest.approx((3.6, 4.4))
-    assert span_of_values([np.full(3, np.nan)]) == (0.0, 1.0)
+def test_a_count_of_one_has_a_singular_noun() -> None:
+    assert [counted(count, "false alarm") for count in (0, 1, 2)] == [
+        "0 false alarms",
+        "1 false alarm",
+        "2 false alarms",
+    ]

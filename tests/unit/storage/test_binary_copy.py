@@ -1,4 +1,4 @@
-"""The bytes that go to PostgreSQL, beside the same made field by field from the format's description."""
+"""The bytes of a COPY, compared with rows built field by field from the format's description."""
 
 from __future__ import annotations
 
@@ -21,22 +21,24 @@ def row(stream_id: int, asset: str, time_us: int, values: list[float]) -> bytes:
 
 
 @pytest.mark.parametrize("assets", [["a", "b", "c"], ["pump-1", "pümp", "a"], ["x" * 200, "é", "pump"], []])
-def test_rows_are_as_the_format_says(assets: list[str]) -> None:
+def test_rows_follow_the_format(assets: list[str]) -> None:
     rng = np.random.default_rng(len(assets))
     values = rng.normal(size=(len(assets), 5)).astype(np.float32)
     values[1:2, 3] = np.nan
     times = np.arange(len(assets), dtype=np.int64) * 999_999_937 + 1_767_571_200_000_000
-    wanted = {
-        row(7, *one) for one in zip(assets, times.tolist(), map(np.ndarray.tolist, values), strict=True)
+    expected = {
+        row(7, *fields) for fields in zip(assets, times.tolist(), map(np.ndarray.tolist, values), strict=True)
     }
     encoded = b"".join(encode_rows(7, assets, times, values))
-    assert len(encoded) == sum(map(len, wanted))
-    assert all(encoded.count(one) == 1 for one in wanted)
+    assert len(encoded) == sum(map(len, expected))
+    assert all(encoded.count(encoded_row) == 1 for encoded_row in expected)
     assert encode_readings(7, assets, times, values) == HEADER + encoded + TRAILER
 
 
 def test_rows_of_assets_of_one_length_keep_their_order() -> None:
     values = np.arange(6, dtype=np.float32).reshape(3, 2)
     times = np.array([3, 1, 2], dtype=np.int64)
-    wanted = [row(1, name, at, cells.tolist()) for name, at, cells in zip("bab", times, values, strict=True)]
-    assert encode_rows(1, list("bab"), times, values) == [b"".join(wanted)]
+    expected = [
+        row(1, name, at, cells.tolist()) for name, at, cells in zip("bab", times, values, strict=True)
+    ]
+    assert encode_rows(1, list("bab"), times, values) == [b"".join(expected)]

@@ -1,4 +1,4 @@
-"""A broker whose connections are open and that answers nothing is no broker."""
+"""A broker with open connections that does not answer counts as unreachable."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HEARD = {"state": "UP", "source": "learned", "waitresp_cnt": 1, "rxidle": 400_00
 SILENT = HEARD | {"rxidle": 5_500_000}
 IDLE = SILENT | {"waitresp_cnt": 0}
 GONE = HEARD | {"state": "TRY_CONNECT"}
-JOINING = SILENT | {"source": "logical"}  # the coordinator keeps who joins waiting for the others
+JOINING = SILENT | {"source": "logical"}  # the coordinator answers when all have joined
 
 
 @pytest.mark.parametrize(
@@ -31,8 +31,8 @@ JOINING = SILENT | {"source": "logical"}  # the coordinator keeps who joins wait
         ([HEARD | {"rxidle": -1}], False),
     ],
 )
-def test_what_the_statistics_say(brokers: list[dict[str, Any]], connected: bool) -> None:
-    pulse = BrokerHealth()
-    hear = pulse.settings["stats_cb"]
-    hear(json.dumps({"brokers": {str(number): broker for number, broker in enumerate(brokers)}}))
-    assert pulse.connected is connected
+def test_connected_follows_the_statistics(brokers: list[dict[str, Any]], connected: bool) -> None:
+    health = BrokerHealth()
+    update = health.settings["stats_cb"]
+    update(json.dumps({"brokers": {str(number): broker for number, broker in enumerate(brokers)}}))
+    assert health.connected is connected

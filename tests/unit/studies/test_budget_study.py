@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from tests.studies.quality.budget_table import poisson_bounds, render
-from tests.studies.quality.peers import PEERS, dspot, dynamic, spot
+from tests.studies.quality.threshold_methods import THRESHOLD_METHODS, dspot, dynamic, spot
 
 
-@pytest.mark.parametrize("name", PEERS)
+@pytest.mark.parametrize("name", THRESHOLD_METHODS)
 def test_every_method_finds_a_spike(name: str) -> None:
     rng = np.random.default_rng(0)
     scores = 5 + rng.exponential(size=2000)
     scores[1500:1503] = 100.0
-    assert PEERS[name](5 + rng.exponential(size=1000), scores, 1e-4)[1500:1503].all()
+    assert THRESHOLD_METHODS[name](5 + rng.exponential(size=1000), scores, 1e-4)[1500:1503].all()
 
 
 @pytest.mark.parametrize("tail", [0.2, 0.0, -0.3])
@@ -56,7 +56,7 @@ def test_poisson_bounds() -> None:
     assert (low, high) == pytest.approx((10_000 - 196, 10_000 + 196), abs=2)
 
 
-def test_what_is_extrapolated_stands_by_itself() -> None:
+def test_extrapolated_budgets_have_their_own_table() -> None:
     case = {
         "name": "quiet 0",
         "calibration_weeks": 1.0,
@@ -65,9 +65,9 @@ def test_what_is_extrapolated_stands_by_itself() -> None:
         "extrapolated": [True, False],
         "alarms": {"tfstream": [4, 44], "SPOT": [9, 20]},
     }
-    told = render({"budgets": [1.0, 5.0], "streams": [case], "sequences": [case]})
-    shown, extrapolated = (part.split("### ")[0] for part in told.split("detector, ")[1:])
-    assert "| 5 | tfstream | 1 | 1.10 | 1.10 | 100% | 100% |" in shown
+    text = render({"budgets": [1.0, 5.0], "streams": [case], "sequences": [case]})
+    within, extrapolated = (part.split("### ")[0] for part in text.split("detector, ")[1:])
+    assert "| 5 | tfstream | 1 | 1.10 | 1.10 | 100% | 100% |" in within
     assert "| 1 | tfstream | 1 | 0.50 | 0.50 | 100% | 100% |" in extrapolated
     assert "| 1 | SPOT | 1 | 1.12 |" in extrapolated
-    assert "| quiet 0 | 1.00 + 8.00 | 12 | 4 (3-14) * | 44 (28-53) |" in told
+    assert "| quiet 0 | 1.00 + 8.00 | 12 | 4 (3-14) * | 44 (28-53) |" in text

@@ -1,26 +1,32 @@
-"""The quality study's frame: documents from JSON, jobs that are done once, contamination."""
+"""The framework of the studies: pages from JSON, cached jobs, faults in training rows."""
 
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.studies.quality import __main__ as study
-from tests.studies.quality import ablation, document, parts, speed
-from tests.studies.quality.ablated import REWEIGHED
+from tests.studies.benchmark.study import STUDY as BENCHMARK
+from tests.studies.page import write_page
+from tests.studies.parts import Study
+from tests.studies.quality import __main__ as command
+from tests.studies.quality import ablation, budget_picture, speed
+from tests.studies.quality.ablation_jobs import REWEIGHED
 from tests.studies.quality.contamination import contaminated
 from tests.studies.quality.jobs import Job, run
-from tests.studies.quality.settings import Settings
-from tests.studies.quality.simulated import names, readings, series
+from tests.studies.quality.settings import QualitySettings
+from tests.studies.quality.study import STUDY
 from tests.studies.quality.suites import section
-from tfstream.app.evaluation.evaluate import LabelledSeries
+from tests.studies.simulated_readings import names, readings, series
+from tfstream.app.evaluation.labelled_series import LabelledSeries
 from tfstream.core.stream import StreamDefinition
 from tfstream.model.scoring.terms import TERMS
 
+DOCS = Path(__file__).parents[3] / "docs"
 _ALARMS = (
     "event_recall",
     "event_precision",
@@ -53,7 +59,7 @@ def average(method: str, whole: float, test: float, file: str | None = None) -> 
     }
 
 
-def found(test: float) -> dict[str, Any]:
+def suite_figures(test: float) -> dict[str, Any]:
     methods = {"tfstream": (0.5781, test), "VAR": (0.3, 0.4), "VAR normalised": (0.3, 0.45)}
     return {
         "seeds": 3,
@@ -62,7 +68,7 @@ def found(test: float) -> dict[str, Any]:
     }
 
 
-def wrapped(name: str, content: dict[str, Any], reduced: str | None = None) -> str:
+def document(name: str, content: dict[str, Any], reduced: str | None = None) -> str:
     return json.dumps(
         {
             "part": name,
@@ -82,32 +88,32 @@ def lines(text: str, start: str) -> list[str]:
     return [line for line in text.splitlines() if line.startswith(start)]
 
 
-def test_targets_are_met_or_missed_as_the_figures_say() -> None:
-    assert lines(section(found(0.5)), "| VUS-PR, whole series, msl") == [
+def test_targets_are_met_or_missed_according_to_the_figures() -> None:
+    assert lines(section(suite_figures(0.5)), "| VUS-PR, whole series, msl") == [
         "| VUS-PR, whole series, msl | .578 | ≥ .56 | met |"
     ]
     for test, verdict in ((0.5, "met"), (0.44, "**missed**")):
-        (line,) = lines(section(found(test)), "| VUS-PR, test rows, msl")
+        (line,) = lines(section(suite_figures(test)), "| VUS-PR, test rows, msl")
         assert (
             line
             == f"| VUS-PR, test rows, msl | {test:.3f} | ≥ .450, the better VAR | {verdict} |".replace(
                 "0.", "."
             )
         )
-    assert lines(section(found(0.45)), "| ahead") == [
-        "| ahead of the better VAR, test rows, mean of the suites | .000 | ≥ .05 | **missed** |"
+    assert lines(section(suite_figures(0.45)), "| advantage") == [
+        "| advantage over the better VAR, test rows, mean of the suites | .000 | ≥ .05 | **missed** |"
     ]
 
 
-def test_spreads_and_what_is_not_defined() -> None:
-    told = section(found(0.5))
-    assert "| msl | tfstream | .578 ± .012 | .578 ± .012 | .578 ± .012 |" in told
-    assert "| msl | tfstream | .500 | .500 | .500 |" in told
-    assert "| msl | 2.00 ± .50 | - | 2.00 ± .50 |" in told
-    assert "| msl/a.parquet | .578 ± .012 | .500 | .400 | .450 | 2.0 of 2 |" in told
+def test_spreads_and_undefined_figures() -> None:
+    text = section(suite_figures(0.5))
+    assert "| msl | tfstream | .578 ± .012 | .578 ± .012 | .578 ± .012 |" in text
+    assert "| msl | tfstream | .500 | .500 | .500 |" in text
+    assert "| msl | 2.00 ± .50 | - | 2.00 ± .50 |" in text
+    assert "| msl/a.parquet | .578 ± .012 | .500 | .400 | .450 | 2.0 of 2 |" in text
 
 
-def test_the_document_has_the_parts_that_were_measured_in_their_order(tmp_path: Path) -> None:
+def test_the_page_has_the_measured_parts_in_their_order(tmp_path: Path) -> None:
     folder = tmp_path / "quality"
     folder.mkdir()
     cases = [
@@ -125,9 +131,9 @@ def test_the_document_has_the_parts_that_were_measured_in_their_order(tmp_path: 
     suites = {"msl": {"fits": 1, "share": 0.051, "whole_series": one, "test_rows": one}}
     contamination = {"share": 0.05, "every": {"skab": 3}, "seeds": 1, "suites": suites}
     robustness = {"cases": cases, "contamination": contamination}
-    (folder / "robustness.json").write_text(wrapped("robustness", robustness), encoding="utf-8")
-    (folder / "suites.json").write_text(wrapped("suites", found(0.5), "at most 1"), encoding="utf-8")
-    text = document.write(folder, parts.part).read_text(encoding="utf-8")
+    (folder / "robustness.json").write_text(document("robustness", robustness), encoding="utf-8")
+    (folder / "suites.json").write_text(document("suites", suite_figures(0.5), "at most 1"), encoding="utf-8")
+    text = write_page(folder, STUDY).read_text(encoding="utf-8")
     assert lines(text, "## ") == ["## Labelled suites", "## Robustness"]
     assert lines(text, "**Reduced") == ["**Reduced run: at most 1.**"]
     assert "| gaps | 3 of 4 windows scored | **no** | **missed** |" in text
@@ -138,19 +144,19 @@ def test_the_document_has_the_parts_that_were_measured_in_their_order(tmp_path: 
     assert text.count(source) == 2
 
 
-def test_what_was_measured_elsewhere_stands_folded_under_the_parts_own(tmp_path: Path) -> None:
+def test_figures_of_other_machines_are_folded_up_under_the_part(tmp_path: Path) -> None:
     folder = tmp_path / "quality"
     for place, share in ((folder, 0.5), (folder / "faster", 0.7)):
         place.mkdir()
-        (place / "suites.json").write_text(wrapped("suites", found(share)), encoding="utf-8")
-    text = document.write(folder, parts.part).read_text(encoding="utf-8")
-    own, summary, elsewhere = text.partition("<summary>The same on a processor, 2026-01-05</summary>")
+        (place / "suites.json").write_text(document("suites", suite_figures(share)), encoding="utf-8")
+    text = write_page(folder, STUDY).read_text(encoding="utf-8")
+    own, summary, others = text.partition("<summary>The same on a processor, 2026-01-05</summary>")
     assert summary
     assert ".700" not in own
-    assert ".700" in elsewhere
+    assert ".700" in others
 
 
-def test_failed_and_missed_measurements_show() -> None:
+def test_failed_measurements_and_missed_targets_show() -> None:
     fit = {"seconds": 14.0, "cpu_seconds": 13.0, "data_bytes": 2e5, "bytes_before": 2e8, "peak_bytes": 3e9}
     sizes = ((2_000, 25, None), (50_000, 30, None), (1_000_000, 127, "MemoryError: no"))
     training = [{"rows": r, "channels": c, "failure": why, **fit} for r, c, why in sizes]
@@ -158,68 +164,66 @@ def test_failed_and_missed_measurements_show() -> None:
     scoring = [
         {"channels": 25, "windows_per_second": 2400, "share_of_gemm": 0.2, "bundle_bytes": 4e6, **rate}
     ]
-    told = speed.section({"training": training, "scoring": scoring})
-    assert "| 2,000 x 25 | 14.0 (≤ 15: met) | 13.0 | 0 | 200 | 3,000 |" in told
+    text = speed.section({"training": training, "scoring": scoring})
+    assert "| 2,000 x 25 | 14.0 (≤ 15: met) | 13.0 | 0 | 200 | 3,000 |" in text
     assert (
-        "| 1,000,000 x 127: MemoryError: no | 14.0 | 13.0 | 0 | 200 | 3,000 (≤ 2,147: **missed**) |" in told
+        "| 1,000,000 x 127: MemoryError: no | 14.0 | 13.0 | 0 | 200 | 3,000 (≤ 2,147: **missed**) |" in text
     )
-    assert "| 25 | 2,400 (≥ 3,000: **missed**) | 2,500 | 10.0 | 90.0 | 20 % | 4.0 (≤ 5: met) |" in told
+    assert "| 25 | 2,400 (≥ 3,000: **missed**) | 2,500 | 10.0 | 90.0 | 20 % | 4.0 (≤ 5: met) |" in text
 
 
-def test_ablation_tells_differences_with_their_signs() -> None:
+def test_ablation_shows_differences_with_their_signs() -> None:
     def row(name: str, mean: float, difference: float) -> dict[str, Any]:
-        told = {"mean": {"mean": mean, "spread": 0.01}, "msl": {"mean": mean, "spread": 0.01}}
+        figures = {"mean": {"mean": mean, "spread": 0.01}, "msl": {"mean": mean, "spread": 0.01}}
         changed = {"mean": {"mean": difference, "spread": 0.02}}
         protocols = ("whole_series", "test_rows")
         return {
             "row": name,
-            **dict.fromkeys(protocols, told),
+            **dict.fromkeys(protocols, figures),
             "difference": dict.fromkeys(protocols, changed),
         }
 
     rows = [row("full", 0.6, 0.0), row("without", 0.58, -0.02), row("alone", 0.63, 0.03)]
-    told = ablation.section({"seeds": 3, "files": {"msl": 14}, "every": {"skab": 3}, "rows": rows})
-    assert told.count("| without | .580 ± .010 | -.020 ± .020 | .580 ± .010 |") == 2
-    assert told.count("| alone | .630 ± .010 | +.030 ± .020 | .630 ± .010 |") == 2
-    assert "The largest spread of a difference's mean is .020." in told
+    text = ablation.section({"seeds": 3, "files": {"msl": 14}, "every": {"skab": 3}, "rows": rows})
+    assert text.count("| without | .580 ± .010 | -.020 ± .020 | .580 ± .010 |") == 2
+    assert text.count("| alone | .630 ± .010 | +.030 ± .020 | .630 ± .010 |") == 2
+    assert "The largest spread of a difference's mean is .020." in text
 
 
-def test_a_part_that_nobody_knows() -> None:
+def test_an_unknown_part() -> None:
     with pytest.raises(KeyError):
-        parts.part("luck")
+        STUDY.part("luck")
 
 
-def test_without_data_the_command_says_what_it_needs(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    code = study.main(["suites", "--data", str(tmp_path / "no"), "--out", str(tmp_path / "quality")])
+def test_without_data_the_command_asks_for_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = command.main(["suites", "--data", str(tmp_path / "no"), "--out", str(tmp_path / "quality")])
     assert code == 2
     assert "labelled data" in capsys.readouterr().err
 
 
 def test_parts_are_checked_before_anything_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
-    assert study.main(["suites", "luck"]) == 2
+    assert command.main(["suites", "luck"]) == 2
     assert "no such part: luck" in capsys.readouterr().err
 
 
 def test_no_part_means_all_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Measured:
-        def measure(self, settings: Settings) -> dict[str, Any]:
+        def measure(self, settings: QualitySettings) -> dict[str, Any]:
             return {"seeds": settings.seeds, "undefined": float("nan")}
 
         def section(self, found: dict[str, Any]) -> str:
             return f"## A part\n\n{found['seeds']} seeds, {found['undefined']}"
 
-    monkeypatch.setattr(study, "part", lambda name: Measured())
-    assert study.main(["--seeds", "2", "--out", str(tmp_path / "quality")]) == 0
-    assert {place.stem for place in (tmp_path / "quality").iterdir()} == set(parts.PARTS)
+    monkeypatch.setattr(Study, "part", lambda study, name: Measured())
+    assert command.main(["--seeds", "2", "--out", str(tmp_path / "quality")]) == 0
+    assert {place.stem for place in (tmp_path / "quality").iterdir()} == set(STUDY.parts)
     text = (tmp_path / "quality.md").read_text(encoding="utf-8")
-    assert text.count("2 seeds, None") == len(parts.PARTS)
-    assert text.count("python -m tests.studies.quality") == len(parts.PARTS)
+    assert text.count("2 seeds, None") == len(STUDY.parts)
+    assert text.count("python -m tests.studies.quality") == len(STUDY.parts)
 
 
-def test_a_job_is_done_once(tmp_path: Path) -> None:
-    settings = Settings(data=None, processes=1, cache=tmp_path)
+def test_a_job_is_computed_once(tmp_path: Path) -> None:
+    settings = QualitySettings(data=None, processes=1, cache=tmp_path)
     jobs = [Job(work=names, arguments={"channels": count}) for count in (2, 1)]
     assert run(jobs, settings, "names") == [["s0", "s1"], ["s0"]]
     kept = tmp_path / "names" / f"{jobs[1].key}.json"
@@ -227,7 +231,7 @@ def test_a_job_is_done_once(tmp_path: Path) -> None:
     assert run(jobs, settings, "names") == [["s0", "s1"], ["kept"]]
 
 
-def test_contamination_stays_among_the_training_rows() -> None:
+def test_faults_are_injected_into_training_rows_only() -> None:
     values = readings(1500, 5)
     values[100:110, 2] = np.nan
     labelled = LabelledSeries(
@@ -248,7 +252,7 @@ def test_contamination_stays_among_the_training_rows() -> None:
 
 
 @pytest.mark.parametrize("row", REWEIGHED)
-def test_a_row_of_the_ablation_keeps_what_it_says(row: str) -> None:
+def test_a_row_of_the_ablation_keeps_the_terms_of_its_name(row: str) -> None:
     left = {name for name, weight in zip(TERMS, REWEIGHED[row](np.ones(len(TERMS))), strict=True) if weight}
     kept = {"closed forms only (V, P, R)": {"V", "P", "R"}, "V alone": {"V"}}
     taken = {
@@ -260,3 +264,18 @@ def test_a_row_of_the_ablation_keeps_what_it_says(row: str) -> None:
         "network only": {"V", "P", "R"},
     }
     assert left == (kept[row] if row in kept else set(TERMS) - taken[row])
+
+
+@pytest.mark.parametrize(
+    ("page", "study"), [("quality", STUDY), ("performance", BENCHMARK)], ids=["quality", "performance"]
+)
+def test_the_page_in_docs_is_rendered_from_its_json_files(page: str, study: Study, tmp_path: Path) -> None:
+    shutil.copytree(DOCS / page, tmp_path / page)
+    rendered = write_page(tmp_path / page, study).read_text(encoding="utf-8")
+    assert rendered == (DOCS / f"{page}.md").read_text(encoding="utf-8")
+
+
+def test_the_picture_in_docs_is_drawn_from_its_json_file(tmp_path: Path) -> None:
+    stored = json.loads((DOCS / "quality" / "budget.json").read_text(encoding="utf-8"))
+    budget_picture.draw(stored["found"], tmp_path / "budget.svg")
+    assert (tmp_path / "budget.svg").read_bytes() == (DOCS / "quality" / "budget.svg").read_bytes()

@@ -1,1 +1,1 @@
-"""``tfstream check`` and ``inspect``: what works, and what a topic holds."""
+"""``tfstream check`` and ``inspect``: whether services and streams work, and what a topic holds."""

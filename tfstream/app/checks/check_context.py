@@ -1,4 +1,4 @@
-"""What a check is given, and what it may find."""
+"""What a check gets from earlier checks, and how its outcome becomes a result."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from tfstream.config import Settings
 from tfstream.errors import TfstreamError
 from tfstream.storage.database import Connection, Database
 from tfstream.storage.streams import StreamRecord
-from tfstream.streaming.client import Properties
+from tfstream.streaming.properties import Properties
 
 State = Literal["ok", "warning", "failed", "skipped"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckResult:
-    """One check; ``exit_code`` is what the command ends with when this is the first that failed."""
+    """The result of one check; ``exit_code`` is the command's if this check is the first that failed."""
 
     name: str
     state: State
@@ -29,59 +29,69 @@ class CheckResult:
 
 @dataclass(slots=True)
 class CheckContext:
-    """What earlier checks have found out for later ones."""
+    """What later checks need from earlier checks; ``database`` and ``stream`` are None until then.
+
+    ``group`` is the scorers' consumer group, None for the usual group.
+    """
 
     settings: Settings
     topic: str
-    group: str | None = None  # of the scorers, where it is not the usual one
+    group: str | None = None
     database: Database | None = None
-    kafka: bool = False
+    kafka: bool = False  # whether Kafka has answered
     stream: StreamRecord | None = None
-    findings: list[CheckResult] = field(default_factory=list)
+    results: list[CheckResult] = field(default_factory=list)
 
 
 class CheckSkipped(Exception):
-    """A check that cannot be made because an earlier one failed."""
+    """The check needs something that an earlier check did not get; argument: what it needs."""
 
 
 class CheckWarning(Exception):
-    """Something to look at that keeps nothing from working; arguments: detail, remedy."""
+    """A problem that does not stop the stream; arguments: detail, remedy."""
 
 
-def run_check(patient: CheckContext, name: str, check: Callable[[CheckContext], str]) -> None:
+def run_check(context: CheckContext, name: str, check: Callable[[CheckContext], str]) -> None:
+    """Run a check and append its result to the context's results.
+
+    A check returns its detail, or raises CheckSkipped, CheckWarning or an error of the program.
+    """
     try:
-        found = CheckResult(name=name, state="ok", detail=check(patient))
+        result = CheckResult(name=name, state="ok", detail=check(context))
     except CheckSkipped as skipped:
-        found = CheckResult(name=name, state="skipped", detail=f"needs {skipped}")
-    except CheckWarning as doubt:
-        detail, remedy = doubt.args
-        found = CheckResult(name=name, state="warning", detail=detail, remedy=remedy)
+        result = CheckResult(name=name, state="skipped", detail=f"needs {skipped}")
+    except CheckWarning as warning:
+        detail, remedy = warning.args
+        result = CheckResult(name=name, state="warning", detail=detail, remedy=remedy)
     except TfstreamError as error:
         detail, _, remedy = str(error).partition("; ")
-        found = CheckResult(
+        result = CheckResult(
             name=name, state="failed", detail=detail, remedy=remedy or None, exit_code=error.exit_code
         )
-    patient.findings.append(found)
+    context.results.append(result)
 
 
-def connection(patient: CheckContext) -> AbstractContextManager[Connection]:
-    if patient.database is None:
+def open_connection(context: CheckContext) -> AbstractContextManager[Connection]:
+    """:raises CheckSkipped: when the database cannot be used."""
+    if context.database is None:
         raise CheckSkipped("the database")
-    return patient.database.begin()
+    return context.database.begin()
 
 
-def stream_of(patient: CheckContext) -> StreamRecord:
-    if patient.stream is None:
+def require_stream(context: CheckContext) -> StreamRecord:
+    """:raises CheckSkipped: when the stream could not be read."""
+    if context.stream is None:
         raise CheckSkipped("the stream")
-    return patient.stream
+    return context.stream
 
 
-def scoring_group(patient: CheckContext) -> str:
-    return patient.group or f"tfstream.score.{patient.topic}"
+def scoring_group(context: CheckContext) -> str:
+    """The consumer group of the stream's scorers."""
+    return context.group or f"tfstream.score.{context.topic}"
 
 
-def kafka_properties(patient: CheckContext) -> Properties:
-    """:raises Skip: when Kafka did not answer."""
-    if not patient.kafka:
+def kafka_properties(context: CheckContext) -> Properties:
+    """:raises CheckSkipped: when Kafka did not answer."""
+    if not context.kafka:
         raise CheckSkipped("kafka")
-    return patient.settings.require_kafka()
+    return context.settings.require_kafka()

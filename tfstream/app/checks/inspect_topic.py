@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tfstream.app.checks.sample_problems import SampledReading, format_problems, reading_problems, times_us
-from tfstream.app.files.sensor_table import guess_interval_us
+from tfstream.app.files.sampling_interval import infer_interval_us
 from tfstream.core.messages.codec import Codec
 from tfstream.core.messages.infer_format import InferredFormat, infer_format
 from tfstream.core.reading import InvalidReading
 from tfstream.core.stream import StreamDefinition, TimeUnit
 from tfstream.errors import BadData
-from tfstream.streaming.kafka_errors import Properties
+from tfstream.streaming.properties import Properties
 from tfstream.streaming.records import Record
 from tfstream.streaming.topic_sample import newest_records
 from tfstream.streaming.topics import require_topic
@@ -98,4 +98,4 @@ def _decode_readable(definition: StreamDefinition, records: Sequence[Record]) ->
 def _sampling_interval_us(readings: Sequence[SampledReading]) -> int | None:
     if not readings:
         return None
-    return guess_interval_us([sampled.reading.asset for sampled in readings], times_us(readings))
+    return infer_interval_us([sampled.reading.asset for sampled in readings], times_us(readings))

@@ -1,1 +1,1 @@
-"""``tfstream evaluate``: the detector on labelled files."""
+"""``tfstream evaluate``: the detector measured on labelled files."""

@@ -1,7 +1,7 @@
-"""What an evaluation found: figures of every run, and their means over seeds and over the files of a suite.
+"""The result of an evaluation: figures of every run, and their means over seeds and files.
 
-Two protocols that are never mixed. ``whole_series`` scores every row, those learnt from included, as TSB-AD
-does; ``test_rows`` only those after them.
+There are two protocols, which are never mixed: ``whole_series`` measures every row, training rows included,
+as TSB-AD does; ``test_rows`` measures only the rows after them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PRODUCT = "tfstream"  # the method's name; the others are baselines
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CurveQuality:
-    """Of scores, without any threshold; NaN where a protocol has no anomalous row."""
+    """The quality of scores, without a threshold; NaN where a protocol has no anomalous row."""
 
     vus_pr: float
     vus_roc: float
@@ -30,7 +30,10 @@ class CurveQuality:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AlarmQuality:
-    """Of the alarms on the test rows. ``extrapolated``: the budget is finer than the calibration's data."""
+    """The quality of the alarms on the test rows.
+
+    ``extrapolated`` is true where the budget allows fewer alarms than the calibration data can show.
+    """
 
     counts: EventQuality
     affiliation: Affiliation
@@ -41,7 +44,7 @@ class AlarmQuality:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EvaluationRun:
-    """One method on one file with one seed; None where nothing in it is random. Baselines raise no alarms."""
+    """One method on one file; ``seed`` is None where nothing is random, ``alarms`` for baselines."""
 
     method: str
     seed: int | None
@@ -53,7 +56,7 @@ class EvaluationRun:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FileResult:
-    """``window`` is the longest buffer of the volumes in rows; ``suite`` the folder that the file lies in."""
+    """``window`` is the longest buffer of the volumes in rows; ``suite`` is the name of the file's folder."""
 
     file: str
     suite: str
@@ -69,7 +72,7 @@ class FileResult:
 
 @dataclass(frozen=True, slots=True)
 class MeanFigure:
-    """Mean over the seeds, and their standard deviation; None for a single seed."""
+    """The mean over the seeds, and their standard deviation, which is None for a single seed."""
 
     mean: float
     spread: float | None
@@ -77,7 +80,10 @@ class MeanFigure:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AverageRun:
-    """A method on one file or on all files of a suite; figures by name, ``alarms`` empty without any."""
+    """A method's mean figures by name, on one file or, with ``file`` None, on all files of a suite.
+
+    ``alarms`` is empty for a method without alarms.
+    """
 
     suite: str
     file: str | None
@@ -90,15 +96,15 @@ class AverageRun:
 
 
 def by_file(results: Iterable[FileResult]) -> list[AverageRun]:
-    """Every method on every file."""
+    """The average of every method on every file, over the seeds."""
     return [average for result in results for average in _averages([result], result.file)]
 
 
 def by_suite(results: Iterable[FileResult]) -> list[AverageRun]:
-    """Every method on every suite: the mean over its files for each seed, then over the seeds.
+    """The average of every method on every suite: over its files for each seed, then over the seeds.
 
-    Alarms and events are counted together; a file that has no anomaly among its test rows is in the counts,
-    but not in the means of what it does not define.
+    Alarms and events are summed over the files. A file without an anomaly among its test rows is part of
+    these sums, but not of the means of figures that are undefined for it.
     """
     ordered = sorted(results, key=_suite)
     return [average for _, group in groupby(ordered, key=_suite) for average in _averages(list(group), None)]
@@ -132,13 +138,13 @@ def _means(runs: Sequence[EvaluationRun], part: Callable[[EvaluationRun], CurveQ
 
 
 def _alarms(runs: Sequence[EvaluationRun]) -> dict[str, float]:
-    found = [run.alarms for run in runs if run.alarms is not None]
-    return alarm_figures(found) if found else {}
+    qualities = [run.alarms for run in runs if run.alarms is not None]
+    return alarm_figures(qualities) if qualities else {}
 
 
-def alarm_figures(found: Sequence[AlarmQuality]) -> dict[str, float]:
-    """What is told of the alarms on some files, by name; at least one."""
-    counts = combine([one.counts for one in found])
+def alarm_figures(qualities: Sequence[AlarmQuality]) -> dict[str, float]:
+    """The figures of the alarms on one file or more, by name."""
+    counts = combine([quality.counts for quality in qualities])
     return {
         "events": counts.events,
         "found": counts.found,
@@ -148,10 +154,10 @@ def alarm_figures(found: Sequence[AlarmQuality]) -> dict[str, float]:
         "event_precision": counts.precision,
         "false_alarms_per_week": counts.false_alarms_per_week,
         "median_delay_rows": counts.median_delay_rows,
-        "affiliation_precision": _mean([one.affiliation.precision for one in found]),
-        "affiliation_recall": _mean([one.affiliation.recall for one in found]),
-        "affiliation_f": _mean([one.affiliation.f for one in found]),
-        "affiliation_f_by_chance": _mean([one.affiliation_by_chance.f for one in found]),
+        "affiliation_precision": _mean([quality.affiliation.precision for quality in qualities]),
+        "affiliation_recall": _mean([quality.affiliation.recall for quality in qualities]),
+        "affiliation_f": _mean([quality.affiliation.f for quality in qualities]),
+        "affiliation_f_by_chance": _mean([quality.affiliation_by_chance.f for quality in qualities]),
     }
 
 
@@ -165,6 +171,6 @@ def _figure(values: Sequence[float]) -> MeanFigure:
 
 
 def _mean(values: Sequence[float]) -> float:
-    """Of what is defined; NaN when nothing is."""
+    """The mean of the values that are not NaN; NaN when all are."""
     known = [value for value in values if not np.isnan(value)]
     return float(np.mean(known)) if known else float("nan")

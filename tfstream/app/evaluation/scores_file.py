@@ -1,4 +1,4 @@
-"""Scores of evaluated files, row by row, in a file for other programs."""
+"""Writes the scores of evaluated files, row by row, into a file for other programs."""
 
 from __future__ import annotations
 
@@ -8,21 +8,25 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tfstream.app.evaluation.evaluate import LabelledSeries, RowScores
+from tfstream.app.evaluation.labelled_series import LabelledSeries
+from tfstream.app.evaluation.row_scores import RowScores
 from tfstream.errors import UsageError
 
 
 def check_scores_path(path: Path) -> None:
-    """:raises UsageError: when nothing could be written there; better before the work than after it."""
+    """Check before the work that the scores can be written after it.
+
+    :raises UsageError: when the name has no known ending, or the folder does not exist.
+    """
     if not path.name.endswith((".csv", ".csv.gz", ".parquet")):
         raise UsageError(f"{path} must end in .csv, .csv.gz or .parquet")
     if not path.resolve().parent.is_dir():
         raise UsageError(f"there is no folder {path.parent} to write {path.name} into")
 
 
-def write_scores(path: Path, found: Sequence[tuple[LabelledSeries, Sequence[RowScores]]]) -> None:
-    """Columns: file, row (from 0), label, train (1 where learnt from), method, seed (empty: none), score."""
-    frames = [_frame(labelled, scores) for labelled, every in found for scores in every]
+def write_scores(path: Path, files: Sequence[tuple[LabelledSeries, Sequence[RowScores]]]) -> None:
+    """Columns: file, row (from 0), label, train (1 for training rows), method, seed (or empty), score."""
+    frames = [_frame(labelled, scores) for labelled, runs in files for scores in runs]
     table = pd.concat(frames, ignore_index=True)
     if path.suffix == ".parquet":
         table.to_parquet(path, index=False)

@@ -1,1 +1,1 @@
-"""Files of sensor readings: into Postgres (``load``) and into Kafka (``replay``)."""
+"""CSV and Parquet files of readings: read, loaded into the database, replayed into a topic."""

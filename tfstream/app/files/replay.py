@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from tfstream.app.files.load import mapped
 from tfstream.app.files.sensor_table import SensorTable
+from tfstream.app.files.stream_values import stream_values
 from tfstream.core.messages.encode import encode
 from tfstream.core.reading import Reading
 from tfstream.core.stream import StreamDefinition, TimeUnit
-from tfstream.streaming.kafka_errors import Properties
+from tfstream.streaming.properties import Properties
 from tfstream.streaming.topic_sender import TopicSender
 from tfstream.streaming.topics import ensure_topic
 
@@ -35,7 +35,7 @@ def replay(
     :raises TfstreamError: when a message cannot be delivered.
     """
     ordered = table.in_order_of_time()
-    values = mapped(ordered, definition)
+    values = stream_values(ordered, definition)
     ensure_topic(properties, definition.topic, partitions)
     sender = TopicSender(properties, definition.topic)
     time_in_record = definition.time_unit is TimeUnit.RECORD  # the message itself has no time field

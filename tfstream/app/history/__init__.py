@@ -1,1 +1,1 @@
-"""Stored history: ``anomalies explain`` and ``backtest`` compute it again."""
+"""Scores computed again from stored history, for ``anomalies explain`` and ``backtest``."""

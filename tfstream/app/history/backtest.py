@@ -1,32 +1,35 @@
-"""``tfstream backtest``: what a model would have raised over stored history."""
+"""``tfstream backtest``: the alarms that a model would have raised on stored history."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tfstream.app.history.asset_alarms import AlarmCollector, AssetAlarms, by, line_of
+from tfstream.app.history.alarm_collector import AlarmCollector
+from tfstream.app.history.asset_alarms import AssetAlarms
+from tfstream.app.history.backtest_lines import alarm_lines, asset_line, event_lines, ratio
 from tfstream.app.history.backtest_result import Backtest
-from tfstream.app.history.rescoring import Progress, Rescorer, silences
+from tfstream.app.history.labelled_events import CONFIRMED, Events, confirmed_within, labels_within
+from tfstream.app.history.rescoring import Progress, Rescorer, read_silences
 from tfstream.app.scoring import champion as champions
 from tfstream.core.learning.exclusion import Exclusion
 from tfstream.core.messages.anomaly_event import iso
 from tfstream.core.quality.event_quality import GRACE_ROWS
-from tfstream.core.spans import Span, merge_spans
+from tfstream.core.spans import Span
 from tfstream.errors import BadData
-from tfstream.storage import anomalies, exclusions, models, readings
+from tfstream.storage import exclusions, models, readings
 from tfstream.storage.database import Database
 from tfstream.storage.datetimes import to_us
 from tfstream.storage.models import ModelRow
 from tfstream.storage.streams import StreamRecord
 
-Events = Mapping[str, Sequence[Span]]
-_CONFIRMED = "anomalies with the verdict confirmed"
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BacktestOptions:
-    """``version`` None: the champion; ``budget`` None: as the stream has it; ``labels`` None: verdicts."""
+    """``version`` None is the champion, ``budget`` None the stream's own alarm budget a week.
+
+    ``labels`` None takes confirmed anomalies as events; ``labels_from`` names the file of ``labels``.
+    """
 
     span: Span
     version: int | None = None
@@ -38,134 +41,111 @@ class BacktestOptions:
 def backtest(
     database: Database, stream: StreamRecord, options: BacktestOptions, progress: Progress
 ) -> Backtest:
-    """Every asset over the span, as if the model had taken charge at its beginning.
+    """Score every asset over the span, as if the model had become champion where the span begins.
 
-    :raises BadData: when there is no such model, or no reading in the span, or a label of no asset.
+    :raises BadData: when there is no such model, no reading in the span, or a label of an asset without
+        readings.
     :raises ConfigurationError: when the model does not fit the stream.
     """
-    row, names = _prepared(database, stream, options)
-    champion = champions.load(row, stream.definition)
-    stream = _under(stream, options.budget)
-    events, whose = _events(database, stream, options, names)
-    hiding = _hiding(database, stream)
-    found: list[AssetAlarms] = []
+    model, names = _load_model(database, stream, options), _assets(database, stream, options.span)
+    champion = champions.load(model, stream.definition)
+    stream = _with_budget(stream, options.budget)
+    if options.labels is None:
+        events, source = confirmed_within(database, stream, options.span)
+    else:
+        events, source = labels_within(options.labels, options.labels_from or "", options.span, names)
+    hiding = _hiding_exclusions(database, stream)
+    assets: list[AssetAlarms] = []
     for done, asset in enumerate(names):
-        watch = AlarmCollector(stream.definition.interval_us)
-        silent = silences(database, stream, asset, options.span)
-        review = Rescorer(database, stream, champion, asset, silent=silent, see=watch)
-        review.run(*options.span, _part(progress, done, len(names)))
-        found.append(AssetAlarms(stream.definition, champion, asset, watch, events.get(asset, ()), hiding))
+        collector = AlarmCollector(stream.definition.interval_us)
+        silent = read_silences(database, stream, asset, options.span)
+        rescorer = Rescorer(database, stream, champion, asset, silent=silent, on_window=collector)
+        rescorer.run(*options.span, _part_of(progress, done, len(names)))
+        own_events = events.get(asset, ())
+        assets.append(AssetAlarms(stream.definition, champion, asset, collector, own_events, hiding))
     progress(1.0)
-    return _told(stream, row, options, found, whose)
+    return _result(stream, model, options.span, assets, source)
 
 
-def _part(progress: Progress, done: int, parts: int) -> Progress:
-    """The progress of one part as that of all."""
+def _part_of(progress: Progress, done: int, parts: int) -> Progress:
+    """Reports the progress of one part as progress of all ``parts``, of which ``done`` are finished."""
     return lambda part: progress((done + part) / parts)
 
 
-def _prepared(
-    database: Database, stream: StreamRecord, options: BacktestOptions
-) -> tuple[ModelRow, list[str]]:
-    """The model, and the assets with readings in the span."""
-    topic, (start_us, end_us) = stream.definition.topic, options.span
+def _load_model(database: Database, stream: StreamRecord, options: BacktestOptions) -> ModelRow:
     with database.begin() as connection:
         if options.version is not None:
-            row = models.load(connection, stream.id, options.version)
-        else:
-            champion = models.champion(connection, stream.id)
-            if champion is None:
-                raise BadData(models.describe_missing_champion(connection, stream.id, topic))
-            row = champion
-        names = readings.assets(connection, stream.id, start_us, end_us)
-        known = readings.span(connection, stream.id)
+            return models.load(connection, stream.id, options.version)
+        champion = models.champion(connection, stream.id)
+        if champion is None:
+            raise BadData(models.describe_missing_champion(connection, stream.id, stream.definition.topic))
+        return champion
+
+
+def _assets(database: Database, stream: StreamRecord, span: Span) -> list[str]:
+    """The assets with readings in the span."""
+    with database.begin() as connection:
+        names = readings.assets(connection, stream.id, *span)
+        stored = readings.span(connection, stream.id)
     if not names:
-        there = "none" if known is None else f"those from {iso(known[0])} to {iso(known[1])}"
+        known = "none are stored"
+        if stored is not None:
+            known = f"the stored readings are from {iso(stored[0])} to {iso(stored[1])}"
         raise BadData(
-            f"stream {topic} has no readings from {iso(start_us)} to {iso(end_us)}; stored are {there}"
+            f"stream {stream.definition.topic} has no readings from {iso(span.start_us)} to "
+            f"{iso(span.end_us)}; {known}"
         )
-    return row, names
+    return names
 
 
-def _under(stream: StreamRecord, budget: float | None) -> StreamRecord:
-    """The stream with another alarm budget for all assets."""
+def _with_budget(stream: StreamRecord, budget: float | None) -> StreamRecord:
+    """The stream with this alarm budget for all assets; unchanged for None."""
     if budget is None:
         return stream
     changed = replace(stream.definition, alarm_budget_per_week=budget, asset_budgets={})
     return stream._replace(definition=changed)
 
 
-def _events(
-    database: Database, stream: StreamRecord, options: BacktestOptions, names: Sequence[str]
-) -> tuple[Events, str | None]:
-    """The labelled events that meet the span, and whose they are; None when none is known."""
-    if options.labels is not None:
-        if strangers := sorted(set(options.labels) - set(names)):
-            raise BadData(
-                f"{options.labels_from} names assets without readings in the span: {', '.join(strangers[:5])}"
-            )
-        found = options.labels
-        whose = options.labels_from
-    else:
-        found, whose = _confirmed(database, stream, options.span), _CONFIRMED
-    within = {asset: [one for one in spans if one.overlaps(options.span)] for asset, spans in found.items()}
-    return within, whose if any(within.values()) or options.labels is not None else None
-
-
-def _confirmed(database: Database, stream: StreamRecord, span: Span) -> Events:
-    with database.begin() as connection:
-        rows = anomalies.confirmed(connection, stream.id, span)
-    found: dict[str, list[Span]] = {}
-    for row in rows:
-        ended_us = span.end_us if row.ended_at is None else to_us(row.ended_at)
-        found.setdefault(row.asset, []).append(Span(to_us(row.started_at), ended_us))
-    return {asset: merge_spans(spans) for asset, spans in found.items()}
-
-
-def _hiding(database: Database, stream: StreamRecord) -> list[Exclusion]:
+def _hiding_exclusions(database: Database, stream: StreamRecord) -> list[Exclusion]:
     with database.begin() as connection:
         rows = exclusions.list_all(connection, topic=stream.definition.topic)
     return [row.exclusion for row in rows if row.hide]
 
 
-def _told(
-    stream: StreamRecord,
-    row: ModelRow,
-    options: BacktestOptions,
-    assets: Sequence[AssetAlarms],
-    whose: str | None,
+def _result(
+    stream: StreamRecord, model: ModelRow, span: Span, assets: Sequence[AssetAlarms], source: str | None
 ) -> Backtest:
-    labelled = whose is not None
-    weeks = sum(one.weeks for one in assets)
-    budget = by(sum(one.budget * one.weeks for one in assets), weeks)
+    labelled = source is not None
+    weeks = sum(asset.weeks for asset in assets)
+    budget = ratio(sum(asset.budget * asset.weeks for asset in assets), weeks)
     return Backtest(
         topic=stream.definition.topic,
-        model_version=row.version,
-        since=iso(options.span.start_us),
-        until=iso(options.span.end_us),
-        events_from=whose,
-        total=line_of("all", budget, assets, labelled=labelled),
-        assets=tuple(one.line(labelled=labelled) for one in assets),
-        events=tuple(line for one in assets for line in one.event_lines()),
-        alarms=tuple(line for one in assets for line in one.alarm_lines()),
-        notes=tuple(_notes(row, options.span, assets, whose)),
+        model_version=model.version,
+        since=iso(span.start_us),
+        until=iso(span.end_us),
+        events_from=source,
+        total=asset_line("all", budget, assets, labelled=labelled),
+        assets=tuple(asset_line(asset.asset, asset.budget, [asset], labelled=labelled) for asset in assets),
+        events=tuple(line for asset in assets for line in event_lines(asset)),
+        alarms=tuple(line for asset in assets for line in alarm_lines(asset)),
+        notes=tuple(_notes(model, span, assets, source)),
     )
 
 
-def _notes(row: ModelRow, span: Span, assets: Sequence[AssetAlarms], whose: str | None) -> list[str]:
-    learnt = Span(to_us(row.trained_from), to_us(row.trained_until))
+def _notes(model: ModelRow, span: Span, assets: Sequence[AssetAlarms], source: str | None) -> list[str]:
+    trained = Span(to_us(model.trained_from), to_us(model.trained_until))
     notes = []
-    if learnt.overlaps(span):
+    if trained.overlaps(span):
         notes.append(
-            f"version {row.version} has learnt from {iso(learnt.start_us)} to {iso(learnt.end_us)}: what it "
-            f"raises there says little of what it would have raised"
+            f"version {model.version} was trained on readings from {iso(trained.start_us)} to "
+            f"{iso(trained.end_us)}: its alarms in that time say little about alarms on new readings"
         )
-    if unseen := [one.asset for one in assets if not one.weeks]:
-        notes.append(f"never a window full, and so no score: {', '.join(unseen[:5])}")
+    if unscored := [asset.asset for asset in assets if not asset.weeks]:
+        notes.append(f"no full window, and so no score: {', '.join(unscored[:5])}")
     notes.append(
-        f"an alarm belongs to an event that began before it was raised and was over by no more than "
-        f"{GRACE_ROWS} rows when it started; silences are not looked for"
+        f"an alarm belongs to an event that began before the alarm was raised and ended at most {GRACE_ROWS} "
+        f"rows before the alarm started; a backtest does not look for silences"
     )
-    if whose == _CONFIRMED:
-        notes.append("an alarm that nobody has judged counts as a false one")
+    if source == CONFIRMED:
+        notes.append("an alarm without a verdict counts as a false alarm")
     return notes

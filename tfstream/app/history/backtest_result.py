@@ -1,4 +1,4 @@
-"""What a backtest found, in an operator's terms."""
+"""The result of a backtest, as ``tfstream backtest`` prints it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AlarmLine:
-    """One alarm, raised at ``raised_at``; ``event`` is the start of the event that it belongs to.
+    """An alarm; ``event`` is the start of its event, None for a false alarm.
 
-    ``hidden``: an exclusion would have hidden it.
+    ``hidden`` is true where exclusions would have hidden the alarm.
     """
 
     asset: str
@@ -26,7 +26,10 @@ class AlarmLine:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EventLine:
-    """A labelled event: ``delay_s`` to its first alarm, ``warning_s`` from there to its end."""
+    """A labelled event; ``delay_s`` lasts until its first alarm, ``warning_s`` from that alarm to its end.
+
+    Both are None for a missed event.
+    """
 
     asset: str
     start: str
@@ -38,8 +41,10 @@ class EventLine:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AssetLine:
-    """``alarms`` in ``weeks`` of scores, hidden ones apart; rates from ``low`` to ``high`` a week give such a
-    count (95 %). ``false_alarms`` belong to no event; None where no event is known.
+    """``alarms`` in ``weeks`` of scores, without ``hidden`` alarms.
+
+    ``low`` and ``high`` are the 95 % bounds of the rate ``per_week``. ``false_alarms`` counts alarms without
+    an event; None where no event is known.
     """
 
     asset: str
@@ -57,7 +62,7 @@ class AssetLine:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Backtest:
-    """``total`` is of all assets together, in asset-weeks; ``events_from`` says whose events they are."""
+    """``total`` counts all assets together, in asset-weeks; ``events_from`` is the source of the events."""
 
     topic: str
     model_version: int

@@ -1,179 +1,116 @@
-"""``tfstream anomalies explain``: an alarm, or a moment without one, computed again."""
+"""``tfstream anomalies explain``: an alarm, or a moment without an alarm, scored again from stored readings.
+
+The steps, in order: ``stored_hop.py`` loads what is stored of the hop; ``rescoring.py`` reads the asset's
+stored readings and computes their scores again; ``score_history.py`` runs it and compares the scores with the
+stored ones; ``explained_hop.py`` and ``reasons.py`` say what the score consists of and why there was an alarm
+or none.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from tfstream.app.history.explained_hop import ExplainedHop
-from tfstream.app.history.explanation import Explanation, RecordedScore, RescoreSummary
-from tfstream.app.history.reasons import ExplainedMoment, reasons
+from tfstream.app.history.explanation import Explanation, RescoreSummary
+from tfstream.app.history.reasons import reasons
 from tfstream.app.history.rescoring import Progress
 from tfstream.app.history.score_history import RescoreRequest, ScoreHistory, rescore
-from tfstream.app.scoring import champion as champions
+from tfstream.app.history.stored_hop import StoredHop, load_alarm, load_moment
+from tfstream.app.scoring.episode_tracker import ScoredWindow
 from tfstream.app.scoring.score_batch import Champion, alarm_rule
-from tfstream.core.messages.anomaly_event import EventKind, iso, rounded
+from tfstream.core.messages.anomaly_event import iso
 from tfstream.core.spans import Span
-from tfstream.core.stream import StreamDefinition
-from tfstream.core.windowing.window import WindowShape
 from tfstream.errors import BadData
-from tfstream.storage import models, scores, streams
 from tfstream.storage.anomalies import AnomalyRow
 from tfstream.storage.database import Database
-from tfstream.storage.datetimes import to_us
-from tfstream.storage.models import ModelRow
 from tfstream.storage.streams import StreamRecord
 
 _PLOTTED_HOPS = 90
 
 
 class ExplainedAlarm(NamedTuple):
-    """What is told, and the way there for a picture."""
+    """The explanation, and the scores around the hop for a chart."""
 
     explanation: Explanation
-    trail: ScoreHistory
+    history: ScoreHistory
     stream: StreamRecord
     champion: Champion
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExplainOptions:
-    """``most_us``: how far back to begin at most."""
+    """``max_replay_us``: how far before the hop rescoring begins at most."""
 
-    most_us: int
+    max_replay_us: int
     progress: Progress
 
 
 def explain_alarm(database: Database, row: AnomalyRow, options: ExplainOptions) -> ExplainedAlarm:
     """The peak of an anomaly, from the same readings, model version and threshold.
 
-    Of a silence, which has no score, the first moment at which it is one.
+    For a silence, which has no score, the first hop in which the asset or its sensors are silent.
 
-    :raises BadData: when its readings or its model are not there any more.
+    :raises BadData: when the readings or the model are not stored any more.
     :raises ConfigurationError: when the model does not fit the stream any more.
     """
-    if row.kind == EventKind.SILENCE.value:
-        return _explain_silence(database, row, options)
-    peak_us = to_us(row.peak_at)
-    with database.begin() as connection:
-        stream = streams.get(connection, row.topic)
-        stored = scores.at(connection, stream.id, row.asset, peak_us)
-        version = row.model_version if stored is None else stored.model_version
-        model = models.load(connection, stream.id, version)
-    if version == row.model_version and model.sha256 != row.model_sha256:
-        raise BadData(f"model version {version} is not the one that raised {row.id}: its sha256 is another")
-    champion = champions.load(model, stream.definition)
-    budget = _budget(stream.definition, champion, row.asset, row.threshold)
-    told = RecordedScore(score=row.score, threshold=row.threshold, model_version=version)
-    moment = ExplainedMoment(stream=_under(stream, row.asset, budget), asset=row.asset, until_us=peak_us)
-    return _explained(database, champion, moment, told, row, options)
-
-
-def _explain_silence(database: Database, row: AnomalyRow, options: ExplainOptions) -> ExplainedAlarm:
-    """Sensors are missed in the hop that they are silent in, an asset once its window has run out."""
-    with database.begin() as connection:
-        stream = streams.get(connection, row.topic)
-        champion = models.champion(connection, stream.id)
-    rows = 0 if row.sensors or champion is None else _shape_of(champion, stream).rows
-    at_us = to_us(row.started_at) + rows * stream.definition.interval_us
-    return explain_moment(database, stream, row.asset, at_us, options)
-
-
-def _shape_of(model: ModelRow, stream: StreamRecord) -> WindowShape:
-    detector = champions.load(model, stream.definition).detector
-    return WindowShape(detector.window_rows, detector.hop_rows)
+    return _explain(database, load_alarm(database, row), options)
 
 
 def explain_moment(
     database: Database, stream: StreamRecord, asset: str, at_us: int, options: ExplainOptions
 ) -> ExplainedAlarm:
-    """The hop that a moment lies in, whether there was an alarm or not.
+    """The hop in which a moment lies, with or without an alarm.
 
-    :raises BadData: when the readings are not stored any more, or no model was ever in charge.
+    :raises BadData: when the readings are not stored any more, or the stream has no champion.
     """
-    topic = stream.definition.topic
+    return _explain(database, load_moment(database, stream, asset, at_us), options)
+
+
+def _explain(database: Database, stored: StoredHop, options: ExplainOptions) -> ExplainedAlarm:
+    request = RescoreRequest(
+        database=database,
+        stream=stored.stream,
+        champion=stored.champion,
+        asset=stored.asset,
+        max_replay_us=options.max_replay_us,
+    )
+    plotted_us = _PLOTTED_HOPS * stored.hop_us
+    plotted = Span(stored.until_us - plotted_us, stored.until_us + plotted_us)
+    history, summary = rescore(request, stored.until_us, plotted, options.progress)
+    hop = history.hops.get(stored.until_us)
+    _require_score(stored, hop)
+    rule = alarm_rule(stored.stream.definition, stored.champion.detector, stored.asset)
+    explained = ExplainedHop(stored, rule, hop)
     with database.begin() as connection:
-        model = models.champion(connection, stream.id)
-        if model is None:
-            raise BadData(models.describe_missing_champion(connection, stream.id, topic))
-        champion = champions.load(model, stream.definition)
-        until_us = _end_of_hop(at_us, champion, stream.definition)
-        stored = scores.at(connection, stream.id, asset, until_us)
-        if stored is not None and stored.model_version != model.version:
-            model = models.load(connection, stream.id, stored.model_version)
-            champion = champions.load(model, stream.definition)
-    told = stored and RecordedScore(
-        score=stored.score, threshold=stored.threshold, model_version=stored.model_version
-    )
-    budget = _budget(stream.definition, champion, asset, told.threshold if told else None)
-    moment = ExplainedMoment(
-        stream=_under(stream, asset, budget), asset=asset, until_us=until_us, at_us=at_us
-    )
-    return _explained(database, champion, moment, told, None, options)
+        findings = reasons(connection, stored, rule, hop)
+    caveats = tuple(_caveats(stored, explained, summary))
+    explanation = explained.explanation(history, summary, findings + caveats)
+    return ExplainedAlarm(explanation, history, stored.stream, stored.champion)
 
 
-def _end_of_hop(at_us: int, champion: Champion, definition: StreamDefinition) -> int:
-    hop_us = champion.detector.hop_rows * definition.interval_us
-    return (at_us // hop_us + 1) * hop_us
-
-
-def _budget(definition: StreamDefinition, champion: Champion, asset: str, threshold: float | None) -> float:
-    """The alarm budget of the time: the present one, unless the threshold was another."""
-    calibration, budget = champion.detector.calibration, definition.budget_of(asset)
-    if threshold is None or rounded(calibration.threshold(budget)) == threshold:
-        return budget
-    return calibration.expected_per_week(threshold) or budget
-
-
-def _under(stream: StreamRecord, asset: str, budget: float) -> StreamRecord:
-    """The stream with that budget for the asset."""
-    definition = stream.definition
-    if definition.budget_of(asset) == budget:
-        return stream
-    budgets = {**definition.asset_budgets, asset: budget}
-    return stream._replace(definition=replace(definition, asset_budgets=budgets))
-
-
-def _explained(
-    database: Database,
-    champion: Champion,
-    moment: ExplainedMoment,
-    told: RecordedScore | None,
-    row: AnomalyRow | None,
-    options: ExplainOptions,
-) -> ExplainedAlarm:
-    stream, asset, until_us = moment.stream, moment.asset, moment.until_us
-    asked = RescoreRequest(
-        database=database, stream=stream, champion=champion, asset=asset, most_us=options.most_us
-    )
-    hop_us = champion.detector.hop_rows * stream.definition.interval_us
-    focus = Span(until_us - _PLOTTED_HOPS * hop_us, until_us + _PLOTTED_HOPS * hop_us)
-    trail, replay = rescore(asked, until_us, focus, options.progress)
-    judged = trail.around.get(until_us)
-    if row is not None and (judged is None or judged.judgement is None):
+def _require_score(stored: StoredHop, hop: ScoredWindow | None) -> None:
+    """:raises BadData: when the hop of an alarm gets no score from the stored readings."""
+    alarm = stored.alarm
+    if alarm is not None and (hop is None or hop.judgement is None):
         raise BadData(
-            f"the window of {row.id} at {iso(until_us)} cannot be built again: some of its readings are not "
-            f"stored, or not any more; what was told then stands in `tfstream anomalies show {row.id}`"
+            f"the window of {alarm.id} at {iso(stored.until_us)} cannot be built again: some of its readings "
+            f"are not stored, or not any more; `tfstream anomalies show {alarm.id}` shows what was recorded"
         )
-    rule = alarm_rule(stream.definition, champion.detector, asset)
-    again = ExplainedHop(champion, rule, moment, judged)
-    with database.begin() as connection:
-        findings = reasons(connection, moment, judged, rule, champion, told, row)
-    found = again.explanation(told, row, trail, replay, (*findings, *_caveats(told, again, replay)))
-    return ExplainedAlarm(found, trail, stream, champion)
 
 
-def _caveats(told: RecordedScore | None, again: ExplainedHop, replay: RescoreSummary) -> Iterator[str]:
-    """Why the numbers may not be those of the time."""
-    if told is not None and again.score is not None and told.score != again.score:
+def _caveats(stored: StoredHop, explained: ExplainedHop, summary: RescoreSummary) -> Iterator[str]:
+    """Why the numbers may differ from those of the time."""
+    recorded = stored.recorded
+    if recorded is not None and explained.score is not None and recorded.score != explained.score:
         yield (
-            f"computed again it is {again.score:g} instead of {told.score:g}: readings that came too late to "
-            f"be scored, that were stored since, or that the scorer saw and nobody recorded, or an episode "
-            f"that another model had opened"
+            f"computed again, the score is {explained.score:g} instead of {recorded.score:g}; possible "
+            f"causes: readings that came too late to be scored, readings stored later, readings that the "
+            f"scorer read and `record` did not store, or an episode that another model opened"
         )
-    if not replay.since_takeover:
+    if not summary.since_takeover:
         yield (
-            f"begun at {replay.since} with the asset's level as calibrated: since when version "
-            f"{replay.model_version} had scored it is not stored, or longer ago than was replayed (--replay)"
+            f"the replay began at {summary.since} with the calibrated level of the asset, because the first "
+            f"score of version {summary.model_version} is not stored or lies further back than --replay"
         )

@@ -1,4 +1,4 @@
-"""One hop, computed again: what its score is made of, who is to blame, what came before and after it."""
+"""One rescored hop in figures: the terms of its score, its sensors, the hops before and after it."""
 
 from __future__ import annotations
 
@@ -9,70 +9,63 @@ import numpy as np
 from tfstream.app.history.explanation import (
     Explanation,
     HopLine,
-    RecordedScore,
     RescoreSummary,
     ScoreLevel,
     TermLine,
 )
 from tfstream.app.history.hop_outcome import hop_outcome
-from tfstream.app.history.reasons import ExplainedMoment
 from tfstream.app.history.score_history import ScoreHistory
+from tfstream.app.history.stored_hop import StoredHop
 from tfstream.app.scoring.episode_tracker import ScoredWindow
 from tfstream.app.scoring.event_builder import EventBuilder
-from tfstream.app.scoring.score_batch import Champion
 from tfstream.core.alarms.alarm_rule import AlarmRule
-from tfstream.core.messages.anomaly_event import SensorShare, iso, rounded
+from tfstream.core.messages.anomaly_event import SensorShare, iso
 from tfstream.model.scoring.terms import TERMS
-from tfstream.storage.anomalies import AnomalyRow
 
-_AROUND_HOPS = 6
-_LOOKS_AT = {
+_LISTED_HOPS = 6  # before the hop, and after it
+_MEASURES = {
     "V": "one-step prediction",
-    "P": "distance to the nearest rows learnt",
+    "P": "distance to the nearest training rows",
     "R": "spectrum of the prediction",
     "T": "reconstruction in time",
     "F": "reconstruction in frequency",
     "X": "the two reconstructions against each other",
-    "Mj": "distance to the nearest window learnt",
+    "Mj": "distance to the nearest training window",
     "Mx": "distance across the two domains",
-    "N": "time and frequency do not tell the same",
+    "N": "disagreement between time and frequency",
 }
 
 
 class ExplainedHop:
-    """The hop of a moment as the judge had it, or that there was none."""
+    """The hop to explain as rescoring computed it; ``hop`` is None where no window ends there."""
 
-    def __init__(
-        self, champion: Champion, rule: AlarmRule, moment: ExplainedMoment, judged: ScoredWindow | None
-    ) -> None:
-        self._champion, self._rule, self._moment, self._judged = champion, rule, moment, judged
-        judgement = judged.judgement if judged else None
-        self.score = None if judgement is None else rounded(judgement.value)
-        self.threshold = None if judgement is None else rounded(judgement.threshold)
-        self._expected = None if judgement is None else rounded(judgement.expected_per_week)
+    def __init__(self, stored: StoredHop, rule: AlarmRule, hop: ScoredWindow | None) -> None:
+        self._stored, self._rule, self._hop = stored, rule, hop
+        self._detector = stored.champion.detector
+        judgement = hop.judgement if hop else None
+        self.score = None if judgement is None else judgement.value
+        self.threshold = None if judgement is None else judgement.threshold
+        self._expected = None if judgement is None else judgement.expected_per_week
 
     def explanation(
-        self,
-        told: RecordedScore | None,
-        row: AnomalyRow | None,
-        trail: ScoreHistory,
-        replay: RescoreSummary,
-        findings: tuple[str, ...],
+        self, history: ScoreHistory, summary: RescoreSummary, findings: tuple[str, ...]
     ) -> Explanation:
-        moment, detector = self._moment, self._champion.detector
-        hop_us = detector.hop_rows * self._rule.interval_us
-        exact = None if told is None else (told.score, told.threshold) == (self.score, self.threshold)
+        """All figures of the hop, beside ``findings``."""
+        stored, recorded = self._stored, self._stored.recorded
+        same = None
+        if recorded is not None:
+            same = (recorded.score, recorded.threshold) == (self.score, self.threshold)
         return Explanation(
-            topic=moment.stream.definition.topic,
-            asset=moment.asset,
-            since=iso(moment.until_us - hop_us),
-            until=iso(moment.until_us),
-            anomaly_id=None if row is None else str(row.id),
-            verdict=None if row is None else row.verdict,
+            topic=stored.stream.definition.topic,
+            asset=stored.asset,
+            since=iso(stored.until_us - stored.hop_us),
+            until=iso(stored.until_us),
+            anomaly_id=None if stored.alarm is None else str(stored.alarm.id),
+            verdict=None if stored.alarm is None else stored.alarm.verdict,
             score=self.score,
             threshold=self.threshold,
-            told=told,
-            exact=exact,
+            told=recorded,
+            exact=same,
             budget_per_week=self._rule.budget_per_week,
             expected_per_week=self._expected,
             findings=findings,
@@ -80,62 +73,66 @@ class ExplainedHop:
             masked=self._masked(),
             terms=tuple(self._terms()),
             sensors=self._sensors(),
-            hops=tuple(self._hops(trail, hop_us)),
-            replay=replay,
+            hops=tuple(self._hops(history)),
+            replay=summary,
         )
 
     def _level(self) -> ScoreLevel | None:
-        judged = self._judged
-        if judged is None or judged.scored is None or judged.judgement is None:
+        hop = self._hop
+        if hop is None or hop.scored is None or hop.judgement is None:
             return None
-        baseline, threshold = judged.before.baseline, judged.judgement.threshold
+        baseline, rule = hop.before.baseline, self._rule
+        threshold = rule.calibration.threshold(rule.budget_per_week)
         return ScoreLevel(
-            raw=judged.scored.score,
+            raw=hop.scored.score,
             usual=baseline.center,
             spread=baseline.spread,
             alarm=baseline.center + threshold * baseline.spread,
         )
 
     def _masked(self) -> tuple[str, ...]:
-        """Sensors with a gap in the rows that errors are taken on, and those that were dead in training."""
-        if self._judged is None:
+        """Sensors with a gap in the rows that are compared with predictions, and sensors dead in training."""
+        if self._hop is None:
             return ()
-        detector = self._champion.detector
-        recent = self._judged.window.values[-detector.config.band_rows :]
-        known = ~np.isnan(recent).any(axis=0) & detector.live
-        return tuple(detector.definition_sensors[i] for i in np.flatnonzero(~known))
+        recent = self._hop.window.values[-self._detector.config.band_rows :]
+        known = ~np.isnan(recent).any(axis=0) & self._detector.live
+        return tuple(self._detector.definition_sensors[i] for i in np.flatnonzero(~known))
 
     def _terms(self) -> Iterator[TermLine]:
-        """What the raw score is the sum of, the most first."""
-        judged, detector = self._judged, self._champion.detector
-        if judged is None or judged.scored is None:
+        """The terms whose sum is the raw score, the largest part first."""
+        if self._hop is None or self._hop.scored is None:
             return
-        scored = judged.scored
-        followed = np.array([scored.terms.values])
-        usual = detector.measure(scored.window[None], [scored.asset]).usual.astype(np.float64)
-        values, adds = detector.fusion.explained(followed, usual)
-        center = np.exp(detector.fusion.median)
-        for i in np.argsort(-adds[0], kind="stable").tolist():
-            name = TERMS[i]
-            value, often, part = float(values[0, i]), float(center[i]), float(adds[0, i])
-            yield TermLine(term=name, looks_at=_LOOKS_AT[name], value=value, usual=often, adds=part)
+        scored, fusion = self._hop.scored, self._detector.fusion
+        smoothed = np.array([scored.terms.values])
+        usual = self._detector.measure(scored.window[None], [scored.asset]).usual.astype(np.float64)
+        values, parts = fusion.explained(smoothed, usual)
+        medians = np.exp(fusion.median)
+        for i in np.argsort(-parts[0], kind="stable").tolist():
+            yield TermLine(
+                term=TERMS[i],
+                looks_at=_MEASURES[TERMS[i]],
+                value=float(values[0, i]),
+                usual=float(medians[i]),
+                adds=float(parts[0, i]),
+            )
 
     def _sensors(self) -> tuple[SensorShare, ...]:
-        """Who is to blame for this hop."""
-        if self._judged is None or self._judged.scored is None:
+        """The sensors that the hop's score is attributed to."""
+        if self._hop is None or self._hop.scored is None:
             return ()
-        return EventBuilder(self._moment.stream.definition, self._champion).sensors(self._judged.scored)
+        return EventBuilder(self._stored.stream.definition, self._stored.champion).sensors(self._hop.scored)
 
-    def _hops(self, trail: ScoreHistory, hop_us: int) -> Iterator[HopLine]:
-        at_us = self._moment.until_us
-        for end_us in range(at_us - _AROUND_HOPS * hop_us, at_us + (_AROUND_HOPS + 1) * hop_us, hop_us):
-            judged = trail.around.get(end_us)
-            if judged is None:
+    def _hops(self, history: ScoreHistory) -> Iterator[HopLine]:
+        hop_us, until_us = self._stored.hop_us, self._stored.until_us
+        first_us, last_us = until_us - _LISTED_HOPS * hop_us, until_us + _LISTED_HOPS * hop_us
+        for end_us in range(first_us, last_us + 1, hop_us):
+            hop = history.hops.get(end_us)
+            if hop is None:
                 continue
-            judgement = judged.judgement
+            judgement = hop.judgement
             yield HopLine(
                 until=iso(end_us),
-                score=None if judgement is None else rounded(judgement.value),
-                threshold=None if judgement is None else rounded(judgement.threshold),
-                verdict=hop_outcome(judged, self._rule),
+                score=None if judgement is None else judgement.value,
+                threshold=None if judgement is None else judgement.threshold,
+                verdict=hop_outcome(hop, self._rule),
             )

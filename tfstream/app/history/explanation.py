@@ -1,4 +1,4 @@
-"""Why there was an alarm, or none: what an explanation says."""
+"""The records of an explanation: why there was an alarm at a hop, or no alarm."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from tfstream.core.messages.anomaly_event import SensorShare
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HopLine:
-    """One hop that ends at ``until``; without a score where nothing could be scored. ``verdict`` in words."""
+    """A hop that ends at ``until``; ``verdict`` says in words what it did to the episode.
+
+    ``score`` and ``threshold`` are None where the hop could not be scored.
+    """
 
     until: str
     score: float | None
@@ -19,7 +22,7 @@ class HopLine:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TermLine:
-    """A term of the score: ``value`` beside the ``usual`` one, and what it ``adds`` to the raw score."""
+    """A term of the score: its ``value``, its ``usual`` value, and the part it ``adds`` to the raw score."""
 
     term: str
     looks_at: str
@@ -30,9 +33,10 @@ class TermLine:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RescoreSummary:
-    """What was computed again, and how many of the stored scores it gives digit by digit.
+    """What was computed again; ``same_scores`` of the ``stored_scores`` are identical digit by digit.
 
-    ``since_takeover``: from the first score of the model on, so that the state is the one that there was.
+    ``since_takeover`` is true where rescoring began at the model's first score of the asset, so that the
+    state is the same as the scorer's.
     """
 
     model_version: int
@@ -48,7 +52,7 @@ class RescoreSummary:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RecordedScore:
-    """What was written at the time: an anomaly's peak, or a stored score."""
+    """The score that was recorded at the time: an anomaly's peak, or a stored score."""
 
     score: float
     threshold: float
@@ -57,7 +61,7 @@ class RecordedScore:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScoreLevel:
-    """A raw score is judged by ``(raw - usual) / spread``; from ``alarm`` on it raises one."""
+    """A score is ``(raw - usual) / spread``; a raw score of ``alarm`` or more is over the threshold."""
 
     raw: float
     usual: float
@@ -67,10 +71,10 @@ class ScoreLevel:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Explanation:
-    """Of one hop of an asset, which ends at ``until``; ``findings`` say why in sentences.
+    """The explanation of an asset's hop that ends at ``until``; ``findings`` give the reasons in sentences.
 
-    ``score`` and ``threshold`` are computed again, ``told`` is what was written then; ``exact``: they are the
-    same. ``masked`` sensors had no part in the score.
+    ``score`` and ``threshold`` are computed again, ``told`` is the recorded score, and ``exact`` says whether
+    they are the same. ``masked`` sensors were left out of the score.
     """
 
     topic: str

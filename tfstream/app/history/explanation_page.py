@@ -1,4 +1,4 @@
-"""An explanation as a page: scores against the threshold, sensors beside what was expected of them."""
+"""An explanation as an HTML page: scores with their threshold, and sensors with their expected values."""
 
 from __future__ import annotations
 
@@ -9,116 +9,108 @@ import numpy as np
 
 from tfstream.app.history.explain import ExplainedAlarm
 from tfstream.app.history.explanation import Explanation
-from tfstream.app.history.score_history import between
-from tfstream.app.html.chart import ChartBand, ChartFrame, ChartLine, draw, span_of_values
-from tfstream.app.html.page import page
+from tfstream.app.history.score_history import points_within
+from tfstream.app.html.chart import ChartBand, ChartFrame, ChartLine, draw_chart, value_range
+from tfstream.app.html.elements import legend
+from tfstream.app.html.page import render_page
 from tfstream.app.scoring.episode_tracker import ScoredWindow
 from tfstream.core.messages.anomaly_event import from_iso
 from tfstream.core.spans import Span, merge_spans
 
-_PLOTS = 3
+_PLOTTED_SENSORS = 3
+_SCORE_LEGEND = legend(
+    ("line", "score"), ("limit", "threshold"), ("highlight", "this hop"), ("alarm", "alarm")
+)
+_SENSOR_LEGEND = legend(("line", "actual"), ("expected", "expected"))
 
 
-def render(found: ExplainedAlarm) -> str:
-    """The page, self-contained: style and plots inside, no script, no network."""
-    told = found.explanation
-    title = f"{told.asset}, {told.until}"
-    findings = "".join(f"<p>{escape(finding)}</p>" for finding in told.findings)
+def render(explained: ExplainedAlarm) -> str:
+    """The page as text, self-contained: styles and plots are inside, without scripts and network access."""
+    explanation = explained.explanation
+    title = f"{explanation.asset}, {explanation.until}"
+    findings = "".join(f"<p>{escape(finding)}</p>" for finding in explanation.findings)
     body = (
         f"<h1>{escape(title)}</h1>"
-        f'<p class="quiet">{escape(told.topic)}, model version {told.replay.model_version}, '
-        f"{_score(told)}; all times are UTC</p>{findings}"
-        f'<div class="card"><h3>Score</h3>{_legend()}{_timeline(found)}</div>'
-        f'<div class="card"><h3>Sensors</h3>{_sensor_legend()}<div class="plots">'
-        f"{''.join(_sensors(found))}</div></div>"
+        f'<p class="muted">{escape(explanation.topic)}, model version {explanation.replay.model_version}, '
+        f"{_score(explanation)}; all times are UTC</p>{findings}"
+        f'<div class="card"><h3>Score</h3>{_SCORE_LEGEND}{_score_chart(explained)}</div>'
+        f'<div class="card"><h3>Sensors</h3>{_SENSOR_LEGEND}<div class="plots">'
+        f"{''.join(_sensor_charts(explained))}</div></div>"
     )
-    return page(title, body)
+    return render_page(title, body)
 
 
-def _score(told: Explanation) -> str:
-    if told.score is None or told.threshold is None:
+def _score(explanation: Explanation) -> str:
+    if explanation.score is None or explanation.threshold is None:
         return "no score"
-    return f"score {told.score:.4g} against a threshold of {told.threshold:.4g}"
+    return f"score {explanation.score:.4g} against a threshold of {explanation.threshold:.4g}"
 
 
-def _legend() -> str:
-    return (
-        '<div class="legend"><span><i class="l-line"></i>score</span><span><i class="l-limit"></i>threshold'
-        '</span><span><i class="l-truth"></i>this hop</span><span><i class="l-alarm"></i>alarm</span></div>'
+def _bands(explained: ExplainedAlarm) -> list[ChartBand]:
+    """The hop, and the alarms around it."""
+    hop = Span(from_iso(explained.explanation.since), from_iso(explained.explanation.until))
+    alarms = merge_spans(
+        Span(end_us - hop.length_us, end_us)
+        for end_us, scored in explained.history.hops.items()
+        if scored.after.episode is not None and not scored.after.episode.pending
     )
+    return [
+        ChartBand(start_us=hop.start_us, end_us=hop.end_us, title="this hop", style="highlight"),
+        *(ChartBand(start_us=start, end_us=end, title="alarm", style="alarm") for start, end in alarms),
+    ]
 
 
-def _sensor_legend() -> str:
-    return (
-        '<div class="legend"><span><i class="l-line"></i>actual</span>'
-        '<span><i class="l-guess"></i>expected</span></div>'
-    )
-
-
-def _bands(found: ExplainedAlarm) -> list[ChartBand]:
-    told = found.explanation
-    asked = ChartBand(
-        start_us=from_iso(told.since), end_us=from_iso(told.until), title="this hop", style="truth"
-    )
-    hop_us = asked.end_us - asked.start_us
-    spans = merge_spans(
-        Span(end_us - hop_us, end_us)
-        for end_us, judged in found.trail.around.items()
-        if judged.after.episode is not None and not judged.after.episode.pending
-    )
-    return [asked, *(ChartBand(start_us=one, end_us=end, title="alarm", style="alarm") for one, end in spans)]
-
-
-def _timeline(found: ExplainedAlarm) -> str:
-    points = between(found.trail.scores, found.trail.focus)
+def _score_chart(explained: ExplainedAlarm) -> str:
+    points = points_within(explained.history.scores, explained.history.focus)
     if not points:
-        return '<p class="quiet">no score around this moment</p>'
+        return '<p class="muted">no score around this moment</p>'
     times = np.array([point.time_us for point in points], dtype=np.int64)
     scores = np.array([point.score for point in points])
     thresholds = np.array([point.threshold for point in points])
-    low, high = span_of_values((scores, thresholds))
+    low, high = value_range((scores, thresholds))
     frame = ChartFrame(first_us=int(times[0]), last_us=int(times[-1]), low=low, high=high)
     lines = (
         ChartLine(times_us=times, values=thresholds, style="limit"),
         ChartLine(times_us=times, values=scores, style="line"),
     )
-    marks = [(value, f"{value:.3g}") for value in (float(thresholds[0]), float(scores.max()))]
-    label = f"scores of {found.explanation.asset}"
-    return draw(frame, lines, _bands(found), marks=marks, size="tall", label=label)
+    labels = [(value, f"{value:.3g}") for value in (float(thresholds[0]), float(scores.max()))]
+    label = f"scores of {explained.explanation.asset}"
+    return draw_chart(frame, lines, _bands(explained), y_labels=labels, size="tall", label=label)
 
 
-def _sensors(found: ExplainedAlarm) -> Iterator[str]:
-    """The guiltiest, actual and expected."""
-    around = [judged for _, judged in sorted(found.trail.around.items()) if judged.scored is not None]
-    if not around:
+def _sensor_charts(explained: ExplainedAlarm) -> Iterator[str]:
+    """The sensors with the largest shares, actual and expected values."""
+    hops = [hop for _, hop in sorted(explained.history.hops.items()) if hop.scored is not None]
+    if not hops:
         return
-    detector, asset = found.champion.detector, found.explanation.asset
-    windows = np.stack([judged.window.values for judged in around])
-    expected = detector.measure(windows, [asset] * len(around)).expected
-    for one in found.explanation.sensors[:_PLOTS]:
-        place = found.stream.definition.sensors.index(one.name)
-        yield f"<div><h4>{escape(one.name)}</h4>{_plot(found, around, place, expected[:, place])}</div>"
+    detector, asset = explained.champion.detector, explained.explanation.asset
+    windows = np.stack([hop.window.values for hop in hops])
+    expected = detector.measure(windows, [asset] * len(hops)).expected
+    for sensor in explained.explanation.sensors[:_PLOTTED_SENSORS]:
+        column = explained.stream.definition.sensors.index(sensor.name)
+        chart = _sensor_chart(explained, hops, column, expected[:, column])
+        yield f"<div><h4>{escape(sensor.name)}</h4>{chart}</div>"
 
 
-def _plot(found: ExplainedAlarm, around: Sequence[ScoredWindow], place: int, expected: np.ndarray) -> str:
-    interval_us, hop = found.trail.interval_us, found.champion.detector.hop_rows
-    ends = np.array([judged.window.end_index for judged in around], dtype=np.int64)
-    rows = (ends[:, None] + np.arange(1 - hop, 1)).ravel()
-    actual = np.concatenate([judged.window.values[-hop:, place] for judged in around])
-    low, high = span_of_values((actual, expected))
+def _sensor_chart(
+    explained: ExplainedAlarm, hops: Sequence[ScoredWindow], column: int, expected: np.ndarray
+) -> str:
+    """``expected [hops]``: a sensor's expected value in each hop."""
+    interval_us, hop_rows = explained.history.interval_us, explained.champion.detector.hop_rows
+    ends = np.array([hop.window.end_index for hop in hops], dtype=np.int64)
+    rows = (ends[:, None] + np.arange(1 - hop_rows, 1)).ravel()
+    actual = np.concatenate([hop.window.values[-hop_rows:, column] for hop in hops])
+    middles_us = (ends + 1) * interval_us - hop_rows * interval_us // 2
+    low, high = value_range((actual, expected))
     frame = ChartFrame(
         first_us=int(rows[0]) * interval_us, last_us=int(rows[-1] + 1) * interval_us, low=low, high=high
     )
     lines = (
-        ChartLine(times_us=(ends + 1) * interval_us - hop * interval_us // 2, values=expected, style="guess"),
+        ChartLine(times_us=middles_us, values=expected, style="expected"),
         ChartLine(times_us=rows * interval_us, values=actual, style="line"),
     )
     middle = (low + high) / 2
-    return draw(
-        frame,
-        lines,
-        _bands(found),
-        marks=[(middle, f"{middle:.3g}")],
-        size="small",
-        label="actual and expected",
+    labels = [(middle, f"{middle:.3g}")]
+    return draw_chart(
+        frame, lines, _bands(explained), y_labels=labels, size="small", label="actual and expected"
     )

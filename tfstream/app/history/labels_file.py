@@ -1,4 +1,4 @@
-"""A file of labelled events: which asset was not well from when until when."""
+"""Reads a CSV file of labelled events: an asset, and the start and end of its fault."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _COLUMNS = ("asset", "start", "end")
 
 
 def read_labels(path: Path) -> dict[str, list[Span]]:
-    """Events by asset, in order; those that overlap are one. Times without a zone are UTC.
+    """Events by asset in order of time, overlapping events merged. Times without a zone are in UTC.
 
-    :raises BadData: when the file cannot be read, or a line is no event, with its number.
+    :raises BadData: when the file cannot be read, or a line is not an event; the message has the line number.
     """
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
@@ -27,17 +27,17 @@ def read_labels(path: Path) -> dict[str, list[Span]]:
         raise BadData(
             f"{path} has no column {', '.join(missing)}; it needs asset, start and end, times as ISO 8601"
         )
-    found: dict[str, list[Span]] = {}
+    events: dict[str, list[Span]] = {}
     for number, (asset, start, end) in enumerate(table[list(_COLUMNS)].itertuples(index=False), start=2):
-        found.setdefault(asset, []).append(_event(path, number, start, end))
-    return {asset: merge_spans(spans) for asset, spans in found.items()}
+        events.setdefault(asset, []).append(_event(path, number, start, end))
+    return {asset: merge_spans(spans) for asset, spans in events.items()}
 
 
 def _event(path: Path, number: int, start: str, end: str) -> Span:
     try:
         span = Span(*(_time_us(text) for text in (start, end)))
     except ValueError:
-        raise BadData(f"{path}, line {number}: {start!r} or {end!r} is no time in ISO 8601") from None
+        raise BadData(f"{path}, line {number}: {start!r} or {end!r} is not a time in ISO 8601") from None
     if span.end_us <= span.start_us:
         raise BadData(f"{path}, line {number}: an event must end after it begins")
     return span

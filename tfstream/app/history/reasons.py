@@ -1,142 +1,115 @@
-"""Why there was an alarm at a moment, or what was missing to one."""
+"""Why there was an alarm at a hop, or what was missing for an alarm, in sentences."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from tfstream.app.history.explanation import RecordedScore
 from tfstream.app.history.hop_outcome import hop_outcome
+from tfstream.app.history.stored_hop import StoredHop
 from tfstream.app.runtime.human_units import duration_text
 from tfstream.app.scoring.episode_tracker import ScoredWindow
-from tfstream.app.scoring.score_batch import Champion
 from tfstream.core.alarms.alarm_rule import AlarmRule
-from tfstream.core.alarms.calibration import Judgement
+from tfstream.core.alarms.judgement import Judgement
 from tfstream.core.messages.anomaly_event import iso
-from tfstream.core.spans import Span
 from tfstream.core.windowing.partition_tracks import silence_limit_us
 from tfstream.core.windowing.window import WindowShape
 from tfstream.storage import anomalies, exclusions, readings
 from tfstream.storage.anomalies import AnomalyRow
 from tfstream.storage.database import Connection
 from tfstream.storage.datetimes import to_us
-from tfstream.storage.streams import StreamRecord
-
-
-@dataclass(frozen=True, kw_only=True)
-class ExplainedMoment:
-    """The hop of an asset that ends at ``until_us``; ``at_us`` is what was asked for."""
-
-    stream: StreamRecord
-    asset: str
-    until_us: int
-    at_us: int | None = None
 
 
 def reasons(
-    connection: Connection,
-    moment: ExplainedMoment,
-    judged: ScoredWindow | None,
-    rule: AlarmRule,
-    champion: Champion,
-    told: RecordedScore | None,
-    row: AnomalyRow | None,
+    connection: Connection, stored: StoredHop, rule: AlarmRule, hop: ScoredWindow | None
 ) -> tuple[str, ...]:
-    """Sentences, what decides first."""
-    found = [] if judged is None else list(_of_a_hop(judged, rule))
-    if judged is None or judged.judgement is None:
-        found += _no_score(connection, moment, champion, filling=judged is None)
-    found += _episodes(connection, moment, row)
-    found += _exclusions(connection, moment)
-    if told is None:
-        found.append(
-            "no score of this hop is stored: no scorer was there, it wrote none (--no-scores), or it was "
-            "dropped since (`tfstream db partitions --keep`)"
+    """Sentences, the decisive reason first; ``hop`` is None where no window ends at the hop."""
+    sentences = [] if hop is None else list(_hop_reasons(hop, rule))
+    if hop is None or hop.judgement is None:
+        sentences += _gap_reasons(connection, stored, no_window=hop is None)
+    sentences += _open_anomalies(connection, stored)
+    sentences += _exclusions(connection, stored)
+    if stored.recorded is None:
+        sentences.append(
+            "no score of this hop is stored: no scorer ran, the scorer wrote no scores (--no-scores), or the "
+            "score was dropped (`tfstream db partitions --keep`)"
         )
-    return tuple(found)
+    return tuple(sentences)
 
 
-def _of_a_hop(judged: ScoredWindow, rule: AlarmRule) -> Iterator[str]:
-    yield hop_outcome(judged, rule)
-    judgement = judged.judgement
+def _hop_reasons(hop: ScoredWindow, rule: AlarmRule) -> Iterator[str]:
+    yield hop_outcome(hop, rule)
+    judgement = hop.judgement
     if judgement is not None and not judgement.exceeds:
-        yield _lacking(judgement, judged, rule)
-    if judgement is not None and judged.missing:
-        yield f"silent in this hop, and so without a part in its score: {', '.join(judged.missing)}"
+        yield _missing_for_alarm(judgement, hop, rule)
+    if judgement is not None and hop.missing:
+        yield f"no reading in this hop, and so left out of its score: {', '.join(hop.missing)}"
 
 
-def _lacking(judgement: Judgement, judged: ScoredWindow, rule: AlarmRule) -> str:
-    baseline = judged.before.baseline
+def _missing_for_alarm(judgement: Judgement, hop: ScoredWindow, rule: AlarmRule) -> str:
+    baseline = hop.before.baseline
     alarm = baseline.center + judgement.threshold * baseline.spread
-    raw = judged.scored.score if judged.scored else float("nan")
-    usual = f"normal data are as strange {judgement.expected_per_week:.3g} times a week"
+    raw = hop.scored.score if hop.scored else float("nan")
+    frequency = f"normal data reach such a score {judgement.expected_per_week:.3g} times a week"
     if judgement.value < rule.calibration.u:
-        usual = "an ordinary one: more than a twentieth of normal data are as strange"
+        frequency = "an ordinary score, which more than a twentieth of normal data reach"
     return (
-        f"the score is {judgement.value:.4g}, {usual}; the threshold is {judgement.threshold:.4g}, and the "
-        f"raw score of {raw:.4g} would have to be {alarm:.4g}"
+        f"the score is {judgement.value:.4g}: {frequency}; the threshold is {judgement.threshold:.4g}, and "
+        f"the raw score of {raw:.4g} would have to reach {alarm:.4g}"
     )
 
 
-def _no_score(
-    connection: Connection, moment: ExplainedMoment, champion: Champion, *, filling: bool
-) -> Iterator[str]:
-    """Why no window ends here, or none with something in it."""
-    definition, detector = moment.stream.definition, champion.detector
-    shape = WindowShape(detector.window_rows, detector.hop_rows)
-    hop_us = shape.hop * definition.interval_us
-    last_us, next_us = readings.nearest(connection, moment.stream.id, moment.asset, moment.until_us)
+def _gap_reasons(connection: Connection, stored: StoredHop, *, no_window: bool) -> Iterator[str]:
+    """Why no window ends at the hop, or only a window without readings."""
+    definition, shape = stored.stream.definition, stored.champion.detector.shape
+    last_us, next_us = readings.nearest(connection, stored.stream.id, stored.asset, stored.until_us)
     if last_us is None:
-        yield f"no reading of {moment.asset} is stored before {iso(moment.until_us)}"
-    elif last_us < moment.until_us - hop_us:
-        yield _gap(moment, last_us, next_us, silence_limit_us(definition, shape))
-    elif filling:
-        yield _filling(moment, shape)
+        yield f"no reading of {stored.asset} before {iso(stored.until_us)} is stored"
+    elif last_us < stored.until_us - stored.hop_us:
+        yield _gap(stored.asset, last_us, next_us, silence_limit_us(definition, shape))
+    elif no_window:
+        yield _window_not_full(stored, shape)
 
 
-def _gap(moment: ExplainedMoment, last_us: int, next_us: int | None, limit_us: int) -> str:
-    ends = "none after it" if next_us is None else f"the next one at {iso(next_us)}"
-    words = f"{moment.asset} sent nothing: its last reading before is of {iso(last_us)}, {ends}"
+def _gap(asset: str, last_us: int, next_us: int | None, limit_us: int) -> str:
+    following = "no reading follows" if next_us is None else f"the next reading is from {iso(next_us)}"
     return (
-        f"{words}; after {duration_text(limit_us / 1e6)} without a reading it counts as silent once others "
-        f"of its partition have sent something"
+        f"{asset} sent nothing: its last reading before the hop is from {iso(last_us)}, {following}; after "
+        f"{duration_text(limit_us / 1e6)} without a reading the asset counts as silent, once another asset "
+        f"of its partition has sent a later reading"
     )
 
 
-def _filling(moment: ExplainedMoment, shape: WindowShape) -> str:
-    definition = moment.stream.definition
+def _window_not_full(stored: StoredHop, shape: WindowShape) -> str:
+    definition = stored.stream.definition
     length = duration_text(shape.rows * definition.interval_us / 1e6)
-    gap = definition.staleness_rows + shape.rows
+    gap_rows = definition.staleness_rows + shape.rows
     return (
-        f"the window was still filling: {shape.rows} rows in a row ({length}) must have come since the "
-        f"asset's beginning, or since its last gap of more than {gap} rows, or the last rows are not "
-        f"complete yet"
+        f"the window was not full yet: it needs {shape.rows} rows in a row ({length}) after the asset's "
+        f"first reading or after a gap of more than {gap_rows} rows; or its last rows were not complete yet"
     )
 
 
-def _episodes(connection: Connection, moment: ExplainedMoment, row: AnomalyRow | None) -> Iterator[str]:
-    """The anomalies that stood then."""
-    topic = moment.stream.definition.topic
-    at = Span(moment.until_us - 1, moment.until_us)
-    for found in anomalies.overlapping(connection, topic, moment.asset, at):
-        if row is None or found.id != row.id:
-            yield _standing(found)
-    if row is not None and row.hidden_by:
-        yield f"hidden by {row.hidden_by}"
+def _open_anomalies(connection: Connection, stored: StoredHop) -> Iterator[str]:
+    topic, alarm = stored.stream.definition.topic, stored.alarm
+    for row in anomalies.overlapping(connection, topic, stored.asset, stored.last_moment):
+        if alarm is None or row.id != alarm.id:
+            yield _open_anomaly(row)
+    if alarm is not None and alarm.hidden_by:
+        yield f"hidden by {alarm.hidden_by}"
 
 
-def _standing(found: AnomalyRow) -> str:
-    ended = f"to {iso(to_us(found.ended_at))}" if found.ended_at else "still open"
-    words = f"an anomaly stood then ({found.kind}, from {iso(to_us(found.started_at))}, {ended}): {found.id}"
-    verdict = f", {found.verdict}" if found.verdict else ""
-    return words + verdict + (f"; hidden by {found.hidden_by}" if found.hidden_by else "")
+def _open_anomaly(row: AnomalyRow) -> str:
+    ended = f"to {iso(to_us(row.ended_at))}" if row.ended_at else "still open"
+    words = f"an anomaly was open then ({row.kind}, from {iso(to_us(row.started_at))}, {ended}): {row.id}"
+    verdict = f", {row.verdict}" if row.verdict else ""
+    return words + verdict + (f"; hidden by {row.hidden_by}" if row.hidden_by else "")
 
 
-def _exclusions(connection: Connection, moment: ExplainedMoment) -> Iterator[str]:
-    at = Span(moment.until_us - 1, moment.until_us)
-    for found in exclusions.list_all(connection, topic=moment.stream.definition.topic):
-        exclusion = found.exclusion
-        if exclusion.hide and exclusion.concerns(moment.asset) and exclusion.occurrences(at):
-            sensor = f" of {found.sensor_pattern}" if found.sensor_pattern else ""
-            reason = found.reason or "no reason given"
-            yield f"exclusion {found.id} hides alarms{sensor} at that time: {reason}"
+def _exclusions(connection: Connection, stored: StoredHop) -> Iterator[str]:
+    for row in exclusions.list_all(connection, topic=stored.stream.definition.topic):
+        exclusion = row.exclusion
+        concerns = exclusion.hide and exclusion.concerns(stored.asset)
+        if concerns and exclusion.occurrences(stored.last_moment):
+            sensor = f" of {row.sensor_pattern}" if row.sensor_pattern else ""
+            reason = row.reason or "no reason given"
+            yield f"exclusion {row.id} hides alarms{sensor} at that time: {reason}"

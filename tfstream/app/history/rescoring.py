@@ -1,8 +1,8 @@
-"""Stored readings on the scorer's own way once more: grid, windows, detector, judge.
+"""Recomputes scores: sends stored readings through the scorer's own grid, windows, detector and alarm rule.
 
-An asset is looked at alone and in order of time. So what is told here differs from what was told where
-readings came too late to be scored, where they were never stored, or where the state of the asset is older
-than what is looked at.
+Rescoring reads one asset alone and in order of time. So its scores differ from the scorer's where readings
+came too late to be scored, where readings were never stored, or where the asset's state is older than the
+readings.
 """
 
 from __future__ import annotations
@@ -19,32 +19,33 @@ from tfstream.core.messages.dead_letter_limit import DeadLetterLimit
 from tfstream.core.reading import Reading, Series
 from tfstream.core.spans import Span
 from tfstream.core.windowing.partition_tracks import TrackEvent, WindowReady
-from tfstream.core.windowing.window import WindowShape
 from tfstream.storage import anomalies, readings, scores
 from tfstream.storage.database import Database
 from tfstream.storage.datetimes import to_us
 from tfstream.storage.streams import StreamRecord
 
 Progress = Callable[[float], None]
-_BATCH = 512  # windows judged at once
-_ROWS = 50_000  # rows of the grid read at once
+_BATCH = 512  # windows scored at once
+_ROWS = 50_000  # grid rows read at once
 _DAY_US = 86_400_000_000
-_CLOCK = ""  # cannot be an asset: stands for the others of a partition, whose messages show a silence
+_OTHER_ASSET = ""  # not a valid name: stands for the partition's other assets, whose readings show a silence
 
 
 @dataclass(slots=True)
 class RescoredSpan:
-    """What was read: how many readings, from when until when."""
+    """The number of readings that were read, and the times of the first and the last."""
 
     readings: int = 0
     first_us: int | None = None
     last_us: int | None = None
 
 
-def silences(database: Database, stream: StreamRecord, asset: str, within: Span) -> list[Span] | None:
-    """When an asset was found silent, which takes others of its partition; None when nobody can have looked.
+def read_silences(database: Database, stream: StreamRecord, asset: str, within: Span) -> list[Span] | None:
+    """The spans in which the scorer found an asset silent; None counts every long gap as a silence.
 
-    What was told then says it. Where nothing was scored, every long gap is one, if there are others.
+    The scorer finds a silence only when another asset of the partition sends a later reading, so that the
+    gaps of the asset alone do not show it. The stored silences do. Where no score is stored, the scorer did
+    not run: then every long gap is a silence, if other assets have readings.
     """
     with database.begin() as connection:
         if not scores.exist_within(connection, stream.id, asset, *within):
@@ -55,7 +56,10 @@ def silences(database: Database, stream: StreamRecord, asset: str, within: Span)
 
 
 class Rescorer:
-    """One asset under one model; ``silent`` as :func:`silences` gives it."""
+    """Scores one asset under one model; ``silent`` as :func:`read_silences` returns it.
+
+    ``on_window`` receives every scored window in order of time.
+    """
 
     def __init__(
         self,
@@ -65,43 +69,43 @@ class Rescorer:
         asset: str,
         *,
         silent: Sequence[Span] | None,
-        see: Callable[[ScoredWindow], None],
+        on_window: Callable[[ScoredWindow], None],
     ) -> None:
-        detector = champion.detector
-        self.shape = WindowShape(detector.window_rows, detector.hop_rows)
+        self.shape = champion.detector.shape
         self._database, self._stream, self._asset, self._silent = database, stream, asset, silent
         self._lane = AssignedPartition(0, stream.definition, self.shape, DeadLetterLimit())
-        self._judge = EpisodeTracker(stream.definition, champion, write_scores=False, see=see)
+        self._judge = EpisodeTracker(stream.definition, champion, write_scores=False, see=on_window)
         self._batch: list[tuple[AssignedPartition, TrackEvent]] = []
         self._no_reading = np.full(len(stream.definition.sensors), np.nan, dtype=np.float32)
-        self._heard_us: int | None = None
+        self._last_reading_us: int | None = None
 
     @property
     def warm_up_us(self) -> int:
-        """How much before a window's end can still be seen in it, through filling too."""
+        """How far before a window's end a reading can still be part of it, filled cells included."""
         definition = self._stream.definition
         rows = self.shape.rows + self.shape.hop + definition.staleness_rows
         return rows * definition.interval_us + definition.lateness_us
 
     def run(self, start_us: int, until_us: int, progress: Progress = lambda done: None) -> RescoredSpan:
-        """Judge the windows that end after ``start_us``, as if the model had taken charge then.
+        """Score the windows that end after ``start_us``, as if the model had become champion then.
 
-        Readings from ``until_us`` on that are needed to close its last row are read, too.
+        Also reads the readings after ``until_us`` that complete the last row. ``progress`` gets the part
+        done.
         """
-        reviewed = RescoredSpan()
+        rescored = RescoredSpan()
         definition = self._stream.definition
         first_us = start_us - self.warm_up_us
         behind_us = definition.lateness_us + (self.shape.hop + 1) * definition.interval_us
         for series in self._series(first_us, until_us + behind_us):
             for time_us, values in zip(series.times_us.tolist(), series.values, strict=True):
-                self._read(time_us, values, reviewed, start_us, until_us)
-            if reviewed.last_us is not None:
-                progress(min((reviewed.last_us - first_us) / max(until_us - first_us, 1), 1.0))
+                self._push(time_us, values, rescored, Span(start_us, until_us))
+            if rescored.last_us is not None:
+                progress(min((rescored.last_us - first_us) / max(until_us - first_us, 1), 1.0))
         self._take()
-        return reviewed
+        return rescored
 
     def _series(self, first_us: int, until_us: int) -> Iterator[Series]:
-        """A slice at a time: a history may be larger than the memory."""
+        """The asset's readings in slices, because a history may be larger than the memory."""
         step_us = max(_DAY_US, _ROWS * self._stream.definition.interval_us)
         width = len(self._stream.definition.sensors)
         for begin in range(first_us, until_us, step_us):
@@ -109,36 +113,35 @@ class Rescorer:
             with self._database.begin() as connection:
                 yield readings.read(connection, self._stream.id, self._asset, begin, end - 1, width)
 
-    def _read(
-        self, time_us: int, values: np.ndarray, reviewed: RescoredSpan, start_us: int, until_us: int
-    ) -> None:
+    def _push(self, time_us: int, values: np.ndarray, rescored: RescoredSpan, span: Span) -> None:
+        """Push a reading through grid and windows; queue the events that end in the span or at its end."""
         tracks, interval_us = self._lane.tracks, self._stream.definition.interval_us
-        reviewed.readings += 1
-        reviewed.first_us = time_us if reviewed.first_us is None else reviewed.first_us
-        reviewed.last_us = time_us
-        found = [*self._silence(time_us), *tracks.push(Reading(self._asset, time_us, values), 0)]
-        self._heard_us = time_us
-        for finding in found:
+        rescored.readings += 1
+        rescored.first_us = time_us if rescored.first_us is None else rescored.first_us
+        rescored.last_us = time_us
+        events = [*self._silence_events(time_us), *tracks.push(Reading(self._asset, time_us, values), 0)]
+        self._last_reading_us = time_us
+        for event in events:
             end_us = time_us
-            if isinstance(finding, WindowReady):
-                end_us = (finding.window.end_index + 1) * interval_us
-            if start_us < end_us <= until_us:
-                self._batch.append((self._lane, finding))
+            if isinstance(event, WindowReady):
+                end_us = event.window.end_us(interval_us)
+            if span.start_us < end_us <= span.end_us:
+                self._batch.append((self._lane, event))
         if len(self._batch) >= _BATCH:
             self._take()
 
-    def _silence(self, time_us: int) -> list[TrackEvent]:
-        """What other assets have shown meanwhile."""
+    def _silence_events(self, time_us: int) -> list[TrackEvent]:
+        """The silence before a reading, if the scorer found one."""
         limit_us = self._lane.tracks.silence_us
-        if self._heard_us is None or time_us - self._heard_us <= limit_us:
+        if self._last_reading_us is None or time_us - self._last_reading_us <= limit_us:
             return []
-        noticed_us = self._heard_us + limit_us + 1
-        if not self._was_noticed(noticed_us):
+        silent_us = self._last_reading_us + limit_us + 1
+        if not self._was_silent(silent_us):
             return []
-        shown = Reading(_CLOCK, noticed_us, self._no_reading)
-        return [found for found in self._lane.tracks.push(shown, 0) if found.asset == self._asset]
+        reading = Reading(_OTHER_ASSET, silent_us, self._no_reading)
+        return [event for event in self._lane.tracks.push(reading, 0) if event.asset == self._asset]
 
-    def _was_noticed(self, at_us: int) -> bool:
+    def _was_silent(self, at_us: int) -> bool:
         if self._silent is None:
             return True
         return any(span.start_us <= at_us <= span.end_us for span in self._silent)

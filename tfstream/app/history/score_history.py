@@ -1,4 +1,4 @@
-"""An asset's way up to a moment, computed again: every score, and all of the hops around it."""
+"""The scores of an asset up to a hop, computed again and compared with the stored scores."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tfstream.app.history.explanation import RescoreSummary
-from tfstream.app.history.rescoring import Progress, RescoredSpan, Rescorer, silences
+from tfstream.app.history.rescoring import Progress, RescoredSpan, Rescorer, read_silences
 from tfstream.app.scoring.episode_tracker import ScoredWindow
 from tfstream.app.scoring.score_batch import Champion
-from tfstream.core.messages.anomaly_event import iso, rounded
+from tfstream.core.messages.anomaly_event import iso
 from tfstream.core.spans import Span
 from tfstream.errors import BadData
 from tfstream.storage import readings, scores
@@ -21,86 +21,94 @@ from tfstream.storage.streams import StreamRecord
 
 @dataclass(slots=True)
 class ScoreHistory:
-    """``scores`` of all hops in order, ``around`` the hops that end in the span ``focus``, by their ends."""
+    """Collects ``scores`` of all hops in order, and the ``hops`` that end in ``focus``, by their ends."""
 
     interval_us: int
     focus: Span
     scores: list[ScorePoint] = field(default_factory=list)
-    around: dict[int, ScoredWindow] = field(default_factory=dict)
+    hops: dict[int, ScoredWindow] = field(default_factory=dict)
 
-    def __call__(self, judged: ScoredWindow) -> None:
-        end_us = (judged.window.end_index + 1) * self.interval_us
-        if judged.judgement is not None:
-            value, threshold = judged.judgement.value, judged.judgement.threshold
-            self.scores.append(ScorePoint(end_us, rounded(value), rounded(threshold)))
+    def __call__(self, hop: ScoredWindow) -> None:
+        end_us = hop.window.end_us(self.interval_us)
+        if hop.judgement is not None:
+            self.scores.append(ScorePoint(end_us, hop.judgement.value, hop.judgement.threshold))
         if self.focus.start_us <= end_us <= self.focus.end_us:
-            self.around[end_us] = judged
+            self.hops[end_us] = hop
 
 
 @dataclass(frozen=True, kw_only=True)
 class RescoreRequest:
-    """Which asset of which stream, under which model, and how far back to begin at most."""
+    """An asset of a stream, the model to score it with, and how far back to begin at most."""
 
     database: Database
     stream: StreamRecord
     champion: Champion
     asset: str
-    most_us: int
+    max_replay_us: int
 
 
 def rescore(
-    asked: RescoreRequest, until_us: int, focus: Span, progress: Progress
+    request: RescoreRequest, until_us: int, focus: Span, progress: Progress
 ) -> tuple[ScoreHistory, RescoreSummary]:
-    """The way up to ``focus``, from where the model took the asset over, if that is not too far back.
+    """Score the asset again up to the end of ``focus``; compare with the stored scores up to ``until_us``.
+
+    Rescoring begins where the model scored the asset for the first time, if that is not too far back.
 
     :raises BadData: when the readings of the window that ends at ``until_us`` are not stored any more.
     """
-    stream, asset, version = asked.stream, asked.asset, asked.champion.version
-    window_us = asked.champion.detector.window_rows * stream.definition.interval_us
-    with asked.database.begin() as connection:
-        first_us = readings.oldest_us(connection, stream.id, asset)
+    stream, asset = request.stream, request.asset
+    window_us = request.champion.detector.window_rows * stream.definition.interval_us
+    start_us, since_takeover = _start(request, until_us, window_us)
+    history = ScoreHistory(stream.definition.interval_us, focus)
+    silent = read_silences(request.database, stream, asset, Span(start_us - window_us, focus.end_us))
+    rescorer = Rescorer(request.database, stream, request.champion, asset, silent=silent, on_window=history)
+    rescored = rescorer.run(start_us, focus.end_us, progress)
+    return history, _compare(request, history, rescored, Span(start_us, until_us), since_takeover)
+
+
+def _start(request: RescoreRequest, until_us: int, window_us: int) -> tuple[int, bool]:
+    """Where to begin, and whether that is the first score of the model, so that the state is the same."""
+    stream, asset, version = request.stream, request.asset, request.champion.version
+    with request.database.begin() as connection:
+        oldest_us = readings.oldest_us(connection, stream.id, asset)
         took_over_us = scores.version_since_us(connection, stream.id, asset, version, until_us)
-    first_us = _still_stored(asset, first_us, until_us, window_us)
-    earliest_us = max(until_us - asked.most_us, first_us)
-    whole = took_over_us is not None and took_over_us - window_us >= earliest_us
-    start_us = took_over_us - 1 if took_over_us is not None and whole else earliest_us
-    trail = ScoreHistory(stream.definition.interval_us, focus)
-    silent = silences(asked.database, stream, asset, Span(start_us - window_us, focus.end_us))
-    review = Rescorer(asked.database, stream, asked.champion, asset, silent=silent, see=trail)
-    reviewed = review.run(start_us, focus.end_us, progress)
-    return trail, _compared(asked, trail, reviewed, Span(start_us, until_us), whole)
+    oldest_us = _require_readings(asset, oldest_us, until_us, window_us)
+    earliest_us = max(until_us - request.max_replay_us, oldest_us)
+    if took_over_us is not None and took_over_us - window_us >= earliest_us:
+        return took_over_us - 1, True
+    return earliest_us, False
 
 
-def _still_stored(asset: str, first_us: int | None, until_us: int, window_us: int) -> int:
-    if first_us is None:
+def _require_readings(asset: str, oldest_us: int | None, until_us: int, window_us: int) -> int:
+    """:raises BadData: when no reading before ``until_us`` is stored."""
+    if oldest_us is None:
         raise BadData(
-            f"no reading of {asset} is stored; `tfstream record` and `tfstream load` store them, and the "
-            f"assets that there are stand in the view asset_health"
+            f"no reading of {asset} is stored; `tfstream record` and `tfstream load` store readings, and the "
+            f"view asset_health lists the assets"
         )
-    if first_us >= until_us:
+    if oldest_us >= until_us:
         raise BadData(
             f"the readings of {asset} at {iso(until_us - window_us)} are not stored, or not any more: the "
-            f"oldest is of {iso(first_us)} (`tfstream db partitions --keep` drops older days)"
+            f"oldest reading is from {iso(oldest_us)} (`tfstream db partitions --keep` drops older days)"
         )
-    return first_us
+    return oldest_us
 
 
-def _compared(
-    asked: RescoreRequest, trail: ScoreHistory, reviewed: RescoredSpan, span: Span, whole: bool
+def _compare(
+    request: RescoreRequest, history: ScoreHistory, rescored: RescoredSpan, span: Span, since_takeover: bool
 ) -> RescoreSummary:
-    """Against what the scorer wrote, up to the moment that was asked for."""
-    with asked.database.begin() as connection:
-        stored = scores.read(connection, asked.stream.id, asked.asset, span.start_us, span.end_us)
-    known = {point.time_us: point for point in trail.scores}
-    differences = [(point.time_us, _distance(point, known.get(point.time_us))) for point in stored]
-    different = [time_us for time_us, distance in differences if distance != 0.0]
-    finite = [distance for _, distance in differences if distance is not None]
+    with request.database.begin() as connection:
+        stored = scores.read(connection, request.stream.id, request.asset, span.start_us, span.end_us)
+    computed = {point.time_us: point for point in history.scores}
+    differences = [(point.time_us, _difference(point, computed.get(point.time_us))) for point in stored]
+    different = [time_us for time_us, difference in differences if difference != 0.0]
+    finite = [difference for _, difference in differences if difference is not None]
     return RescoreSummary(
-        model_version=asked.champion.version,
-        since=iso(reviewed.first_us if reviewed.first_us is not None else span.start_us),
+        model_version=request.champion.version,
+        since=iso(rescored.first_us if rescored.first_us is not None else span.start_us),
         until=iso(span.end_us),
-        since_takeover=whole,
-        readings=reviewed.readings,
+        since_takeover=since_takeover,
+        readings=rescored.readings,
         stored_scores=len(stored),
         same_scores=len(stored) - len(different),
         largest_difference=max(finite, default=0.0),
@@ -108,12 +116,12 @@ def _compared(
     )
 
 
-def _distance(stored: ScorePoint, found: ScorePoint | None) -> float | None:
-    """None where nothing was computed for a stored score."""
-    return None if found is None else abs(stored.score - found.score)
+def _difference(stored: ScorePoint, computed: ScorePoint | None) -> float | None:
+    """None where rescoring gave no score for a stored score."""
+    return None if computed is None else abs(stored.score - computed.score)
 
 
-def between(points: Sequence[ScorePoint], span: Span) -> Sequence[ScorePoint]:
-    """Those of a span, ends included; they are in order."""
+def points_within(points: Sequence[ScorePoint], span: Span) -> Sequence[ScorePoint]:
+    """The points of a span, ends included; ``points`` are in order of time."""
     times = [point.time_us for point in points]
     return points[bisect_right(times, span.start_us - 1) : bisect_right(times, span.end_us)]

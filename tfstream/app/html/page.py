@@ -1,4 +1,4 @@
-"""The frame of every HTML page that tfstream writes: one style sheet, no script, no request to anywhere."""
+"""The frame of every HTML page that tfstream writes: one style sheet, no script, no network request."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ from html import escape
 from importlib import resources
 
 
-def page(title: str, body: str) -> str:
-    """A complete document with the style sheet inside; ``body`` is HTML, ``title`` plain text."""
+def render_page(title: str, body: str) -> str:
+    """Return a complete HTML document with the style sheet inside.
+
+    :param title: plain text.
+    :param body: HTML.
+    """
     style = resources.files(__package__).joinpath("page.css").read_text(encoding="utf-8")
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'

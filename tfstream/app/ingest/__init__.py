@@ -1,1 +1,1 @@
-"""From Kafka into Postgres: ``tfstream record`` and ``sink``."""
+"""``tfstream record`` and ``tfstream sink``: from Kafka into PostgreSQL, each record exactly once."""

@@ -1,4 +1,4 @@
-"""Fewer garbage collections where thousands of objects live for one batch and none of them in a cycle."""
+"""Fewer garbage collections while thousands of objects live for one batch, none of them in a cycle."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_YOUNG = 20_000  # new objects until the next look; a batch passes Python's own 700 a dozen times
+_NEW_OBJECTS = 20_000  # until the next collection; a batch exceeds Python's own 700 a dozen times
 
 
 @contextmanager
 def raised_gc_threshold() -> Iterator[None]:
-    """The whole process looks for unreachable cycles less often within."""
+    """The whole process searches for unreachable cycles less often within the block."""
     young, *older = gc.get_threshold()
-    gc.set_threshold(max(young, _YOUNG), *older)
+    gc.set_threshold(max(young, _NEW_OBJECTS), *older)
     try:
         yield
     finally:

@@ -1,7 +1,7 @@
-"""The sink: anomaly events and scores from their topics into Postgres, each exactly once.
+"""The sink: writes anomaly events and scores from their topics into PostgreSQL, each exactly once.
 
-It runs as a thread of ``tfstream score`` or alone as ``tfstream sink``; either way it reads what was
-committed to Kafka, so that the tables say what the topics say.
+It runs as a thread of ``tfstream score`` or as a process, ``tfstream sink``. In both cases it reads committed
+records from Kafka, so the tables hold what the topics hold.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tfstream.core.messages.anomaly_event import AnomalyEvent, ScoreRecord
 from tfstream.storage import anomalies, scores
 from tfstream.storage.database import Connection, Database
 from tfstream.storage.streams import StreamRecord
-from tfstream.streaming.client import Properties
+from tfstream.streaming.properties import Properties
 from tfstream.streaming.records import Record
 from tfstream.streaming.topics import anomalies_topic, scores_topic
 
@@ -29,7 +29,7 @@ _Message = TypeVar("_Message", AnomalyEvent, ScoreRecord)
 
 
 class Sink:
-    """Fills ``anomaly`` and ``score`` of one stream."""
+    """Writes one stream's rows of the tables ``anomaly`` and ``score``."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Sink:
     ) -> None:
         self._stream = stream
         topic = stream.definition.topic
-        self._feeds = (
+        self._consumers = (
             TransactionalConsumer(
                 properties, database, anomalies_topic(topic), "sink", self._write_anomalies, board
             ),
@@ -50,13 +50,16 @@ class Sink:
         )
 
     def run(self, stop: Callable[[], bool], *, until_end: Callable[[], bool] = lambda: False) -> None:
-        """Until ``stop``; or, once ``until_end`` says so, until both topics have been read to their ends."""
+        """Write until ``stop`` returns True.
+
+        Once ``until_end`` returns True it also ends when both topics are read to their present ends.
+        """
         with ExitStack() as stack:
-            feeds = [stack.enter_context(feed) for feed in self._feeds]
+            consumers = [stack.enter_context(consumer) for consumer in self._consumers]
             while not stop():
-                ending = until_end()  # asked before reading: what was written before it must still be read
-                moved = sum(feed.step() for feed in feeds)
-                if ending and not moved and all(feed.caught_up() for feed in feeds):
+                ending = until_end()  # before the reads: they must include all records written until now
+                written = sum(consumer.step() for consumer in consumers)
+                if ending and not written and all(consumer.caught_up() for consumer in consumers):
                     return
 
     def _write_anomalies(self, connection: Connection, records: Sequence[Record]) -> int:
@@ -69,7 +72,7 @@ class Sink:
 
 
 def _decode(records: Sequence[Record], kind: type[_Message]) -> list[_Message]:
-    """Our own messages back from their topic; somebody else's are named in the log and passed over."""
+    """Decode the scorer's own messages; log and skip any other message in the topic."""
     messages = []
     for record in records:
         try:
@@ -78,13 +81,20 @@ def _decode(records: Sequence[Record], kind: type[_Message]) -> list[_Message]:
             messages.append(message)
         except ValueError as error:  # msgspec's errors and UnicodeDecodeError are ValueErrors, too
             _log.warning(
-                "partition %d, offset %d is no %s: %s", record.partition, record.offset, kind.__name__, error
+                "partition %d, offset %d does not hold a valid %s: %s",
+                record.partition,
+                record.offset,
+                kind.__name__,
+                error,
             )
     return messages
 
 
 def background_sink(sink: Sink, *, drain: bool) -> Background:
-    """The sink beside a scorer; with ``drain`` it ends only when all that was written is in the database."""
+    """The sink as a thread beside a scorer.
+
+    With ``drain`` it ends only when all records of its topics are in the database.
+    """
     if drain:
         return Background("sink", lambda ending: sink.run(lambda: False, until_end=ending))
     return Background("sink", sink.run)

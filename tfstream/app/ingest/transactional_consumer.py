@@ -1,7 +1,7 @@
 """Kafka into PostgreSQL, exactly once: each batch with its offsets in one database transaction.
 
-The offsets live in the ``progress`` table and are moved by compare-and-swap: of two processes that believe
-they own a partition, one fails its transaction and starts again from what the database says.
+The offsets are in the ``progress`` table, which moves them by compare-and-swap: of two processes that both
+believe that they own a partition, one fails its transaction and starts again from the stored offset.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
+from tfstream.app.ingest.transaction_size import TransactionSize
 from tfstream.app.runtime import metrics
 from tfstream.app.runtime.backoff import Backoff
 from tfstream.app.runtime.metrics import MetricBoard, Sample
@@ -18,24 +19,22 @@ from tfstream.storage import progress
 from tfstream.storage.database import Connection, Database
 from tfstream.storage.driver_errors import OutOfLocks
 from tfstream.storage.progress import OffsetConflict
-from tfstream.streaming.client import Properties
+from tfstream.streaming.properties import Properties
 from tfstream.streaming.records import Record
 from tfstream.streaming.source import Source
 from tfstream.streaming.topic_id import TopicIdentity, is_another_topic
 
 _log = logging.getLogger("tfstream.feed")
-_MOST = 1 << 30  # as many as have come, unless they touch more day partitions than the server has locks for
-_TRY_MORE_AFTER = 16  # transactions that went well
 _PUBLISH_S = 1.0
 
-Write = Callable[[Connection, Sequence[Record]], int]  # how many it took, from the first on
+Write = Callable[[Connection, Sequence[Record]], int]  # returns how many records it wrote, from the first on
 
 
 class TransactionalConsumer:
-    """Feeds one topic to ``write``, which gets the connection of the transaction that also moves the offsets.
+    """Passes one topic's records to ``write``, in the database transaction that also moves the offsets.
 
-    While the database or the broker is away the partitions stay assigned and paused; nothing is lost, reading
-    goes on where it was. A new partition is placed as soon as the database says where it stands.
+    While the database or the broker is away the partitions stay assigned and paused; reading continues later
+    where it stopped, and nothing is lost. A new partition is read as soon as the database names its offset.
     """
 
     def __init__(
@@ -47,7 +46,7 @@ class TransactionalConsumer:
         write: Write,
         board: MetricBoard | None = None,
     ) -> None:
-        self.written = 0
+        self.written = 0  # records
         self._board = board or MetricBoard()
         self._publish_at = 0.0
         self._commits = 0
@@ -56,15 +55,14 @@ class TransactionalConsumer:
         self._topic = topic
         self._consumer = consumer
         self._write = write
-        self._expected: dict[int, int | None] = {}  # what the database holds for each owned partition
-        self._held: dict[int, list[Record]] = {}  # read, not yet written
-        self._unplaced: set[int] = set()  # assigned, and the database has not yet said where to start
-        self._most = _MOST  # records in one transaction
-        self._went_well = 0  # transactions since that was last changed
-        self._patience = Backoff(_log)
+        self._stored_offsets: dict[int, int | None] = {}  # of each owned partition, as the database holds it
+        self._unwritten: dict[int, list[Record]] = {}
+        self._without_offset: set[int] = set()  # assigned, and the database has not named an offset yet
+        self._size = TransactionSize()
+        self._backoff = Backoff(_log)
         self._identity = TopicIdentity(properties, topic)
-        self._topic_id = ""  # of the topic that the offsets of the partitions mean
-        self._of_another: set[int] = set()  # partitions whose stored offsets mean an older topic's messages
+        self._topic_id = ""  # of the topic that the stored offsets belong to
+        self._recreated: set[int] = set()  # partitions whose stored offsets belong to an older topic
         self._source = Source(properties, topic, f"tfstream.{consumer}.{topic}", self)
 
     def __enter__(self) -> TransactionalConsumer:
@@ -76,123 +74,135 @@ class TransactionalConsumer:
 
     @property
     def exhausted(self) -> bool:
-        """Whether what the topic held when its end was last seen is in the database."""
-        return self._source.exhausted and not self._held and not self._unplaced
+        """Whether all records up to the topic's last reported end are in the database."""
+        return self._source.exhausted and not self._unwritten and not self._without_offset
 
     def caught_up(self) -> bool:
-        """Whether all that the topic holds now is in the database; asks the broker."""
+        """Whether all records that the topic holds now are in the database; asks the broker.
+
+        :raises ServiceUnavailable: when the broker does not answer.
+        """
         return self.exhausted and self._source.caught_up()
 
-    def step(self, *, most: int = 5000, timeout_s: float = 0.05) -> int:
+    def step(self, *, max_records: int = 5000, timeout_s: float = 0.05) -> int:
         """Read a batch and write it; returns the number of records that reached the database."""
-        written = self._read_and_write(most, timeout_s)
+        written = self._read_and_write(max_records, timeout_s)
         if time.monotonic() >= self._publish_at:
             self._publish_at = time.monotonic() + _PUBLISH_S
             self._board.publish(f"{self._consumer} {self._topic}", self._samples())
         return written
 
-    def _read_and_write(self, most: int, timeout_s: float) -> int:
-        room = most - sum(map(len, self._held.values()))  # where little is written at a time, little is read
-        for record in self._source.poll(most=max(1, room), timeout_s=timeout_s):
-            self._held.setdefault(record.partition, []).append(record)
-        if not self._patience.due:
-            return 0
-        if not (self._held or self._unplaced):
-            self._go_on()  # what waited for the database may have been revoked meanwhile
-            return 0
-        if self._held:
-            self._notice(self._identity.recent())
-        try:
-            if self._unplaced:
-                self._place()
-            written = self._flush() if self._held else 0
-            self._go_on()
-            return written
-        except OffsetConflict as conflict:
-            _log.warning("%s; reading again from there", conflict)
-            self._drop_all()
-        except ServiceUnavailable as away:
-            self._source.pause()  # fetch no more, keep the partitions and what was read
-            self._patience.failed(away)
-        return 0
-
     def assigned(self, partitions: Sequence[int]) -> None:
-        self._unplaced.update(partitions)
+        """Called by the source."""
+        self._without_offset.update(partitions)
 
     def revoked(self, partitions: Sequence[int]) -> None:
+        """Called by the source."""
         for partition in partitions:
-            self._expected.pop(partition, None)
-            self._held.pop(partition, None)
-            self._unplaced.discard(partition)
+            self._stored_offsets.pop(partition, None)
+            self._unwritten.pop(partition, None)
+            self._without_offset.discard(partition)
 
-    def _place(self) -> None:
-        """Start where the database says, or at the beginning."""
+    def _read_and_write(self, max_records: int, timeout_s: float) -> int:
+        # no more than the step may write: what transactions of few records leave must not grow
+        room = max_records - sum(map(len, self._unwritten.values()))
+        for record in self._source.poll(max_records=max(1, room), timeout_s=timeout_s):
+            self._unwritten.setdefault(record.partition, []).append(record)
+        if not self._backoff.due:
+            return 0
+        if not (self._unwritten or self._without_offset):
+            self._resume()  # a revocation may have removed all that waited for the database
+            return 0
+        return self._try_to_write()
+
+    def _try_to_write(self) -> int:
+        if self._unwritten:
+            self._check_topic(self._identity.recent())
+        try:
+            if self._without_offset:
+                self._start_partitions()
+            written = self._write_batch() if self._unwritten else 0
+            self._resume()
+            return written
+        except OffsetConflict as conflict:
+            _log.warning("%s; reading again from the stored offset", conflict)
+            self._restart_partitions()
+        except ServiceUnavailable as error:
+            self._source.pause()  # fetch no more; keep the partitions and the records
+            self._backoff.failed(error)
+        return 0
+
+    def _start_partitions(self) -> None:
+        """Read assigned partitions from their stored offsets, or from the beginning."""
         with self._database.begin() as connection:
             stored = progress.next_offsets(connection, self._consumer, self._topic)
-        self._notice(self._identity.fetch())
-        bounds = self._source.bounds(sorted(self._unplaced))
-        starts = {p: self._start_of(p, stored.get(p, 0), *bounds[p]) for p in bounds}
+        self._check_topic(self._identity.fetch())
+        bounds = self._source.offsets.bounds(sorted(self._without_offset))
+        starts = {p: self._start_offset(p, stored.get(p, 0), *bounds[p]) for p in bounds}
         self._source.read_from(starts)
-        self._expected.update({partition: stored.get(partition) for partition in starts})
-        self._unplaced.clear()
-        self._of_another.difference_update(starts)
+        self._stored_offsets.update({partition: stored.get(partition) for partition in starts})
+        self._without_offset.clear()
+        self._recreated.difference_update(starts)
 
-    def _notice(self, topic_id: str) -> None:
-        """A topic that was made anew has other messages at the offsets that are stored for its partitions."""
+    def _check_topic(self, topic_id: str) -> None:
+        """In a topic that was deleted and created again, the stored offsets name other messages."""
         if is_another_topic(self._topic_id, topic_id):
-            self._of_another.update(self._source.owned)
-            self._drop_all()
+            self._recreated.update(self._source.owned)
+            self._restart_partitions()
         self._topic_id = topic_id or self._topic_id
 
-    def _start_of(self, partition: int, stored: int, low: int, high: int) -> int:
-        if stored > high or partition in self._of_another:
+    def _start_offset(self, partition: int, stored: int, low: int, high: int) -> int:
+        if stored > high or partition in self._recreated:
             _log.warning(
-                "partition %d: topic %s was made anew; beginning at offset %d", partition, self._topic, low
+                "partition %d: topic %s was deleted and created again; beginning at offset %d",
+                partition,
+                self._topic,
+                low,
             )
             return low
         return max(stored, low)
 
-    def _drop_all(self) -> None:
-        partitions = sorted(self._expected)
-        self._held.clear()
+    def _restart_partitions(self) -> None:
+        """Drop all unwritten records, and read the stored offsets again."""
+        partitions = sorted(self._stored_offsets)
+        self._unwritten.clear()
         self._source.hold(partitions)
-        self._unplaced.update(partitions)
+        self._without_offset.update(partitions)
 
-    def _flush(self) -> int:
-        """Write what is held, or as much as can go in one transaction; returns how much that was."""
-        records = [record for partition in sorted(self._held) for record in self._held[partition]]
+    def _write_batch(self) -> int:
+        """Write the records in one transaction, or as many of them as fit; returns the number written."""
+        records = [record for partition in sorted(self._unwritten) for record in self._unwritten[partition]]
         while True:
             try:
-                written = self._write_some(records[: self._most])
-                self._take_on_more()
+                written = self._commit(records[: self._size.max_records])
+                self._size.succeeded()
                 return written
             except OutOfLocks:
-                if self._most == 1:
+                if not self._size.shrink(len(records)):
                     raise
-                self._most, self._went_well = max(1, min(self._most, len(records)) // 4), 0
 
-    def _take_on_more(self) -> None:
-        """What took many locks may be over: try twice as much, and not too often in vain."""
-        self._went_well += 1
-        if self._went_well >= _TRY_MORE_AFTER:
-            self._most, self._went_well = min(2 * self._most, _MOST), 0
-
-    def _write_some(self, records: Sequence[Record]) -> int:
+    def _commit(self, records: Sequence[Record]) -> int:
         with self._database.begin() as connection:
-            taken = self._write(connection, records)
-            moved = {record.partition: record.offset + 1 for record in records[:taken]}
-            for partition, following in moved.items():
-                expected = self._expected[partition]
-                progress.advance(connection, self._consumer, self._topic, partition, expected, following)
-        self._expected.update(moved)
-        for partition, following in moved.items():
-            rest = [record for record in self._held.pop(partition) if record.offset >= following]
+            written = self._write(connection, records)
+            next_offsets = {record.partition: record.offset + 1 for record in records[:written]}
+            for partition, next_offset in next_offsets.items():
+                stored = self._stored_offsets[partition]
+                progress.advance(connection, self._consumer, self._topic, partition, stored, next_offset)
+        self._stored_offsets.update(next_offsets)
+        for partition, next_offset in next_offsets.items():
+            rest = [record for record in self._unwritten.pop(partition) if record.offset >= next_offset]
             if rest:
-                self._held[partition] = rest
-        self.written += taken
+                self._unwritten[partition] = rest
+        self.written += written
         self._commits += 1
         self._committed_at = time.time()
-        return taken
+        return written
+
+    def _resume(self) -> None:
+        if self._backoff.waiting:
+            _log.info("%s: reading and writing again", self._topic)
+            self._source.resume()
+        self._backoff.succeeded()
 
     def _samples(self) -> list[Sample]:
         own = (self._consumer, self._topic)
@@ -201,17 +211,11 @@ class TransactionalConsumer:
             Sample(metrics.COMMITS, own, self._commits),
             Sample(metrics.LAST_ROUND, own, time.time()),
             Sample(metrics.PARTITIONS, own, len(self._source.owned)),
-            Sample(metrics.WAITING, own, float(self._patience.waiting)),
+            Sample(metrics.WAITING, own, float(self._backoff.waiting)),
         ]
         if self._committed_at:
             samples.append(Sample(metrics.LAST_COMMIT, own, self._committed_at))
-        for partition, following in self._expected.items():
-            behind = self._source.lag(partition, following or 0)
-            samples.append(Sample(metrics.LAG, (*own, str(partition)), behind))
+        for partition, stored in self._stored_offsets.items():
+            lag = self._source.lag(partition, stored or 0)
+            samples.append(Sample(metrics.LAG, (*own, str(partition)), lag))
         return samples
-
-    def _go_on(self) -> None:
-        if self._patience.waiting:
-            _log.info("%s goes on", self._topic)
-            self._source.resume()
-        self._patience.succeeded()

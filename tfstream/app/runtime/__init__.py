@@ -1,1 +1,1 @@
-"""What every long-running process needs: metrics, threads, workers, shutdown, backoff."""
+"""What every long-running process needs: metrics, threads, workers, shutdown, retry pauses."""

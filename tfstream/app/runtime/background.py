@@ -1,4 +1,4 @@
-"""Work in a thread beside the main one, ended and accounted for together with it."""
+"""Work in a thread beside the main thread, which ends it and raises its error."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Stop = Callable[[], bool]
 
 
 class Background:
-    """``work(stop)`` in a thread; ``stop`` turns true when this is told to end."""
+    """Runs ``work(stop)`` in a thread; ``stop`` returns True after :meth:`end` was called."""
 
     def __init__(self, name: str, work: Callable[[Stop], object]) -> None:
         self.error: BaseException | None = None
@@ -30,7 +30,7 @@ class Background:
         self._thread.start()
 
     def end(self) -> None:
-        """Tell it to end, and wait until it has."""
+        """Ask the work to end, and wait until it has ended."""
         self._ending.set()
         if self.started:
             self._thread.join()
@@ -38,13 +38,13 @@ class Background:
     def _run(self) -> None:
         try:
             self._work(self._ending.is_set)
-        except BaseException as error:  # told by the main thread, which ends because of it
+        except BaseException as error:  # the main thread ends because of it, and raises it
             self.error = error
 
 
 @contextmanager
 def run_beside(work: Background) -> Iterator[Background]:
-    """Background work for as long as the block runs; its error is raised when the block has ended well."""
+    """Run background work during the block; raises its error when the block itself raised none."""
     work.start()
     try:
         yield work

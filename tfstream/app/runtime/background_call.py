@@ -1,4 +1,4 @@
-"""A question that may take for ever: asked in a thread, so that who asks goes on with its work."""
+"""A call that may never return, in a thread: the caller continues with its own work."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
-class BackgroundCall(Generic[Answer]):
-    """``ask()`` in a thread of its own, begun at once; nobody waits for it when the process ends."""
+class BackgroundCall(Generic[Result]):
+    """``call()`` in a thread of its own, begun at once; the end of the process does not wait for it."""
 
-    def __init__(self, name: str, ask: Callable[[], Answer]) -> None:
-        self._ask = ask
-        self._asked_at = time.monotonic()
-        self._future: Future[Answer] = Future()
+    def __init__(self, name: str, call: Callable[[], Result]) -> None:
+        self._call = call
+        self._began_at = time.monotonic()
+        self._future: Future[Result] = Future()
         threading.Thread(target=self._run, name=name, daemon=True).start()
 
     @property
@@ -26,18 +26,18 @@ class BackgroundCall(Generic[Answer]):
 
     @property
     def elapsed_s(self) -> float:
-        """How long ago it was asked, in seconds."""
-        return time.monotonic() - self._asked_at
+        """Seconds since the call began."""
+        return time.monotonic() - self._began_at
 
-    def result(self, within_s: float = 0.0) -> Answer:
-        """The answer; what asking raised is raised here.
+    def result(self, timeout_s: float = 0.0) -> Result:
+        """The call's result; raises what the call raised.
 
-        :raises TimeoutError: when there is none yet after ``within_s`` seconds.
+        :raises TimeoutError: when the call has not returned within ``timeout_s`` seconds.
         """
-        return self._future.result(within_s)
+        return self._future.result(timeout_s)
 
     def _run(self) -> None:
         try:
-            self._future.set_result(self._ask())
-        except BaseException as error:  # raised where the answer is taken
+            self._future.set_result(self._call())
+        except BaseException as error:  # raised where the result is read
             self._future.set_exception(error)

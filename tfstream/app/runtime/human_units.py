@@ -1,4 +1,4 @@
-"""What changed in a sensor, in words."""
+"""Durations and changed frequency bands, in units that people use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
 def band_text(band: Mapping[str, Any] | None) -> str:
-    """A stored sensor's ``band``, as people read it; nothing where none is known."""
+    """A sensor's stored ``band``: what changed most in the sensor; "" for None."""
     if band is None:
         return ""
     values = f"{band['actual']:.4g}, expected {band['expected']:.4g}"
@@ -19,6 +19,6 @@ def band_text(band: Mapping[str, Any] | None) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """Three digits in the largest unit that it fills."""
-    size, unit = next((one for one in _UNITS if seconds >= one[0]), (0.001, "ms"))
+    """Three digits, in the largest unit of which the duration has at least 1."""
+    size, unit = next(((size, unit) for size, unit in _UNITS if seconds >= size), (0.001, "ms"))
     return f"{seconds / size:.3g} {unit}"

@@ -1,7 +1,7 @@
-"""Every metric by name, kind and meaning, and the board on which a process writes their present values.
+"""Every metric by name, kind and meaning, and the board that holds a process's present values.
 
-The processes publish whole lists of samples once a second; a scrape reads the newest ones. Nothing is counted
-here on a message's way. ``docs/metrics.md`` is made from this table.
+A process publishes whole lists of samples once a second; a scrape reads the newest samples. Nothing here runs
+once per message. ``docs/metrics.md`` is made from this table.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 
 class Metric(NamedTuple):
-    """A family of samples, with a value for every one of ``labels``: none of them grows with the assets."""
+    """A family of samples, with a value for each of ``labels``; no label names an asset, as they are many."""
 
     name: str
     kind: Literal["counter", "gauge"]
@@ -89,13 +89,13 @@ class Sample(NamedTuple):
 
 
 class MetricBoard:
-    """The newest samples of each part of a process; written by its threads, read by a scrape."""
+    """The newest samples of each part of a process: its threads write them, a scrape reads them."""
 
     def __init__(self) -> None:
         self._parts: dict[str, Sequence[Sample]] = {}
 
     def publish(self, part: str, samples: Sequence[Sample]) -> None:
-        """Replace what ``part`` published before: what is gone from it, as a revoked partition, is gone."""
+        """Replace what ``part`` published before; samples of a revoked partition are gone then."""
         self._parts = {**self._parts, part: samples}
 
     def read(self) -> list[Sample]:

@@ -1,4 +1,4 @@
-"""A worker does not outlive the process that started it, not even one that was killed."""
+"""Ends a worker when the process that started it is gone, also when that process was killed."""
 
 from __future__ import annotations
 
@@ -10,26 +10,27 @@ import threading
 import time
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
-_LOOK_EVERY_S = 1.0
+_CHECK_EVERY_S = 1.0
 
 
 def end_with_parent(parent: int) -> None:
-    """SIGTERM to this process, which then drains, as soon as the process ``parent`` is gone.
+    """Send SIGTERM to this process, which then drains, as soon as the process ``parent`` is gone.
 
-    Linux sends it by itself. Elsewhere a thread looks whether this process has another parent by now.
+    Linux sends the signal by itself. On other systems a thread checks whether the parent is another process.
     """
-    if sys.platform != "linux" or not _asked_the_kernel():
-        threading.Thread(target=_watch, args=(parent,), name="parent", daemon=True).start()
-    elif os.getppid() != parent:  # it died before the kernel was asked
+    if sys.platform != "linux" or not _request_parent_signal():
+        threading.Thread(target=_check_parent, args=(parent,), name="parent", daemon=True).start()
+    elif os.getppid() != parent:  # the parent died before the request
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _asked_the_kernel() -> bool:
+def _request_parent_signal() -> bool:
+    """Whether the kernel sends SIGTERM to this process when its parent dies."""
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
     return prctl is not None and prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0) == 0
 
 
-def _watch(parent: int) -> None:
+def _check_parent(parent: int) -> None:
     while os.getppid() == parent:
-        time.sleep(_LOOK_EVERY_S)
+        time.sleep(_CHECK_EVERY_S)
     os.kill(os.getpid(), signal.SIGTERM)

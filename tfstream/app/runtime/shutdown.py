@@ -1,4 +1,4 @@
-"""One deadline for everything that is still to be done after SIGTERM."""
+"""The end of a process after SIGTERM or Ctrl-C: one deadline for all work that is still in progress."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from types import FrameType
 from tfstream.app.runtime.background import Stop
 
 _log = logging.getLogger("tfstream")
-_EXIT_CODE = 4  # as when a service cannot be reached: that is what keeps a process from draining
+_EXIT_CODE = 4  # as for an unreachable service, the usual cause of a drain that does not end
 _ENDING = {signal.SIGTERM, signal.SIGINT}
-_LAST_RESORT_S = 2.0  # later than that, and sooner than who waits for a worker kills it
+_LAST_RESORT_S = 2.0  # after the deadline; the parent of workers waits longer before it kills them
 _SAME_SIGNAL_S = 0.5  # Linux sends a killed parent's signal once for each thread of a worker, in a burst
 _STDERR = 2
 
@@ -60,17 +60,16 @@ def _handle_signals(last_resort: Callable[[], None]) -> Iterator[Stop]:
 
 @contextmanager
 def deadline_after_signal(drain_s: float | None) -> Iterator[Callable[[], None]]:
-    """Ends the process when the block has not ended ``drain_s`` after the first SIGTERM or Ctrl-C.
+    """End the process when the block has not ended ``drain_s`` seconds after the first SIGTERM or Ctrl-C.
 
-    Python runs a signal's handler only when the main thread is back from what it waits for, such as a call
-    to a broker that does not answer. The signal itself wakes the watching thread here at once. Ending in the
-    middle is safe: nothing uncommitted is visible to anyone.
+    Python runs a signal's handler only after the main thread has returned from its present call, which may be
+    a request to a broker that does not answer. The signal itself wakes the watcher thread here at once.
+    Ending the process at any point is safe: nothing uncommitted is visible.
 
-    No thread of Python's runs while a library hangs that has not let go of the interpreter's lock, as
-    librdkafka has been seen to do when it left its group. For that a timer of C's own is set as well: two
-    seconds later it writes to stderr where every thread stands, and ends the process with exit code 1.
-    The block gets what sets this timer, for its signal handler to call first: the watching thread may not
-    have had its turn before the main thread goes on into such a library.
+    If a library hangs while holding the GIL, no Python thread runs, and the process exits with code 1 two
+    seconds later: a timer in C writes every thread's stack to stderr and ends it. librdkafka has hung like
+    that while it left its group. The block gets the function that starts this timer, for its signal handler
+    to call first: the main thread may enter such a library before the watcher thread runs.
     """
     if drain_s is None:
         yield lambda: None
@@ -78,40 +77,40 @@ def deadline_after_signal(drain_s: float | None) -> Iterator[Callable[[], None]]
     last_resort = partial(
         faulthandler.dump_traceback_later, drain_s + _LAST_RESORT_S, exit=True, file=_STDERR
     )
-    ours, theirs = socket.socketpair()
-    theirs.setblocking(False)
-    before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
-    over = threading.Event()
+    receiver, sender = socket.socketpair()
+    sender.setblocking(False)
+    before = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
+    ended = threading.Event()
     watcher = threading.Thread(
-        target=_watch, args=(ours, drain_s, last_resort, over), name="drain", daemon=True
+        target=_enforce_deadline, args=(receiver, drain_s, last_resort, ended), name="drain", daemon=True
     )
     watcher.start()
     try:
         yield last_resort
     finally:
-        over.set()
+        ended.set()
         signal.set_wakeup_fd(before)
-        theirs.close()  # wakes the watcher, if no signal has
+        sender.close()  # wakes the watcher thread, if no signal has
         watcher.join()
         faulthandler.cancel_dump_traceback_later()
-        ours.close()
+        receiver.close()
 
 
-def _watch(
-    wakeup: socket.socket, drain_s: float, last_resort: Callable[[], None], over: threading.Event
+def _enforce_deadline(
+    receiver: socket.socket, drain_s: float, last_resort: Callable[[], None], ended: threading.Event
 ) -> None:
-    while numbers := wakeup.recv(64):
+    while numbers := receiver.recv(64):
         if _ENDING & set(numbers):
             last_resort()
-            if not over.wait(drain_s):
-                _end(drain_s)
+            if not ended.wait(drain_s):
+                _end_process(drain_s)
             return
 
 
-def _end(drain_s: float) -> None:
+def _end_process(drain_s: float) -> None:
     _log.critical(
-        "what was in hand could not be finished in %g s; this process ends, and nothing uncommitted was "
-        "written: are Kafka and PostgreSQL well? --drain-timeout gives it more time",
+        "the work in progress could not be finished in %g s; this process ends, nothing uncommitted was "
+        "written; check Kafka and PostgreSQL, or allow more time with --drain-timeout",
         drain_s,
     )
     logging.shutdown()

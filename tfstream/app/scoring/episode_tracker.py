@@ -19,10 +19,10 @@ from tfstream.app.scoring.score_batch import (
     score_batch,
     scoreable,
 )
-from tfstream.core.alarms import episode as episodes
 from tfstream.core.alarms.alarm_rule import AlarmRule, AlarmState, Hop
-from tfstream.core.alarms.calibration import Judgement
-from tfstream.core.alarms.episode import EpisodeEvent
+from tfstream.core.alarms.episode import EpisodeEvent, close_episode
+from tfstream.core.alarms.judgement import Judgement
+from tfstream.core.alarms.silence import close_silence, open_silence, update_silence
 from tfstream.core.messages.anomaly_event import EventType
 from tfstream.core.reading import is_complete
 from tfstream.core.state import AssetMemory
@@ -144,7 +144,7 @@ class EpisodeTracker:
         rule: AlarmRule,
     ) -> AssetMemory:
         window = found.window
-        standing, told = rule.follow(
+        standing, told = rule.update(
             AlarmState(memory.baseline, memory.episode),
             scored.score,
             judgement,
@@ -177,11 +177,11 @@ class EpisodeTracker:
         start_us = (found.window.end_index + 1 - self._hop) * self._definition.interval_us
         offset = found.window.last_offset
         if before is None and sensors:
-            told = episodes.open_silence(start_us, offset, sensors)
+            told = open_silence(start_us, offset, sensors)
         elif before is not None and not sensors:
-            told = episodes.close_silence(before, start_us, offset)
+            told = close_silence(before, start_us, offset)
         elif before is not None and sensors != before.sensors:
-            told = episodes.update_silence(before, offset, sensors)
+            told = update_silence(before, offset, sensors)
         else:
             return memory
         return self._with_silence(lane, found.asset, memory, told)
@@ -190,18 +190,18 @@ class EpisodeTracker:
         """A silent asset's open episode ends with what was last seen of it; a pending one was never told."""
         memory = self._memory(lane, found.asset)
         if memory.episode is not None and not memory.episode.pending:
-            self._tell(lane, found.asset, episodes.close(memory.episode))
+            self._tell(lane, found.asset, close_episode(memory.episode))
         memory = msgspec.structs.replace(memory, episode=None)
         if memory.silence is None:
-            told = episodes.open_silence(found.since_us, found.offset, ())
+            told = open_silence(found.since_us, found.offset, ())
         else:
-            told = episodes.update_silence(memory.silence, found.offset, ())
+            told = update_silence(memory.silence, found.offset, ())
         lane.remember(found.asset, self._with_silence(lane, found.asset, memory, told))
 
     def _asset_returned(self, lane: AssignedPartition, found: AssetReturned) -> None:
         memory = self._memory(lane, found.asset)
         if memory.silence is not None:
-            told = episodes.close_silence(memory.silence, found.time_us, found.offset)
+            told = close_silence(memory.silence, found.time_us, found.offset)
             memory = self._with_silence(lane, found.asset, memory, told)
         lane.remember(found.asset, memory)
 
@@ -209,7 +209,7 @@ class EpisodeTracker:
         """Nobody would ever close the episode of an asset that is not known any more."""
         silence = self._memory(lane, found.asset).silence
         if silence is not None:
-            self._tell(lane, found.asset, episodes.close_silence(silence, found.ended_us, found.offset))
+            self._tell(lane, found.asset, close_silence(silence, found.ended_us, found.offset))
         lane.forget(found.asset)
 
     def _with_silence(

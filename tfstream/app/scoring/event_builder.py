@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from tfstream.app.scoring.score_batch import Champion, WindowScore
-from tfstream.core.alarms.calibration import Judgement
 from tfstream.core.alarms.episode import EpisodeEvent
-from tfstream.core.alarms.sensor_shares import shared
+from tfstream.core.alarms.judgement import Judgement
+from tfstream.core.alarms.sensor_shares import with_shares
 from tfstream.core.messages.anomaly_event import (
     AnomalyEvent,
     BandShift,
@@ -74,9 +74,9 @@ class EventBuilder:
         record = ScoreRecord(
             topic=self._definition.topic,
             asset=asset,
-            ts=iso((window.end_index + 1) * self._definition.interval_us),
-            score=rounded(judgement.value),
-            threshold=rounded(judgement.threshold),
+            ts=iso(window.end_us(self._definition.interval_us)),
+            score=judgement.value,
+            threshold=judgement.threshold,
             model_version=self._model.version,
             masked=masked,
         )
@@ -96,7 +96,7 @@ class EventBuilder:
         found = self._detector.explain(scored.window, scored.asset)
         total = sum(one.evidence for one in found)
         # by its root, evidence is a fault's size in deviations: one large hop does not outvote all others
-        return shared(self._sensor(scored, one, one.evidence / total**0.5) for one in found)
+        return with_shares(self._sensor(scored, one, one.evidence / total**0.5) for one in found)
 
     def _sensor(self, scored: WindowScore, blamed: WindowExplanation, evidence: float) -> SensorShare:
         return SensorShare(

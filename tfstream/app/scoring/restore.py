@@ -26,7 +26,7 @@ from tfstream.core.state import (
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.windowing.window import WindowShape
 from tfstream.errors import ConfigurationError
-from tfstream.streaming.client import Properties
+from tfstream.streaming.properties import Properties
 from tfstream.streaming.records import Position
 from tfstream.streaming.source import Source
 from tfstream.streaming.state_reader import StateReader, Table
@@ -81,7 +81,8 @@ class PartitionRestorer:
         """
         self._identity.fetch()
         self._states.request(partitions)
-        committed = self._source.committed(partitions)  # first: what it speaks of must be in the state then
+        # first: the state topic then holds the state of these commits
+        committed = self._source.offsets.committed(partitions)
         tables = self._states.read(_SLICE_S)
         here = [
             partition
@@ -89,7 +90,7 @@ class PartitionRestorer:
             if partition in tables
             and not self._wait.is_behind(partition, committed[partition], _head(tables[partition]))
         ]
-        bounds = self._source.bounds(here)
+        bounds = self._source.offsets.bounds(here)
         at_first = self._partitions_at_first([committed[partition] for partition in here], count)
         found = {
             partition: self._restored(
@@ -130,7 +131,7 @@ class PartitionRestorer:
         """How many partitions the topic had when the group began, as its commits say; else, now."""
         said = _counts(positions)
         if len(said) < len(positions):
-            said = _counts(self._source.committed(range(count)).values())
+            said = _counts(self._source.offsets.committed(range(count)).values())
         return min(said, default=count)
 
     def _lane(self, partition: int, shape: WindowShape, at_first: int) -> AssignedPartition:

@@ -19,7 +19,8 @@ from tfstream.app.scoring.score_batch import (
     scoreable,
 )
 from tfstream.core.alarms.alarm_rule import AlarmRule, AlarmState, Hop
-from tfstream.core.alarms.episode import Episode, HopEvidence, NoEvidence
+from tfstream.core.alarms.episode import Episode
+from tfstream.core.alarms.hop_evidence import HopEvidence, NoEvidence
 from tfstream.core.messages.anomaly_event import EventType
 from tfstream.core.quality.event_quality import Alarm
 from tfstream.core.reading import Values
@@ -113,7 +114,7 @@ def raise_alarms(
             continue
         judgement = rule.judge(score, standing.baseline)
         hop = Hop(end_index, end_index, end_index)
-        standing, told = rule.follow(standing, score, judgement, hop, witness(end_index))
+        standing, told = rule.update(standing, score, judgement, hop, witness(end_index))
         if told is not None and told.event is EventType.OPENED:
             opened_us = told.episode.last_us
         if told is not None and told.event is EventType.CLOSED:

@@ -25,9 +25,8 @@ from tfstream.core.messages.codec import Codec
 from tfstream.core.messages.dead_letter_limit import DeadLetterLimit
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.windowing.partition_tracks import TrackEvent
-from tfstream.core.windowing.window import WindowShape
 from tfstream.errors import BadData, ServiceUnavailable
-from tfstream.streaming.client import Properties
+from tfstream.streaming.properties import Properties
 from tfstream.streaming.records import Record
 from tfstream.streaming.source import Source
 from tfstream.streaming.topics import ensure_partitions, require_topic, state_topic
@@ -74,7 +73,7 @@ class Scorer:
         self._watch = watch or ScorerMonitor.silent(definition)
         self._unplaced: set[int] = set()  # assigned partitions without a lane
         self._states = 0  # partitions that the state topic is known to have
-        self._patience = Backoff(_log, last_s=_LAST_RETRY_S)
+        self._patience = Backoff(_log, max_pause_s=_LAST_RETRY_S)
         self._pace = Pace(options.commit_interval_s, time.monotonic())
         self._writer = TransactionalWriter(properties, options.transactional_id)
         self._source = Source(properties, definition.topic, options.group, self, options.instance)
@@ -100,7 +99,8 @@ class Scorer:
         with self._source as source, closing(self._restorer), closing(self._writer):
             while not stop():
                 self._recover()
-                self.step(source.poll(most=self._pace.most, timeout_s=self._pace.wait_s(time.monotonic())))
+                wait_s = self._pace.wait_s(time.monotonic())
+                self.step(source.poll(max_records=self._pace.most, timeout_s=wait_s))
                 self._watch.look(self.progress, source, self._lanes, self._judge, away=self._patience.waiting)
                 self._stop_at_the_limit()
                 if self._pace.commit_due(time.monotonic()):
@@ -218,8 +218,7 @@ class Scorer:
             self._patience.failed(away)
 
     def _place(self) -> None:
-        detector = self._judge.champion.detector
-        shape = WindowShape(detector.window_rows, detector.hop_rows)
+        shape = self._judge.champion.detector.shape
         if max(self._unplaced) >= self._states:
             self._states = require_topic(self._properties, self._definition.topic)
             ensure_partitions(self._properties, state_topic(self._definition.topic), self._states)

@@ -1,7 +1,7 @@
-"""From scores to alarms: what an asset's next score does to its baseline and to its open episode.
+"""From scores to alarms: how an asset's next score changes its baseline and its open episode.
 
-One rule for the stream, the demo and every look back: they differ only in where scores come from and in who
-is told.
+The stream, the demo and every recomputation of history use this one rule. They differ only in where the
+scores come from and where the events go.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from typing import NamedTuple
 
 from tfstream.core.alarms import episode as episodes
 from tfstream.core.alarms.baseline import Baseline
-from tfstream.core.alarms.calibration import Calibration, Judgement, judge
-from tfstream.core.alarms.episode import Episode, EpisodeEvent, HopEvidence, Observation
-from tfstream.core.messages.anomaly_event import rounded
+from tfstream.core.alarms.calibration import Calibration
+from tfstream.core.alarms.episode import Episode, EpisodeEvent, Observation
+from tfstream.core.alarms.hop_evidence import HopEvidence
+from tfstream.core.alarms.judgement import Judgement, judge
 
 
 class Hop(NamedTuple):
-    """Where a score comes from: the last row of its window, and the offsets of the newest hop."""
+    """The last row of a scored window, and the offsets of the readings in its newest hop."""
 
     end_index: int
     first_offset: int
@@ -25,7 +26,7 @@ class Hop(NamedTuple):
 
 
 class AlarmState(NamedTuple):
-    """How an asset stands between two scores."""
+    """What the rule keeps of an asset between two scores."""
 
     baseline: Baseline
     episode: Episode | None
@@ -35,8 +36,8 @@ class AlarmState(NamedTuple):
 class AlarmRule:
     """A calibration under an alarm budget, for hops of ``hop_rows`` rows of ``interval_us`` each.
 
-    An episode opens once the score has stood over the threshold for ``min_duration_us`` in unbroken hops:
-    with none, at the first of them.
+    An episode opens once the score has stood over the threshold for ``min_duration_us`` in unbroken hops. If
+    ``min_duration_us`` is 0, it opens at the first of these hops.
     """
 
     calibration: Calibration
@@ -47,48 +48,40 @@ class AlarmRule:
 
     @property
     def cooldown_us(self) -> int:
-        """How long an episode outlives its lower level: within it the calibration counted one cluster."""
+        """The shortest quiet time that closes an episode; the calibration merges clusters within it."""
         return self.calibration.separation_rows * self.interval_us
 
     def judge(self, score: float, baseline: Baseline) -> Judgement:
-        """A score against the budget."""
+        """Compare a score with the threshold of the budget."""
         return judge(score, baseline, self.calibration, self.budget_per_week)
 
-    def follow(
-        self,
-        standing: AlarmState,
-        score: float,
-        judgement: Judgement,
-        hop: Hop,
-        testimony: HopEvidence,
+    def update(
+        self, state: AlarmState, score: float, judgement: Judgement, hop: Hop, evidence: HopEvidence
     ) -> tuple[AlarmState, EpisodeEvent | None]:
-        """How the asset stands after a judged score, and the event to be told.
+        """The asset's state after a judged score, and the event to write, if there is one.
 
         The baseline follows quiet scores only: a fault must never become the new normal.
         """
-        episode, told = self._episode(standing.episode, self._observation(judgement, hop), testimony)
+        episode, event = self._update_episode(state.episode, self._observation(judgement, hop), evidence)
         quiet = episode is None and not judgement.exceeds
-        baseline = standing.baseline.updated(score) if quiet else standing.baseline
-        return AlarmState(baseline, episode), told
+        baseline = state.baseline.updated(score) if quiet else state.baseline
+        return AlarmState(baseline, episode), event
 
-    def _episode(
-        self, episode: Episode | None, seen: Observation, testimony: HopEvidence
+    def _update_episode(
+        self, episode: Episode | None, observation: Observation, evidence: HopEvidence
     ) -> tuple[Episode | None, EpisodeEvent | None]:
         """The asset's pending or open episode after this hop."""
         if episode is not None and not episode.pending:
-            return episodes.go_on(episode, seen, testimony, self.cooldown_us)
-        if seen.score < seen.threshold:
+            return episodes.continue_episode(episode, observation, evidence, self.cooldown_us)
+        if not observation.judgement.exceeds:
             return None, None
-        return episodes.exceed(episode, seen, testimony.sensors(), self.min_duration_us)
+        return episodes.start_episode(episode, observation, evidence.sensors(), self.min_duration_us)
 
     def _observation(self, judgement: Judgement, hop: Hop) -> Observation:
         return Observation(
             start_us=(hop.end_index + 1 - self.hop_rows) * self.interval_us,
             end_us=(hop.end_index + 1) * self.interval_us,
-            score=rounded(judgement.value),
-            threshold=rounded(judgement.threshold),
-            hold=(self.calibration.u + judgement.threshold) / 2,
-            expected_per_week=rounded(judgement.expected_per_week),
+            judgement=judgement,
             extrapolated=self.calibration.extrapolated(self.budget_per_week),
             first_offset=hop.first_offset,
             last_offset=hop.last_offset,

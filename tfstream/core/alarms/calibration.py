@@ -2,9 +2,10 @@
 
 Scores are normalised by the asset's own slowly moving level and spread. The excesses of normal data over
 their 95 % quantile, merged into clusters that one alarm would cover, follow a generalised Pareto distribution
-(Pickands 1975); its parameters come from probability-weighted moments (Hosking and Wallis 1987), drawn
-towards an exponential tail the fewer clusters there are. The threshold for a budget of b false alarms a week
-is ``u + (sigma/xi) ((clusters/b)^xi - 1)``. The constants come from the study in ``docs/quality.md``.
+(Pickands 1975). Its parameters come from probability-weighted moments (Hosking and Wallis 1987); the fewer
+clusters there are, the closer they lie to those of an exponential tail. The threshold for a budget of b false
+alarms a week is ``u + (sigma/xi) ((clusters/b)^xi - 1)``. The constants come from the study in
+``docs/quality.md``.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from tfstream.core.alarms.baseline import Baseline, Scores, followed, levels
+from tfstream.core.alarms.baseline import Baseline, Scores, fit_baselines, normalise_run
 from tfstream.core.alarms.pareto_tail import cluster_peaks, fit_tail
 
 _QUANTILE = 0.95
@@ -26,26 +27,17 @@ _LARGEST_RATIO = math.exp(40)
 
 
 class ScoredRun(NamedTuple):
-    """Scores of an unbroken piece of one asset: the last row of every window ``[n]``, its score ``[n]``."""
+    """Scores of an unbroken piece of an asset: the last ``rows [n]`` of its windows, their ``scores [n]``."""
 
     asset: str
     rows: NDArray[np.int64]
     scores: Scores
 
 
-class Judgement(NamedTuple):
-    """A normalised score beside its threshold; normal data give ``expected_per_week`` as high as this."""
-
-    value: float
-    threshold: float
-    exceeds: bool
-    expected_per_week: float
-
-
 class Calibration(msgspec.Struct, frozen=True, kw_only=True):
-    """What normal scores look like: the tail ``(u, sigma, xi)`` of their clusters.
+    """The distribution of normal scores: the tail ``(u, sigma, xi)`` of their clusters, in spreads.
 
-    ``weeks`` of data stand behind it; clusters lie at least ``separation_rows`` apart.
+    It was fitted to ``weeks`` of data; clusters lie at least ``separation_rows`` apart.
     """
 
     pooled: Baseline
@@ -59,13 +51,14 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
     separation_rows: int
 
     def initial_baseline(self, asset: str) -> Baseline:
-        """Where an asset's baseline begins."""
+        """The baseline of an asset before its first score."""
         return self.assets.get(asset, self.pooled)
 
     def threshold(self, budget_per_week: float) -> float:
-        """What normal data exceed ``budget_per_week`` times a week; a little more than ``u`` at least.
+        """The normalised score that normal data exceed ``budget_per_week`` times a week.
 
-        An idle machine's scores are all the same: they are ``u``, and must not be alarms.
+        It is always a little larger than ``u``: the scores of an idle machine all equal ``u`` and must not be
+        alarms.
         """
         ratio = min(self.clusters_per_week / budget_per_week, _LARGEST_RATIO)
         rarity = math.log(max(ratio, 1.0))
@@ -73,7 +66,7 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
         return self.u + max(self.sigma * excess, _LEAST_EXCESS)
 
     def expected_per_week(self, value: float) -> float:
-        """The inverse of :meth:`threshold`: how often a week normal data exceed a normalised score."""
+        """The inverse of :meth:`threshold`: how often in a week normal data exceed a normalised score."""
         excess = max(value - self.u, 0.0) / self.sigma
         if abs(self.xi) < 1e-6:
             return self.clusters_per_week * math.exp(-excess)
@@ -81,29 +74,22 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
         return 0.0 if base <= 0 else self.clusters_per_week * float(base ** (-1 / self.xi))
 
     def extrapolated(self, budget_per_week: float) -> bool:
-        """Whether fewer than two such alarms were to be expected in all the data behind the calibration."""
+        """Whether the data of the calibration are too few: the budget gives less than two alarms in them."""
         return budget_per_week * self.weeks < 2
-
-
-def judge(score: float, baseline: Baseline, calibration: Calibration, budget_per_week: float) -> Judgement:
-    """One score against the budget."""
-    value = baseline.normalised(score)
-    threshold = calibration.threshold(budget_per_week)
-    return Judgement(value, threshold, value >= threshold, calibration.expected_per_week(value))
 
 
 def fit_calibration(
     runs: Sequence[ScoredRun], *, rows_per_week: float, separation_rows: int, hop_rows: int
 ) -> Calibration:
-    """From the scores of held-out normal data.
+    """Fit baselines and tail to the scores of held-out normal data.
 
     :raises ValueError: when there is no score at all.
     """
     every = np.concatenate([run.scores for run in runs]) if runs else np.empty(0)
     if not len(every):
         raise ValueError("there are no scores to calibrate on")
-    pooled, assets = levels(every, _by_asset(runs))
-    normalised = [(run.rows, followed(run.scores, assets.get(run.asset, pooled))) for run in runs]
+    pooled, assets = fit_baselines(every, _by_asset(runs))
+    normalised = [(run.rows, normalise_run(run.scores, assets.get(run.asset, pooled))) for run in runs]
     u = float(np.quantile(np.concatenate([values for _, values in normalised]), _QUANTILE))
     peaks = np.array([peak for run in normalised for peak in cluster_peaks(*run, u, separation_rows)])
     weeks = len(every) * hop_rows / rows_per_week
@@ -122,6 +108,6 @@ def fit_calibration(
 
 
 def _by_asset(runs: Sequence[ScoredRun]) -> dict[str, Scores]:
-    """All scores of each asset."""
+    """The scores of each asset, its runs one after the other."""
     assets = sorted({run.asset for run in runs})
     return {asset: np.concatenate([run.scores for run in runs if run.asset == asset]) for asset in assets}

@@ -1,62 +1,37 @@
-"""From single judgements to episodes: one anomaly, opened once, updated while it grows, closed once."""
+"""From single judgements to episodes: each anomaly opens once, is updated while it grows, and closes once."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import msgspec
 
-from tfstream.core.alarms.sensor_shares import joined
+from tfstream.core.alarms.hop_evidence import HopEvidence
+from tfstream.core.alarms.judgement import Judgement
+from tfstream.core.alarms.sensor_shares import merge_hop
 from tfstream.core.messages.anomaly_event import EventKind, EventType, SensorShare
 
-_GREW_BY = 1.2  # an update is worth telling when the peak rises by a fifth
+_UPDATE_GROWTH = 1.2  # a peak that has risen by a fifth since the last event is worth an update
 _LONE_SENSOR_SHARE = 0.8
-_GUILTY_SHARE = 0.2
+_MAIN_SENSOR_SHARE = 0.2
 _MOST_COOLDOWNS = 3
 
 
-class HopEvidence(Protocol):
-    """What a hop's window says beyond its score. Both take a while, and are asked of open episodes alone."""
-
-    def sensors(self) -> tuple[SensorShare, ...]:
-        """Who is to blame for its score."""
-
-    def departs(self, sensors: Sequence[str]) -> bool:
-        """Whether one of these has a level that the others do not agree with."""
-
-
-class NoEvidence:
-    """Testimony of a score alone: nobody is to blame, and nothing outlasts it."""
-
-    def sensors(self) -> tuple[SensorShare, ...]:
-        return ()
-
-    def departs(self, sensors: Sequence[str]) -> bool:
-        return False
-
-
 class Observation(NamedTuple):
-    """One scored hop of an asset, as an episode sees it.
-
-    ``hold`` is the lower level that keeps an open episode open (hysteresis).
-    """
+    """One scored hop of an asset: its span, its judgement, and the offsets of its readings."""
 
     start_us: int
     end_us: int
-    score: float
-    threshold: float
-    hold: float
-    expected_per_week: float
+    judgement: Judgement
     extrapolated: bool
     first_offset: int
     last_offset: int
 
 
 class Episode(msgspec.Struct, frozen=True, kw_only=True):
-    """A pending, open or just closed episode; a value that changes only by being replaced.
+    """A pending, open or just closed episode. A change makes a new value.
 
-    ``sequence`` counts its events: none has been told of a pending one.
+    ``sequence`` counts the events that were written for it: none while it is pending.
     """
 
     kind: EventKind
@@ -75,18 +50,18 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
     ended_us: int | None = None
 
     @property
-    def guilty(self) -> tuple[str, ...]:
-        """The sensors that much of it is put down to."""
-        return tuple(one.name for one in self.sensors if one.share >= _GUILTY_SHARE)
+    def main_sensors(self) -> tuple[str, ...]:
+        """The sensors that have a large share of it."""
+        return tuple(sensor.name for sensor in self.sensors if sensor.share >= _MAIN_SENSOR_SHARE)
 
     @property
     def pending(self) -> bool:
-        """Whether it has not stood over the threshold long enough to be told."""
+        """Whether its score has not yet stood over the threshold long enough for an event."""
         return self.sequence == 0
 
 
 class EpisodeEvent(NamedTuple):
-    """An event to be written, and the episode as it stands then."""
+    """An event to write, and the episode after it."""
 
     event: EventType
     episode: Episode
@@ -98,135 +73,94 @@ def kind_of(sensors: tuple[SensorShare, ...]) -> EventKind:
     return EventKind.INSTRUMENT if lone else EventKind.PROCESS
 
 
-def exceed(
-    pending: Episode | None, seen: Observation, sensors: tuple[SensorShare, ...], min_duration_us: int
+def start_episode(
+    pending: Episode | None, hop: Observation, sensors: tuple[SensorShare, ...], min_duration_us: int
 ) -> tuple[Episode, EpisodeEvent | None]:
-    """A hop over the threshold while no episode is open: pending until unbroken hops last long enough."""
-    if pending is None or pending.last_us != seen.start_us:
-        episode = _begun(seen, sensors)
+    """The episode after a hop over the threshold while none is open.
+
+    It is pending until unbroken hops have lasted for ``min_duration_us``.
+    """
+    if pending is None or pending.last_us != hop.start_us:
+        episode = _first_hop(hop, sensors)
     else:
-        episode = _grown(pending, seen, sensors)
-    if seen.end_us - episode.started_us < min_duration_us:
+        episode = _extended(pending, hop, sensors)
+    if hop.end_us - episode.started_us < min_duration_us:
         return episode, None
     opened = msgspec.structs.replace(episode, sequence=1, told_score=episode.score)
     return opened, EpisodeEvent(EventType.OPENED, opened)
 
 
-def _begun(seen: Observation, sensors: tuple[SensorShare, ...]) -> Episode:
-    """The first hop over the threshold."""
+def _first_hop(hop: Observation, sensors: tuple[SensorShare, ...]) -> Episode:
+    judgement = hop.judgement
     return Episode(
         kind=kind_of(sensors),
-        started_us=seen.start_us,
-        last_us=seen.end_us,
-        peak_us=seen.end_us,
-        score=seen.score,
-        told_score=seen.score,
-        threshold=seen.threshold,
-        expected_per_week=seen.expected_per_week,
-        extrapolated=seen.extrapolated,
+        started_us=hop.start_us,
+        last_us=hop.end_us,
+        peak_us=hop.end_us,
+        score=judgement.value,
+        told_score=judgement.value,
+        threshold=judgement.threshold,
+        expected_per_week=judgement.expected_per_week,
+        extrapolated=hop.extrapolated,
         sensors=sensors,
         sequence=0,
-        first_offset=seen.first_offset,
-        last_offset=seen.last_offset,
+        first_offset=hop.first_offset,
+        last_offset=hop.last_offset,
     )
 
 
-def go_on(
-    episode: Episode, seen: Observation, hop: HopEvidence, cooldown_us: int
+def continue_episode(
+    episode: Episode, hop: Observation, evidence: HopEvidence, cooldown_us: int
 ) -> tuple[Episode | None, EpisodeEvent | None]:
-    """One more hop of an open episode: the episode as it goes on, None once closed, and what to tell.
+    """An open episode after one more hop, None once it is closed, and the event to write.
 
-    A fault that the score has grown used to is not over while a guilty sensor still departs from the others.
+    A long fault may become part of what the score compares with, so that the score falls. Such an episode
+    stays open while the level of one of its main sensors still disagrees with the other sensors.
     """
-    if seen.score < seen.hold:
-        if hop.departs(episode.guilty):
-            return _lasting(episode, seen), None
-        if seen.end_us - episode.last_us < _patience_us(episode, cooldown_us):
+    if not hop.judgement.holds:
+        if evidence.departs(episode.main_sensors):
+            return _kept_open(episode, hop), None
+        if hop.end_us - episode.last_us < _closing_quiet_us(episode, cooldown_us):
             return episode, None
-        return None, close(episode)
-    grown = _grown(episode, seen, hop.sensors())
-    if grown.score == episode.score or grown.score < episode.told_score * _GREW_BY:
-        return grown, None
-    grown = msgspec.structs.replace(grown, sequence=episode.sequence + 1, told_score=grown.score)
-    return grown, EpisodeEvent(EventType.UPDATED, grown)
+        return None, close_episode(episode)
+    extended = _extended(episode, hop, evidence.sensors())
+    if extended.score == episode.score or extended.score < episode.told_score * _UPDATE_GROWTH:
+        return extended, None
+    extended = msgspec.structs.replace(extended, sequence=episode.sequence + 1, told_score=extended.score)
+    return extended, EpisodeEvent(EventType.UPDATED, extended)
 
 
-def _patience_us(episode: Episode, cooldown_us: int) -> int:
-    """How long a calm must be to end it: what has lasted for hours is not over after a quiet one."""
+def _closing_quiet_us(episode: Episode, cooldown_us: int) -> int:
+    """Quiet time that closes an episode: half its length, between one and three cooldowns."""
     return max(cooldown_us, min((episode.last_us - episode.started_us) // 2, _MOST_COOLDOWNS * cooldown_us))
 
 
-def _lasting(episode: Episode, seen: Observation) -> Episode:
-    """One more hop that keeps it open, and says nothing new."""
+def _kept_open(episode: Episode, hop: Observation) -> Episode:
+    """With one more hop that keeps it open and changes neither its sensors nor its peak."""
     return msgspec.structs.replace(
-        episode, last_us=seen.end_us, last_offset=max(episode.last_offset, seen.last_offset)
+        episode, last_us=hop.end_us, last_offset=max(episode.last_offset, hop.last_offset)
     )
 
 
-def _grown(episode: Episode, seen: Observation, sensors: tuple[SensorShare, ...]) -> Episode:
-    """One more hop that keeps it: who is to blame, and its peak."""
-    place = (seen.start_us - episode.started_us) // (seen.end_us - seen.start_us) + 1
-    blamed = joined(episode.sensors, sensors, place)
-    grown = msgspec.structs.replace(
-        episode,
-        kind=kind_of(blamed),
-        sensors=blamed,
-        last_us=seen.end_us,
-        last_offset=max(episode.last_offset, seen.last_offset),
-    )
-    if seen.score <= episode.score:
-        return grown
+def _extended(episode: Episode, hop: Observation, sensors: tuple[SensorShare, ...]) -> Episode:
+    """With one more hop that keeps it open, adds to its sensors' shares and may raise its peak."""
+    hop_number = (hop.start_us - episode.started_us) // (hop.end_us - hop.start_us) + 1
+    shares = merge_hop(episode.sensors, sensors, hop_number)
+    extended = msgspec.structs.replace(_kept_open(episode, hop), kind=kind_of(shares), sensors=shares)
+    judgement = hop.judgement
+    if judgement.value <= episode.score:
+        return extended
     return msgspec.structs.replace(
-        grown,
-        peak_us=seen.end_us,
-        score=seen.score,
-        threshold=seen.threshold,
-        expected_per_week=seen.expected_per_week,
-        extrapolated=seen.extrapolated,
+        extended,
+        peak_us=hop.end_us,
+        score=judgement.value,
+        threshold=judgement.threshold,
+        expected_per_week=judgement.expected_per_week,
+        extrapolated=hop.extrapolated,
     )
 
 
-def close(episode: Episode) -> EpisodeEvent:
-    """An episode ends with the last hop that kept it open, not when its end was noticed."""
+def close_episode(episode: Episode) -> EpisodeEvent:
+    """An episode ends with the last hop that kept it open, not when the end was noticed."""
     ended = msgspec.structs.replace(episode, ended_us=episode.last_us, sequence=episode.sequence + 1)
-    return EpisodeEvent(EventType.CLOSED, ended)
-
-
-def open_silence(since_us: int, offset: int, sensors: tuple[SensorShare, ...]) -> EpisodeEvent:
-    """An asset (no sensors named) or some of its sensors stopped reporting at ``since_us``."""
-    episode = Episode(
-        kind=EventKind.SILENCE,
-        started_us=since_us,
-        last_us=since_us,
-        peak_us=since_us,
-        score=0.0,
-        told_score=0.0,
-        threshold=0.0,
-        expected_per_week=0.0,
-        extrapolated=False,
-        sensors=sensors,
-        sequence=1,
-        first_offset=offset,
-        last_offset=offset,
-    )
-    return EpisodeEvent(EventType.OPENED, episode)
-
-
-def update_silence(episode: Episode, offset: int, sensors: tuple[SensorShare, ...]) -> EpisodeEvent:
-    """Other sensors are silent than before."""
-    changed = msgspec.structs.replace(
-        episode, sensors=sensors, sequence=episode.sequence + 1, last_offset=max(episode.last_offset, offset)
-    )
-    return EpisodeEvent(EventType.UPDATED, changed)
-
-
-def close_silence(episode: Episode, ended_us: int, offset: int) -> EpisodeEvent:
-    """Everything that was silent reports again."""
-    ended = msgspec.structs.replace(
-        episode,
-        ended_us=ended_us,
-        last_us=ended_us,
-        sequence=episode.sequence + 1,
-        last_offset=max(episode.last_offset, offset),
-    )
     return EpisodeEvent(EventType.CLOSED, ended)

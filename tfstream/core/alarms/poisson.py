@@ -1,4 +1,4 @@
-"""How much a count of alarms says of their rate."""
+"""Bounds for the rate of alarms, given their count."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 _SHARE = 0.95
-_STEPS = 60  # of a bisection: more than a float can tell apart
+_STEPS = 60  # of a bisection: beyond the precision of a float
 
 
 def mean_bounds(count: int, share: float = _SHARE) -> tuple[float, float]:
     """The Poisson means under which ``count`` lies within the central ``share``.
 
-    The exact interval of Garwood (1936), here by bisection: with the lower mean so many or more are as rare
-    as each tail may be, with the upper one so many or fewer.
+    The exact interval of Garwood (1936), here by bisection: under the lower mean, ``count`` or more alarms
+    have the probability of one tail; under the upper mean, ``count`` or fewer have it.
     """
     tail = (1 - share) / 2
     widest = count + 10 * (count + 1) ** 0.5 + 10
@@ -24,7 +24,7 @@ def mean_bounds(count: int, share: float = _SHARE) -> tuple[float, float]:
 
 
 def _solve(below: Callable[[float], bool], widest: float) -> float:
-    """Where a test that is true up to some mean turns false."""
+    """The largest mean at which ``below`` is true; it is true for all smaller means."""
     low, high = 0.0, widest
     for _ in range(_STEPS):
         middle = (low + high) / 2
@@ -33,7 +33,7 @@ def _solve(below: Callable[[float], bool], widest: float) -> float:
 
 
 def at_most(count: int, mean: float) -> float:
-    """The probability of so many or fewer."""
+    """The probability of ``count`` or fewer, given the mean."""
     if mean <= 0:
         return 1.0
     numbers = np.arange(count + 1)
@@ -42,5 +42,5 @@ def at_most(count: int, mean: float) -> float:
 
 
 def _log_factorials(count: int) -> NDArray[np.float64]:
-    """Of 0 to ``count``."""
+    """The logarithms of 0! to ``count``!."""
     return np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, count + 1)))])

@@ -1,8 +1,9 @@
-"""Who is to blame for an episode: the evidence against each sensor, summed over the hops, early ones first.
+"""Each sensor's share of an episode: the evidence against it, summed over the hops with falling weights.
 
-A hop speaks by its evidence and not by its score: the score stays high for some hops after a short fault,
-while nothing there tells any more who it was. And the n-th hop of an episode counts 1/n: who began it is
-asked, and the longer it lasts, the more others are drawn along or do something of their own.
+Evidence counts and not the score, because the score stays high for some hops after a short fault, when the
+readings no longer show which sensor failed. The n-th hop of an episode has the weight 1/n: the question is
+which sensor began the episode, and the longer it lasts, the more other sensors follow or change by
+themselves.
 """
 
 from __future__ import annotations
@@ -13,33 +14,35 @@ import msgspec
 
 from tfstream.core.messages.anomaly_event import SensorShare, rounded
 
-_MOST = 5
+_MOST_SENSORS = 5
 
 
-def joined(
-    before: Iterable[SensorShare], sensors: Iterable[SensorShare], place: int
+def merge_hop(
+    before: Iterable[SensorShare], sensors: Iterable[SensorShare], hop_number: int
 ) -> tuple[SensorShare, ...]:
-    """Shares of an episode with one more hop, the ``place``-th, the largest first.
+    """The shares of an episode after its ``hop_number``-th hop, the largest first.
 
-    A sensor's values are those of the last hop that said more against it than all hops before.
+    A sensor's values are those of the latest hop whose evidence exceeds the sum of all hops before it.
     """
-    known = {one.name: one for one in before}
-    new = {one.name: one for one in sensors}
-    found = [_joined(known.get(name), new.get(name), place) for name in known | new]
-    return shared(found)[:_MOST]
+    known = {sensor.name: sensor for sensor in before}
+    new = {sensor.name: sensor for sensor in sensors}
+    merged = [_merge_sensor(known.get(name), new.get(name), hop_number) for name in known | new]
+    return with_shares(merged)[:_MOST_SENSORS]
 
 
-def shared(sensors: Iterable[SensorShare]) -> tuple[SensorShare, ...]:
-    """With each sensor's share of all their evidence, the largest first."""
-    found = tuple(sorted(sensors, key=lambda one: (-one.evidence, one.name)))
-    total = sum(one.evidence for one in found)
+def with_shares(sensors: Iterable[SensorShare]) -> tuple[SensorShare, ...]:
+    """The sensors with their shares of the total evidence, the largest first."""
+    ordered = tuple(sorted(sensors, key=lambda sensor: (-sensor.evidence, sensor.name)))
+    total = sum(sensor.evidence for sensor in ordered)
     if not total:
-        return found
-    return tuple(msgspec.structs.replace(one, share=rounded(one.evidence / total)) for one in found)
+        return ordered
+    return tuple(
+        msgspec.structs.replace(sensor, share=rounded(sensor.evidence / total)) for sensor in ordered
+    )
 
 
-def _joined(old: SensorShare | None, new: SensorShare | None, place: int) -> SensorShare:
-    telling = new if old is None or (new is not None and new.evidence > old.evidence) else old
-    assert telling is not None
-    evidence = (old.evidence if old else 0.0) + (new.evidence / place if new else 0.0)
-    return msgspec.structs.replace(telling, evidence=rounded(evidence))
+def _merge_sensor(old: SensorShare | None, new: SensorShare | None, hop_number: int) -> SensorShare:
+    strongest = new if old is None or (new is not None and new.evidence > old.evidence) else old
+    assert strongest is not None
+    evidence = (old.evidence if old else 0.0) + (new.evidence / hop_number if new else 0.0)
+    return msgspec.structs.replace(strongest, evidence=rounded(evidence))

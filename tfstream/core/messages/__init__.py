@@ -1,1 +1,1 @@
-"""Messages: from bytes to readings, and from anomalies to bytes."""
+"""Messages: readings from bytes and to bytes, anomaly events and scores to bytes."""

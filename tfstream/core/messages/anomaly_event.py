@@ -1,4 +1,4 @@
-"""The messages tfstream writes: anomaly events and scores, as in ``docs/messages.md``."""
+"""The messages that tfstream writes: anomaly events and scores, as in ``docs/messages.md``."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class EventType(StrEnum):
 class BandShift(msgspec.Struct, frozen=True, kw_only=True):
     """What changed most in a sensor: its level, or swings with periods from ``shortest_s`` to ``longest_s``.
 
-    ``longest_s`` is None for the level; ``actual`` and ``expected`` are then means, otherwise the
-    amplitudes of such swings, in the sensor's own units.
+    ``longest_s`` is None for the level. ``actual`` and ``expected`` are the means of the level, or the
+    amplitudes of the swings, in the sensor's own units.
     """
 
     shortest_s: float
@@ -44,10 +44,10 @@ class BandShift(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SensorShare(msgspec.Struct, frozen=True, kw_only=True):
-    """One sensor's part in an anomaly; values in the sensor's own units, None where not known.
+    """One sensor's part in an anomaly; values in the sensor's own units, None where unknown.
 
-    ``share`` is its part of all sensors' ``evidence``: by about how many deviations the readings are wrong,
-    summed over the episode's hops, the n-th of which counts 1/n.
+    ``share`` is the sensor's part of all sensors' ``evidence``: by about how many deviations its readings are
+    wrong, summed over the episode's hops with the weight 1/n for the n-th hop.
     """
 
     name: str
@@ -64,7 +64,7 @@ class ModelReference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SourceSpan(msgspec.Struct, frozen=True, kw_only=True):
-    """The offsets of the readings behind an event, both included."""
+    """The first and the last offset of the readings behind an event, both included."""
 
     partition: int
     first_offset: int
@@ -72,7 +72,7 @@ class SourceSpan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AnomalyEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """One record of ``<topic>.anomalies``. Times are ISO 8601 UTC; ``sequence`` counts its events."""
+    """One record of ``<topic>.anomalies``. Times are ISO 8601 UTC; ``sequence`` numbers its events."""
 
     schema: str = ANOMALY_SCHEMA
     event: EventType
@@ -93,7 +93,7 @@ class AnomalyEvent(msgspec.Struct, frozen=True, kw_only=True):
     source: SourceSpan
 
     def check(self) -> None:
-        """:raises ValueError: when an id or a time is none."""
+        """:raises ValueError: when the id is not a UUID, or a time is not ISO 8601."""
         uuid.UUID(self.anomaly_id)
         for moment in (self.started_at, self.ended_at, self.peak_at):
             if moment is not None:
@@ -101,7 +101,7 @@ class AnomalyEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ScoreRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One record of ``<topic>.scores``: an asset's newest hop of rows, the last of them at ``ts``."""
+    """One record of ``<topic>.scores``: the score of an asset's newest hop, whose last row is at ``ts``."""
 
     schema: str = SCORE_SCHEMA
     topic: str
@@ -113,26 +113,26 @@ class ScoreRecord(msgspec.Struct, frozen=True, kw_only=True):
     masked: tuple[str, ...] = ()
 
     def check(self) -> None:
-        """:raises ValueError: when its time is none."""
+        """:raises ValueError: when ``ts`` is not ISO 8601."""
         from_iso(self.ts)
 
 
 def anomaly_id(topic: str, asset: str, kind: EventKind, started_us: int) -> str:
-    """The same episode has the same id however often the log is read."""
-    family = "silence" if kind is EventKind.SILENCE else "score"
-    return str(uuid.uuid5(_NAMESPACE, f"{topic}\x1f{asset}\x1f{family}\x1f{started_us}"))
+    """The id of an episode: the same each time the log is read."""
+    head = "silence" if kind is EventKind.SILENCE else "score"
+    return str(uuid.uuid5(_NAMESPACE, f"{topic}\x1f{asset}\x1f{head}\x1f{started_us}"))
 
 
 def iso(time_us: int) -> str:
-    """Microseconds since 1970 as ISO 8601 UTC with a ``Z``, microseconds only where there are any."""
+    """Microseconds since 1970 as ISO 8601 UTC with a ``Z``, without a fraction for whole seconds."""
     return (_EPOCH + timedelta(microseconds=time_us)).isoformat().replace("+00:00", "Z")
 
 
 def from_iso(text: str) -> int:
-    """The inverse of :func:`iso`."""
+    """The inverse of :func:`iso`: microseconds since 1970."""
     return (datetime.fromisoformat(text) - _EPOCH) // timedelta(microseconds=1)
 
 
 def rounded(value: float) -> float:
-    """Six significant digits: what a float32 computation can stand for."""
+    """Six significant digits: the precision of a float32 computation."""
     return float(f"{value:.6g}")

@@ -1,4 +1,4 @@
-"""Readings to messages: the inverse of :mod:`tfstream.core.messages.codec`, for ``replay`` and the demo."""
+"""Readings to messages, for ``replay`` and the demo: the inverse of :mod:`tfstream.core.messages.codec`."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _PER_UNIT = {TimeUnit.SECONDS: 1_000_000, TimeUnit.MILLISECONDS: 1_000, TimeUnit
 
 
 def encode(reading: Reading, definition: StreamDefinition) -> Iterator[bytes]:
-    """A reading as the stream's messages: one, or in long layout one for each sensor with a value.
+    """A reading as one message, or in the long layout one message for each sensor with a value.
 
-    Missing cells are left out; where the layout has a place for every sensor they are null.
+    The messages leave missing cells out.
     """
-    write: Callable[[Any], bytes] = (
+    encode_map: Callable[[Any], bytes] = (
         msgspec.json.encode if definition.encoding is Encoding.JSON else msgspec.msgpack.encode
     )
     head = {
@@ -33,16 +33,16 @@ def encode(reading: Reading, definition: StreamDefinition) -> Iterator[bytes]:
         if np.isfinite(value)
     }
     if definition.layout is Layout.FLAT:
-        yield write(head | cells)
+        yield encode_map(head | cells)
     elif definition.layout is Layout.NESTED:
-        yield write(head | {"values": cells})
+        yield encode_map(head | {"values": cells})
     else:
         for name, value in cells.items():
-            yield write(head | {"sensor": name, "value": value})
+            yield encode_map(head | {"sensor": name, "value": value})
 
 
 def _shortest(value: np.float32) -> float:
-    """The shortest decimal that gives the same float32: 0.1, not 0.10000000149011612."""
+    """The shortest decimal number that reads as the same float32: 0.1 instead of 0.10000000149011612."""
     return float(str(value))
 
 

@@ -1,4 +1,4 @@
-"""What a topic's messages look like, from a sample of them."""
+"""The format of a topic's messages, inferred from a sample."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LONG_NAMES = ("sensor", "value")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InferredFormat:
-    """How a sample's messages are to be read; ``unreadable`` of its ``messages`` are not like that."""
+    """The format of most messages of a sample; ``unreadable`` of its ``messages`` have another format."""
 
     encoding: Encoding
     layout: Layout
@@ -33,14 +33,14 @@ class InferredFormat:
 
 
 def infer_format(values: Sequence[bytes]) -> InferredFormat | None:
-    """The format that most messages have; None when none is a JSON or MessagePack map."""
-    readings = {encoding: [_map(value, encoding) for value in values] for encoding in Encoding}
-    encoding = max(readings, key=lambda name: sum(message is not None for message in readings[name]))
-    maps = [message for message in readings[encoding] if message is not None]
+    """The format of most messages; None when no message is a JSON or MessagePack map."""
+    decoded = {encoding: [_decode_map(value, encoding) for value in values] for encoding in Encoding}
+    encoding = max(decoded, key=lambda name: sum(message is not None for message in decoded[name]))
+    maps = [message for message in decoded[encoding] if message is not None]
     if not maps:
         return None
     time_field = _time_field(maps)
-    asset_field = _named(maps, _ASSET_NAMES)
+    asset_field = _field_named(maps, _ASSET_NAMES)
     layout = _layout(maps)
     return InferredFormat(
         encoding=encoding,
@@ -53,7 +53,7 @@ def infer_format(values: Sequence[bytes]) -> InferredFormat | None:
     )
 
 
-def _map(value: bytes, encoding: Encoding) -> dict[str, Any] | None:
+def _decode_map(value: bytes, encoding: Encoding) -> dict[str, Any] | None:
     decode = msgspec.json.decode if encoding is Encoding.JSON else msgspec.msgpack.decode
     try:
         message = decode(value)
@@ -64,8 +64,8 @@ def _map(value: bytes, encoding: Encoding) -> dict[str, Any] | None:
 
 
 def _time_field(maps: Sequence[dict[str, Any]]) -> str | None:
-    """By its name, or else the first field whose values are all readable as times after 2000."""
-    named = _named(maps, _TIME_NAMES)
+    """A field with a usual name, or else the first text field whose values are all times after 2000."""
+    named = _field_named(maps, _TIME_NAMES)
     if named is not None:
         return named
     texts = [name for name in maps[0] if isinstance(maps[0][name], str)]
@@ -79,27 +79,27 @@ def _is_time(raw: Any) -> bool:
         return False
 
 
-def _named(maps: Sequence[dict[str, Any]], names: Iterable[str]) -> str | None:
-    """The first of the names that most messages have, whatever its case."""
+def _field_named(maps: Sequence[dict[str, Any]], names: Iterable[str]) -> str | None:
+    """The first of the names that most messages have, in upper or lower case."""
     counts = Counter(name for message in maps for name in message)
     for wanted in names:
-        found = [name for name in counts if name.lower() == wanted and counts[name] > len(maps) / 2]
-        if found:
-            return found[0]
+        frequent = [name for name in counts if name.lower() == wanted and counts[name] > len(maps) / 2]
+        if frequent:
+            return frequent[0]
     return None
 
 
 def _layout(maps: Sequence[dict[str, Any]]) -> Layout:
-    most = len(maps) / 2
-    if sum(all(name in message for name in _LONG_NAMES) for message in maps) > most:
+    half = len(maps) / 2
+    if sum(all(name in message for name in _LONG_NAMES) for message in maps) > half:
         return Layout.LONG
-    if sum(isinstance(message.get(_NESTED_NAME), dict | list) for message in maps) > most:
+    if sum(isinstance(message.get(_NESTED_NAME), dict | list) for message in maps) > half:
         return Layout.NESTED
     return Layout.FLAT
 
 
 def _sensors(maps: Sequence[dict[str, Any]], layout: Layout, taken: set[str | None]) -> tuple[str, ...]:
-    """Names of numbers in order of appearance; a nested list has none, so they are made up."""
+    """The names of numeric fields in order of appearance; a list's values are named sensor_1, sensor_2, …"""
     names: dict[str, None] = {}
     for message in maps:
         if layout is Layout.LONG:

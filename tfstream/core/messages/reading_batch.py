@@ -1,4 +1,4 @@
-"""Readings of one batch, merged: one row for each asset and moment."""
+"""Readings of one batch, merged: one row for each asset and event time."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ class ReadingBatch(NamedTuple):
     values: Values
 
     def row_keys(self) -> list[Key]:
-        """Asset and moment of each row."""
+        """Asset and event time of each row."""
         return list(zip(self.assets, self.times_us.tolist(), strict=True))
 
     def take(self, rows: Sequence[int]) -> ReadingBatch:
-        """Some of the rows, in the order asked for."""
+        """The given rows, in the given order."""
         return ReadingBatch([self.assets[row] for row in rows], self.times_us[rows], self.values[rows])
 
 
 def merge(batch: ReadingBatch) -> ReadingBatch:
-    """Cells of the same asset and moment in one row, the later row winning.
+    """Join the rows of each asset and event time into one row; of several values for a cell the last counts.
 
-    A row without a value says nothing and is left out.
+    A row without any value is left out.
     """
     known = ~np.isnan(batch.values)
-    says = known.any(axis=1)
-    if not says.all():
-        batch, known = batch.take(np.flatnonzero(says).tolist()), known[says]
-    first: dict[Key, int] = {}  # the place of each key's row
-    places = [first.setdefault(key, len(first)) for key in batch.row_keys()]
-    if len(first) == len(places):
+    has_value = known.any(axis=1)
+    if not has_value.all():
+        batch, known = batch.take(np.flatnonzero(has_value).tolist()), known[has_value]
+    targets: dict[Key, int] = {}  # each key's row in the result
+    target_of_row = [targets.setdefault(key, len(targets)) for key in batch.row_keys()]
+    if len(targets) == len(target_of_row):
         return batch
-    values = np.full((len(first), batch.values.shape[1]), np.nan, dtype=np.float32)
-    rows, cells = np.nonzero(known)  # row by row: of several values for a cell the last one stays
-    values[np.array(places)[rows], cells] = batch.values[rows, cells]
-    times = np.fromiter((time_us for _, time_us in first), dtype=np.int64, count=len(first))
-    return ReadingBatch([asset for asset, _ in first], times, values)
+    values = np.full((len(targets), batch.values.shape[1]), np.nan, dtype=np.float32)
+    rows, cells = np.nonzero(known)  # in order of rows: the last value of a cell overwrites the others
+    values[np.array(target_of_row)[rows], cells] = batch.values[rows, cells]
+    times = np.fromiter((time_us for _, time_us in targets), dtype=np.int64, count=len(targets))
+    return ReadingBatch([asset for asset, _ in targets], times, values)
 
 
 def concatenate(batches: Sequence[ReadingBatch]) -> ReadingBatch:
-    """Batches of one stream, one after the other; at least one."""
+    """The rows of one or more batches of a stream, one batch after the other."""
     return ReadingBatch(
         [asset for batch in batches for asset in batch.assets],
         np.concatenate([batch.times_us for batch in batches]),

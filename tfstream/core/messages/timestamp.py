@@ -1,4 +1,4 @@
-"""Reading a message's time field into microseconds of event time."""
+"""A message's time field as event time in microseconds since 1970."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RawTime = str | int | float | None
 
 
 def time_reader(unit: TimeUnit) -> Callable[[RawTime], int]:
-    """How one stream's time field becomes microseconds; the reader raises InvalidReading only."""
+    """A function that turns a time field in ``unit`` into microseconds; it raises only InvalidReading."""
     if unit in (TimeUnit.AUTO, TimeUnit.RECORD):
         return read_auto
     if unit is TimeUnit.ISO:
@@ -32,7 +32,10 @@ def time_reader(unit: TimeUnit) -> Callable[[RawTime], int]:
 
 
 def read_auto(raw: RawTime) -> int:
-    """ISO 8601 text, or a number whose magnitude tells s, ms, µs and ns apart (good from 1973 to 5138)."""
+    """Read ISO 8601 text, or a number whose magnitude shows its unit: s, ms, µs or ns (from 1973 to 5138).
+
+    :raises InvalidReading: when it is neither, or not between the years 1970 and 2200.
+    """
     if isinstance(raw, str):
         return _read_text(raw)
     if raw is None:
@@ -50,7 +53,7 @@ def _read_text(text: str) -> int:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return _read_numeric_text(text)
-    if moment.tzinfo is None:  # a time without a zone is taken as UTC
+    if moment.tzinfo is None:  # a time without a zone is UTC
         moment = moment.replace(tzinfo=UTC)
     return check_time((moment - _EPOCH) // _MICROSECOND)
 
@@ -78,7 +81,10 @@ def _from_number(raw: RawTime, microseconds: float) -> int:
 
 
 def check_time(time_us: int) -> int:
-    """:raises InvalidReading: when a time is out of the range that databases and people can use."""
+    """The time itself.
+
+    :raises InvalidReading: when it is not between the years 1970 and 2200.
+    """
     if not 0 <= time_us < _YEAR_2200_US:
         raise InvalidReading("the time is not between the years 1970 and 2200")
     return time_us

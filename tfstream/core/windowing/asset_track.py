@@ -21,6 +21,10 @@ class Window(NamedTuple):
     first_offset: int
     last_offset: int
 
+    def end_us(self, interval_us: int) -> int:
+        """The event time at which the window's last row ends, in microseconds."""
+        return (self.end_index + 1) * interval_us
+
 
 class _Kept(NamedTuple):
     """Where a closed row came from."""

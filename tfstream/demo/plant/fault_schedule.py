@@ -1,4 +1,4 @@
-"""The demo's plot: eight faults in a day, at least three hours apart at each waterworks."""
+"""The demo's eight faults: all within one day, at least three hours apart at each asset."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from tfstream.demo.plant.faults import PlantFault, PlantFaultKind
 from tfstream.demo.plant.water_plant import MINUTE_US, WaterPlant
 
 
-class _Act(NamedTuple):
-    asset: int
+class _ScheduledFault(NamedTuple):
+    asset: int  # index of the asset
     kind: PlantFaultKind
     start_minute: int
     minutes: int
@@ -17,30 +17,30 @@ class _Act(NamedTuple):
     sensors: tuple[str, ...]
 
 
-_ACTS = (
-    _Act(0, PlantFaultKind.STUCK, 180, 120, 0.0, ("LIT201_LEVEL",)),
-    _Act(0, PlantFaultKind.OFFSET, 560, 90, 2.5, ("AIT203_PH",)),
-    _Act(0, PlantFaultKind.ATTACK, 1010, 120, 1.0, ("MV101_POS", "LIT101_LEVEL", "FIT101_FLOW")),
-    _Act(1, PlantFaultKind.NOISE, 240, 90, 0.6, ("P101_VIB",)),
-    _Act(1, PlantFaultKind.ATTACK, 700, 75, 0.25, ("PCV302_POS", "PIT302_PRESS", "FIT302_FLOW")),
-    _Act(1, PlantFaultKind.DRIFT, 1080, 210, 4.0, ("AIT202_CL2",)),
-    _Act(2, PlantFaultKind.DECOUPLED, 400, 150, 1020.0, ("FIT202_FLOW",)),
-    _Act(2, PlantFaultKind.OFFSET, 900, 100, -2.0, ("P201_BRG_TEMP",)),
+_SCHEDULE = (
+    _ScheduledFault(0, PlantFaultKind.STUCK, 180, 120, 0.0, ("LIT201_LEVEL",)),
+    _ScheduledFault(0, PlantFaultKind.OFFSET, 560, 90, 2.5, ("AIT203_PH",)),
+    _ScheduledFault(0, PlantFaultKind.ATTACK, 1010, 120, 1.0, ("MV101_POS", "LIT101_LEVEL", "FIT101_FLOW")),
+    _ScheduledFault(1, PlantFaultKind.NOISE, 240, 90, 0.6, ("P101_VIB",)),
+    _ScheduledFault(1, PlantFaultKind.ATTACK, 700, 75, 0.25, ("PCV302_POS", "PIT302_PRESS", "FIT302_FLOW")),
+    _ScheduledFault(1, PlantFaultKind.DRIFT, 1080, 210, 4.0, ("AIT202_CL2",)),
+    _ScheduledFault(2, PlantFaultKind.DECOUPLED, 400, 150, 1020.0, ("FIT202_FLOW",)),
+    _ScheduledFault(2, PlantFaultKind.OFFSET, 900, 100, -2.0, ("P201_BRG_TEMP",)),
 )
-MINUTES = 1440  # the span that the faults are spread over
+SCHEDULE_MINUTES = 1440  # the length of the schedule
 
 
-def plan(plant: WaterPlant, start_us: int) -> tuple[PlantFault, ...]:
-    """The faults of a day that begins at ``start_us``; for fewer assets only those that concern them."""
+def schedule_faults(plant: WaterPlant, start_us: int) -> tuple[PlantFault, ...]:
+    """Return the faults of a day that starts at ``start_us``, without those of assets the plant lacks."""
     return tuple(
         PlantFault(
-            asset=plant.assets[act.asset],
-            kind=act.kind,
-            sensors=act.sensors,
-            start_us=start_us + act.start_minute * MINUTE_US,
-            end_us=start_us + (act.start_minute + act.minutes) * MINUTE_US,
-            size=act.size,
+            asset=plant.assets[scheduled.asset],
+            kind=scheduled.kind,
+            sensors=scheduled.sensors,
+            start_us=start_us + scheduled.start_minute * MINUTE_US,
+            end_us=start_us + (scheduled.start_minute + scheduled.minutes) * MINUTE_US,
+            size=scheduled.size,
         )
-        for act in _ACTS
-        if act.asset < len(plant.assets)
+        for scheduled in _SCHEDULE
+        if scheduled.asset < len(plant.assets)
     )

@@ -1,4 +1,4 @@
-"""The sensors of one waterworks: what each reads off the water, and how noisily."""
+"""The sensors of a waterworks: what each sensor measures, its unit and its noise."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfstream.demo.plant.hydraulics import BAR_PER_METRE, ZONES, Flows, Sizes
-from tfstream.demo.plant.signals import Floats, NoiseSource, lag
+from tfstream.demo.plant.flows import ZONES, Flows, Sizes
+from tfstream.demo.plant.hydraulics import BAR_PER_METRE
+from tfstream.demo.plant.signals import Floats, NoiseSource, first_order_lag
 from tfstream.demo.plant.weather import Weather
 
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """A tag with its unit and the standard deviation of its noise, in that unit."""
+    """The unit of a sensor, and the standard deviation of its noise in that unit."""
 
     unit: str
     noise: float
@@ -70,12 +71,12 @@ INSTRUMENTS = {
     "JIT001_POWER": Instrument("kW", 0.8),
 }
 SENSORS = tuple(INSTRUMENTS)
-_CHLORINE = 0.8  # setpoint behind the works, mg/l
+_CHLORINE_SETPOINT = 0.8  # mg/l after the treatment
 
 
-def read(flows: Flows, weather: Weather, sizes: Sizes, row_minutes: float) -> Floats:
-    """What perfect instruments would show, ``[rows, assets, sensors]`` in the order of :data:`SENSORS`."""
-    shown = {
+def exact_readings(flows: Flows, weather: Weather, sizes: Sizes, row_minutes: float) -> Floats:
+    """Return noise-free readings ``[rows, assets, sensors]``, in the order of :data:`SENSORS`."""
+    exact = {
         **_intake(flows, weather),
         **_pump("P101", flows.transfer_1, sizes.transfer, weather, row_minutes),
         **_pump("P102", flows.transfer_2, sizes.transfer, weather, row_minutes),
@@ -85,21 +86,21 @@ def read(flows: Flows, weather: Weather, sizes: Sizes, row_minutes: float) -> Fl
         **_boosters(flows, sizes),
         **_zones(flows),
     }
-    shown["AIT301_CL2"] = _network_chlorine(shown["AIT202_CL2"], flows, weather, sizes, row_minutes)
-    shown["JIT001_POWER"] = (
+    exact["AIT301_CL2"] = _network_chlorine(exact["AIT202_CL2"], flows, weather, sizes, row_minutes)
+    exact["JIT001_POWER"] = (
         6.0
-        + shown["P201_POWER"]
-        + 0.55 * sum((shown[f"{pump}_AMPS"] for pump in ("P101", "P102", "P202")), np.zeros_like(weather.air))
+        + exact["P201_POWER"]
+        + 0.55 * sum((exact[f"{pump}_AMPS"] for pump in ("P101", "P102", "P202")), np.zeros_like(weather.air))
     )
-    return np.stack([shown[name] for name in SENSORS], axis=-1)
+    return np.stack([exact[name] for name in SENSORS], axis=-1)
 
 
-def with_noise(exact: Floats, dice: NoiseSource) -> Floats:
-    """What real instruments show; only a thermometer goes below zero."""
+def add_noise(exact: Floats, noise: NoiseSource) -> Floats:
+    """Return the readings with instrument noise, not below zero unless the sensor is a thermometer."""
     deviation = np.array([instrument.noise for instrument in INSTRUMENTS.values()])
     lowest = np.array([-np.inf if instrument.unit == "°C" else 0.0 for instrument in INSTRUMENTS.values()])
-    shown: Floats = np.maximum(exact + dice.normal("instruments", exact.shape) * deviation, lowest)
-    return shown
+    noisy: Floats = np.maximum(exact + noise.normal("instruments", exact.shape) * deviation, lowest)
+    return noisy
 
 
 def _intake(flows: Flows, weather: Weather) -> dict[str, Floats]:
@@ -116,10 +117,10 @@ def _intake(flows: Flows, weather: Weather) -> dict[str, Floats]:
 
 
 def _pump(tag: str, flow: Floats, rated: Floats, weather: Weather, row_minutes: float) -> dict[str, Floats]:
-    """Current follows the load, vibration too, and the bearing warms up in half an hour."""
+    """Current and vibration follow the load; the bearing warms up within half an hour."""
     load = flow / rated
     running = load > 0.0
-    warmth = lag(np.where(running, 8.0 + 16.0 * load, 0.0), 25.0 / row_minutes)
+    warmth = first_order_lag(np.where(running, 8.0 + 16.0 * load, 0.0), 25.0 / row_minutes)
     return {
         f"{tag}_RUN": running.astype(np.float64),
         f"{tag}_AMPS": np.where(running, rated * (0.03 + 0.09 * load), 0.0),
@@ -130,52 +131,55 @@ def _pump(tag: str, flow: Floats, rated: Floats, weather: Weather, row_minutes: 
 
 def _treatment(flows: Flows, weather: Weather, sizes: Sizes, row_minutes: float) -> dict[str, Floats]:
     load = flows.transfer / sizes.transfer
-    settled = lag(weather.turbidity, 30.0 / row_minutes)  # the basins smooth what the river brings
-    needed = 0.3 + 0.05 * settled + 0.015 * (weather.river - 12.0)  # mg/l of chlorine that the water eats
-    fed = _CHLORINE + lag(needed, 20.0 / row_minutes)
-    chlorine = lag(fed - needed, 8.0 / row_minutes)
+    settled = first_order_lag(weather.turbidity, 30.0 / row_minutes)  # the basins smooth the river's changes
+    needed = 0.3 + 0.05 * settled + 0.015 * (weather.river - 12.0)  # mg/l of chlorine that the water consumes
+    dosed = _CHLORINE_SETPOINT + first_order_lag(needed, 20.0 / row_minutes)
+    chlorine = first_order_lag(dosed - needed, 8.0 / row_minutes)
     ph = weather.ph - 0.02 * settled
     return {
         "PIT101_PRESS": 0.35 + 1.5 * load**2 + 0.01 * flows.fouling + BAR_PER_METRE * flows.clear_level,
         "FIT201_FLOW": flows.transfer,
-        "DPIT201_FILTER": (4.0 + flows.fouling) * lag(load, 1.5 / row_minutes) ** 1.5,
+        "DPIT201_FILTER": (4.0 + flows.fouling) * first_order_lag(load, 1.5 / row_minutes) ** 1.5,
         "P203_COAG_DOSE": 0.004 * flows.transfer * weather.turbidity,
         "AIT201_TURB": 0.08 + 0.02 * settled + 0.004 * flows.fouling,
-        "P204_CL2_DOSE": 0.02 * flows.transfer * fed,
+        "P204_CL2_DOSE": 0.02 * flows.transfer * dosed,
         "AIT202_CL2": chlorine,
         "AIT203_PH": ph,
-        "AIT204_ORP": 690.0 + 240.0 * (chlorine - _CHLORINE) - 60.0 * (ph - 7.6),
+        "AIT204_ORP": 690.0 + 240.0 * (chlorine - _CHLORINE_SETPOINT) - 60.0 * (ph - 7.6),
         "LIT201_LEVEL": flows.clear_level,
     }
 
 
 def _boosters(flows: Flows, sizes: Sizes) -> dict[str, Floats]:
     speed = flows.booster_speed
-    moved = flows.lifted / sizes.booster
+    load = flows.lifted / sizes.booster
     return {
         "P201_SPEED": 100.0 * speed,
         "P201_POWER": 0.14 * sizes.booster * (0.1 + speed**3),
-        "PIT201_PRESS": 4.9 + BAR_PER_METRE * flows.tower_level + 0.55 * moved**2,
+        "PIT201_PRESS": 4.9 + BAR_PER_METRE * flows.tower_level + 0.55 * load**2,
         "FIT202_FLOW": flows.lifted,
         "LIT301_LEVEL": flows.tower_level,
     }
 
 
 def _zones(flows: Flows) -> dict[str, Floats]:
-    shown = {}
+    zones = {}
     for zone in range(ZONES):
-        shown[f"FIT30{zone + 1}_FLOW"] = flows.zone_flow[..., zone]
-        shown[f"PIT30{zone + 1}_PRESS"] = flows.zone_pressure[..., zone]
-        shown[f"PCV30{zone + 1}_POS"] = 100.0 * flows.zone_valve[..., zone]
-    return shown
+        zones[f"FIT30{zone + 1}_FLOW"] = flows.zone_flow[..., zone]
+        zones[f"PIT30{zone + 1}_PRESS"] = flows.zone_pressure[..., zone]
+        zones[f"PCV30{zone + 1}_POS"] = 100.0 * flows.zone_valve[..., zone]
+    return zones
 
 
 def _network_chlorine(
     treated: Floats, flows: Flows, weather: Weather, sizes: Sizes, row_minutes: float
 ) -> Floats:
-    """Chlorine decays with the water's age and its warmth (first order): busy hours bring fresher water."""
-    used = lag(flows.zone_flow.sum(axis=-1), 60.0 / row_minutes)
+    """Chlorine in the network: first-order decay with the water's age, faster in warm water.
+
+    High demand shortens the age.
+    """
+    used = first_order_lag(flows.zone_flow.sum(axis=-1), 60.0 / row_minutes)
     age_hours = 3.0 * sizes.zone_demand.sum(axis=-1) / used
     decay = 0.06 * np.exp(0.05 * (weather.river - 12.0))
-    left: Floats = np.exp(-decay * age_hours)
-    return lag(treated, 120.0 / row_minutes) * left
+    remaining: Floats = np.exp(-decay * age_hours)
+    return first_order_lag(treated, 120.0 / row_minutes) * remaining

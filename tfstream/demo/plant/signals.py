@@ -1,4 +1,4 @@
-"""Seeded signals that weather, demand and instruments are made of. Rows come first everywhere."""
+"""Seeded signals for weather, demand and instruments. The first axis of every array is the rows."""
 
 from __future__ import annotations
 
@@ -14,38 +14,46 @@ DAY_MINUTES = 1440.0
 
 @dataclass(frozen=True, slots=True)
 class NoiseSource:
-    """One independent generator per purpose: a longer run of one signal disturbs no other."""
+    """An independent random generator for each purpose, so that the length of a signal affects no other."""
 
     seed: int
 
     def generator(self, purpose: str) -> np.random.Generator:
+        """Return a new generator that depends on the seed and the purpose only."""
         return np.random.default_rng([self.seed, zlib.crc32(purpose.encode())])
 
     def normal(self, purpose: str, shape: tuple[int, ...]) -> Floats:
+        """Return independent standard normal numbers."""
         return self.generator(purpose).standard_normal(shape)
 
-    def wander(self, purpose: str, shape: tuple[int, ...], memory_rows: float) -> Floats:
-        """Noise ``[rows, …]`` of unit variance with a memory (an Ornstein-Uhlenbeck process)."""
-        shocks = self.normal(purpose, shape)
+    def correlated(self, purpose: str, shape: tuple[int, ...], memory_rows: float) -> Floats:
+        """Return noise ``[rows, …]`` of unit variance, correlated over time (Ornstein-Uhlenbeck process).
+
+        :param memory_rows: after this number of rows the correlation has fallen to 1/e.
+        """
+        noise = self.normal(purpose, shape)
         keep = np.exp(-1.0 / memory_rows)
-        shocks[1:] *= np.sqrt(1.0 - keep * keep)
-        for row in range(1, len(shocks)):
-            shocks[row] += keep * shocks[row - 1]
-        return shocks
+        noise[1:] *= np.sqrt(1.0 - keep * keep)
+        for row in range(1, len(noise)):
+            noise[row] += keep * noise[row - 1]
+        return noise
 
 
-def lag(signal: Floats, memory_rows: float) -> Floats:
-    """A first-order lag along the rows, settled on the first row: heat, mixing, a slow instrument."""
+def first_order_lag(signal: Floats, memory_rows: float) -> Floats:
+    """Return the signal ``[rows, …]`` after a first-order lag: heating, mixing, a slow instrument.
+
+    It starts settled on the first row. ``memory_rows`` is the time constant.
+    """
     gain = 1.0 - np.exp(-1.0 / memory_rows)
-    out = np.empty_like(signal)
+    lagged = np.empty_like(signal)
     state = signal[0]
     for row, value in enumerate(signal):
         state = state + gain * (value - state)
-        out[row] = state
-    return out
+        lagged[row] = state
+    return lagged
 
 
-def hump(minute: Floats, at: float, width: float) -> Floats:
-    """A daily hump of height one around a minute of the day."""
-    away = (minute - at + DAY_MINUTES / 2) % DAY_MINUTES - DAY_MINUTES / 2
-    return np.exp(-0.5 * (away / width) ** 2)
+def daily_peak(minute: Floats, peak_minute: float, width: float) -> Floats:
+    """Return a Gaussian peak of height 1 at a minute of each day; ``width`` is its deviation in minutes."""
+    distance = (minute - peak_minute + DAY_MINUTES / 2) % DAY_MINUTES - DAY_MINUTES / 2
+    return np.exp(-0.5 * (distance / width) ** 2)

@@ -16,6 +16,7 @@ from tfstream.core.alarms.calibration import Calibration
 from tfstream.core.reading import Values
 from tfstream.core.scaler import Scaler
 from tfstream.core.stream import sensors_sha256
+from tfstream.core.windowing.window import WindowShape
 from tfstream.model.detector_config import DetectorConfig
 from tfstream.model.linear.agreement import Agreement
 from tfstream.model.linear.attribution import Attribution, SensorBlame, fit_attribution
@@ -86,6 +87,11 @@ class ScoringModel:
     @property
     def hop_rows(self) -> int:
         return self.config.hop_rows
+
+    @property
+    def shape(self) -> WindowShape:
+        """The rows of a window and of a hop."""
+        return WindowShape(self.config.window_rows, self.config.hop_rows)
 
     @property
     def live(self) -> NDArray[np.bool_]:

@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
-from tfstream.app.evaluation import evaluate as evaluation
-from tfstream.app.evaluation.evaluate import EvaluationOptions, evaluate, prepare
+from tfstream.app.evaluation import detector_run
+from tfstream.app.evaluation.evaluate import evaluate
+from tfstream.app.evaluation.evaluation_options import EvaluationOptions
 from tfstream.app.evaluation.evaluation_result import by_suite
+from tfstream.app.evaluation.labelled_series import prepare
 from tfstream.cli.main import app
 from tfstream.errors import BadData, TfstreamError
 from tfstream.model.baselines.numpy_baselines import BASELINES
@@ -24,7 +26,7 @@ ROWS, TRAIN = 640, 400
 
 
 def labelled_file(folder: Path, name: str = "pump.csv", seed: int = 0, **columns: Any) -> Path:
-    """Three sensors a second apart; an obvious fault on rows 500 to 540."""
+    """Three sensors, a row each second; an obvious fault on rows 500 to 539."""
     rng = np.random.default_rng(seed)
     time = np.arange(ROWS)[:, None]
     values = np.sin(time / np.array([5, 11, 17])) + 0.1 * rng.normal(size=(ROWS, 3))
@@ -40,8 +42,8 @@ def labelled_file(folder: Path, name: str = "pump.csv", seed: int = 0, **columns
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command with hardly any training."""
-    monkeypatch.setattr(evaluation, "fit", _quick_fit)
+    """The command with very few training steps."""
+    monkeypatch.setattr(detector_run, "fit", _quick_fit)
 
 
 def _quick_fit(*arguments: Any) -> Any:
@@ -54,13 +56,13 @@ def run(*arguments: object) -> Result:
 
 
 def failed(*arguments: object) -> TfstreamError:
-    found = run(*arguments).exception
-    assert isinstance(found, TfstreamError)
-    return found
+    error = run(*arguments).exception
+    assert isinstance(error, TfstreamError)
+    return error
 
 
 @pytest.mark.usefixtures("quick")
-def test_the_table_says_when_thresholds_are_guesses(tmp_path: Path) -> None:
+def test_the_table_counts_extrapolated_thresholds(tmp_path: Path) -> None:
     result = run(labelled_file(tmp_path), "--train-rows", TRAIN)
     assert "1 of 1 thresholds are extrapolated" in result.stdout
 
@@ -74,13 +76,13 @@ def test_json_has_both_protocols_and_every_method(tmp_path: Path) -> None:
     document = json.loads(result.stdout)
     (file,) = document["files"]
     assert (file["rows"], file["train_rows"], file["anomalous_test_rows"]) == (ROWS, TRAIN, 40)
-    ours = [one for one in file["runs"] if one["method"] == "tfstream"]
-    assert [one["seed"] for one in ours] == [0, 1]
-    for one in ours:
-        assert one["test_rows"]["vus_pr"] > 0.5
-        assert one["whole_series"] != one["test_rows"]
-        assert one["alarms"]["found"] == one["alarms"]["events"] == 1
-        assert one["alarms"]["extrapolated"]
+    runs = [entry for entry in file["runs"] if entry["method"] == "tfstream"]
+    assert [entry["seed"] for entry in runs] == [0, 1]
+    for entry in runs:
+        assert entry["test_rows"]["vus_pr"] > 0.5
+        assert entry["whole_series"] != entry["test_rows"]
+        assert entry["alarms"]["found"] == entry["alarms"]["events"] == 1
+        assert entry["alarms"]["extrapolated"]
     suites = {suite["method"]: suite for suite in document["suites"]}
     assert list(suites) == ["tfstream", *BASELINES]
     assert suites["tfstream"]["whole_series"]["vus_pr"]["spread"] is not None
@@ -97,7 +99,7 @@ def test_tables_and_scores(tmp_path: Path, name: str) -> None:
     )
     result = run(*paths, "--scores-out", tmp_path / name)
     assert result.exit_code == 0, result.output
-    for words in ("whole series, the rows learnt from included", "test rows only", "2 of 2", "by chance"):
+    for words in ("whole series, training rows included", "test rows only", "2 of 2", "by chance"):
         assert words in result.stdout
     read = pd.read_csv if name.endswith("csv") else pd.read_parquet
     scores = read(tmp_path / name)
@@ -112,9 +114,9 @@ def test_scores_do_not_depend_on_labels(tmp_path: Path) -> None:
     other[420:430] = 1
     options = EvaluationOptions(train_rows=TRAIN, config=DetectorConfig(steps=10), baselines=True)
     paths = [labelled_file(tmp_path, "a.csv"), labelled_file(tmp_path, "b.csv", label=other)]
-    found = [evaluate(prepare(path, options), options, lambda part: None)[1] for path in paths]
-    for one, another in zip(*found, strict=True):
-        np.testing.assert_array_equal(one.scores, another.scores)
+    first, second = (evaluate(prepare(path, options), options, lambda part: None)[1] for path in paths)
+    for scores, other_scores in zip(first, second, strict=True):
+        np.testing.assert_array_equal(scores.scores, other_scores.scores)
 
 
 def test_suites_are_folders(tmp_path: Path) -> None:
@@ -127,7 +129,7 @@ def test_suites_are_folders(tmp_path: Path) -> None:
     pumps, valves = by_suite(results)
     assert (pumps.suite, pumps.files, valves.suite, valves.files) == ("pumps", 2, "valves", 1)
     runs = [results[0].runs[0], results[2].runs[0]]
-    assert pumps.test_rows["auc_pr"].mean == pytest.approx(np.mean([one.test_rows.auc_pr for one in runs]))
+    assert pumps.test_rows["auc_pr"].mean == pytest.approx(np.mean([run.test_rows.auc_pr for run in runs]))
     assert pumps.alarms["events"].mean == 2
 
 
@@ -138,7 +140,7 @@ def test_suites_are_folders(tmp_path: Path) -> None:
         ({"label": 0}, ["--train-rows", 400], "no row is labelled"),
         ({"label": 2}, ["--train-rows", 400], "row 1: the label 2 is neither 0 nor 1"),
         ({"label": "broken"}, ["--train-rows", 400], "row 1: the label broken is neither"),
-        ({}, ["--train-rows", 640], "640 rows; 640 to learn from leave none"),
+        ({}, ["--train-rows", 640], "640 rows; 640 training rows leave none"),
         ({}, ["--train-rows", 100], "pump.csv: too little to learn from"),
         ({}, [], "--train-rows"),
         ({"asset": ["x", "y"] * 320}, ["--train-rows", 400], "2 assets"),
@@ -146,7 +148,7 @@ def test_suites_are_folders(tmp_path: Path) -> None:
         ({"a": "open"}, ["--train-rows", 400], "not numbers"),
     ],
 )
-def test_bad_files_are_told_in_a_sentence(
+def test_an_error_names_what_is_wrong_with_a_file(
     tmp_path: Path, columns: dict[str, Any], arguments: list[object], reason: str
 ) -> None:
     error = failed(labelled_file(tmp_path, **columns), *arguments)
@@ -155,12 +157,12 @@ def test_bad_files_are_told_in_a_sentence(
     assert reason in str(error)
 
 
-def test_an_index_that_does_not_know_the_file(tmp_path: Path) -> None:
+def test_an_index_without_the_file(tmp_path: Path) -> None:
     (tmp_path / "index.csv").write_text("series,train_rows\nother,400\n", encoding="utf-8")
     assert "does not say" in str(failed(labelled_file(tmp_path)))
 
 
-def test_a_place_for_scores_that_cannot_be_written_is_told_at_once(tmp_path: Path) -> None:
+def test_a_scores_file_that_cannot_be_written_is_an_error_before_the_work(tmp_path: Path) -> None:
     path = labelled_file(tmp_path)
     assert "must end in" in str(failed(path, "--train-rows", 400, "--scores-out", tmp_path / "a.xlsx"))
     assert "no folder" in str(failed(path, "--train-rows", 400, "--scores-out", tmp_path / "no" / "a.csv"))

@@ -1,4 +1,4 @@
-"""Files as readings."""
+"""CSV and Parquet files as tables of readings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tfstream.app.files.sensor_table import guess_interval_us, read_table
+from tfstream.app.files.sampling_interval import infer_interval_us
+from tfstream.app.files.sensor_table import read_table
 from tfstream.errors import BadData
 
 HEADER = "timestamp,a,b,label\n"
@@ -29,7 +30,7 @@ def test_csv(tmp_path: Path) -> None:
     assert table.assets == ["line-1"] * 3
     assert table.times_us.tolist() == [1_767_614_400_000_000 + i * 1_000_000 for i in range(3)]
     np.testing.assert_array_equal(table.values, np.array([[1, 2], [np.nan, np.nan], [5, np.nan]], np.float32))
-    assert guess_interval_us(table.assets, table.times_us) == 1_000_000
+    assert infer_interval_us(table.assets, table.times_us) == 1_000_000
 
 
 def test_other_separators_gzip_and_asset_columns(tmp_path: Path) -> None:
@@ -47,7 +48,7 @@ def test_parquet(tmp_path: Path) -> None:
     pd.DataFrame({"time": times, "a": [1.0, 2.0, 3.0]}).to_parquet(path)
     table = read_table(path)
     assert table.times_us[0] == 1_767_610_800_000_000
-    assert guess_interval_us(table.assets, table.times_us) == 60_000_000
+    assert infer_interval_us(table.assets, table.times_us) == 60_000_000
 
 
 @pytest.mark.parametrize(
@@ -63,12 +64,12 @@ def test_parquet(tmp_path: Path) -> None:
         ("ts,asset,a\n1767614400,x,1\n1767614401,,1\n", "row 2: the asset is missing"),
     ],
 )
-def test_unusable_files_say_why(tmp_path: Path, text: str, reason: str) -> None:
+def test_an_error_says_why_a_file_is_unusable(tmp_path: Path, text: str, reason: str) -> None:
     with pytest.raises(BadData, match=reason):
         read_table(written(tmp_path, text))
 
 
-def test_names_that_are_not_there(tmp_path: Path) -> None:
+def test_missing_columns_and_files(tmp_path: Path) -> None:
     path = written(tmp_path, HEADER + ROWS)
     with pytest.raises(BadData, match="no column x"):
         read_table(path, ignore=["x"])
@@ -80,14 +81,14 @@ def test_names_that_are_not_there(tmp_path: Path) -> None:
         read_table(written(tmp_path, "x", "a.xlsx"))
 
 
-def test_a_cut_off_archive(tmp_path: Path) -> None:
+def test_a_truncated_archive(tmp_path: Path) -> None:
     path = tmp_path / "z.csv.gz"
     path.write_bytes(gzip.compress((HEADER + ROWS * 50).encode())[:-20])
     with pytest.raises(BadData, match="cannot be read"):
         read_table(path)
 
 
-def test_days_as_times_of_a_parquet_file(tmp_path: Path) -> None:
+def test_dates_as_times_of_a_parquet_file(tmp_path: Path) -> None:
     path = tmp_path / "p.parquet"
     pd.DataFrame({"date": [date(2026, 1, 5), date(2026, 1, 6)], "a": [1, 2]}).to_parquet(path)
     assert read_table(path).times_us.tolist() == [1_767_571_200_000_000, 1_767_657_600_000_000]
@@ -97,7 +98,7 @@ def test_days_as_times_of_a_parquet_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a\tb", "x" * 201])
-def test_assets_are_named_as_in_messages(tmp_path: Path, name: str) -> None:
+def test_asset_names_follow_the_rules_of_messages(tmp_path: Path, name: str) -> None:
     path = tmp_path / "p.csv"
     path.write_text("ts,a\n1767600000,1\n1767600001,2\n", encoding="utf-8")
     with pytest.raises(BadData, match="asset name"):

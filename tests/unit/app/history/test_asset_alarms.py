@@ -1,4 +1,4 @@
-"""Alarms of a backtest beside events and exclusions, and what a hop did to an episode."""
+"""Alarms of a backtest matched with events and exclusions, and what a hop did to an episode."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from tfstream.app.history.asset_alarms import AlarmCollector, AssetAlarms, line_of
+from tfstream.app.history.alarm_collector import AlarmCollector
+from tfstream.app.history.asset_alarms import AssetAlarms
+from tfstream.app.history.backtest_lines import alarm_lines, asset_line, event_lines
+from tfstream.app.history.backtest_result import AssetLine
 from tfstream.app.history.hop_outcome import hop_outcome
 from tfstream.app.scoring.episode_tracker import ScoredWindow
 from tfstream.app.scoring.score_batch import Champion, SmoothedTerms, WindowScore
 from tfstream.core.alarms.alarm_rule import AlarmRule, AlarmState, Hop
 from tfstream.core.alarms.calibration import ScoredRun, fit_calibration
-from tfstream.core.alarms.episode import NoEvidence
+from tfstream.core.alarms.hop_evidence import NoEvidence
 from tfstream.core.learning.exclusion import Exclusion
 from tfstream.core.messages.anomaly_event import SensorShare
 from tfstream.core.spans import Span
@@ -26,12 +29,12 @@ from tfstream.core.windowing.asset_track import Window
 SECOND = 1_000_000
 HOP, WINDOW = 8, 64
 DEFINITION = StreamDefinition(topic="t", sensors=("flow", "level"), interval_us=SECOND)
-SHAPE = cast(Champion, SimpleNamespace(detector=SimpleNamespace(hop_rows=HOP, window_rows=WINDOW)))
+CHAMPION = cast(Champion, SimpleNamespace(detector=SimpleNamespace(hop_rows=HOP, window_rows=WINDOW)))
 NOTHING = np.zeros((WINDOW, 2), dtype=np.float32)
 
 
-class Level(NoEvidence):
-    """Puts everything down to the level."""
+class LevelEvidence(NoEvidence):
+    """Attributes every score to the level."""
 
     def sensors(self) -> tuple[SensorShare, ...]:
         return (SensorShare(name="level", share=1.0, actual=2.0, expected=1.0, evidence=5.0),)
@@ -46,49 +49,53 @@ def rule(**changed: Any) -> AlarmRule:
     )
 
 
-def judged(scores: Sequence[float], by: AlarmRule) -> list[ScoredWindow]:
-    """Hops one after the other, the first one from row 56 to 63, through the alarm rule."""
-    memory = AssetMemory(model_version=1, baseline=by.calibration.initial_baseline("x"))
-    found = []
+def scored_windows(scores: Sequence[float], rule: AlarmRule) -> list[ScoredWindow]:
+    """Consecutive hops through the alarm rule, the first from row 56 to row 63."""
+    memory = AssetMemory(model_version=1, baseline=rule.calibration.initial_baseline("x"))
+    windows = []
     for number, score in enumerate(scores):
         end = WINDOW - 1 + HOP * number
-        judgement = by.judge(score, memory.baseline)
-        standing = AlarmState(memory.baseline, memory.episode)
-        standing, _ = by.follow(standing, score, judgement, Hop(end, 0, 0), Level())
-        after = AssetMemory(model_version=1, baseline=standing.baseline, episode=standing.episode)
+        judgement = rule.judge(score, memory.baseline)
+        state = AlarmState(memory.baseline, memory.episode)
+        state, _ = rule.update(state, score, judgement, Hop(end, 0, 0), LevelEvidence())
+        after = AssetMemory(model_version=1, baseline=state.baseline, episode=state.episode)
         scored = WindowScore(score, SmoothedTerms(end, ()), "x", NOTHING, NOTHING[0])
-        found.append(ScoredWindow(Window(end, NOTHING, 0, 0), (), scored, judgement, memory, after))
+        windows.append(ScoredWindow(Window(end, NOTHING, 0, 0), (), scored, judgement, memory, after))
         memory = after
-    return found
+    return windows
 
 
-def counted(
-    scores: Sequence[float], events: Sequence[Span] = (), hiding: Sequence[Exclusion] = ()
+def asset_alarms(
+    scores: Sequence[float], events: Sequence[Span] = (), exclusions: Sequence[Exclusion] = ()
 ) -> AssetAlarms:
-    watch = AlarmCollector(SECOND)
-    for one in judged(scores, rule()):
-        watch(one)
-    return AssetAlarms(DEFINITION, SHAPE, "x", watch, events, hiding)
+    collector = AlarmCollector(SECOND)
+    for window in scored_windows(scores, rule()):
+        collector(window)
+    return AssetAlarms(DEFINITION, CHAMPION, "x", collector, events, exclusions)
+
+
+def line(asset: AssetAlarms, *, labelled: bool = True) -> AssetLine:
+    return asset_line("x", asset.budget, [asset], labelled=labelled)
 
 
 CALM, LOUD = 1.0, 1e3
 TWO_ALARMS = [CALM] * 10 + [LOUD] * 2 + [CALM] * 30 + [LOUD] * 3 + [CALM] * 30
-FIRST = Span((WINDOW + 9 * HOP) * SECOND, (WINDOW + 11 * HOP) * SECOND)  # what the first alarm spans
+FIRST = Span((WINDOW + 9 * HOP) * SECOND, (WINDOW + 11 * HOP) * SECOND)  # the first alarm
 
 
 def test_alarms_belong_to_events_or_are_false() -> None:
     late = Span(FIRST.start_us - 5 * SECOND, FIRST.end_us)
-    never = Span(FIRST.end_us + 100 * SECOND, FIRST.end_us + 130 * SECOND)
-    asset = counted(TWO_ALARMS, [late, never])
-    first, second = asset.event_lines()
+    missed = Span(FIRST.end_us + 100 * SECOND, FIRST.end_us + 130 * SECOND)
+    asset = asset_alarms(TWO_ALARMS, [late, missed])
+    first, second = event_lines(asset)
     assert (first.delay_s, first.warning_s) == (5.0 + HOP, 1.0 * HOP)
     assert (second.raised_at, second.delay_s) == (None, None)
-    line = asset.line(labelled=True)
-    assert (line.alarms, line.events, line.detected, line.false_alarms) == (2, 2, 1, 1)
-    assert line.weeks == pytest.approx(len(TWO_ALARMS) * HOP / 604_800)
-    assert line.per_week == pytest.approx(2 / line.weeks)
-    assert [one.event is None for one in asset.alarm_lines()] == [False, True]
-    assert counted(TWO_ALARMS).line(labelled=False).false_alarms is None
+    total = line(asset)
+    assert (total.alarms, total.events, total.detected, total.false_alarms) == (2, 2, 1, 1)
+    assert total.weeks == pytest.approx(len(TWO_ALARMS) * HOP / 604_800)
+    assert total.per_week == pytest.approx(2 / total.weeks)
+    assert [alarm.event is None for alarm in alarm_lines(asset)] == [False, True]
+    assert line(asset_alarms(TWO_ALARMS), labelled=False).false_alarms is None
 
 
 @pytest.mark.parametrize(
@@ -102,32 +109,34 @@ def test_alarms_belong_to_events_or_are_false() -> None:
         (Exclusion(first=FIRST, removed_from_us=0), 0),
         (Exclusion(first=Span(0, FIRST.start_us - WINDOW * SECOND)), 0),
         (Exclusion(first=Span(0, 10_000 * SECOND)), 2),
+        (Exclusion(first=Span(0, FIRST.end_us - WINDOW * SECOND + 1)), 1),
+        (Exclusion(first=Span(0, FIRST.end_us - WINDOW * SECOND)), 0),
     ],
 )
-def test_what_exclusions_hide_is_counted_apart(exclusion: Exclusion, hidden: int) -> None:
-    line = counted(TWO_ALARMS, hiding=[exclusion] if exclusion.hide else []).line(labelled=True)
-    assert (line.alarms, line.hidden) == (2 - hidden, hidden)
+def test_hidden_alarms_are_counted_apart(exclusion: Exclusion, hidden: int) -> None:
+    counts = line(asset_alarms(TWO_ALARMS, exclusions=[exclusion] if exclusion.hide else []))
+    assert (counts.alarms, counts.hidden) == (2 - hidden, hidden)
 
 
-def test_all_assets_together_are_one_line() -> None:
-    two = [counted(TWO_ALARMS), counted([CALM] * 20)]
-    line = line_of("all", 1.0, two, labelled=True)
-    assert (line.alarms, line.false_alarms) == (2, 2)
-    assert line.weeks == pytest.approx((len(TWO_ALARMS) + 20) * HOP / 604_800)
-    assert line.low < line.per_week < line.high
+def test_the_line_of_all_assets_adds_them_up() -> None:
+    assets = [asset_alarms(TWO_ALARMS), asset_alarms([CALM] * 20)]
+    total = asset_line("all", 1.0, assets, labelled=True)
+    assert (total.alarms, total.false_alarms) == (2, 2)
+    assert total.weeks == pytest.approx((len(TWO_ALARMS) + 20) * HOP / 604_800)
+    assert total.low < total.per_week < total.high
 
 
-def test_what_every_hop_did_is_said() -> None:
-    patient = rule(min_duration_us=2 * HOP * SECOND)
+def test_every_hop_has_an_outcome() -> None:
+    slow = rule(min_duration_us=2 * HOP * SECOND)
     scores = [CALM, LOUD, LOUD, LOUD, *[CALM] * 20]
-    said = [hop_outcome(one, patient) for one in judged(scores, patient)]
-    assert said[:4] == [
+    outcomes = [hop_outcome(window, slow) for window in scored_windows(scores, slow)]
+    assert outcomes[:4] == [
         "below the threshold",
-        "over the threshold for 8 s, 16 s raise an alarm",
+        "over the threshold for 8 s; an alarm needs 16 s",
         "over the threshold: an alarm is raised",
         "over the threshold: the episode goes on",
     ]
-    ends = next(place for place, words in enumerate(said) if words.startswith("calm for long enough"))
-    assert set(said[4:ends]) == {"calm, not for long enough to end the episode"}
-    assert said[ends] == "calm for long enough: the episode of 1970-01-01T00:01:04Z ends"
-    assert set(said[ends + 1 :]) == {"below the threshold"}
+    end = next(i for i, outcome in enumerate(outcomes) if outcome.startswith("quiet for long enough"))
+    assert set(outcomes[4:end]) == {"quiet, but not for long enough to end the episode"}
+    assert outcomes[end] == "quiet for long enough: the episode of 1970-01-01T00:01:04Z ends"
+    assert set(outcomes[end + 1 :]) == {"below the threshold"}

@@ -34,20 +34,22 @@ def test_events_by_asset(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lines", "said"),
+    ("lines", "message"),
     [
         (("asset,begin,end", "p,2026-01-05,2026-01-06"), "has no column start"),
         (("asset,start,end", "p,2026-01-05,2026-01-06", "p,soon,2026-01-06"), "line 3: 'soon' or"),
-        (("asset,start,end", "p,2026-01-05,"), "line 2: '2026-01-05' or '' is no time"),
+        (("asset,start,end", "p,2026-01-05,"), "line 2: '2026-01-05' or '' is not a time"),
         (("asset,start,end", "p,2026-01-06,2026-01-05"), "line 2: an event must end after it begins"),
         (("",), "cannot be read"),
     ],
 )
-def test_what_is_no_event_is_named(tmp_path: Path, lines: tuple[str, ...], said: str) -> None:
-    with pytest.raises(BadData, match=said):
+def test_an_error_names_the_line_that_is_not_an_event(
+    tmp_path: Path, lines: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(BadData, match=message):
         read_labels(written(tmp_path / "labels.csv", *lines))
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(BadData, match=r"labels\.csv cannot be read"):
         read_labels(tmp_path / "labels.csv")

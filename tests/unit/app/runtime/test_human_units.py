@@ -1,11 +1,11 @@
-"""Bands in words."""
+"""Frequency bands in units that people use."""
 
 from __future__ import annotations
 
 from tfstream.app.runtime.human_units import band_text
 
 
-def test_bands_are_told_in_units_that_people_use() -> None:
+def test_a_band_is_shown_in_units_that_people_use() -> None:
     values = {"actual": 1.23456, "expected": 0.5}
     assert band_text({"shortest_s": 32.0, "longest_s": None, **values}) == "level 1.235, expected 0.5"
     fast = band_text({"shortest_s": 0.02, "longest_s": 4.57143, **values})
@@ -14,5 +14,5 @@ def test_bands_are_told_in_units_that_people_use() -> None:
     assert slow == "swings of 10.7 min to 2 h: 1.235, expected 0.5"
 
 
-def test_nothing_is_told_of_a_band_that_is_not_known() -> None:
+def test_an_unknown_band_has_no_text() -> None:
     assert band_text(None) == ""

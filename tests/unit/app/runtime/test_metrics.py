@@ -1,4 +1,4 @@
-"""What a scrape gets, and that the alert rules and the documents use names that exist."""
+"""A scrape reads the newest samples; the alert rules and the documents name existing metrics."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_scrape_reads_the_newest_samples() -> None:
         assert "process_resident_memory_bytes" in text
 
 
-def test_a_port_that_is_taken_is_a_setting_to_change() -> None:
+def test_a_port_in_use_is_a_wrong_setting() -> None:
     port = free_port()
     with (
         metrics_server(MetricBoard().read, port, "127.0.0.1"),
@@ -56,11 +56,11 @@ def test_the_documents_explain_every_reason() -> None:
         assert f"| `{reason}` |" in text, reason
 
 
-def test_the_alert_rules_use_metrics_that_there_are() -> None:
+def test_the_alert_rules_use_existing_metrics() -> None:
     rules = (ROOT / "ops/prometheus/tfstream.rules.yaml").read_text(encoding="utf-8")
     used = set(re.findall(r"\btfstream_\w+", rules))
-    made = set(re.findall(r"record: (tfstream:\S+)", rules))
-    assert set(re.findall(r"tfstream:[\w:]+", rules)) == made
+    recorded = set(re.findall(r"record: (tfstream:\S+)", rules))
+    assert set(re.findall(r"tfstream:[\w:]+", rules)) == recorded
     assert used
     assert used <= {metric.name for metric in METRICS}
     assert set(re.findall(r'reason="([^"]+)"', rules)) <= set(IdleReason)

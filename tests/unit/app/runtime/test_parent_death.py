@@ -1,4 +1,4 @@
-"""A worker whose parent was killed ends, whichever way it learns of it: with real processes."""
+"""A worker drains when its parent was killed, by the kernel's signal and by its own check; real processes."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _WORKER = """
 import sys, time
 from tfstream.app.runtime import parent_death
 from tfstream.app.runtime.shutdown import until_signalled
-if sys.argv[2] == "looks":
-    parent_death._asked_the_kernel = lambda: False
-    parent_death._LOOK_EVERY_S = 0.05
+if sys.argv[2] == "checks":
+    parent_death._request_parent_signal = lambda: False
+    parent_death._CHECK_EVERY_S = 0.05
 with until_signalled(20.0) as stop:
     if sys.argv[2] == "late":
         sys.stdin.readline()
@@ -32,7 +32,7 @@ time.sleep(60)
 """
 
 
-def started(how: str) -> subprocess.Popen[str]:
+def start_parent(how: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", _PARENT, _WORKER, how],
         stdin=subprocess.PIPE,
@@ -41,22 +41,22 @@ def started(how: str) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.parametrize("how", ["told", "looks"])
+@pytest.mark.parametrize("how", ["signalled", "checks"])
 def test_a_worker_drains_when_its_parent_was_killed(how: str) -> None:
-    parent = started(how)
+    parent = start_parent(how)
     assert parent.stdout is not None
     assert int(parent.stdout.readline()) != os.getpid()
     assert parent.stdout.readline() == "ready\n"
     parent.kill()
-    said, _ = parent.communicate(timeout=20)  # the pipe is the worker's, too: read until it has ended
-    assert said == "drained\n"
+    output, _ = parent.communicate(timeout=20)  # the worker holds the pipe, too: this reads until it ends
+    assert output == "drained\n"
 
 
-def test_a_worker_whose_parent_died_before_it_asked_drains_as_well() -> None:
-    parent = started("late")
+def test_a_worker_whose_parent_died_before_the_request_drains_too() -> None:
+    parent = start_parent("late")
     assert parent.stdout is not None
     assert int(parent.stdout.readline()) != os.getpid()
     parent.kill()
     parent.wait(20)
-    said, _ = parent.communicate("go on\n", timeout=20)
-    assert said == "ready\ndrained\n"
+    output, _ = parent.communicate("continue\n", timeout=20)
+    assert output == "ready\ndrained\n"

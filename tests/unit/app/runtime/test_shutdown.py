@@ -1,4 +1,4 @@
-"""A drain that cannot end is ended: in a process of its own, since that is what ends."""
+"""A drain that does not end in time ends the process: tested with child processes."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ with shutdown.until_signalled(0.5) as stop:
     while not stop() or sys.argv[1] == "stuck":
         time.sleep(0.01)
     if sys.argv[1] == "locked":
-        ctypes.PyDLL(None).sleep(120)  # as a library that hangs and lets no other thread of Python run
+        ctypes.PyDLL(None).sleep(120)  # as a library that hangs while holding the GIL
 print("done", flush=True)
 """
 
 
-def started(how: str) -> subprocess.Popen[str]:
+def start_process(how: str) -> subprocess.Popen[str]:
     process = subprocess.Popen(
         [sys.executable, "-c", _WORK, how], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -37,36 +37,36 @@ def started(how: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_what_ends_in_time_ends_well(number: signal.Signals) -> None:
-    process = started("free")
+def test_a_drain_that_ends_in_time_exits_with_0(number: signal.Signals) -> None:
+    process = start_process("free")
     process.send_signal(number)
-    said, _ = process.communicate(timeout=20)
-    assert (said, process.returncode) == ("done\n", 0)
+    output, _ = process.communicate(timeout=20)
+    assert (output, process.returncode) == ("done\n", 0)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_what_does_not_is_ended(number: signal.Signals) -> None:
-    process = started("stuck")
+def test_a_drain_that_does_not_end_exits_with_4(number: signal.Signals) -> None:
+    process = start_process("stuck")
     process.send_signal(number)
-    said, told = process.communicate(timeout=20)
-    assert (said, process.returncode) == ("", 4)
-    assert "could not be finished in 0.5 s" in told
-    assert "Traceback" not in told
+    output, errors = process.communicate(timeout=20)
+    assert (output, process.returncode) == ("", 4)
+    assert "the work in progress could not be finished in 0.5 s" in errors
+    assert "Traceback" not in errors
 
 
-def test_what_lets_no_python_run_is_ended_all_the_same() -> None:
-    process = started("locked")
+def test_a_library_that_holds_the_gil_is_ended_with_1() -> None:
+    process = start_process("locked")
     process.send_signal(signal.SIGTERM)
-    said, told = process.communicate(timeout=20)
-    assert (said, process.returncode) == ("", 1)
-    assert "Timeout (0:00:02.500000)!" in told
-    assert "most recent call first" in told
+    output, errors = process.communicate(timeout=20)
+    assert (output, process.returncode) == ("", 1)
+    assert "Timeout (0:00:02.500000)!" in errors
+    assert "most recent call first" in errors
 
 
-def test_a_burst_of_signals_is_one_and_a_later_one_ends_at_once(
+def test_a_burst_of_signals_counts_once_and_a_later_signal_ends_at_once(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Linux tells a worker of a killed parent several times, and it is to drain all the same."""
+    """Linux sends a killed parent's signal to its worker several times; the worker must still drain."""
     caplog.set_level(logging.INFO, logger="tfstream")
     with shutdown.until_signalled() as stop:
         for _ in range(3):

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import pytest
-from confluent_kafka import Uuid
 
 from tfstream.app.scoring import state_wait
 from tfstream.app.scoring.assigned_partition import AssignedPartition
@@ -17,10 +16,8 @@ from tfstream.core.messages.dead_letter_limit import DeadLetterLimit
 from tfstream.core.state import PartitionHead, RewindMetadata, encode
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.windowing.window import WindowShape
-from tfstream.streaming import topic_id as topic_ids
 from tfstream.streaming.records import Position
 from tfstream.streaming.source import Source
-from tfstream.streaming.topic_id import TopicIdentity
 
 DEFINITION = StreamDefinition(topic="t", sensors=("a", "b"), interval_us=1_000_000)
 OURS = Position(0, 10, encode(RewindMetadata(rw=3, m=1)).decode())
@@ -64,29 +61,6 @@ def test_an_outage_is_no_time_in_which_a_state_did_not_come(now: list[float]) ->
     looks_every_second(wait, now, 30)
 
 
-@pytest.mark.parametrize(("told", "known"), [(Uuid(0, 0), ""), (Uuid(1, 2), str(Uuid(1, 2))), (None, "")])
-def test_no_id_is_no_topics_id(told: Uuid | None, known: str) -> None:
-    """Brokers of before 2.8 tell zeros; after their upgrade the topic is the same one."""
-    description = SimpleNamespace(result=lambda timeout: SimpleNamespace(topic_id=told))
-    admin: Any = SimpleNamespace(describe_topics=lambda topics, request_timeout: {"t": description})
-    assert TopicIdentity({}, "t")._told(admin) == known
-
-
-def test_an_unknown_id_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every two seconds, until somebody tells it."""
-    now, told = [100.0], ["", "", "one", "two"]
-    monkeypatch.setattr(topic_ids, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    monkeypatch.setattr(topic_ids, "new_admin", lambda properties: None)
-    mine = TopicIdentity({}, "t")
-    monkeypatch.setattr(mine, "_told", lambda admin: told.pop(0))
-    assert mine.fetch() == ""
-    heard = []
-    for _ in range(8):
-        heard.append(mine.recent())
-        now[0] += 1.0
-    assert heard == ["", "", "", "", "one", "one", "two", "two"]
-
-
 def lane_of(topic_id: str) -> AssignedPartition:
     lane = AssignedPartition(0, DEFINITION, WindowShape(8, 4), DeadLetterLimit())
     lane.topic_id = topic_id
@@ -99,7 +73,7 @@ def test_a_lane_notices_another_topic_whoever_heard_of_it_first() -> None:
     restorer = PartitionRestorer(
         {}, DEFINITION, nobody, begin_at="earliest", group="g", limit=DeadLetterLimit()
     )
-    restorer._identity.known, restorer._identity._ask_at = "two", math.inf
+    restorer._identity.known, restorer._identity._fetch_at = "two", math.inf
     nameless = lane_of("")
     assert not restorer.made_anew([nameless, lane_of("two")])
     assert nameless.topic_id == "two"

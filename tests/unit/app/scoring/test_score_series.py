@@ -11,7 +11,7 @@ from tfstream.core.alarms.alarm_rule import AlarmRule
 from tfstream.core.reading import Series, Values
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.windowing.asset_track import AssetTrack
-from tfstream.core.windowing.window import WindowShape, align
+from tfstream.core.windowing.window import align
 from tfstream.model.detector_config import DetectorConfig
 from tfstream.model.fitting.fit import fit
 from tfstream.model.scoring.detector import Detector
@@ -46,7 +46,7 @@ def gappy() -> Values:
 def test_scores_are_those_of_the_stream(detector: Detector) -> None:
     """Rows one by one through grid and window, windows one by one through the detector."""
     values = gappy()
-    track = AssetTrack(DEFINITION, WindowShape(detector.window_rows, detector.hop_rows))
+    track = AssetTrack(DEFINITION, detector.shape)
     streamed: list[tuple[int, float]] = []
     before = None
     for row, reading in enumerate(values):

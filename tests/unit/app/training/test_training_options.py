@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import tfstream
-from tests.studies.quality.simulated import SECOND_US, names, readings, series
+from tests.studies.simulated_readings import SECOND_US, names, readings, series
 from tfstream.app.training.refit import Refit
 from tfstream.app.training.training_options import TrainingOptions
 from tfstream.core.stream import StreamDefinition

@@ -11,7 +11,8 @@ import pytest
 
 from tfstream.core.alarms.alarm_rule import AlarmRule, AlarmState, Hop
 from tfstream.core.alarms.calibration import ScoredRun, fit_calibration
-from tfstream.core.alarms.episode import EpisodeEvent, NoEvidence
+from tfstream.core.alarms.episode import EpisodeEvent
+from tfstream.core.alarms.hop_evidence import NoEvidence
 from tfstream.core.messages.anomaly_event import EventType, SensorShare
 from tfstream.core.state import AssetMemory, encode
 
@@ -37,7 +38,7 @@ def follow(rule: AlarmRule, scores: list[float]) -> tuple[AlarmState, list[Episo
     told = []
     for number, score in enumerate(scores):
         hop = Hop(63 + HOP * number, number, number)
-        standing, news = rule.follow(standing, score, rule.judge(score, standing.baseline), hop, NoEvidence())
+        standing, news = rule.update(standing, score, rule.judge(score, standing.baseline), hop, NoEvidence())
         told += [news] if news else []
         standing = restarted(standing)
     return standing, told
@@ -108,7 +109,7 @@ def test_a_fault_never_becomes_the_new_normal(rule: AlarmRule) -> None:
 def test_sensors_are_asked_for_only_when_there_is_something_to_tell(rule: AlarmRule) -> None:
     witness = Asked()
     baseline = rule.calibration.initial_baseline("x")
-    rule.follow(AlarmState(baseline, None), 2.0, rule.judge(2.0, baseline), Hop(63, 0, 0), witness)
+    rule.update(AlarmState(baseline, None), 2.0, rule.judge(2.0, baseline), Hop(63, 0, 0), witness)
     assert (witness.blamed, witness.held) == (0, 0)
 
 
@@ -127,7 +128,7 @@ def test_who_is_guilty_is_asked_only_of_hops_that_keep_it_open(rule: AlarmRule) 
     for number, score in enumerate([2.0, 500.0, *[2.0] * 12]):
         hop = Hop(63 + HOP * number, number, number)
         judgement = rule.judge(score, standing.baseline)
-        standing, _ = rule.follow(standing, score, judgement, hop, witness)
+        standing, _ = rule.update(standing, score, judgement, hop, witness)
     assert (witness.blamed, witness.held) == (1, 8)  # until the cooldown of 64 rows was over
 
 
@@ -137,7 +138,7 @@ def test_a_fault_that_the_score_has_grown_used_to_is_one_episode(rule: AlarmRule
     standing, told = AlarmState(rule.calibration.initial_baseline("x"), None), []
     for number, score in enumerate([2.0, 500.0, *[2.0] * 5040]):
         hop = Hop(63 + HOP * number, number, number)
-        standing, news = rule.follow(standing, score, rule.judge(score, standing.baseline), hop, witness)
+        standing, news = rule.update(standing, score, rule.judge(score, standing.baseline), hop, witness)
         told += [news] if news else []
         standing = restarted(standing)
     assert [news.event for news in told] == [EventType.OPENED, EventType.CLOSED]

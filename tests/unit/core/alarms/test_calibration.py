@@ -11,7 +11,8 @@ import pytest
 from tfstream.app.scoring.score_series import HopScores, raise_alarms
 from tfstream.core.alarms.alarm_rule import AlarmRule
 from tfstream.core.alarms.baseline import Baseline
-from tfstream.core.alarms.calibration import Calibration, ScoredRun, fit_calibration, judge
+from tfstream.core.alarms.calibration import Calibration, ScoredRun, fit_calibration
+from tfstream.core.alarms.judgement import judge
 
 ROWS_PER_WEEK = 10_080.0
 HOP = 8

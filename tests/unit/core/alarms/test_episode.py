@@ -7,16 +7,15 @@ import pytest
 from tfstream.core.alarms.episode import (
     Episode,
     EpisodeEvent,
-    NoEvidence,
     Observation,
-    close_silence,
-    exceed,
-    go_on,
+    continue_episode,
     kind_of,
-    open_silence,
-    update_silence,
+    start_episode,
 )
-from tfstream.core.alarms.sensor_shares import joined
+from tfstream.core.alarms.hop_evidence import NoEvidence
+from tfstream.core.alarms.judgement import Judgement
+from tfstream.core.alarms.sensor_shares import merge_hop
+from tfstream.core.alarms.silence import close_silence, open_silence, update_silence
 from tfstream.core.messages.anomaly_event import EventKind, EventType, SensorShare
 from tfstream.core.state import AssetMemory, RewindMetadata, decode_metadata, encode
 
@@ -27,10 +26,7 @@ def seen(hop: int, score: float) -> Observation:
     return Observation(
         start_us=10 * hop,
         end_us=10 * hop + 10,
-        score=score,
-        threshold=5.0,
-        hold=3.0,
-        expected_per_week=0.1,
+        judgement=Judgement(value=score, threshold=5.0, hold=3.0, expected_per_week=0.1),
         extrapolated=False,
         first_offset=hop,
         last_offset=hop,
@@ -54,12 +50,12 @@ class Heard(NoEvidence):
 def story(*scores: float) -> list[EpisodeEvent]:
     """The events of an episode whose first hop has the first score."""
     episode: Episode | None
-    episode, opened = exceed(None, seen(0, scores[0]), sensors(0.5, 0.5), 0)
+    episode, opened = start_episode(None, seen(0, scores[0]), sensors(0.5, 0.5), 0)
     assert opened is not None
     told = [opened]
     for hop, score in enumerate(scores[1:], start=1):
         assert episode is not None
-        episode, news = go_on(episode, seen(hop, score), Heard(), COOLDOWN_US)
+        episode, news = continue_episode(episode, seen(hop, score), Heard(), COOLDOWN_US)
         told += [news] if news else []
     return told
 
@@ -95,14 +91,14 @@ def test_it_tells_when_it_grows_by_a_fifth() -> None:
 
 
 def test_it_is_pending_until_unbroken_hops_last_long_enough() -> None:
-    first, untold = exceed(None, seen(0, 9.0), sensors(0.5, 0.5), 20)
+    first, untold = start_episode(None, seen(0, 9.0), sensors(0.5, 0.5), 20)
     assert (untold, first.pending, first.last_us) == (None, True, 10)
-    second, opened = exceed(first, seen(1, 6.0), sensors(0.9, 0.1), 20)
+    second, opened = start_episode(first, seen(1, 6.0), sensors(0.9, 0.1), 20)
     assert opened == EpisodeEvent(EventType.OPENED, second)
     assert (second.pending, second.started_us, second.score, second.told_score) == (False, 0, 9.0, 9.0)
     assert (second.first_offset, second.last_offset) == (0, 1)
     assert second.sensors[0].share == pytest.approx((0.5 + 0.9 / 2) / (1 + 1 / 2), rel=1e-5)
-    broken, untold = exceed(first, seen(2, 6.0), sensors(0.5, 0.5), 20)  # the hop between has no score
+    broken, untold = start_episode(first, seen(2, 6.0), sensors(0.5, 0.5), 20)  # the hop between has no score
     assert (untold, broken.started_us) == (None, 20)
 
 
@@ -117,7 +113,7 @@ def test_blame_is_the_whole_episodes() -> None:
 def test_a_hop_without_a_word_changes_no_share() -> None:
     opened = sensors(0.9, 0.1)
     silent = [SensorShare(name="s9", share=1.0, actual=7.0, expected=8.0, evidence=1e-6)]
-    late = joined(opened, silent, 2)
+    late = merge_hop(opened, silent, 2)
     assert [one.name for one in late] == ["s0", "s1", "s9"]
     assert late[0].share == pytest.approx(0.9, rel=1e-4)
     assert kind_of(late) is EventKind.INSTRUMENT
@@ -128,9 +124,9 @@ def test_a_sensors_values_are_those_of_the_hop_that_said_most() -> None:
         [SensorShare(name="s0", share=1.0, actual=actual, expected=0.0, evidence=evidence)]
         for actual, evidence in ((1.0, 2.0), (9.0, 5.0))
     )
-    assert joined(weak, strong, 2)[0].actual == 9.0
-    assert joined(strong, weak, 2)[0].actual == 9.0
-    assert joined(strong, weak, 2)[0].evidence == 6.0
+    assert merge_hop(weak, strong, 2)[0].actual == 9.0
+    assert merge_hop(strong, weak, 2)[0].actual == 9.0
+    assert merge_hop(strong, weak, 2)[0].evidence == 6.0
 
 
 def test_the_closing_event_knows_the_untold_peak() -> None:

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.studies.quality.cases import Case, cases
+from tests.studies.quality.metric_cases import MetricCase, cases
 from tfstream.core.quality.affiliation import affiliation, affiliation_by_chance
 from tfstream.core.quality.event_quality import Alarm, alarmed_rows, combine, match_alarms
 
-GOLDEN: dict[str, Any] = json.loads(
-    (Path(__file__).parents[3] / "studies" / "quality" / "golden.json").read_text(encoding="utf-8")
+REFERENCE: dict[str, Any] = json.loads(
+    (Path(__file__).parents[3] / "studies" / "quality" / "metric_reference.json").read_text(encoding="utf-8")
 )
 DECIDABLE = [case for case in cases() if 0 < case.labels.sum() < len(case.labels)]
 
@@ -29,11 +29,11 @@ def labels(*events: tuple[int, int], rows: int = 1000) -> NDArray[np.bool_]:
 
 
 @pytest.mark.parametrize("case", DECIDABLE, ids=lambda case: case.name)
-def test_affiliation_is_that_of_the_reference(case: Case) -> None:
-    golden = GOLDEN["cases"][case.name]
+def test_affiliation_is_that_of_the_reference(case: MetricCase) -> None:
+    reference = REFERENCE["cases"][case.name]
     found = affiliation(case.alarms, case.labels.astype(np.bool_))
-    assert found.precision == pytest.approx(golden["affiliation_precision"], abs=1e-6)
-    assert found.recall == pytest.approx(golden["affiliation_recall"], abs=1e-6)
+    assert found.precision == pytest.approx(reference["affiliation_precision"], abs=1e-6)
+    assert found.recall == pytest.approx(reference["affiliation_recall"], abs=1e-6)
 
 
 def test_affiliation_at_its_limits() -> None:

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.studies.quality.cases import Case, cases, channels
+from tests.studies.quality.metric_cases import MetricCase, cases, channels
 from tfstream.core.quality.curves import auc_pr, auc_roc
 from tfstream.core.quality.period import period
 from tfstream.core.quality.ranges import mask_of, ranges_of
 from tfstream.core.quality.volume import volume
 
-GOLDEN: dict[str, Any] = json.loads(
-    (Path(__file__).parents[3] / "studies" / "quality" / "golden.json").read_text(encoding="utf-8")
+REFERENCE: dict[str, Any] = json.loads(
+    (Path(__file__).parents[3] / "studies" / "quality" / "metric_reference.json").read_text(encoding="utf-8")
 )
 CASES = pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
 
@@ -29,19 +29,19 @@ def same(ours: float, reference: float | None) -> bool:
 
 
 @CASES
-def test_volumes_and_areas_are_those_of_the_reference(case: Case) -> None:
-    golden = GOLDEN["cases"][case.name]
+def test_volumes_and_areas_are_those_of_the_reference(case: MetricCase) -> None:
+    reference = REFERENCE["cases"][case.name]
     found = volume(case.scores, case.labels, case.window)
-    assert same(found.pr, golden["vus_pr"])
-    assert same(found.roc, golden["vus_roc"])
+    assert same(found.pr, reference["vus_pr"])
+    assert same(found.roc, reference["vus_roc"])
     if case.name != "nothing else":  # precision is defined there: it is 1
-        assert same(auc_pr(case.scores, case.labels), golden["auc_pr"])
-    assert same(auc_roc(case.scores, case.labels), golden["auc_roc"])
+        assert same(auc_pr(case.scores, case.labels), reference["auc_pr"])
+    assert same(auc_roc(case.scores, case.labels), reference["auc_roc"])
 
 
 @pytest.mark.parametrize("name", channels())
 def test_periods_are_those_of_the_reference(name: str) -> None:
-    assert period(channels()[name]) == GOLDEN["periods"][name]
+    assert period(channels()[name]) == REFERENCE["periods"][name]
 
 
 def test_a_period_of_a_channel_with_gaps() -> None:
@@ -77,7 +77,7 @@ def test_random_scores_are_worth_the_share_of_anomalous_rows() -> None:
 
 
 @CASES
-def test_only_the_order_of_scores_counts(case: Case) -> None:
+def test_only_the_order_of_scores_counts(case: MetricCase) -> None:
     for changed in (np.exp(case.scores / 20), 3 * case.scores - 7):
         np.testing.assert_allclose(
             volume(changed, case.labels, case.window), volume(case.scores, case.labels, case.window)
@@ -109,7 +109,7 @@ def test_what_cannot_be_measured_is_refused() -> None:
 
 
 @CASES
-def test_ranges_are_the_runs_of_a_mask(case: Case) -> None:
+def test_ranges_are_the_runs_of_a_mask(case: MetricCase) -> None:
     mask = case.labels.astype(np.bool_)
     found = ranges_of(mask)
     assert (found.first < found.stop).all()

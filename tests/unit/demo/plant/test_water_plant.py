@@ -1,4 +1,4 @@
-"""The simulated waterworks: water is conserved, the loops hold their setpoints, the seed decides all."""
+"""The simulated waterworks conserve water, hold their setpoints and depend on the seed only."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import pytest
 from numpy.typing import NDArray
 
 from tfstream.demo.plant.faults import PlantFault, PlantFaultKind
-from tfstream.demo.plant.hydraulics import CLEAR_BRIM, RAW_BRIM, Flows
+from tfstream.demo.plant.flows import Flows
+from tfstream.demo.plant.hydraulics import CLEAR_OVERFLOW_LEVEL, RAW_OVERFLOW_LEVEL
 from tfstream.demo.plant.water_plant import MINUTE_US, WaterPlant
 from tfstream.errors import UsageError
 
 START_US = 1_767_225_600_000_000  # midnight
 DAY = 1440
-SETTLE = 720  # rows before the first reading of a trace at one-minute sampling
+SETTLING_ROWS = 720  # rows of simulate_physics before the first reading, at one-minute sampling
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +39,12 @@ def column(plant: WaterPlant, values: NDArray[np.float32], sensor: str) -> NDArr
     return values[:, plant.sensors.index(sensor)]
 
 
-def settled(flows: Flows) -> Flows:
-    return Flows(**{field.name: getattr(flows, field.name)[SETTLE:] for field in fields(Flows)})
+def without_settling(flows: Flows) -> Flows:
+    return Flows(**{field.name: getattr(flows, field.name)[SETTLING_ROWS:] for field in fields(Flows)})
 
 
 def test_every_tank_keeps_its_balance_even_when_it_overflows(plant: WaterPlant) -> None:
-    flows, _ = plant.trace(DAY, START_US, [attack("MV101_POS", 1.0, 300, 240)])
+    flows, _ = plant.simulate_physics(DAY, START_US, [attack("MV101_POS", 1.0, 300, 240)])
     hours, sizes = 1.0 / 60.0, plant.sizes
     tanks = (
         (flows.raw_level, flows.intake - flows.transfer - flows.raw_overflow, sizes.raw_area),
@@ -60,9 +61,9 @@ def test_every_tank_keeps_its_balance_even_when_it_overflows(plant: WaterPlant) 
 
 
 def test_the_control_loops_hold_levels_and_pressures(plant: WaterPlant) -> None:
-    flows = settled(plant.trace(3 * DAY, START_US)[0])
-    assert 1.8 < flows.raw_level.min() < flows.raw_level.max() < RAW_BRIM - 0.5
-    assert 1.8 < flows.clear_level.min() < flows.clear_level.max() < CLEAR_BRIM - 0.5
+    flows = without_settling(plant.simulate_physics(3 * DAY, START_US)[0])
+    assert 1.8 < flows.raw_level.min() < flows.raw_level.max() < RAW_OVERFLOW_LEVEL - 0.5
+    assert 1.8 < flows.clear_level.min() < flows.clear_level.max() < CLEAR_OVERFLOW_LEVEL - 0.5
     assert np.abs(flows.tower_level - 5.5).max() < 1.2
     assert np.abs(flows.zone_pressure - 4.2).max() < 0.3
     switches = np.abs(np.diff((flows.transfer > 0).astype(int), axis=0)).sum(axis=0)
@@ -70,7 +71,7 @@ def test_the_control_loops_hold_levels_and_pressures(plant: WaterPlant) -> None:
     assert (flows.assist > 0).any(axis=0).all()  # each day's peak needs the second booster
 
 
-def test_the_seed_decides_every_reading_and_a_longer_run_begins_alike(plant: WaterPlant) -> None:
+def test_the_seed_decides_every_reading_and_a_longer_run_starts_alike(plant: WaterPlant) -> None:
     long, short = plant.simulate(600, START_US), WaterPlant(seed=3).simulate(200, START_US)
     other = WaterPlant(seed=4).simulate(200, START_US)
     for a, b, c in zip(long, short, other, strict=True):
@@ -81,18 +82,18 @@ def test_the_seed_decides_every_reading_and_a_longer_run_begins_alike(plant: Wat
 
 def test_series_have_the_shape_that_the_detector_reads(plant: WaterPlant) -> None:
     series = plant.simulate(90, START_US)
-    assert [each.asset for each in series] == ["north-works", "harbour-works", "hill-works"]
+    assert [part.asset for part in series] == ["north-works", "harbour-works", "hill-works"]
     assert len(plant.sensors) == len(set(plant.sensors)) >= 42
-    for each in series:
-        assert each.values.shape == (90, len(plant.sensors))
-        assert each.values.dtype == np.float32
-        assert np.isfinite(each.values).all()
-        assert (np.diff(each.times_us) == MINUTE_US).all()
-        assert each.times_us[0] == START_US
+    for part in series:
+        assert part.values.shape == (90, len(plant.sensors))
+        assert part.values.dtype == np.float32
+        assert np.isfinite(part.values).all()
+        assert (np.diff(part.times_us) == MINUTE_US).all()
+        assert part.times_us[0] == START_US
 
 
 def test_assets_differ_in_size_but_not_in_kind(plant: WaterPlant) -> None:
-    means = [column(plant, each.values, "FIT202_FLOW").mean() for each in plant.simulate(DAY, START_US)]
+    means = [column(plant, part.values, "FIT202_FLOW").mean() for part in plant.simulate(DAY, START_US)]
     assert max(means) > 1.2 * min(means)
 
 
@@ -109,28 +110,36 @@ def test_physics_shows_in_the_correlations(plant: WaterPlant) -> None:
     assert correlation("FIT301_FLOW", "PCV301_POS") > 0.9
 
 
-def test_a_valve_forced_open_fills_the_tank_to_its_brim(plant: WaterPlant) -> None:
+def test_a_valve_forced_open_fills_the_tank_until_it_overflows(plant: WaterPlant) -> None:
     clean = plant.simulate(DAY, START_US)[1].values
-    hit = plant.simulate(DAY, START_US, [attack("MV101_POS", 1.0, 400, 180)])[1].values
+    attacked = plant.simulate(DAY, START_US, [attack("MV101_POS", 1.0, 400, 180)])[1].values
     during = slice(410, 580)
-    np.testing.assert_array_equal(hit[:400], clean[:400])
-    assert column(plant, hit, "LIT101_LEVEL")[during].max() > column(plant, clean, "LIT101_LEVEL").max() + 1.0
-    assert column(plant, hit, "FIT101_FLOW")[during].mean() > 1.5 * column(plant, clean, "FIT101_FLOW").mean()
+    np.testing.assert_array_equal(attacked[:400], clean[:400])
+    assert (
+        column(plant, attacked, "LIT101_LEVEL")[during].max()
+        > column(plant, clean, "LIT101_LEVEL").max() + 1.0
+    )
+    assert (
+        column(plant, attacked, "FIT101_FLOW")[during].mean()
+        > 1.5 * column(plant, clean, "FIT101_FLOW").mean()
+    )
 
 
 def test_a_zone_valve_forced_shut_starves_its_zone_and_no_other_asset(plant: WaterPlant) -> None:
     clean = plant.simulate(DAY, START_US)
-    hit = plant.simulate(DAY, START_US, [attack("PCV302_POS", 0.1, 700, 60)])
+    attacked = plant.simulate(DAY, START_US, [attack("PCV302_POS", 0.1, 700, 60)])
     at = slice(710, 760)
-    assert column(plant, hit[1].values, "PIT302_PRESS")[at].max() < 2.5
-    assert column(plant, hit[1].values, "FIT302_FLOW")[at].mean() < 0.7 * (
+    assert column(plant, attacked[1].values, "PIT302_PRESS")[at].max() < 2.5
+    assert column(plant, attacked[1].values, "FIT302_FLOW")[at].mean() < 0.7 * (
         column(plant, clean[1].values, "FIT302_FLOW")[at].mean()
     )
-    assert abs(column(plant, hit[1].values, "PIT302_PRESS")[-200:].mean() - 4.2) < 0.1  # and recovers
-    np.testing.assert_array_equal(hit[0].values, clean[0].values)
+    assert (
+        abs(column(plant, attacked[1].values, "PIT302_PRESS")[-200:].mean() - 4.2) < 0.1
+    )  # the pressure recovers
+    np.testing.assert_array_equal(attacked[0].values, clean[0].values)
 
 
-def test_what_cannot_be_attacked_is_refused(plant: WaterPlant) -> None:
+def test_an_attack_on_a_sensor_is_refused(plant: WaterPlant) -> None:
     with pytest.raises(UsageError, match="LIT101_LEVEL cannot be attacked"):
         plant.simulate(10, START_US, [attack("LIT101_LEVEL", 1.0, 0, 5)])
 

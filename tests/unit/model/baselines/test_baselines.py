@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tfstream.app.evaluation.evaluate import EvaluationOptions
+from tfstream.app.evaluation.evaluation_options import EvaluationOptions
 from tfstream.core.quality.curves import auc_roc
 from tfstream.core.reading import Values
 from tfstream.errors import ConfigurationError

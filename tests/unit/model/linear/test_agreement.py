@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.studies.quality.simulated import readings
+from tests.studies.simulated_readings import readings
 from tfstream.app.scoring.score_series import SeriesEvidence, raise_alarms, score_series
 from tfstream.core.alarms.alarm_rule import AlarmRule
 from tfstream.core.quality.event_quality import Alarm

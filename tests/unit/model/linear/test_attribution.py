@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.studies.quality.attribution import try_faults
-from tests.studies.quality.watched import watch
+from tests.studies.quality.monitored_series import monitor_series
 from tfstream.app.scoring.event_builder import EventBuilder
 from tfstream.app.scoring.score_batch import Champion, ScoringInput, score_batch
 from tfstream.core.messages.anomaly_event import SensorShare
@@ -109,8 +109,8 @@ def test_two_guilty_sensors_share_the_blame(detector: Detector) -> None:
 def test_the_guilty_sensor_comes_first(detector: Detector) -> None:
     """Nine kinds of faults through the stream's own alarms; the study has more and real data."""
     values = plant(3000, seed=8)
-    watched = watch(detector, DEFINITION, "x", values, np.ones(len(values), np.bool_), 128)
-    trials = [one for one in try_faults(watched, "small", seed=1, count=54) if one["alarm"]]
+    monitored = monitor_series(detector, DEFINITION, "x", values, np.ones(len(values), np.bool_), 128)
+    trials = [one for one in try_faults(monitored, "small", seed=1, count=54) if one["alarm"]]
     assert len(trials) >= 30
     assert np.mean([one["closed"] == 1 for one in trials]) >= 0.9
     assert np.mean([one["closed"] <= 3 for one in trials]) >= 0.98

@@ -1,0 +1,22 @@
+"""``tfstream record``."""
+
+from __future__ import annotations
+
+from tfstream import config, wiring
+from tfstream.app.runtime.metrics import MetricBoard
+from tfstream.cli.option_groups import with_option_groups
+from tfstream.cli.options import Topic, UntilEnd
+from tfstream.cli.output import print_status
+from tfstream.cli.process_options import ProcessOptions, running_process
+
+
+@with_option_groups
+def record(topic: Topic, process: ProcessOptions, until_end: UntilEnd = False) -> None:
+    """Store a topic's readings in Postgres.
+
+    Run it for every stream: training, `anomalies explain` and `backtest` read the stored readings.
+    """
+    board = MetricBoard()
+    with running_process(process, board) as stop:
+        recorder = wiring.record(config.load(), topic, stop, until_end=until_end, board=board)
+    print_status(f"{recorder.recorded} messages recorded, {recorder.unreadable} unreadable")

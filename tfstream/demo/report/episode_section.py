@@ -1,0 +1,75 @@
+"""The episodes of the scored day, each with plots of its highest-ranked sensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+
+from tfstream.app.html.chart import ChartBand, ChartFrame, ChartLine, draw_chart, format_time, value_range
+from tfstream.app.html.elements import badge, legend
+from tfstream.demo.plant.faults import PlantFault
+from tfstream.demo.report.asset_bands import asset_bands
+from tfstream.demo.report.report_content import DemoReport, ReportEpisode, SensorPlot
+from tfstream.demo.report.wording import fault_text, rate_text
+
+_LABEL_HEIGHTS = (0.08, 0.5, 0.92)  # of the value axis
+
+
+def episode_section(report: DemoReport) -> str:
+    """Return a card per episode as HTML."""
+    causes = {
+        detection.episode: outcome.fault
+        for outcome in report.comparison.outcomes
+        for detection in outcome.detections
+    }
+    styles = legend(
+        ("line", "actual"), ("expected", "expected"), ("highlight", "injected fault"), ("alarm", "episode")
+    )
+    cards = "".join(
+        _episode_card(report, episode, causes.get(episode.episode)) for episode in report.episodes
+    )
+    return (
+        "<h2>Episodes</h2>"
+        '<p class="muted">Each episode shows the sensors with the largest share of the evidence: their '
+        "readings, and the values that the model expected.</p>"
+        f"{styles}{cards}"
+    )
+
+
+def _episode_card(report: DemoReport, episode: ReportEpisode, cause: PlantFault | None) -> str:
+    end = format_time(episode.ended_us) if episode.ended_us else "still open"
+    cause_text = "false alarm" if cause is None else fault_text(cause)
+    bands = asset_bands(report, episode.asset)
+    plots = "".join(_sensor_plot(plot, bands) for plot in episode.plots)
+    return (
+        f'<div class="card" id="{escape(episode.episode)}"><div class="head"><h3>{escape(episode.asset)}</h3>'
+        f"<span>{format_time(episode.raised_us, date=True)} - {end}</span>"
+        f"{badge(cause_text, good=cause is not None)}</div>"
+        f'<div class="muted">{escape(episode.kind)} episode <code>{escape(episode.episode[:8])}</code>: '
+        f"score {episode.score:.3g}, threshold {episode.threshold:.3g}. Normal readings reach this score "
+        f'{rate_text(episode.expected_per_week)}.</div><div class="plots">{plots}</div></div>'
+    )
+
+
+def _sensor_plot(plot: SensorPlot, bands: Iterable[ChartBand]) -> str:
+    low, high = value_range((plot.actual, plot.expected))
+    frame = ChartFrame(first_us=int(plot.times_us[0]), last_us=int(plot.times_us[-1]), low=low, high=high)
+    chart = draw_chart(
+        frame,
+        (
+            ChartLine(times_us=plot.expected_times_us, values=plot.expected, style="expected"),
+            ChartLine(times_us=plot.times_us, values=plot.actual, style="line"),
+        ),
+        [band for band in bands if band.end_us > frame.first_us and band.start_us < frame.last_us],
+        y_labels=_value_labels(low, high),
+        size="small",
+        label=f"{plot.sensor}, actual and expected",
+    )
+    share = f'<span class="muted">{plot.share:.0%} of the evidence</span>'
+    change = f'<div class="muted">{escape(plot.change)}</div>'
+    return f"<div><h4>{escape(plot.sensor)} {share}</h4>{change}{chart}</div>"
+
+
+def _value_labels(low: float, high: float) -> list[tuple[float, str]]:
+    values = (low + (high - low) * height for height in _LABEL_HEIGHTS)
+    return [(value, f"{value:.3g}") for value in values]

@@ -1,0 +1,44 @@
+"""The report's introduction and its four main numbers."""
+
+from __future__ import annotations
+
+from html import escape
+from statistics import median
+
+from tfstream.demo.report.report_content import DemoReport
+from tfstream.demo.report.wording import minutes_text
+
+_MINUTE_US = 60_000_000
+
+
+def summary_section(report: DemoReport) -> str:
+    """Return the introduction and the numbers as HTML."""
+    tiles = "".join(
+        f'<div class="card"><b>{escape(number)}</b>{escape(meaning)}</div>'
+        for number, meaning in _numbers(report)
+    )
+    return (
+        '<p class="muted">The demo simulated a plant and injected faults at known times. The detector '
+        "learned from the days before the faults. It did not know which faults would come, or when. "
+        "All times are UTC.</p>"
+        f'<div class="tiles">{tiles}</div>'
+    )
+
+
+def _numbers(report: DemoReport) -> tuple[tuple[str, str], ...]:
+    outcomes, alarms = report.comparison.outcomes, report.comparison.false_alarms
+    found = [outcome for outcome in outcomes if outcome.found]
+    delays = [outcome.delay_us for outcome in found if outcome.delay_us is not None]
+    ranked_first = sum(outcome.rank == 1 for outcome in found)
+    false_alarms = "false alarm" if len(alarms) == 1 else "false alarms"
+    return (
+        (f"{len(found)} of {len(outcomes)}", "injected faults found"),
+        (minutes_text(int(median(delays))) if delays else "-", "median delay from fault to alarm"),
+        (f"{ranked_first} of {len(found)}", "found faults with an affected sensor ranked first"),
+        (str(len(alarms)), f"{false_alarms} in {_asset_days(report)} asset-days"),
+    )
+
+
+def _asset_days(report: DemoReport) -> str:
+    spans_us = (int(timeline.times_us[-1] - timeline.times_us[0]) for timeline in report.timelines)
+    return f"{sum(spans_us) / (1440 * _MINUTE_US):.1f}"

@@ -1,0 +1,47 @@
+"""Faults, durations and rates in words."""
+
+from __future__ import annotations
+
+from tfstream.demo.plant.faults import PlantFault, PlantFaultKind
+
+_CENTURY = 100.0  # years; the calibration has no evidence about rarer scores
+_WEEKS_A_YEAR = 52
+_MINUTE_US = 60_000_000
+_FAULT_NAMES = {
+    PlantFaultKind.STUCK: "stuck at one value",
+    PlantFaultKind.DRIFT: "slow drift",
+    PlantFaultKind.OFFSET: "sudden offset",
+    PlantFaultKind.NOISE: "added noise",
+    PlantFaultKind.DECOUPLED: "values from another time",
+    PlantFaultKind.ATTACK: "valve forced",
+}
+
+
+def fault_name(fault: PlantFault) -> str:
+    """Return the fault's kind in words."""
+    return _FAULT_NAMES[fault.kind]
+
+
+def fault_text(fault: PlantFault) -> str:
+    """Return the fault's kind and its target sensor."""
+    return f"{fault_name(fault)}, {fault.target_sensor}"
+
+
+def minutes_text(duration_us: int) -> str:
+    """Return a duration in whole minutes."""
+    return f"{duration_us / _MINUTE_US:.0f} min"
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun, in the plural unless the number is 1."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def rate_text(per_week: float) -> str:
+    """Return how often an event happens: per week, or as an interval where that is rarely."""
+    if per_week >= 0.1:
+        return f"{per_week:.2g} times a week"
+    if per_week > 1 / _WEEKS_A_YEAR:
+        return f"once in {1 / per_week:.0f} weeks"
+    years = 1 / (_WEEKS_A_YEAR * per_week) if per_week > 0 else _CENTURY
+    return f"once in {years:.2g} years" if years < _CENTURY else "less than once in a century"
