@@ -13,8 +13,9 @@ from tfstream.app.runtime.metrics import MetricBoard
 from tfstream.app.scoring import champion as champions
 from tfstream.app.scoring.champion_watcher import OFTEN_S, SELDOM_S, ChampionWatcher
 from tfstream.app.scoring.monitor import ScorerMonitor
-from tfstream.app.scoring.progress import Progress
-from tfstream.app.scoring.scorer import Scorer, ScorerOptions
+from tfstream.app.scoring.scorer import Scorer
+from tfstream.app.scoring.scorer_options import ScorerOptions
+from tfstream.app.scoring.scorer_progress import Progress
 from tfstream.app.scoring.status import ScoringStatus
 from tfstream.config import Settings
 from tfstream.core.messages.dead_letter_limit import DeadLetterLimit
@@ -102,10 +103,10 @@ def score(settings: Settings, request: ScoreRequest, stop: Stop, board: MetricBo
     stream = find_stream(database, request.topic)
     broker_count(properties)
     ensure_output_topics(properties, request.topic)
-    champion = champions.wait(database, stream, stop, patient=not request.until_end, not_scoring=status)
+    champion = champions.wait(database, stream, stop, keep_waiting=not request.until_end, status=status)
     if champion is None:
         return Progress()
-    watcher = ChampionWatcher(database, stream, board, ask_every_s=_watch_interval_s(request))
+    watcher = ChampionWatcher(database, stream, board, query_every_s=_watch_interval_s(request))
     monitor = ScorerMonitor(stream.definition, board, status)
     scorer = Scorer(properties, stream.definition, champion, _options(request), watcher, monitor)
     _log.info("scoring %s with model version %d", request.topic, champion.version)

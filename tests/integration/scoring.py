@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 
 from tests.integration.commands import Tfstream
 from tfstream.app.scoring import champion as champions
-from tfstream.app.scoring.progress import Progress
-from tfstream.app.scoring.scorer import Scorer, ScorerOptions
+from tfstream.app.scoring.scorer import Scorer
+from tfstream.app.scoring.scorer_options import ScorerOptions
+from tfstream.app.scoring.scorer_progress import Progress
 from tfstream.storage import streams
 from tfstream.storage.database import Database
 from tfstream.streaming.topics import ensure_output_topics

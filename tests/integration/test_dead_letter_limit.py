@@ -12,7 +12,7 @@ from confluent_kafka import Producer
 from tests.integration.commands import Tfstream, wait_until
 from tests.integration.plants import Plant, write_plant
 from tests.integration.stream_copy import copy_stream
-from tests.integration.topic_reader import Message, read_committed
+from tests.integration.topic_reader import TopicMessage, read_committed
 from tests.scrape import reason, scrape
 from tfstream.embedded.process import free_port
 from tfstream.streaming.topics import ensure_topic
@@ -31,7 +31,7 @@ def deployed(plant: Plant) -> Path:
     return write_plant(path, rows=ROWS, start="2100-01-05T00:00:00Z")
 
 
-def letters(plant: Plant, topic: str) -> list[Message]:
+def letters(plant: Plant, topic: str) -> list[TopicMessage]:
     return read_committed(plant.tfstream.bootstrap, f"{topic}.dead-letters")
 
 

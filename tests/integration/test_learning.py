@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 DAY = "2026-01-05T"
 
 
-class Shell(Tfstream):
+class JsonShell(Tfstream):
     """The command line, and what it prints for programs."""
 
     def json(self, *arguments: str | Path) -> Any:
@@ -40,18 +40,18 @@ class Shell(Tfstream):
 
 
 @pytest.fixture(scope="module")
-def shell(postgres_url: str, template: str) -> Iterator[Shell]:
+def shell(postgres_url: str, template: str) -> Iterator[JsonShell]:
     for url in temporary_database(postgres_url, template):
-        yield Shell(url, f"127.0.0.1:{free_port()}", TFSTREAM_BY="anna")
+        yield JsonShell(url, f"127.0.0.1:{free_port()}", TFSTREAM_BY="anna")
 
 
 @pytest.fixture
-def database(shell: Shell) -> Iterator[Database]:
+def database(shell: JsonShell) -> Iterator[Database]:
     with closing(Database(shell.database_url)) as found:
         yield found
 
 
-def test_exclusions_from_the_command_line(shell: Shell, database: Database) -> None:
+def test_exclusions_from_the_command_line(shell: JsonShell, database: Database) -> None:
     topic = "excluded.sensors"
     with database.begin() as connection:
         stream_id = rows.stream(connection, topic, time_zone="Europe/Berlin")
@@ -77,7 +77,7 @@ def test_exclusions_from_the_command_line(shell: Shell, database: Database) -> N
     assert "removed  " in shell.run("exclusions", "list", "--topic", topic, "--all").stdout
 
 
-def test_an_exclusion_of_no_sensor_says_so(shell: Shell, database: Database) -> None:
+def test_an_exclusion_of_no_sensor_says_so(shell: JsonShell, database: Database) -> None:
     topic = "misnamed.sensors"
     with database.begin() as connection:
         rows.stream(connection, topic)
@@ -99,7 +99,7 @@ def test_an_exclusion_of_no_sensor_says_so(shell: Shell, database: Database) -> 
     ],
 )
 def test_an_exclusion_that_makes_no_sense(
-    shell: Shell, database: Database, topic: str, options: tuple[str, ...], exit_code: int, why: str
+    shell: JsonShell, database: Database, topic: str, options: tuple[str, ...], exit_code: int, why: str
 ) -> None:
     with database.begin() as connection:
         rows.stream(connection, topic)
@@ -109,7 +109,7 @@ def test_an_exclusion_that_makes_no_sense(
         assert exclusions.list_all(connection, topic=topic) == []
 
 
-def test_verdicts_from_the_command_line(shell: Shell, database: Database) -> None:
+def test_verdicts_from_the_command_line(shell: JsonShell, database: Database) -> None:
     topic = "judged.sensors"
     with database.begin() as connection:
         stream_id = rows.stream(connection, topic)
@@ -136,7 +136,7 @@ def test_verdicts_from_the_command_line(shell: Shell, database: Database) -> Non
 
 
 @pytest.fixture
-def plant(shell: Shell, database: Database, topic: str, tmp_path: Path) -> StreamRecord:
+def plant(shell: JsonShell, database: Database, topic: str, tmp_path: Path) -> StreamRecord:
     """900 readings of one asset, one a second."""
     shell.run("load", write_plant(tmp_path / "normal.csv", rows=900), "--topic", topic)
     with database.begin() as connection:
@@ -160,7 +160,7 @@ def test_the_newest_of_too_much_is_learnt_from(
 
 
 def test_an_asset_that_ended_before_what_fits_into_memory(
-    shell: Shell, database: Database, plant: StreamRecord, monkeypatch: pytest.MonkeyPatch
+    shell: JsonShell, database: Database, plant: StreamRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with database.begin() as connection:
         first = np.array([rows.MONDAY_US - rows.DAY_US])
@@ -172,7 +172,7 @@ def test_an_asset_that_ended_before_what_fits_into_memory(
 
 
 def test_an_alarm_at_the_edge_of_the_span_is_left_out_with_its_margin(
-    shell: Shell, database: Database, plant: StreamRecord
+    shell: JsonShell, database: Database, plant: StreamRecord
 ) -> None:
     minute = rows.MINUTE_US
     before = rows.event(
@@ -197,7 +197,7 @@ def test_an_alarm_at_the_edge_of_the_span_is_left_out_with_its_margin(
 
 
 def test_a_refit_learns_from_what_is_normal_and_says_how_much_that_is(
-    shell: Shell, database: Database, plant: StreamRecord
+    shell: JsonShell, database: Database, plant: StreamRecord
 ) -> None:
     topic = plant.definition.topic
     kept_out = ("--from", f"{DAY}00:02:00", "--to", f"{DAY}00:03:00", "--no-learn")
@@ -233,7 +233,7 @@ def test_a_refit_learns_from_what_is_normal_and_says_how_much_that_is(
 
 
 def test_too_little_that_is_normal_is_refused_with_its_causes(
-    shell: Shell, database: Database, plant: StreamRecord
+    shell: JsonShell, database: Database, plant: StreamRecord
 ) -> None:
     topic = plant.definition.topic
     still = rows.event(0xD1 << 120, topic=topic, asset="normal", started_at=f"{DAY}00:04:00Z")
@@ -250,7 +250,7 @@ def test_too_little_that_is_normal_is_refused_with_its_causes(
 
 
 def test_a_level_that_is_accepted_is_learnt_at_once(
-    shell: Shell, database: Database, plant: StreamRecord
+    shell: JsonShell, database: Database, plant: StreamRecord
 ) -> None:
     """A new normal that a tenth of the history knows: the model's location is the new level."""
     topic, width = plant.definition.topic, len(SENSORS)
@@ -282,7 +282,7 @@ def spoilt(path: Path, times: pd.DatetimeIndex) -> Path:
 
 
 def test_a_history_full_of_trouble_is_learnt_from(
-    shell: Shell, database: Database, topic: str, tmp_path: Path
+    shell: JsonShell, database: Database, topic: str, tmp_path: Path
 ) -> None:
     """Over the night when clocks are changed, with a sensor that came later, and unlabelled anomalies."""
     begin, sensors = pd.Timestamp("2026-03-29T01:55:00+01:00"), "flow,level,constant,dead"
@@ -303,7 +303,7 @@ def test_a_history_full_of_trouble_is_learnt_from(
     assert trained["left_out"]["gaps"] == pytest.approx((800 + 600) / 4000)
 
 
-def test_two_hundred_rows_are_refused(shell: Shell, topic: str, tmp_path: Path) -> None:
+def test_two_hundred_rows_are_refused(shell: JsonShell, topic: str, tmp_path: Path) -> None:
     shell.run("load", write_plant(tmp_path / "normal.csv", rows=200), "--topic", topic)
     refused = shell.run("train", "--topic", topic, exit_code=5).stderr
     assert "the longest unbroken piece has 200 rows, and 288 are needed" in refused

@@ -69,7 +69,7 @@ def test_a_running_scorer_begins_anew_with_a_topic_that_is_made_anew(
         )
         scorer.terminate()
         said, _ = scorer.communicate(timeout=60)
-    assert "was made anew; beginning at offset 0 with fresh windows" in said
+    assert "was deleted and created again; starting at offset 0 with empty windows" in said
     tail = [one.body["ts"] for one in read_committed(kafka.bootstrap, f"{trained}.scores")]
     assert len([ts for ts in set(tail) if ts >= "2026-01-08"]) == windows(readings)
 

@@ -16,7 +16,7 @@ from tests.integration import quick, rows
 from tests.integration.commands import wait_until
 from tests.integration.plants import SENSORS, Plant
 from tests.integration.small_model import weights
-from tests.integration.topic_reader import Message, read_committed
+from tests.integration.topic_reader import TopicMessage, read_committed
 from tfstream.app.training import promote, train
 from tfstream.app.training.training_options import TrainingOptions
 from tfstream.core.state import HEAD_KEY
@@ -162,7 +162,7 @@ def versions(bootstrap: str, topic: str) -> list[int]:
     return [one.body["model_version"] for one in found if one.key == FLOWING]
 
 
-def heads(bootstrap: str, topic: str) -> list[Message]:
+def heads(bootstrap: str, topic: str) -> list[TopicMessage]:
     """Every commit's head in the state topic: it names the version that was scored with."""
     return [one for one in read_committed(bootstrap, f"{topic}.state", HASTY) if one.key == HEAD_KEY]
 

@@ -21,7 +21,7 @@ from psycopg.rows import dict_row
 from tests.conftest import Broker, temporary_database
 from tests.integration.commands import Tfstream, Thorough, wait_until
 from tests.integration.stream_copy import copy_stream
-from tests.integration.topic_reader import Message, committed_offsets, read_committed
+from tests.integration.topic_reader import TopicMessage, committed_offsets, read_committed
 from tfstream.streaming.topics import ensure_topic
 
 pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.quality, pytest.mark.slow]
@@ -52,7 +52,7 @@ def story(kafka: Broker, postgres_url: str, template: str, labelled_data: Path) 
         learn(tfstream, labelled_data / "skab" / "normal.csv", files)
         for file in files.values():
             tfstream.run("replay", file, "--topic", TOPIC)
-        send(kafka.bootstrap, TOPIC, [Message(0, -1, RUNS[0].encode(), value, ()) for value in POISON])
+        send(kafka.bootstrap, TOPIC, [TopicMessage(0, -1, RUNS[0].encode(), value, ()) for value in POISON])
         tfstream.run("score", "--topic", TOPIC, "--until-end")
         yield Story(tfstream, files)
 
@@ -180,7 +180,7 @@ def progress(tfstream: Tfstream) -> int:
     return sum(max(offset, 0) for offset in offsets.values())
 
 
-def send(bootstrap: str, topic: str, messages: Sequence[Message]) -> None:
+def send(bootstrap: str, topic: str, messages: Sequence[TopicMessage]) -> None:
     producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True})
     for found in messages:
         producer.produce(topic, found.value, found.key, found.partition)
@@ -204,11 +204,11 @@ def without_identity(row: Row) -> Row:
     return {name: value for name, value in row.items() if name not in ("id", "stream_id", "first_seen_at")}
 
 
-def by_sequence(bootstrap: str, topic: str) -> list[Message]:
+def by_sequence(bootstrap: str, topic: str) -> list[TopicMessage]:
     return sorted(read_committed(bootstrap, f"{topic}.anomalies"), key=lambda found: found.body["sequence"])
 
 
-def comparable(found: Message, topic: str) -> tuple[bytes, object, object]:
+def comparable(found: TopicMessage, topic: str) -> tuple[bytes, object, object]:
     """A record without what must differ: the topic's name, and the id that is made from it."""
     try:
         body: object = {

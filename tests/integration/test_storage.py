@@ -422,10 +422,10 @@ def test_an_anomaly_is_named_by_the_beginning_of_its_id(database: Database, stre
         for named, reason in {
             "abc": "several anomalies begin",
             "f": "no anomaly begins",
-            "%": "no anomaly id",
-            "": "no anomaly id",
-            "abcdef_0": "no anomaly id",
-            "line-1": "no anomaly id",
+            "%": "is not an anomaly id",
+            "": "is not an anomaly id",
+            "abcdef_0": "is not an anomaly id",
+            "line-1": "is not an anomaly id",
         }.items():
             with pytest.raises(BadData, match=reason):
                 anomalies.get(connection, named)

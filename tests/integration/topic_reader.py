@@ -12,7 +12,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartiti
 Headers = tuple[tuple[str, bytes | None], ...]
 
 
-class Message(NamedTuple):
+class TopicMessage(NamedTuple):
     partition: int
     offset: int
     key: bytes | None
@@ -25,7 +25,9 @@ class Message(NamedTuple):
         return found
 
 
-def read_committed(bootstrap: str, topic: str, properties: Mapping[str, str] | None = None) -> list[Message]:
+def read_committed(
+    bootstrap: str, topic: str, properties: Mapping[str, str] | None = None
+) -> list[TopicMessage]:
     """Everything in a topic, partition by partition; nothing for a topic that does not exist."""
     consumer = _consumer(bootstrap, f"test.{uuid.uuid4()}", properties)
     try:
@@ -61,7 +63,7 @@ def _consumer(bootstrap: str, group: str, properties: Mapping[str, str] | None =
     )
 
 
-def _until_end(consumer: Consumer, waiting: set[int]) -> list[Message]:
+def _until_end(consumer: Consumer, waiting: set[int]) -> list[TopicMessage]:
     messages = []
     while waiting:
         for found in consumer.consume(500, timeout=0.1):
@@ -73,6 +75,6 @@ def _until_end(consumer: Consumer, waiting: set[int]) -> list[Message]:
     return messages
 
 
-def _message(found: Any) -> Message:
+def _message(found: Any) -> TopicMessage:
     headers: Headers = tuple(found.headers() or ())
-    return Message(found.partition(), found.offset(), found.key(), found.value(), headers)
+    return TopicMessage(found.partition(), found.offset(), found.key(), found.value(), headers)

@@ -48,12 +48,12 @@ class Partition:
             assigned.restore({}, -1, self.offset, decode_head(self.head).dead_letters)
         for offset in range(self.offset, min(self.offset + max_records, len(log))):
             assigned.read(Record(0, offset, None, GOOD if log[offset] else BAD, None), CODEC)
-        outputs, position = assigned.pending(1)
+        outputs, position = assigned.commit_outputs(1)
         self.offset = position.offset
         self.head = next(output.value for output in outputs if output.key == HEAD_KEY)
         letters = [output for output in outputs if output.topic == dead_letters_topic("t")]
         self.dead_letters += [int(dict(letter.headers)["tfstream.offset"]) for letter in letters]
-        return assigned.stopped
+        return assigned.stop_reason
 
 
 @settings(max_examples=150, derandomize=True, deadline=None)

@@ -16,7 +16,7 @@ class StudyPart(Protocol):
     def measure(self, run: Any, /) -> dict[str, Any]:
         """Figures that JSON can hold. May take hours, and reports its progress on stderr."""
 
-    def section(self, found: Mapping[str, Any], /) -> str:
+    def section(self, figures: Mapping[str, Any], /) -> str:
         """Markdown from these figures alone."""
 
 

@@ -1,14 +1,17 @@
-"""What the command lines of the studies share: progress on stderr, and the Apache Kafka that they need."""
+"""What the command lines of the studies share: measuring parts, progress on stderr, Apache Kafka."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
+from tests.studies.page import write_page
+from tests.studies.parts import Study
 from tfstream.embedded import kafka
-from tfstream.errors import ConfigurationError
+from tfstream.errors import ConfigurationError, TfstreamError, UsageError
 
 stderr = Console(stderr=True, highlight=False)
 
@@ -29,3 +32,18 @@ def require_kafka(study: str) -> Path:
             f"the {study} study needs Apache Kafka: set KAFKA_HOME and install Java 17; see `make kafka`"
         )
     return home
+
+
+def run_parts(study: Study, names: Sequence[str], folder: Path, measure: Callable[[str], None]) -> int:
+    """Measure the named parts in the order of the page, then write the page; returns the exit code."""
+    if unknown := study.unknown(names):
+        stderr.print(f"error: no such part: {', '.join(unknown)}")
+        return UsageError.exit_code
+    try:
+        for name in sorted(names, key=study.parts.index):
+            measure(name)
+        stderr.print(str(write_page(folder, study)))
+    except TfstreamError as error:
+        stderr.print(f"error: {error}")
+        return error.exit_code
+    return 0

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from tfstream.app.ingest.sink import Sink, background_sink
 from tfstream.app.runtime.background import Background, Stop, run_beside
-from tfstream.app.scoring.progress import Progress
-from tfstream.app.scoring.score_batch import Champion
-from tfstream.app.scoring.scorer import Scorer, ScorerOptions
+from tfstream.app.scoring.champion import Champion
+from tfstream.app.scoring.scorer import Scorer
+from tfstream.app.scoring.scorer_options import ScorerOptions
+from tfstream.app.scoring.scorer_progress import Progress
 from tfstream.storage.database import Database
 from tfstream.storage.streams import StreamRecord
 from tfstream.streaming.properties import Properties

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tfstream.app.scoring import champion as champions
-from tfstream.app.scoring.progress import Progress
-from tfstream.app.scoring.score_batch import Champion
+from tfstream.app.scoring.champion import Champion
+from tfstream.app.scoring.scorer_progress import Progress
 from tfstream.app.training.train import TrainingResult, train
 from tfstream.app.training.training_options import TrainingOptions
 from tfstream.core.stream import StreamDefinition

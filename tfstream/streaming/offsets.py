@@ -31,7 +31,7 @@ def first_offsets(
 def end_offsets(
     consumer: Consumer, topic: str, partitions: Sequence[int], timeout_s: float
 ) -> dict[int, int]:
-    """Each partition's end for this consumer: with read_committed, the begin of the first open transaction.
+    """Each partition's end for this consumer: with read_committed, the start of its first open transaction.
 
     :raises KafkaException: when a partition's broker does not answer in time.
     """
@@ -44,8 +44,8 @@ def _offsets_at(
     """Sends one request to each broker: Kafka's request by time also accepts the two OFFSET_ constants."""
     if not partitions:
         return {}
-    wanted = [TopicPartition(topic, partition, which) for partition in partitions]
-    entries = consumer.offsets_for_times(wanted, timeout=timeout_s)
+    requested = [TopicPartition(topic, partition, which) for partition in partitions]
+    entries = consumer.offsets_for_times(requested, timeout=timeout_s)
     for entry in entries:
         if entry.error is not None:
             raise KafkaException(entry.error)
@@ -83,8 +83,8 @@ def group_offsets(properties: Properties, topic: str, group: str) -> dict[int, G
     count = partition_count(properties, topic) or 0
     consumer = new_consumer(properties, group)  # reads the group's offsets without joining it
     try:
-        wanted = [TopicPartition(topic, partition) for partition in range(count)]
-        committed = _committed(consumer, wanted)
+        entries = [TopicPartition(topic, partition) for partition in range(count)]
+        committed = _committed(consumer, entries)
         ends = _ends(consumer, topic, count)
     except KafkaException as error:
         raise request_error(properties, error, f"DESCRIBE on topic {topic} and on group {group}") from None
@@ -96,12 +96,12 @@ def group_offsets(properties: Properties, topic: str, group: str) -> dict[int, G
     }
 
 
-def _committed(consumer: Consumer, wanted: list[TopicPartition]) -> list[TopicPartition]:
+def _committed(consumer: Consumer, entries: list[TopicPartition]) -> list[TopicPartition]:
     """When this user may not describe the group, the request times out, and the next poll has the error."""
     deadline = time.monotonic() + _TIMEOUT_S
     while True:
         try:
-            return consumer.committed(wanted, timeout=_REQUEST_S)
+            return consumer.committed(entries, timeout=_REQUEST_S)
         except KafkaException:
             message = consumer.poll(0.0)
             error = message.error() if message is not None else None

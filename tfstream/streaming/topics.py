@@ -85,6 +85,7 @@ def ensure_partitions(properties: Properties, topic: str, count: int) -> None:
     """Add partitions until the topic has at least ``count``.
 
     :raises AccessDenied: when this user may not add partitions.
+    :raises TfstreamError: when the broker refuses them for another reason.
     """
     if (partition_count(properties, topic) or 0) >= count:
         return
@@ -111,6 +112,7 @@ def ensure_topic(
     broker creates the topic with its own defaults.
 
     :raises AccessDenied: when this user may not create the topic.
+    :raises TfstreamError: when the broker refuses the topic for another reason.
     """
     if partition_count(properties, topic) is not None:
         return False

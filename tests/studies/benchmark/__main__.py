@@ -13,12 +13,10 @@ from pathlib import Path
 from tests.studies.benchmark.bench import Bench
 from tests.studies.benchmark.settings import BenchmarkSettings
 from tests.studies.benchmark.study import DEFAULT_PARTS, STUDY
-from tests.studies.page import write_page
 from tests.studies.parts import save_part
 from tests.studies.provenance import with_provenance
-from tests.studies.study_command import stderr
+from tests.studies.study_command import run_parts
 from tfstream.cli.output import plain
-from tfstream.errors import TfstreamError, UsageError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,18 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # stops the services, too
     settings = BenchmarkSettings(quick=options.quick, folder=options.out, work=options.work)
     names = [] if options.render else options.parts or list(DEFAULT_PARTS)
-    if unknown := STUDY.unknown(names):
-        stderr.print(f"error: no such part: {', '.join(unknown)}")
-        return UsageError.exit_code
-    try:
-        with Bench(settings) as bench:
-            for name in sorted(names, key=STUDY.parts.index):
-                _measure(name, bench)
-        stderr.print(str(write_page(settings.folder, STUDY)))
-    except TfstreamError as error:
-        stderr.print(f"error: {error}")
-        return error.exit_code
-    return 0
+    with Bench(settings) as bench:
+        return run_parts(STUDY, names, settings.folder, lambda name: _measure(name, bench))
 
 
 def _measure(name: str, bench: Bench) -> None:

@@ -71,11 +71,11 @@ def _costs(detector: Detector, values: Any, assets: list[str]) -> list[dict[str,
     ]
 
 
-def section(found: Mapping[str, Any]) -> str:
+def section(figures: Mapping[str, Any]) -> str:
     """Rate, share of the machine's product rate, profile."""
-    lines = [_line(found["products"], found)]
-    if found["products"] != "float32":
-        lines.append(_line("float32", found["single"]))
+    lines = [_line(figures["products"], figures)]
+    if figures["products"] != "float32":
+        lines.append(_line("float32", figures["single"]))
     columns = [
         "products in",
         "windows/s",
@@ -86,9 +86,9 @@ def section(found: Mapping[str, Any]) -> str:
     ]
     costs = table(
         ["operation", "share of the time"],
-        [[f"`{cost['name']}`", f"{100 * cost['share']:.0f} %"] for cost in found["costs"]],
+        [[f"`{cost['name']}`", f"{100 * cost['share']:.0f} %"] for cost in figures["costs"]],
     )
-    return f"## Detector alone\n\n{_INTRO.format(**found)}\n{table(columns, lines)}\n{_PROFILE}\n{costs}"
+    return f"## Detector alone\n\n{_INTRO.format(**figures)}\n{table(columns, lines)}\n{_PROFILE}\n{costs}"
 
 
 _INTRO = """One thread, windows of 64 rows of {sensors} sensors, including smoothing and fusion. *Share*

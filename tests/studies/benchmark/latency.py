@@ -174,11 +174,11 @@ def _summary(sent_at: dict[Key, float], seen_at: dict[Key, float]) -> dict[str, 
     }
 
 
-def section(found: Mapping[str, Any]) -> str:
+def section(figures: Mapping[str, Any]) -> str:
     """Percentiles with their limits."""
-    lines = [_line(name, found[reader], _LIMITS[reader]) for reader, name in _READERS.items()]
+    lines = [_line(name, figures[reader], _LIMITS[reader]) for reader, name in _READERS.items()]
     columns = ["readable", "hops", "p50, ms", "p99, ms", "largest, ms", "p99 at most"]
-    words = _INTRO.format(**found) + (_WARMING.format(**found["warming"]) if "warming" in found else "")
+    words = _INTRO.format(**figures) + (_WARMING.format(**figures["warming"]) if "warming" in figures else "")
     return f"## Latency, end to end\n\n{words}\n{table(columns, lines)}"
 
 

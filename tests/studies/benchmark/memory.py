@@ -28,10 +28,10 @@ def measure(bench: Bench) -> dict[str, Any]:
     bench.log(f"memory: filling the topic with {assets * rows:,} rows of {assets:,} assets")
     sent = fill_topic(bench.bootstrap, topic, BenchmarkPlant(assets).messages(0, rows))
     bench.log("memory: scoring them")
-    found = alone(
+    timing = alone(
         work, bootstrap=bench.bootstrap, topic=topic, rows=sent, warm=_WARM_ROWS * assets, bundle=bench.bundle
     )
-    return {"assets": assets, "sensors": SENSORS, **found}
+    return {"assets": assets, "sensors": SENSORS, **timing}
 
 
 def work(bootstrap: str, topic: str, rows: int, warm: int, bundle: Path) -> dict[str, Any]:
@@ -45,8 +45,8 @@ def work(bootstrap: str, topic: str, rows: int, warm: int, bundle: Path) -> dict
             resident.append(_status_bytes("VmRSS:"))
             measured_at = time.monotonic()
 
-    found = score(bootstrap, topic, rows, warm, bundle, on_progress=measure_memory)
-    return {**found, "resident_bytes": resident, "peak_bytes": _status_bytes("VmHWM:")}
+    timing = score(bootstrap, topic, rows, warm, bundle, on_progress=measure_memory)
+    return {**timing, "resident_bytes": resident, "peak_bytes": _status_bytes("VmHWM:")}
 
 
 def _status_bytes(name: str) -> int:
@@ -54,16 +54,16 @@ def _status_bytes(name: str) -> int:
     return int(line.split()[1]) * 1024
 
 
-def section(found: Mapping[str, Any]) -> str:
+def section(figures: Mapping[str, Any]) -> str:
     """Peak, and the mean at the beginning and the end of the hour."""
-    peak, resident = found["peak_bytes"], found["resident_bytes"]
+    peak, resident = figures["peak_bytes"], figures["resident_bytes"]
     first, last = _mean(resident[: len(resident) // 4]), _mean(resident[-len(resident) // 4 :])
     lines = [
         ["peak", f"{peak / 1e9:.2f} GB", f"< {_MOST / 1e9:.1f} GB: {met(peak < _MOST)}"],
         ["first quarter of the hour", f"{first / 1e9:.2f} GB", ""],
         ["last quarter", f"{last / 1e9:.2f} GB", f"constant: {met(last < _FLAT * first)}"],
     ]
-    return f"## Memory\n\n{_INTRO.format(**found)}\n{table(['resident', '', 'target'], lines)}"
+    return f"## Memory\n\n{_INTRO.format(**figures)}\n{table(['resident', '', 'target'], lines)}"
 
 
 _INTRO = """A scorer with {assets:,} assets of {sensors} sensors and windows of 64 rows. After every window is

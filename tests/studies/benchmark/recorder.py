@@ -102,15 +102,15 @@ def record(bootstrap: str, topic: str, url: str, name: str, rows: int) -> dict[s
     return timer.result(rows)
 
 
-def section(found: Mapping[str, Any]) -> str:
+def section(figures: Mapping[str, Any]) -> str:
     """Rates, their ratios, and the CPU time of a row."""
-    rounds = found["rounds"]
+    rounds = figures["rounds"]
     lines = [_line(label, name, rounds) for name, label in _LABELS.items() if name in rounds[0]]
     ratios = _ratios("record", rounds)
     reached = met(median(ratios) >= _MIN_RATIO)
     verdict = f"At least {figure(_MIN_RATIO, 2)}: {figure(median(ratios), 2)}, {reached}.\n"
     rates = table(["process", "rows/s", "ratio", "ratio of each round", "CPU µs a row"], lines)
-    return f"## Recorder\n\n{_INTRO.format(**found)}\n{rates}\n{verdict}"
+    return f"## Recorder\n\n{_INTRO.format(**figures)}\n{rates}\n{verdict}"
 
 
 def _ratios(name: str, rounds: Sequence[Mapping[str, Any]]) -> list[float]:

@@ -38,14 +38,14 @@ def measure(bench: Bench) -> dict[str, Any]:
     return {"assets": assets, "sensors": SENSORS, "rows": sent, "seconds": seconds}
 
 
-def section(found: Mapping[str, Any]) -> str:
+def section(figures: Mapping[str, Any]) -> str:
     """Seconds with their limit."""
-    reached = met(found["seconds"] < _MAX_S)
+    reached = met(figures["seconds"] < _MAX_S)
     return (
         "## Restore\n\n"
-        f"{found['assets']:,} assets of {found['sensors']} sensors in one partition, every window open. "
+        f"{figures['assets']:,} assets of {figures['sensors']} sensors in one partition, every window open. "
         "Time from SIGKILL to the first commit of the next process (`--static`, same slot, same core; "
-        f"one more row of every asset to score): {found['seconds']:.1f} s, including the start of Python "
+        f"one more row of every asset to score): {figures['seconds']:.1f} s, including the start of Python "
         "and torch. "
         f"Target: at most {_MAX_S:.0f} s: {reached}.\n"
     )

@@ -167,9 +167,9 @@ def _line(runtime: str, precision: str, seconds: float, ready: float) -> dict[st
     return {"runtime": runtime, "precision": precision, "seconds": seconds, "ready_seconds": ready}
 
 
-def section(found: Mapping[str, Any]) -> str:
+def section(figures: Mapping[str, Any]) -> str:
     """Milliseconds of a chunk in each runtime, and what the runtime needs."""
-    base = min(line["seconds"] for line in found["lines"] if line["runtime"] == "eager")
+    base = min(line["seconds"] for line in figures["lines"] if line["runtime"] == "eager")
     lines = [
         [
             line["runtime"],
@@ -177,17 +177,17 @@ def section(found: Mapping[str, Any]) -> str:
             f"{1e3 * line['seconds']:.1f}",
             figure(line["seconds"] / base, 2),
             f"{line['ready_seconds']:.0f}",
-            _needs(line["runtime"], found["megabytes"]),
+            _needs(line["runtime"], figures["megabytes"]),
         ]
-        for line in found["lines"]
+        for line in figures["lines"]
     ]
     columns = ["runtime", "products in", "ms", "ratio to the best eager time", "s until ready", "needs"]
     missing = (
-        f"\nOpenVINO and ONNX Runtime could not be installed: {found['missing']}\n"
-        if found["missing"]
+        f"\nOpenVINO and ONNX Runtime could not be installed: {figures['missing']}\n"
+        if figures["missing"]
         else ""
     )
-    return f"## Other runtimes\n\n{_INTRO.format(**found)}\n{table(columns, lines)}{missing}"
+    return f"## Other runtimes\n\n{_INTRO.format(**figures)}\n{table(columns, lines)}{missing}"
 
 
 def _needs(runtime: str, megabytes: Mapping[str, float]) -> str:

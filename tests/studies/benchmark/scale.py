@@ -93,9 +93,9 @@ def _cost(bench: Bench, assets: int, rows: int) -> dict[str, Any]:
     return {"assets": assets, "microseconds": microseconds, **timing}
 
 
-def section(found: Mapping[str, Any]) -> str:
+def section(figures: Mapping[str, Any]) -> str:
     """Throughput and CPU time as tables."""
-    rates, costs = found["rates"], found["costs"]
+    rates, costs = figures["rates"], figures["costs"]
     base = rates[0]["rows_per_second"]
     lines = [
         [

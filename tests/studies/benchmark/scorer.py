@@ -52,13 +52,13 @@ def measure(bench: Bench) -> dict[str, Any]:
     }
 
 
-def section(found: Mapping[str, Any]) -> str:
+def section(figures: Mapping[str, Any]) -> str:
     """Rates and ratios."""
-    rounds = found["rounds"]
+    rounds = figures["rounds"]
     rows = [_line(name, rounds) for name in rounds[0]]
-    missing = "".join(f"\n{reason}\n" for reason in found["missing"])
+    missing = "".join(f"\n{reason}\n" for reason in figures["missing"])
     columns = ["process", "rows/s", "ratio", "ratio of each round", "rows/CPU s", "ratio by CPU time"]
-    intro = _INTRO.format(assets=found["assets"], sensors=found["sensors"], rows=found["rows"])
+    intro = _INTRO.format(assets=figures["assets"], sensors=figures["sensors"], rows=figures["rows"])
     return f"## Scorer, one core\n\n{intro}\n{table(columns, rows)}{missing}\n{_targets(rounds)}"
 
 

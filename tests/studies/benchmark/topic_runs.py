@@ -48,8 +48,9 @@ def score(
     on_progress: Callable[[int], None] = lambda done: None,
 ) -> dict[str, Any]:
     """The scorer as in ``tfstream score --no-sink --until-end``; ``on_progress`` receives the rows done."""
-    from tfstream.app.scoring.score_batch import Champion
-    from tfstream.app.scoring.scorer import Scorer, ScorerOptions
+    from tfstream.app.scoring.champion import Champion
+    from tfstream.app.scoring.scorer import Scorer
+    from tfstream.app.scoring.scorer_options import ScorerOptions
     from tfstream.model.bundle import load
     from tfstream.streaming.topics import ensure_output_topics
 

@@ -53,13 +53,13 @@ def work(url: str, topic: str, cells: int) -> dict[str, Any]:
     return {"values": cells, "seconds": seconds}
 
 
-def section(found: Mapping[str, Any]) -> str:
+def section(figures: Mapping[str, Any]) -> str:
     """The rate with its target."""
-    rate = found["values"] / median(found["seconds"])
+    rate = figures["values"] / median(figures["seconds"])
     reached = met(rate >= _MIN_RATE)
     return (
         "## Training read\n\n"
-        f"{found['values'] / 1e6:.1f} million values of {_ASSETS} assets from PostgreSQL to arrays on the "
-        f"grid: {rate / 1e6:.1f} million a second (median of {len(found['seconds'])}). "
+        f"{figures['values'] / 1e6:.1f} million values of {_ASSETS} assets from PostgreSQL to arrays on the "
+        f"grid: {rate / 1e6:.1f} million a second (median of {len(figures['seconds'])}). "
         f"Target: at least {_MIN_RATE / 1e6:.0f} million a second: {reached}.\n"
     )

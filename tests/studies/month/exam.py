@@ -82,14 +82,14 @@ class Exam:
         self, series: Series, detector: Detector, definition: StreamDefinition, rule: AlarmRule
     ) -> ExamResult:
         hops = score_series(detector, series.asset, series.values)
-        witness = SeriesEvidence(definition, detector, series.asset, series.values)
-        alarms = raise_alarms(rule, series.asset, hops, first_row=0, witness=witness)
+        evidence = SeriesEvidence(definition, detector, series.asset, series.values)
+        alarms = raise_alarms(rule, series.asset, hops, first_row=0, evidence=evidence)
         faults = [_rows(fault, series) for fault in self._faults if fault.asset == series.asset]
-        found = sum(
+        detected = sum(
             any(first <= alarm.raised <= last + _GRACE_ROWS for alarm in alarms) for first, last in faults
         )
         false = sum(not _caused(alarm.first, alarm.stop, faults) for alarm in alarms)
-        return ExamResult(found, len(faults), false)
+        return ExamResult(detected, len(faults), false)
 
 
 def _fault(asset: str, plant: WaterPlant, start_us: int, rng: np.random.Generator) -> PlantFault:

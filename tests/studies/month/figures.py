@@ -67,8 +67,8 @@ def _long(simulated: SimulatedMonth, episodes: Sequence[StoredEpisode]) -> list[
 
 def _short(simulated: SimulatedMonth, episodes: Sequence[StoredEpisode]) -> dict[str, int]:
     faults = simulated.events_of(MonthEventKind.SHORT)
-    found = sum(any(may_cause(fault, episode) for episode in episodes) for fault in faults)
-    return {"faults": len(faults), "found": found}
+    detected = sum(any(may_cause(fault, episode) for episode in episodes) for fault in faults)
+    return {"faults": len(faults), "found": detected}
 
 
 def _nights(
@@ -84,7 +84,7 @@ def _nights(
         champion = night["version"] if night["promoted"] else champion
         with deployment.database.begin() as connection:
             detector = bundle.load(models.load(connection, stream.id, champion).bundle)
-        found, faults, false = exam.examine(detector, stream.definition, night["night"])
+        result = exam.examine(detector, stream.definition, night["night"])
         gate = rows[night["version"]].metrics.get("gate", {})
         nights.append(
             {
@@ -95,9 +95,9 @@ def _nights(
                 "reason": night.get("reason"),
                 "detection": _detection(gate),
                 "champion": champion,
-                "found": found,
-                "faults": faults,
-                "false": false,
+                "found": result.found,
+                "faults": result.faults,
+                "false": result.false,
             }
         )
     return nights

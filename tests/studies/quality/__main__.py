@@ -8,14 +8,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.studies.page import write_page
 from tests.studies.parts import save_part
 from tests.studies.provenance import with_provenance
 from tests.studies.quality.settings import CACHE, QualitySettings, default_data
 from tests.studies.quality.study import STUDY
-from tests.studies.study_command import stderr
+from tests.studies.study_command import run_parts
 from tfstream.cli.output import plain
-from tfstream.errors import TfstreamError, UsageError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,17 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cache=options.cache,
     )
     names = [] if options.render else options.parts or list(STUDY.parts)
-    if unknown := STUDY.unknown(names):
-        stderr.print(f"error: no such part: {', '.join(unknown)}")
-        return UsageError.exit_code
-    try:
-        for name in sorted(names, key=STUDY.parts.index):
-            _measure(name, settings)
-        stderr.print(str(write_page(settings.folder, STUDY)))
-    except TfstreamError as error:
-        stderr.print(f"error: {error}")
-        return error.exit_code
-    return 0
+    return run_parts(STUDY, names, settings.folder, lambda name: _measure(name, settings))
 
 
 def _measure(name: str, settings: QualitySettings) -> None:

@@ -27,12 +27,12 @@ def measure(settings: QualitySettings) -> dict[str, Any]:
     files = {suite: files_of(suite, settings, _EVERY.get(suite, 1)) for suite in SUITES}
     jobs = [job for suite in SUITES for file in files[suite] for job in _jobs(file, settings.seeds)]
     by_job = dict(zip(map(_name, jobs), run(jobs, settings, "ablation"), strict=True))
-    found = {row: _row(row, files, settings.seeds, by_job) for row in (FULL, *SWITCHES, *REWEIGHED)}
+    results = {row: _row(row, files, settings.seeds, by_job) for row in (FULL, *SWITCHES, *REWEIGHED)}
     return {
         "seeds": settings.seeds,
         "files": {suite: len(chosen) for suite, chosen in files.items()},
         "every": _EVERY,
-        "rows": [_figures(row, found) for row in found],
+        "rows": [_figures(row, results) for row in results],
     }
 
 
@@ -64,25 +64,27 @@ def _row(
     }
 
 
-def _figures(row: str, found: _RowFigures) -> dict[str, Any]:
+def _figures(row: str, results: _RowFigures) -> dict[str, Any]:
     """A row of the table: by protocol, every suite and the mean of the suites."""
-    figures = {protocol: _by_suite(found[row][protocol]) for protocol in _PROTOCOLS}
-    full = {protocol: _by_suite(found[FULL][protocol]) for protocol in _PROTOCOLS}
+    by_protocol = {protocol: _by_suite(results[row][protocol]) for protocol in _PROTOCOLS}
+    full = {protocol: _by_suite(results[FULL][protocol]) for protocol in _PROTOCOLS}
     return {
         "row": row,
-        **{protocol: _means_and_spreads(by_suite) for protocol, by_suite in figures.items()},
+        **{protocol: _means_and_spreads(by_suite) for protocol, by_suite in by_protocol.items()},
         "difference": {
             protocol: _means_and_spreads(
                 {name: seeds - full[protocol][name] for name, seeds in by_suite.items()}
             )
-            for protocol, by_suite in figures.items()
+            for protocol, by_suite in by_protocol.items()
         },
     }
 
 
 def _by_suite(values: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
     """``[seeds]`` by suite, and their mean; a suite without any defined value is left out of the mean."""
-    means = {suite: np.nanmean(found, axis=1) for suite, found in values.items() if not np.isnan(found).all()}
+    means = {
+        suite: np.nanmean(by_file, axis=1) for suite, by_file in values.items() if not np.isnan(by_file).all()
+    }
     return means | {_ALL: np.mean(list(means.values()), axis=0)}
 
 
@@ -96,35 +98,38 @@ def _means_and_spreads(by_suite: Mapping[str, NDArray[np.float64]]) -> dict[str,
     }
 
 
-def section(found: Mapping[str, Any]) -> str:
+def section(figures: Mapping[str, Any]) -> str:
     """One table for each protocol."""
     return "\n".join(
         [
             "## Ablation\n",
-            _intro(found),
+            _intro(figures),
             "### Whole series\n",
-            _table(found["rows"], "whole_series"),
+            _table(figures["rows"], "whole_series"),
             "### Test rows\n",
-            _table(found["rows"], "test_rows"),
+            _table(figures["rows"], "test_rows"),
         ]
     )
 
 
-def _intro(found: Mapping[str, Any]) -> str:
-    files = ", ".join(f"{suite} {count}{_selection(suite, found)}" for suite, count in found["files"].items())
-    spread = _largest(row["difference"] for row in found["rows"])
+def _intro(figures: Mapping[str, Any]) -> str:
+    files = ", ".join(
+        f"{suite} {count}{_selection(suite, figures)}" for suite, count in figures["files"].items()
+    )
+    spread = _largest(row["difference"] for row in figures["rows"])
     noise = "" if spread is None else f"\nThe largest spread of a difference's mean is {figure(spread)}."
     return (
-        f"VUS-PR. Files: {files}; seeds: {found['seeds']}. The dual path, the contrastive loss and\n"
-        "stage averaging are switched off before training. The ideas in the other rows have no part in\n"
-        "training: these rows are the fits of the full detector with other weights of the terms.\n"
+        f"VUS-PR. Files: {files}; seeds: {figures['seeds']}.\n"
+        "The dual path, the contrastive loss and stage averaging are switched off before training. The\n"
+        "ideas in the other rows have no part in training: these rows are the fits of the full detector\n"
+        "with other weights of the terms.\n"
         "*Difference* is the difference to the full detector with the same seeds, mean of the suites. A\n"
         f"difference that is not clearly larger than its own spread is noise.{noise}\n"
     )
 
 
-def _selection(suite: str, found: Mapping[str, Any]) -> str:
-    every = found["every"].get(suite)
+def _selection(suite: str, figures: Mapping[str, Any]) -> str:
+    every = figures["every"].get(suite)
     return f" (every {every}th file)" if every else ""
 
 
@@ -148,6 +153,6 @@ def _table(rows: Sequence[Mapping[str, Any]], protocol: str) -> str:
     return table(["", "mean of the suites", "difference", *suites], lines)
 
 
-def _signed(found: Mapping[str, Any]) -> str:
-    text = with_spread(found)
-    return text if found["mean"] < 0 else f"+{text}"
+def _signed(statistic: Mapping[str, Any]) -> str:
+    text = with_spread(statistic)
+    return text if statistic["mean"] < 0 else f"+{text}"

@@ -161,11 +161,11 @@ def _monitored_plant(seed: int) -> MonitoredSeries:
     return monitor_series(detector, definition, series[0].asset, values, np.ones(len(values), np.bool_), 1440)
 
 
-def section(found: Mapping[str, Any]) -> str:
+def section(figures: Mapping[str, Any]) -> str:
     """One table: all, then by suite, kind and size."""
-    groups = found["groups"]
+    groups = figures["groups"]
     words = (
-        f"{groups[0]['faults']} faults of one sensor in {found['series']} series, 8 to 128 rows long and "
+        f"{groups[0]['faults']} faults of one sensor in {figures['series']} series, 8 to 128 rows long and "
         f"1 to 4 deviations large; {groups[0]['alarms']} of them raised an alarm. {_COLUMNS_TEXT}"
     )
     columns = ["", "faults", "alarms", "opened", "closed", "all hops", "largest error", "share", "band"]

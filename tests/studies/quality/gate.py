@@ -47,11 +47,11 @@ def _files(settings: QualitySettings) -> list[LabelledFile]:
     return [file for turn in zip_longest(*suites) for file in turn if file is not None]
 
 
-def _file(file: LabelledFile, found: Mapping[str, Any]) -> dict[str, Any]:
-    models = found["models"]
+def _file(file: LabelledFile, result: Mapping[str, Any]) -> dict[str, Any]:
+    models = result["models"]
     return {
         "file": f"{Path(file.path).parent.name}/{file.path.name}",
-        "places": found["places"],
+        "places": result["places"],
         "champion": models[0]["auc"],
         "tau": {name: _tau(models, name) for name in _PROTOCOLS},
     }
@@ -109,26 +109,26 @@ def _held_out_cost(results: Sequence[Mapping[str, Any]], protocol: str) -> dict[
     return {"held_out": fmean(pair[0] for pair in known), "all_rows": fmean(pair[1] for pair in known)}
 
 
-def section(found: Mapping[str, Any]) -> str:
+def section(figures: Mapping[str, Any]) -> str:
     """The ranking first, then rejected models and the cost of held-out rows."""
     return "\n".join(
         [
             "## The promotion gate\n",
-            _intro(found),
-            _tau_tables(found),
-            _conclusion(found),
+            _intro(figures),
+            _tau_tables(figures),
+            _conclusion(figures),
             "### Rejected models\n",
-            _recipes(found),
+            _recipes(figures),
             "### The cost of held-out rows\n",
-            _held_out(found),
+            _held_out(figures),
         ]
     )
 
 
-def _intro(found: Mapping[str, Any]) -> str:
+def _intro(figures: Mapping[str, Any]) -> str:
     return (
         f"[learning.md](learning.md) describes the gate. Its self-test needs no labels. This section shows\n"
-        f"whether the self-test ranks models as labels do. Each file has {found['models']} models:\n"
+        f"whether the self-test ranks models as labels do. Each file has {figures['models']} models:\n"
         f"{len(RECIPES)} fits, good and bad, each with all terms and with two selections of terms. The\n"
         "measure is Kendall's tau between the AUC of the self-test and VUS-PR. *Sites* is the number of\n"
         "stretches of 32 rows in the held-out tenth that can receive faults; a day with a row a minute has\n"
@@ -136,7 +136,7 @@ def _intro(found: Mapping[str, Any]) -> str:
     )
 
 
-def _tau_tables(found: Mapping[str, Any]) -> str:
+def _tau_tables(figures: Mapping[str, Any]) -> str:
     rows = [
         [
             file["file"],
@@ -144,14 +144,14 @@ def _tau_tables(found: Mapping[str, Any]) -> str:
             figure(file["champion"]),
             *(figure(file["tau"][protocol]) for protocol in _PROTOCOLS),
         ]
-        for file in found["files"]
+        for file in figures["files"]
     ]
     columns = ["file", "sites", "AUC of the champion", *(f"tau, {name}" for name in _PROTOCOLS.values())]
     means = [
         [
             f"mean tau, {name}, {words}",
-            _interval(found["tau"][protocol][which]),
-            *target(*_reached(found["tau"][protocol][which]["mean"])),
+            _interval(figures["tau"][protocol][which]),
+            *target(*_reached(figures["tau"][protocol][which]["mean"])),
         ]
         for protocol, name in _PROTOCOLS.items()
         for which, words in (("all", "all files"), ("many", f"{_MANY_SITES} sites or more"))
@@ -163,15 +163,15 @@ def _reached(mean: float | None) -> tuple[float | None, bool, str]:
     return mean, mean is not None and mean >= _WANTED, f"≥ {figure(_WANTED, 1)}"
 
 
-def _interval(found: Mapping[str, Any]) -> str:
-    if found["interval"] is None:
+def _interval(tau: Mapping[str, Any]) -> str:
+    if tau["interval"] is None:
         return "-"
-    low, high = (figure(edge, 2) for edge in found["interval"])
-    return f"{low} to {high} ({found['files']} files)"
+    low, high = (figure(edge, 2) for edge in tau["interval"])
+    return f"{low} to {high} ({tau['files']} files)"
 
 
-def _conclusion(found: Mapping[str, Any]) -> str:
-    mean = found["tau"]["test_rows"]["all"]["mean"]
+def _conclusion(figures: Mapping[str, Any]) -> str:
+    mean = figures["tau"]["test_rows"]["all"]["mean"]
     if mean is not None and mean >= _WANTED:
         return "The self-test can select the better of two models.\n"
     return (
@@ -180,11 +180,11 @@ def _conclusion(found: Mapping[str, Any]) -> str:
     )
 
 
-def _recipes(found: Mapping[str, Any]) -> str:
+def _recipes(figures: Mapping[str, Any]) -> str:
     words = (
         f"The fits with all terms, compared with the champion of the same file: mean differences, and how\n"
         f"many fits the gate rejects because they detect worse (AUC lower by more than\n"
-        f"{figure(found['margin'], 2)}) or exceed the alarm budget on the held-out rows.\n"
+        f"{figure(figures['margin'], 2)}) or exceed the alarm budget on the held-out rows.\n"
     )
     rows = [
         [
@@ -194,15 +194,15 @@ def _recipes(found: Mapping[str, Any]) -> str:
             f"{recipe['worse']} of {recipe['models']}",
             f"{recipe['loud']} of {recipe['models']}",
         ]
-        for recipe in found["recipes"]
+        for recipe in figures["recipes"]
     ]
     columns = ["recipe", "AUC", "VUS-PR, test rows", "detects worse", "too many alarms"]
     return f"{words}\n{table(columns, rows)}"
 
 
-def _held_out(found: Mapping[str, Any]) -> str:
+def _held_out(figures: Mapping[str, Any]) -> str:
     rows = [
-        [name, *(figure(found["held_out"][protocol][which]) for which in ("all_rows", "held_out"))]
+        [name, *(figure(figures["held_out"][protocol][which]) for which in ("all_rows", "held_out"))]
         for protocol, name in _PROTOCOLS.items()
     ]
     words = (

@@ -91,38 +91,38 @@ def models_of(path: str, train_rows: int | None) -> dict[str, Any]:
             "models": [],
             "all_rows": vus_pr(_fitted(labelled, known, GateRecipe()), labelled),
         }
-    found = _judged(labelled, held)
+    models = _measure_models(labelled, held)
     return {
         "places": len(gate_trials.trial_sites(held.pieces, _FULL.hop_rows)),
-        "models": found,
+        "models": models,
         "all_rows": vus_pr(_fitted(labelled, known, GateRecipe()), labelled),
     }
 
 
-def _judged(labelled: LabelledSeries, held: HeldOut) -> list[dict[str, Any]]:
+def _measure_models(labelled: LabelledSeries, held: HeldOut) -> list[dict[str, Any]]:
     tried = gate_trials.prepare(held, _FULL, 0)
     kinds = [trial.kind for trial in tried]
     champion: GatePerformance | None = None
-    found = []
+    models = []
     for name, recipe in RECIPES.items():
         detector = _fitted(labelled, recipe.learn(labelled, held.learn[0]), recipe)
         for terms, change in WEIGHTS.items():
             changed = reweighed(detector, change)
-            done = measure(changed, labelled.definition, held.pieces, tried)
-            champion = champion or done
-            budget = budget_checks(None, done.alarms)
-            detection = detection_checks(kinds, champion.fault_ranks, done.fault_ranks)[0]
-            found.append(
+            performance = measure(changed, labelled.definition, held.pieces, tried)
+            champion = champion or performance
+            budget = budget_checks(None, performance.alarms)
+            detection = detection_checks(kinds, champion.fault_ranks, performance.fault_ranks)[0]
+            models.append(
                 {
                     "recipe": name,
                     "terms": terms,
-                    "auc": float(done.fault_ranks.mean()),
+                    "auc": float(performance.fault_ranks.mean()),
                     "vus_pr": vus_pr(changed, labelled),
                     "budget": all(check.holds for check in budget),
                     "detection": detection.holds,
                 }
             )
-    return found
+    return models
 
 
 def _fitted(labelled: LabelledSeries, learn: Series, recipe: GateRecipe) -> CachingDetector:

@@ -11,15 +11,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from tests.studies.quality.single_faults import SingleFault
-from tfstream.app.scoring.event_builder import EventBuilder
-from tfstream.app.scoring.score_batch import (
-    Champion,
-    ScoringInput,
-    SmoothedTerms,
-    WindowScore,
-    alarm_rule,
-    score_batch,
-)
+from tfstream.app.scoring.score_batch import ScoringInput, SmoothedTerms, WindowScore, alarm_rule, score_batch
+from tfstream.app.scoring.window_evidence import WindowExplainer
 from tfstream.core.alarms import sensor_shares
 from tfstream.core.alarms.alarm_rule import AlarmRule, AlarmState, Hop
 from tfstream.core.alarms.episode import EpisodeEvent
@@ -54,7 +47,7 @@ class MonitoredSeries:
     """
 
     detector: Detector
-    event_builder: EventBuilder
+    explainer: WindowExplainer
     rule: AlarmRule
     asset: str
     values: Values
@@ -109,7 +102,7 @@ class MonitoredSeries:
         """The first event and the last state of the first episode; empty without an episode."""
         events: list[EpisodeEvent] = []
         for score in scored:
-            alarm_state, event, _ = process_hop(self.rule, self.event_builder, alarm_state, score)
+            alarm_state, event, _ = process_hop(self.rule, self.explainer, alarm_state, score)
             if event is not None:
                 events.append(event)
             if events and alarm_state.episode is None:
@@ -123,7 +116,7 @@ class MonitoredSeries:
     def _joined(self, faulty_hops: list[WindowScore]) -> tuple[SensorShare, ...]:
         sensors: tuple[SensorShare, ...] = ()
         for number, score in enumerate(faulty_hops, start=1):
-            sensors = sensor_shares.merge_hop(sensors, self.event_builder.sensors(score), number)
+            sensors = sensor_shares.merge_hop(sensors, self.explainer.sensors(score), number)
         return sensors
 
     def _largest_errors(self, faulty_hops: list[WindowScore]) -> tuple[str, ...]:
@@ -145,20 +138,20 @@ def monitor_series(
 ) -> MonitoredSeries:
     """Score the series without a fault; faults may begin in ``normal [rows]`` from ``first_row`` on."""
     rule = alarm_rule(definition, detector)
-    event_builder = EventBuilder(definition, Champion(detector, 1, ""))
+    explainer = WindowExplainer(definition, detector)
     scored = _score(detector, asset, values)
     alarm_state = AlarmState(rule.calibration.initial_baseline(asset), None)
     alarm_states: dict[int, AlarmState] = {}
     quiet = normal.copy()
     for score in scored:
-        alarm_state, _, alarmed = process_hop(rule, event_builder, alarm_state, score)
+        alarm_state, _, alarmed = process_hop(rule, explainer, alarm_state, score)
         end = score.terms.end_index
         alarm_states[end] = alarm_state
         if alarmed:
             quiet[end + 1 - detector.hop_rows : end + 1] = False
     return MonitoredSeries(
         detector=detector,
-        event_builder=event_builder,
+        explainer=explainer,
         rule=rule,
         asset=asset,
         values=values,
@@ -170,13 +163,13 @@ def monitor_series(
 
 
 def process_hop(
-    rule: AlarmRule, event_builder: EventBuilder, alarm_state: AlarmState, score: WindowScore
+    rule: AlarmRule, explainer: WindowExplainer, alarm_state: AlarmState, score: WindowScore
 ) -> tuple[AlarmState, EpisodeEvent | None, bool]:
     """Process one hop: the new state, the event if there is one, and whether an episode is open."""
     judgement = rule.judge(score.score, alarm_state.baseline)
     end = score.terms.end_index
     alarm_state, event = rule.update(
-        alarm_state, score.score, judgement, Hop(end, end, end), event_builder.testimony(score)
+        alarm_state, score.score, judgement, Hop(end, end, end), explainer.evidence(score)
     )
     return alarm_state, event, alarm_state.episode is not None
 
@@ -184,13 +177,13 @@ def process_hop(
 def _score(detector: Detector, asset: str, values: Values) -> list[WindowScore]:
     length, hop = detector.window_rows, detector.hop_rows
     views = sliding_window_view(values, length, axis=0)[::hop].transpose(0, 2, 1)
-    found: list[WindowScore] = []
+    scores: list[WindowScore] = []
     before: SmoothedTerms | None = None
     for at in range(0, len(views), 1024):
         windows = [
             Window(length - 1 + hop * number, view, 0, 0)
             for number, view in enumerate(views[at : at + 1024], start=at)
         ]
-        found += score_batch(detector, [ScoringInput(0, asset, window, before) for window in windows])
-        before = found[-1].terms
-    return found
+        scores += score_batch(detector, [ScoringInput(0, asset, window, before) for window in windows])
+        before = scores[-1].terms
+    return scores

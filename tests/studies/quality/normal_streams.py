@@ -46,13 +46,13 @@ class NormalStreamRecipe(NamedTuple):
 
 def recipes(data: Path | None) -> list[NormalStreamRecipe]:
     """Streams of every simulated family, and the rows of the real series before their first label."""
-    made = [
+    simulated = [
         _simulated(make, index, seed)
         for index, make in enumerate((cycles, regimes, heavy, bursts, plant))
         for seed in range(len(TRAIN_WEEKS))
     ]
-    made += [_simulated(water, len(made), seed) for seed in range(WATER_STREAMS)]
-    return made + (list(_real(data)) if data else [])
+    simulated += [_simulated(water, len(simulated), seed) for seed in range(WATER_STREAMS)]
+    return simulated + (list(_real(data)) if data else [])
 
 
 def _simulated(

@@ -76,16 +76,16 @@ def _averages(results: Sequence[Any]) -> dict[str, Any]:
     }
 
 
-def section(found: Mapping[str, Any]) -> str:
+def section(figures: Mapping[str, Any]) -> str:
     """Faults in training first, because they have a numeric target."""
     return "\n".join(
         [
             "## Robustness\n",
             "### Faults in the training rows\n",
-            _contamination(found["contamination"]),
+            _contamination(figures["contamination"]),
             "### Unusual readings\n",
             _CASES,
-            _cases(found["cases"]),
+            _cases(figures["cases"]),
         ]
     )
 
@@ -97,14 +97,15 @@ scored rows are normal.
 """
 
 
-def _contamination(found: Mapping[str, Any]) -> str:
-    suites = found["suites"]
+def _contamination(figures: Mapping[str, Any]) -> str:
+    suites = figures["suites"]
     selection = ", ".join(
-        f"{suite}: every {every}{_ORDINALS[every]} file" for suite, every in found["every"].items()
+        f"{suite}: every {every}{_ORDINALS[every]} file" for suite, every in figures["every"].items()
     )
     words = (
-        f"VUS-PR after training on rows of which about {100 * found['share']:.0f} % contain injected faults\n"
-        f"of all kinds; the scored series has no injected faults. Seeds: {found['seeds']}; {selection}.\n"
+        f"VUS-PR after training on rows of which about {100 * figures['share']:.0f} % contain injected\n"
+        f"faults of all kinds; the scored series has no injected faults.\n"
+        f"Seeds: {figures['seeds']}; {selection}.\n"
     )
     rows = [
         [

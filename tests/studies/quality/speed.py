@@ -32,16 +32,16 @@ def _measured(work: Any, **arguments: int) -> Any:
     return run_in_process(work, **arguments)
 
 
-def section(found: Mapping[str, Any]) -> str:
+def section(figures: Mapping[str, Any]) -> str:
     """Training, scoring, size."""
     return "\n".join(
         [
             "## Speed and size\n",
             _INTRO,
             "### Training\n",
-            _training(found["training"]),
+            _training(figures["training"]),
             "### Scoring\n",
-            _scoring(found["scoring"]),
+            _scoring(figures["scoring"]),
         ]
     )
 

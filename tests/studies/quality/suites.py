@@ -40,9 +40,9 @@ def measure(settings: QualitySettings) -> dict[str, Any]:
     """Averages of every method, by suite and by file."""
     files = [file for suite in SUITES for file in files_of(suite, settings)]
     jobs = [job for file in files for job in _jobs(file, settings.seeds)]
-    found = run(jobs, settings, "suites")
+    outputs = run(jobs, settings, "suites")
     per_file = settings.seeds + 1
-    results = [_result(found[at : at + per_file]) for at in range(0, len(found), per_file)]
+    results = [_result(outputs[at : at + per_file]) for at in range(0, len(outputs), per_file)]
     return {"seeds": settings.seeds, "suites": by_suite(results), "files": by_file(results)}
 
 
@@ -52,21 +52,21 @@ def _jobs(file: LabelledFile, seeds: int) -> list[Job]:
     return [Job(work=baseline_runs, arguments={**file.arguments, "seeds": seeds}), *fits]
 
 
-def _result(found: Sequence[Any]) -> FileResult:
+def _result(outputs: Sequence[Any]) -> FileResult:
     """A file's jobs as one result; its name does not contain the folder of the data."""
-    baselines, *fits = found
+    baselines, *fits = outputs
     result = msgspec.convert(baselines, FileResult)
     runs = tuple(msgspec.convert(fit["run"], EvaluationRun) for fit in fits)
     path = Path(result.file)
     return replace(result, file=f"{result.suite}/{path.name}", runs=runs + result.runs)
 
 
-def section(found: Mapping[str, Any]) -> str:
+def section(figures: Mapping[str, Any]) -> str:
     """Targets, quality of the scores under both protocols, alarms, and all files."""
-    suites = found["suites"]
-    parts = ["## Labelled suites\n", _intro(suites, found["seeds"]), _targets(suites)]
+    suites = figures["suites"]
+    parts = ["## Labelled suites\n", _intro(suites, figures["seeds"]), _targets(suites)]
     parts += [f"### {title}\n\n{_curves(suites, protocol)}" for protocol, title in _PROTOCOLS.items()]
-    parts += [_alarms(suites), _files(found["files"])]
+    parts += [_alarms(suites), _files(figures["files"])]
     return "\n".join(parts)
 
 

@@ -72,7 +72,7 @@ def _measure_alarms(detector: Detector, hops: HopScores, labelled: LabelledSerie
     asset, _, values = labelled.series
     evidence = SeriesEvidence(definition, detector, asset, values)
     rule = alarm_rule(definition, detector)
-    alarms = raise_alarms(rule, asset, hops, first_row=train_rows, witness=evidence)
+    alarms = raise_alarms(rule, asset, hops, first_row=train_rows, evidence=evidence)
     tested = [type(alarm)(*(row - train_rows for row in alarm)) for alarm in alarms]
     labels = labelled.labels[train_rows:]
     alarmed = alarmed_rows(tested, len(labels))

@@ -18,8 +18,9 @@ from tfstream.app.history.reasons import reasons
 from tfstream.app.history.rescoring import Progress
 from tfstream.app.history.score_history import RescoreRequest, ScoreHistory, rescore
 from tfstream.app.history.stored_hop import StoredHop, load_alarm, load_moment
+from tfstream.app.scoring.champion import Champion
 from tfstream.app.scoring.episode_tracker import ScoredWindow
-from tfstream.app.scoring.score_batch import Champion, alarm_rule
+from tfstream.app.scoring.score_batch import alarm_rule
 from tfstream.core.messages.anomaly_event import iso
 from tfstream.core.spans import Span
 from tfstream.errors import BadData

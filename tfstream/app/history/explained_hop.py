@@ -17,7 +17,7 @@ from tfstream.app.history.hop_outcome import hop_outcome
 from tfstream.app.history.score_history import ScoreHistory
 from tfstream.app.history.stored_hop import StoredHop
 from tfstream.app.scoring.episode_tracker import ScoredWindow
-from tfstream.app.scoring.event_builder import EventBuilder
+from tfstream.app.scoring.window_evidence import WindowExplainer
 from tfstream.core.alarms.alarm_rule import AlarmRule
 from tfstream.core.messages.anomaly_event import SensorShare, iso
 from tfstream.model.scoring.terms import TERMS
@@ -120,7 +120,8 @@ class ExplainedHop:
         """The sensors that the hop's score is attributed to."""
         if self._hop is None or self._hop.scored is None:
             return ()
-        return EventBuilder(self._stored.stream.definition, self._stored.champion).sensors(self._hop.scored)
+        explainer = WindowExplainer(self._stored.stream.definition, self._detector)
+        return explainer.sensors(self._hop.scored)
 
     def _hops(self, history: ScoreHistory) -> Iterator[HopLine]:
         hop_us, until_us = self._stored.hop_us, self._stored.until_us

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfstream.app.scoring.assigned_partition import AssignedPartition
-from tfstream.app.scoring.episode_tracker import EpisodeTracker, ScoredWindow
-from tfstream.app.scoring.score_batch import Champion
-from tfstream.core.messages.dead_letter_limit import DeadLetterLimit
+from tfstream.app.scoring.champion import Champion
+from tfstream.app.scoring.episode_tracker import AssetEvent, EpisodeTracker, ScoredWindow
 from tfstream.core.reading import Reading, Series
 from tfstream.core.spans import Span
-from tfstream.core.windowing.partition_tracks import TrackEvent, WindowReady
+from tfstream.core.state import AssetMemory
+from tfstream.core.windowing.partition_tracks import PartitionTracks, TrackEvent, WindowReady
 from tfstream.storage import anomalies, readings, scores
 from tfstream.storage.database import Database
 from tfstream.storage.datetimes import to_us
@@ -73,9 +72,11 @@ class Rescorer:
     ) -> None:
         self.shape = champion.detector.shape
         self._database, self._stream, self._asset, self._silent = database, stream, asset, silent
-        self._lane = AssignedPartition(0, stream.definition, self.shape, DeadLetterLimit())
-        self._judge = EpisodeTracker(stream.definition, champion, write_scores=False, see=on_window)
-        self._batch: list[tuple[AssignedPartition, TrackEvent]] = []
+        self._tracks = PartitionTracks(stream.definition, self.shape)
+        self._tracker = EpisodeTracker(stream.definition, champion)
+        self._memory: AssetMemory | None = None
+        self._on_window = on_window
+        self._batch: list[AssetEvent] = []
         self._no_reading = np.full(len(stream.definition.sensors), np.nan, dtype=np.float32)
         self._last_reading_us: int | None = None
 
@@ -101,7 +102,7 @@ class Rescorer:
                 self._push(time_us, values, rescored, Span(start_us, until_us))
             if rescored.last_us is not None:
                 progress(min((rescored.last_us - first_us) / max(until_us - first_us, 1), 1.0))
-        self._take()
+        self._process_batch()
         return rescored
 
     def _series(self, first_us: int, until_us: int) -> Iterator[Series]:
@@ -115,7 +116,7 @@ class Rescorer:
 
     def _push(self, time_us: int, values: np.ndarray, rescored: RescoredSpan, span: Span) -> None:
         """Push a reading through grid and windows; queue the events that end in the span or at its end."""
-        tracks, interval_us = self._lane.tracks, self._stream.definition.interval_us
+        tracks, interval_us = self._tracks, self._stream.definition.interval_us
         rescored.readings += 1
         rescored.first_us = time_us if rescored.first_us is None else rescored.first_us
         rescored.last_us = time_us
@@ -126,27 +127,29 @@ class Rescorer:
             if isinstance(event, WindowReady):
                 end_us = event.window.end_us(interval_us)
             if span.start_us < end_us <= span.end_us:
-                self._batch.append((self._lane, event))
+                self._batch.append(AssetEvent(0, self._memory, event))
         if len(self._batch) >= _BATCH:
-            self._take()
+            self._process_batch()
 
     def _silence_events(self, time_us: int) -> list[TrackEvent]:
         """The silence before a reading, if the scorer found one."""
-        limit_us = self._lane.tracks.silence_us
+        limit_us = self._tracks.silence_us
         if self._last_reading_us is None or time_us - self._last_reading_us <= limit_us:
             return []
         silent_us = self._last_reading_us + limit_us + 1
         if not self._was_silent(silent_us):
             return []
         reading = Reading(_OTHER_ASSET, silent_us, self._no_reading)
-        return [event for event in self._lane.tracks.push(reading, 0) if event.asset == self._asset]
+        return [event for event in self._tracks.push(reading, 0) if event.asset == self._asset]
 
     def _was_silent(self, at_us: int) -> bool:
         if self._silent is None:
             return True
         return any(span.start_us <= at_us <= span.end_us for span in self._silent)
 
-    def _take(self) -> None:
-        self._judge.take(self._batch)
+    def _process_batch(self) -> None:
+        for update in self._tracker.process_batch(self._batch):
+            self._memory = update.memory
+            if update.window is not None:
+                self._on_window(update.window)
         self._batch.clear()
-        self._lane.outputs.clear()

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from tfstream.app.history.explanation import RescoreSummary
 from tfstream.app.history.rescoring import Progress, RescoredSpan, Rescorer, read_silences
+from tfstream.app.scoring.champion import Champion
 from tfstream.app.scoring.episode_tracker import ScoredWindow
-from tfstream.app.scoring.score_batch import Champion
 from tfstream.core.messages.anomaly_event import iso
 from tfstream.core.spans import Span
 from tfstream.errors import BadData

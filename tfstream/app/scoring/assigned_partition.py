@@ -1,11 +1,14 @@
-"""One assigned partition: its tracks, its assets' memories, and what waits for the next commit."""
+"""One assigned partition: its tracks, its assets' memories, and the outputs for the next commit."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from msgspec import UNSET
 
+from tfstream.app.scoring.episode_tracker import AssetUpdate
+from tfstream.app.scoring.partition_phase import Live, Phase, Rebuilding, Stopped
+from tfstream.app.scoring.uncommitted import Uncommitted
 from tfstream.core.messages.codec import Codec
 from tfstream.core.messages.dead_letter_limit import DeadLetterLimit, DeadLetterTally
 from tfstream.core.reading import InvalidReading
@@ -19,7 +22,11 @@ from tfstream.streaming.topics import state_topic
 
 
 class AssignedPartition:
-    """Everything held for one partition; dropping the object drops all of it."""
+    """Everything that a scorer holds for one partition; dropping the object drops all of it.
+
+    ``partitions_at_first`` is the number of the topic's partitions when the group began. ``topic_id`` is the
+    broker's id of the topic, empty while unknown: a topic that is deleted and created again gets another id.
+    """
 
     def __init__(
         self,
@@ -27,63 +34,64 @@ class AssignedPartition:
         definition: StreamDefinition,
         shape: WindowShape,
         limit: DeadLetterLimit,
+        *,
         group: str = "",
+        topic_id: str = "",
+        partitions_at_first: int = 0,
     ) -> None:
         self.partition = partition
+        self.topic_id = topic_id
         self.tracks = PartitionTracks(definition, shape)
         self.memories: dict[str, AssetMemory] = {}
-        self.outputs: list[Output] = []
+        self.phase: Phase = Live()
         self.position = 0  # the next offset to read
         self.committed = 0
-        self.dead_letters = 0
-        self.partitions_at_first = 0  # of the topic, when the group began
-        self.topic_id = ""  # the broker's own for the source: a topic that is made anew has another
-        self.events = 0
         self.tally = DeadLetterTally()
-        self.stopped: str | None = None  # why this partition goes no further
-        self._stop_committed = False
+        self.uncommitted = Uncommitted()
+        self.partitions_at_first = partitions_at_first
         self._limit = limit
         self._group = group
         self._topic = definition.topic
         self._state_topic = state_topic(definition.topic)
         self._interval_us = definition.interval_us
-        self._touched: set[str] = set()
-        self._discarded: set[bytes] = set()  # state that is nobody's any more
-        self._fresh = False  # whether this lane has begun without a state and not committed since
-        self._restored: dict[str, AssetState] | None = None
-        self._rewound = False
+
+    def begin(self, offset: int, stored_keys: Iterable[bytes]) -> int:
+        """Start live at an offset without any state; returns the offset.
+
+        The next commit writes this start and removes the stored state, of which ``stored_keys`` are the keys.
+        Beside a new head, old state could not be told from new state.
+        """
+        self.committed = self.position = offset
+        self.uncommitted.removed = set(stored_keys) - {HEAD_KEY}
+        self.uncommitted.required = True
+        return offset
 
     def restore(
         self, states: dict[str, AssetState], clock_us: int, committed: int, tally: DeadLetterTally
     ) -> int:
-        """Take up what was stored at the committed offset; returns the offset to read again from."""
+        """Take over the state that was stored at the committed offset; returns the offset to read from.
+
+        The phase is then :class:`Rebuilding` up to the committed offset.
+        """
         self.committed = self.position = committed
         self.tally = tally
         self.memories = {asset: state.memory for asset, state in states.items() if state.memory is not None}
-        self._restored = states
         tracks = {asset: state.track for asset, state in states.items()}
         start = self.tracks.resume(tracks, clock_us, committed)
-        self._rewound = start < committed
+        self.phase = Rebuilding(states)
+        if start == committed:
+            self._go_live(states)
         return start
 
-    def begin(self, offset: int, discarded: Iterable[bytes]) -> int:
-        """Start at an offset with nothing; the next commit writes the start down and removes old state.
-
-        Old state must go: once a new head stands beside it, nobody could tell it from the new.
-        """
-        self.restore({}, -1, offset, DeadLetterTally())
-        self._discarded = set(discarded) - {HEAD_KEY}
-        self._fresh = True
-        return offset
-
     def read(self, record: Record, codec: Codec) -> list[TrackEvent]:
-        """One record in; what it brings to light. Records before the committed offset only fill windows."""
+        """The track events of a record. Records before the committed offset only fill the windows."""
         if record.offset < self.committed:
-            self._read_again(record, codec)
+            self._rebuild(record, codec)
             return []
-        if self.stopped is not None:
+        if isinstance(self.phase, Stopped):
             return []
-        self.go_live()
+        if isinstance(self.phase, Rebuilding):
+            self._go_live(self.phase.states)
         try:
             reading = codec.decode(record.value, record.key, record.time_ms)
         except InvalidReading as invalid:
@@ -91,72 +99,93 @@ class AssignedPartition:
             return []
         self.position = record.offset + 1
         self.tally.readable += 1
-        self._touched.add(reading.asset)
+        self.uncommitted.touched.add(reading.asset)
         return self.tracks.push(reading, record.offset)
 
-    def _divert(self, record: Record, reason: str) -> None:
-        """To the dead letters; beyond the limit nowhere, and the partition stands still before the record."""
-        tally = self._limit.with_unreadable(self.tally)
-        excess = self._limit.excess(tally)
-        if excess is not None:
-            self.stopped = (
-                f"partition {self.partition} of {self._topic}, offset {record.offset}: {excess} "
-                f"(this one: {reason}), and its scoring stops before all are diverted; mend the producer, or "
-                f"the definition with `tfstream streams set {self._topic}`, and start again, or divert them "
-                f"with `--dead-letter-run off --dead-letter-share off`"
-            )
-            return
-        self.position = record.offset + 1
-        self.tally = tally
-        self.dead_letters += 1
-        self.outputs.append(dead_letter_output(self._topic, record, reason))
-
-    def _read_again(self, record: Record, codec: Codec) -> None:
+    def _rebuild(self, record: Record, codec: Codec) -> None:
         try:
             reading = codec.decode(record.value, record.key, record.time_ms)
         except InvalidReading:
-            return  # its dead letter was written with the commit that covered it
+            return  # its dead letter was written with the commit that covers it
         self.tracks.rebuild(reading, record.offset)
 
-    def go_live(self) -> None:
+    def _go_live(self, states: Mapping[str, AssetState]) -> None:
         """The windows are rebuilt: from here on records are new."""
-        if self._restored is None:
-            return
-        states, self._restored = self._restored, None
         silent = {asset for asset, state in states.items() if state.silent}
-        self.tracks.went_live({asset: state.track for asset, state in states.items()}, silent)
+        self.tracks.go_live({asset: state.track for asset, state in states.items()}, silent)
+        self.phase = Live()
+
+    def _divert(self, record: Record, reason: str) -> None:
+        """Write a dead letter; beyond the limit, stop the partition before the record instead."""
+        tally = self._limit.with_unreadable(self.tally)
+        excess = self._limit.excess(tally)
+        if excess is not None:
+            self.phase = Stopped(self._stop_reason(record.offset, excess, reason))
+            self.uncommitted.required = True
+            return
+        self.position = record.offset + 1
+        self.tally = tally
+        self.uncommitted.dead_letters += 1
+        self.uncommitted.outputs.append(dead_letter_output(self._topic, record, reason))
+
+    def _stop_reason(self, offset: int, excess: str, reason: str) -> str:
+        return (
+            f"partition {self.partition} of {self._topic}, offset {offset}: {excess} "
+            f"(this one: {reason}), and its scoring stops before all are diverted; mend the producer, or "
+            f"the definition with `tfstream streams set {self._topic}`, and start again, or divert them "
+            f"with `--dead-letter-run off --dead-letter-share off`"
+        )
 
     @property
-    def restoring(self) -> bool:
-        """Whether the windows are still being rebuilt, or nothing has come since they were."""
-        return self._restored is not None and self._rewound
+    def stop_reason(self) -> str | None:
+        """Why the partition reads no further; None while it reads."""
+        return self.phase.reason if isinstance(self.phase, Stopped) else None
 
-    def remember(self, asset: str, memory: AssetMemory) -> None:
-        self.memories[asset] = memory
-        self._touched.add(asset)
+    @property
+    def rebuilding(self) -> bool:
+        """Whether messages are read again; without a new message this lasts beyond the last of them."""
+        return isinstance(self.phase, Rebuilding)
 
-    def forget(self, asset: str) -> None:
-        """An asset is gone: so is its state, unless it has returned by now as a new one."""
+    def apply(self, update: AssetUpdate, outputs: Iterable[Output]) -> None:
+        """Keep an asset's new memory, and the outputs of the update for the next commit."""
+        self.uncommitted.outputs.extend(outputs)
+        self.uncommitted.episode_events += len(update.events)
+        if update.memory is None:
+            self._forget(update.asset)
+        else:
+            self.memories[update.asset] = update.memory
+            self.uncommitted.touched.add(update.asset)
+
+    def _forget(self, asset: str) -> None:
+        """Drop a gone asset with its state, unless it has already returned as a new asset."""
         self.memories.pop(asset, None)
         if asset not in self.tracks:
-            self._touched.discard(asset)
-            self._discarded.add(asset.encode())
+            self.uncommitted.touched.discard(asset)
+            self.uncommitted.removed.add(asset.encode())
 
     @property
-    def changed(self) -> bool:
-        untold = self.stopped is not None and not self._stop_committed
-        return self._fresh or untold or self.position > self.committed
+    def has_changes(self) -> bool:
+        """Whether there is something to commit."""
+        return self.uncommitted.required or self.position > self.committed
 
-    def pending(self, model_version: int) -> tuple[list[Output], Position]:
-        """What the next commit writes: outputs, the touched assets' state, the head; and the new position."""
-        rewind = self.tracks.rewind(self.position)
-        metadata = RewindMetadata(
-            rw=rewind,
-            m=model_version,
-            n=self.partitions_at_first,
-            dl=True if self.stopped is not None else UNSET,
-        )
-        head = PartitionHead(
+    def commit_outputs(self, model_version: int) -> tuple[list[Output], Position]:
+        """What the next commit writes: outputs, the states of touched assets, the head; and the position."""
+        work = self.uncommitted
+        states = [self._state_output(key, None) for key in sorted(work.removed)]
+        states += [
+            self._state_output(asset.encode(), encode(self._state(asset))) for asset in sorted(work.touched)
+        ]
+        states.append(self._state_output(HEAD_KEY, encode(self._head(model_version))))
+        metadata = encode(self._metadata(model_version)).decode()
+        return [*work.outputs, *states], Position(self.partition, self.position, metadata)
+
+    def mark_committed(self) -> None:
+        """The commit has succeeded: nothing is uncommitted."""
+        self.committed = self.position
+        self.uncommitted = Uncommitted()
+
+    def _head(self, model_version: int) -> PartitionHead:
+        return PartitionHead(
             offset=self.position,
             clock_us=self.tracks.clock_us,
             model_version=model_version,
@@ -165,21 +194,14 @@ class AssignedPartition:
             group=self._group,
             dead_letters=self.tally,
         )
-        states = [self._state_output(key, None) for key in sorted(self._discarded)]
-        states += [
-            self._state_output(asset.encode(), encode(self._state(asset))) for asset in sorted(self._touched)
-        ]
-        states.append(self._state_output(HEAD_KEY, encode(head)))
-        return [*self.outputs, *states], Position(self.partition, self.position, encode(metadata).decode())
 
-    def was_committed(self) -> None:
-        self.committed = self.position
-        self.outputs = []
-        self.dead_letters = self.events = 0
-        self._touched.clear()
-        self._discarded.clear()
-        self._fresh = False
-        self._stop_committed = self.stopped is not None
+    def _metadata(self, model_version: int) -> RewindMetadata:
+        return RewindMetadata(
+            rw=self.tracks.rewind(self.position),
+            m=model_version,
+            n=self.partitions_at_first,
+            dl=True if isinstance(self.phase, Stopped) else UNSET,
+        )
 
     def _state(self, asset: str) -> AssetState:
         return AssetState(

@@ -1,14 +1,13 @@
-"""The model in charge of a stream: loading it, waiting for it."""
+"""The model in charge of a stream: loading it, and waiting for the first one."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tfstream.app.runtime.background_call import BackgroundCall
 from tfstream.app.runtime.metrics import MetricBoard
-from tfstream.app.scoring.score_batch import Champion
 from tfstream.app.scoring.status import IdleReason, ScoringStatus
 from tfstream.core.difference import sensors_difference, settings_difference
 from tfstream.core.stream import StreamDefinition
@@ -18,21 +17,29 @@ from tfstream.storage.database import Database
 from tfstream.storage.models import ModelRow
 from tfstream.storage.streams import StreamRecord
 
-if TYPE_CHECKING:  # torch again
+if TYPE_CHECKING:  # torch takes two seconds to import, and most commands do not need it
     from tfstream.model.scoring.detector import Detector
 
-LATE_S = 10.0  # an answer that takes longer will not come soon: the server hangs
+LATE_S = 10.0  # a server that has not answered by then hangs
 _POLL_S = 0.5
 
 
+class Champion(NamedTuple):
+    """A loaded model, and what events tell about it."""
+
+    detector: Detector
+    version: int
+    sha256: str
+
+
 def load(row: ModelRow, definition: StreamDefinition) -> Champion:
-    """A stored model, ready to score.
+    """Load a stored model for scoring.
 
     :raises BadData: when its bytes are damaged.
-    :raises ConfigurationError: when it was made for other sensors or another interval than the stream has, or
-        under settings that this program scores otherwise with.
+    :raises ConfigurationError: when it was trained for other sensors or another sampling interval than the
+        stream's, or under other scoring settings than this program's.
     """
-    from tfstream.model import bundle  # torch takes two seconds to import: most commands do without
+    from tfstream.model import bundle
 
     detector = bundle.load(row.bundle)
     _check_fits(detector, definition, row.version)
@@ -44,69 +51,68 @@ def wait(
     stream: StreamRecord,
     stop: Callable[[], bool],
     *,
-    patient: bool = True,
-    not_scoring: ScoringStatus | None = None,
+    keep_waiting: bool = True,
+    status: ScoringStatus | None = None,
 ) -> Champion | None:
-    """The stream's champion, as soon as there is one; None when ``stop`` came first.
+    """Wait for the stream's champion and load it; None when ``stop`` returned true first.
 
-    :raises ConfigurationError: when there is none and one is not ``patient``.
-    :raises ServiceUnavailable: when the database does not answer and one is not ``patient``.
+    :raises ConfigurationError: when there is none, unless ``keep_waiting``.
+    :raises ServiceUnavailable: when the database does not answer, unless ``keep_waiting``.
     """
-    topic = stream.definition.topic
-    waiting = not_scoring or ScoringStatus(topic, MetricBoard())
-    question: BackgroundCall[ModelRow | str] | None = None
+    status = status or ScoringStatus(stream.definition.topic, MetricBoard())
+    query: BackgroundCall[ModelRow | str] | None = None
     while not stop():
-        question = question or BackgroundCall("champion", lambda: _stored(database, stream))
+        query = query or BackgroundCall("champion", lambda: _read_champion(database, stream))
         try:
-            row = _answer(question, database)
+            row = _result(query, database)
         except TimeoutError:
             continue
-        except ServiceUnavailable as down:
-            if not patient:
+        except ServiceUnavailable as unavailable:
+            if not keep_waiting:
                 raise
-            waiting.because(IdleReason.DATABASE, f"waiting for a model: {down}")
+            status.report_idle(IdleReason.DATABASE, f"waiting for a model: {unavailable}")
         else:
             if not isinstance(row, str):
                 return load(row, stream.definition)
-            if not patient:
+            if not keep_waiting:
                 raise ConfigurationError(row)
-            waiting.because(IdleReason.NO_MODEL, row)
-        if question.done:
-            question = None
+            status.report_idle(IdleReason.NO_MODEL, row)
+        if query.done:
+            query = None
             time.sleep(_POLL_S)
     return None
 
 
-def _stored(database: Database, stream: StreamRecord) -> ModelRow | str:
+def _read_champion(database: Database, stream: StreamRecord) -> ModelRow | str:
     """The champion, or why there is none."""
     with database.begin() as connection:
         row = models.champion(connection, stream.id)
         return row or models.describe_missing_champion(connection, stream.id, stream.definition.topic)
 
 
-def _answer(question: BackgroundCall[ModelRow | str], database: Database) -> ModelRow | str:
-    """:raises TimeoutError: while there is none and the database has not had long."""
+def _result(query: BackgroundCall[ModelRow | str], database: Database) -> ModelRow | str:
+    """:raises TimeoutError: while there is no answer and the database is not late yet."""
     try:
-        return question.result(_POLL_S)
+        return query.result(_POLL_S)
     except TimeoutError:
-        if question.elapsed_s < LATE_S:
+        if query.elapsed_s < LATE_S:
             raise
-        raise ServiceUnavailable(hangs(database, question.elapsed_s)) from None
+        raise ServiceUnavailable(describe_hang(database, query.elapsed_s)) from None
 
 
-def hangs(database: Database, for_s: float) -> str:
-    """What to say of a server that took a question and gives no answer."""
-    return f"PostgreSQL at {database.address} hangs: no answer for {for_s:.0f} s; end or restart it"
+def describe_hang(database: Database, elapsed_s: float) -> str:
+    """The message about a server that accepted a query and does not answer."""
+    return f"PostgreSQL at {database.address} hangs: no answer for {elapsed_s:.0f} s; end or restart it"
 
 
 def _check_fits(detector: Detector, definition: StreamDefinition, version: int) -> None:
-    """:raises ConfigurationError: with all that differs between a model and what it is to score."""
-    found = [
+    """:raises ConfigurationError: when the model does not fit the stream; names every difference."""
+    differences = [
         sensors_difference(detector.definition_sensors, definition.sensors),
         _interval_difference(detector.interval_us, definition.interval_us),
         _settings_difference(detector),
     ]
-    if difference := "; ".join(part for part in found if part):
+    if difference := "; ".join(part for part in differences if part):
         raise ConfigurationError(
             f"model version {version} does not fit stream {definition.topic} ({difference}); "
             f"run `tfstream train --topic {definition.topic}`"
@@ -120,7 +126,7 @@ def _interval_difference(model_us: int, stream_us: int) -> str:
 
 
 def _settings_difference(detector: Detector) -> str:
-    """Of the settings that scores depend on."""
+    """The difference in the settings that scores depend on."""
     from tfstream.model.detector_config import DetectorConfig
 
     return settings_difference(detector.config.scoring, DetectorConfig().scoring)

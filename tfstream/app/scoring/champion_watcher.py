@@ -1,4 +1,4 @@
-"""Noticing that another version of the model was put in charge, without ever waiting for the database."""
+"""Notices a new champion without ever waiting for the database."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tfstream.app.runtime import metrics
 from tfstream.app.runtime.background_call import BackgroundCall
 from tfstream.app.runtime.metrics import MetricBoard, Sample
 from tfstream.app.scoring import champion as champions
-from tfstream.app.scoring.score_batch import Champion
+from tfstream.app.scoring.champion import Champion
 from tfstream.errors import TfstreamError
 from tfstream.storage import models
 from tfstream.storage.database import Database
@@ -20,16 +20,15 @@ from tfstream.storage.streams import StreamRecord
 _log = logging.getLogger("tfstream.model")
 SELDOM_S = 2.0
 OFTEN_S = 0.2
-_ASK_AGAIN_S = 12.0  # after a refusal
+_PAUSE_S = 12.0  # after a query that failed
 _REMIND_S = 60.0
 
 
 class ChampionWatcher:
-    """Asks every ``ask_every_s`` whether another version became the champion: one question at a time, aside.
+    """Reads the champion's version every ``query_every_s``, with one query at a time in a thread.
 
-    Called with every commit, it has the answer to what it asked at the one before.
-
-    With a database that is down or hangs, or a model that does not fit, the present champion goes on scoring.
+    The scorer calls it with every commit and gets the result of an earlier query. While the database is down
+    or hangs, or if the new model does not fit, the present champion continues to score.
     """
 
     def __init__(
@@ -38,79 +37,79 @@ class ChampionWatcher:
         stream: StreamRecord,
         board: MetricBoard | None = None,
         clock: Callable[[], float] = time.monotonic,
-        ask_every_s: float = SELDOM_S,
+        query_every_s: float = SELDOM_S,
     ) -> None:
         self._database = database
         self._stream = stream
         self._board = board or MetricBoard()
         self._clock = clock
-        self._ask_every_s = ask_every_s
-        self._question: BackgroundCall[ModelRow | None] | None = None
-        self._ask_at = 0.0
-        self._tell_at = 0.0
-        self._refused: int | None = None
-        self._in_vain = False
+        self._query_every_s = query_every_s
+        self._query: BackgroundCall[ModelRow | None] | None = None
+        self._query_at = 0.0
+        self._warn_at = 0.0
+        self._refused: int | None = None  # the version of a model that does not fit
+        self._unanswered = False
         self._publish()
 
     def __call__(self, version: int) -> Champion | None:
-        """The new champion, or None while ``version`` still is the one, or nobody has answered."""
-        if self._question is not None and not self._question.done:
-            self._tell_if_late(version)
+        """The new champion; None while ``version`` is the champion, or nothing newer is known."""
+        if self._query is not None and not self._query.done:
+            self._warn_if_late(version)
             return None
-        question, self._question = self._question, None
-        newer = None if question is None else self._taken(question, version)
-        if newer is None and self._clock() >= self._ask_at:
-            self._ask(version)
+        query, self._query = self._query, None
+        newer = None if query is None else self._newer(query, version)
+        if newer is None and self._clock() >= self._query_at:
+            self._start_query(version)
         return newer
 
-    def _ask(self, version: int) -> None:
-        self._question = BackgroundCall("successor", lambda: self._newer(version))
-        self._ask_at = self._clock() + self._ask_every_s
-        self._tell_at = self._clock() + champions.LATE_S
+    def _start_query(self, version: int) -> None:
+        self._query = BackgroundCall("champion-watcher", lambda: self._read_newer(version))
+        self._query_at = self._clock() + self._query_every_s
+        self._warn_at = self._clock() + champions.LATE_S
 
-    def _taken(self, question: BackgroundCall[ModelRow | None], version: int) -> Champion | None:
+    def _newer(self, query: BackgroundCall[ModelRow | None], version: int) -> Champion | None:
         try:
-            row = question.result()
-        except TfstreamError as refusal:
-            _log.warning("cannot ask for a newer model: %s", refusal)
-            self._ask_at = self._clock() + _ASK_AGAIN_S
-            self._waits(True)
+            row = query.result()
+        except TfstreamError as error:
+            _log.warning("cannot check for a newer model: %s", error)
+            self._query_at = self._clock() + _PAUSE_S
+            self._set_unanswered(True)
             return None
-        self._waits(False)
-        return None if row is None else self._loaded(row, version)
+        self._set_unanswered(False)
+        return None if row is None else self._load(row, version)
 
-    def _newer(self, version: int) -> ModelRow | None:
-        """In the thread: nothing but the database."""
+    def _read_newer(self, version: int) -> ModelRow | None:
+        """Runs in the thread, and only reads the database."""
         with self._database.begin() as connection:
             champion = models.champion_version(connection, self._stream.id)
             if champion is None or champion in (version, self._refused):
                 return None
             return models.load(connection, self._stream.id, champion)
 
-    def _loaded(self, row: ModelRow, version: int) -> Champion | None:
+    def _load(self, row: ModelRow, version: int) -> Champion | None:
         try:
             return champions.load(row, self._stream.definition)
         except TfstreamError as error:
             self._refused = row.version
-            _log.error("the new champion is refused, version %d goes on: %s", version, error)
+            _log.error("the new champion cannot be used, version %d continues: %s", version, error)
             return None
 
-    def _tell_if_late(self, version: int) -> None:
-        if self._question is None or self._clock() < self._tell_at:
+    def _warn_if_late(self, version: int) -> None:
+        if self._query is None or self._clock() < self._warn_at:
             return
-        self._tell_at = self._clock() + _REMIND_S
-        self._waits(True)
-        said = champions.hangs(self._database, self._question.elapsed_s)
-        _log.warning("cannot ask for a newer model, version %d goes on: %s", version, said)
+        self._warn_at = self._clock() + _REMIND_S
+        self._set_unanswered(True)
+        reason = champions.describe_hang(self._database, self._query.elapsed_s)
+        _log.warning("cannot check for a newer model, version %d continues: %s", version, reason)
 
-    def _waits(self, in_vain: bool) -> None:
-        if in_vain == self._in_vain:
+    def _set_unanswered(self, unanswered: bool) -> None:
+        if unanswered == self._unanswered:
             return
-        self._in_vain = in_vain
+        self._unanswered = unanswered
         self._publish()
-        if not in_vain:
-            _log.info("newer models of %s are asked for again", self._stream.definition.topic)
+        if not unanswered:
+            _log.info("%s: checking for new models again", self._stream.definition.topic)
 
     def _publish(self) -> None:
-        own = ("score", self._stream.definition.topic)
-        self._board.publish("successor", [Sample(metrics.WAITING, own, float(self._in_vain))])
+        labels = ("score", self._stream.definition.topic)
+        self._board.publish("champion-watcher", [Sample(metrics.WAITING, labels, float(self._unanswered))])

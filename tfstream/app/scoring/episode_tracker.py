@@ -1,17 +1,15 @@
-"""Findings to outputs: score the windows of a batch, judge each, and keep the episodes of every asset."""
+"""From windows and silences to episodes: scores the windows of a batch and updates every asset's memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
-from tfstream.app.scoring.assigned_partition import AssignedPartition
-from tfstream.app.scoring.event_builder import EventBuilder, silent_sensors
+from tfstream.app.scoring.champion import Champion
 from tfstream.app.scoring.score_batch import (
-    Champion,
     ScoringInput,
     SmoothedTerms,
     WindowScore,
@@ -19,10 +17,11 @@ from tfstream.app.scoring.score_batch import (
     score_batch,
     scoreable,
 )
-from tfstream.core.alarms.alarm_rule import AlarmRule, AlarmState, Hop
+from tfstream.app.scoring.window_evidence import WindowExplainer
+from tfstream.core.alarms.alarm_rule import AlarmState, Hop
 from tfstream.core.alarms.episode import EpisodeEvent, close_episode
 from tfstream.core.alarms.judgement import Judgement
-from tfstream.core.alarms.silence import close_silence, open_silence, update_silence
+from tfstream.core.alarms.silence import close_silence, open_silence, silent_sensors, update_silence
 from tfstream.core.messages.anomaly_event import EventType
 from tfstream.core.reading import is_complete
 from tfstream.core.state import AssetMemory
@@ -37,11 +36,19 @@ from tfstream.core.windowing.partition_tracks import (
 )
 
 
-class ScoredWindow(NamedTuple):
-    """One window on its way, for those who look back: the asset's memory before and after it.
+class AssetEvent(NamedTuple):
+    """A track event of a partition, and what is kept of its asset from before the batch."""
 
-    ``scored`` and ``judgement`` are None where no sensor said anything that could be scored; ``missing`` are
-    the live sensors without a reading in the newest hop.
+    partition: int
+    memory: AssetMemory | None
+    event: TrackEvent
+
+
+class ScoredWindow(NamedTuple):
+    """A window, and the asset's memory before and after it.
+
+    ``missing`` are the live sensors without a reading in the newest hop. If all live sensors are missing,
+    ``scored`` and ``judgement`` are None.
     """
 
     window: Window
@@ -52,64 +59,76 @@ class ScoredWindow(NamedTuple):
     after: AssetMemory
 
 
-class EpisodeTracker:
-    """Turns the findings of a batch into outputs and memories of their lanes."""
+class AssetUpdate(NamedTuple):
+    """What a track event changes: the asset's memory, None once the asset is forgotten, and events to write.
 
-    def __init__(
-        self,
-        definition: StreamDefinition,
-        champion: Champion,
-        *,
-        write_scores: bool = True,
-        see: Callable[[ScoredWindow], None] | None = None,
-    ) -> None:
-        self._definition = definition
-        self._write_scores = write_scores
-        self._see = see
+    ``window`` belongs to the event :class:`WindowReady` alone.
+    """
+
+    asset: str
+    memory: AssetMemory | None
+    events: tuple[EpisodeEvent, ...] = ()
+    window: ScoredWindow | None = None
+
+
+class EpisodeTracker:
+    """Updates assets under one model. It keeps nothing of them itself: memory goes in, updates come out."""
+
+    def __init__(self, definition: StreamDefinition, champion: Champion) -> None:
         self.champion = champion
-        self.unscoreable = (
-            0  # windows in which no sensor that the model knows said anything, since the last score
-        )
-        self._teller = EventBuilder(definition, champion)
+        self._sensors = definition.sensors
+        self._interval_us = definition.interval_us
+        self._explainer = WindowExplainer(definition, champion.detector)
         self._hop = champion.detector.hop_rows
-        self._live = np.asarray(champion.detector.live)  # [sensors]: those that said anything in training
-        self._alive = int(self._live.sum())
+        self._live = np.asarray(champion.detector.live)  # [sensors]: those with readings in training
+        self._live_count = int(self._live.sum())
         self._rule = alarm_rule(definition, champion.detector)
-        self._own_rules = {
+        self._asset_rules = {
             asset: alarm_rule(definition, champion.detector, asset) for asset in definition.asset_budgets
         }
 
-    def take(self, findings: Sequence[tuple[AssignedPartition, TrackEvent]]) -> int:
-        """Judge a batch in the order of the log; returns how many windows were scored."""
-        batch = {
-            place: ScoringInput(
-                lane.partition, found.asset, found.window, _terms(self._memory(lane, found.asset))
+    def process_batch(self, batch: Sequence[AssetEvent]) -> list[AssetUpdate]:
+        """Score all windows of a batch together, then process its events in the order of the log.
+
+        An asset may have several events: each starts from the memory that the one before it leaves.
+        """
+        scores = self._score_windows(batch)
+        memories: dict[tuple[int, str], AssetMemory | None] = {}
+        updates = []
+        for index, (partition, memory, event) in enumerate(batch):
+            key = partition, event.asset
+            update = self.process(memories.get(key, memory), event, scores.get(index))
+            memories[key] = update.memory
+            updates.append(update)
+        return updates
+
+    def _score_windows(self, batch: Sequence[AssetEvent]) -> dict[int, WindowScore]:
+        """Scores by the index of their event; windows without a reading of a live sensor have none."""
+        detector = self.champion.detector
+        inputs = {
+            index: ScoringInput(
+                partition, event.asset, event.window, _terms(self._own_memory(memory, event.asset))
             )
-            for place, (lane, found) in enumerate(findings)
-            if isinstance(found, WindowReady) and scoreable(found.window.values, self.champion.detector)
+            for index, (partition, memory, event) in enumerate(batch)
+            if isinstance(event, WindowReady) and scoreable(event.window.values, detector)
         }
-        scored = dict(zip(batch, score_batch(self.champion.detector, list(batch.values())), strict=True))
-        for place, (lane, found) in enumerate(findings):
-            if isinstance(found, WindowReady):
-                self._window(lane, found, scored.get(place))
-            elif isinstance(found, AssetSilent):
-                self._asset_silent(lane, found)
-            elif isinstance(found, AssetReturned):
-                self._asset_returned(lane, found)
-            else:
-                self._asset_gone(lane, found)
-        self._count_unscoreable(len(batch), findings)
-        return len(batch)
+        return dict(zip(inputs, score_batch(detector, list(inputs.values())), strict=True))
 
-    def _count_unscoreable(
-        self, scored: int, findings: Sequence[tuple[AssignedPartition, TrackEvent]]
-    ) -> None:
-        windows = sum(isinstance(found, WindowReady) for _, found in findings)
-        self.unscoreable = 0 if scored else self.unscoreable + windows
+    def process(
+        self, memory: AssetMemory | None, event: TrackEvent, scored: WindowScore | None = None
+    ) -> AssetUpdate:
+        """The update of one event; ``scored`` is the score of its window."""
+        own = self._own_memory(memory, event.asset)
+        if isinstance(event, WindowReady):
+            return self._window_ready(own, event, scored)
+        if isinstance(event, AssetSilent):
+            return _asset_silent(own, event)
+        if isinstance(event, AssetReturned):
+            return _asset_returned(own, event)
+        return _asset_gone(own, event)
 
-    def _memory(self, lane: AssignedPartition, asset: str) -> AssetMemory:
-        """The asset's memory under the present model; another model's numbers mean nothing here."""
-        memory = lane.memories.get(asset)
+    def _own_memory(self, memory: AssetMemory | None, asset: str) -> AssetMemory:
+        """The asset's memory under this model: scores of another model cannot be compared with its scores."""
         if memory is not None and memory.model_version == self.champion.version:
             return memory
         return AssetMemory(
@@ -119,109 +138,99 @@ class EpisodeTracker:
             silence=memory.silence if memory else None,
         )
 
-    def _window(self, lane: AssignedPartition, found: WindowReady, scored: WindowScore | None) -> None:
-        asset, window = found
-        missing = self._missing(window)
-        memory = before = self._sensors_silent(lane, found, missing, self._memory(lane, asset))
-        judgement = None
+    def _window_ready(
+        self, memory: AssetMemory, event: WindowReady, scored: WindowScore | None
+    ) -> AssetUpdate:
+        asset, window = event
+        missing = self._missing_sensors(window)
+        silence = self._sensor_silence(memory, window, missing)
+        before = memory if silence is None else _with_silence(memory, silence)
+        after, judgement, episode = before, None, None
         if scored is not None:
-            rule = self._own_rules.get(asset, self._rule)
-            judgement = rule.judge(scored.score, memory.baseline)
-            if self._write_scores:
-                lane.outputs.append(self._teller.score(asset, window, judgement, missing))
-            memory = self._judged(lane, found, scored, judgement, memory, rule)
-        lane.remember(asset, memory)
-        if self._see is not None:
-            self._see(ScoredWindow(window, missing, scored, judgement, before, memory))
+            judgement, after, episode = self._judge(asset, before, window, scored)
+        return AssetUpdate(
+            asset,
+            after,
+            tuple(event for event in (silence, episode) if event is not None),
+            ScoredWindow(window, missing, scored, judgement, before, after),
+        )
 
-    def _judged(
-        self,
-        lane: AssignedPartition,
-        found: WindowReady,
-        scored: WindowScore,
-        judgement: Judgement,
-        memory: AssetMemory,
-        rule: AlarmRule,
-    ) -> AssetMemory:
-        window = found.window
-        standing, told = rule.update(
+    def _judge(
+        self, asset: str, memory: AssetMemory, window: Window, scored: WindowScore
+    ) -> tuple[Judgement, AssetMemory, EpisodeEvent | None]:
+        """The score's judgement, the memory after it, and the episode's event, if there is one."""
+        rule = self._asset_rules.get(asset, self._rule)
+        judgement = rule.judge(scored.score, memory.baseline)
+        state, event = rule.update(
             AlarmState(memory.baseline, memory.episode),
             scored.score,
             judgement,
             Hop(window.end_index, window.first_offset, window.last_offset),
-            self._teller.testimony(scored),
+            self._explainer.evidence(scored),
         )
-        if told is not None:
-            self._tell(lane, found.asset, told)
-        return msgspec.structs.replace(
+        after = msgspec.structs.replace(
             memory,
-            baseline=standing.baseline,
+            baseline=state.baseline,
             terms=scored.terms.values,
             terms_index=scored.terms.end_index,
-            episode=standing.episode,
+            episode=state.episode,
         )
+        return judgement, after, event
 
-    def _missing(self, window: Window) -> tuple[str, ...]:
-        """Sensors that the model knows alive and that said nothing in the newest hop, fillings apart."""
+    def _missing_sensors(self, window: Window) -> tuple[str, ...]:
+        """The live sensors without a reading in the newest hop; filled cells are no readings."""
         if is_complete(window.values[-1]):
             return ()
         missing = np.isnan(window.values[-self._hop :]).all(axis=0) & self._live
-        return tuple(self._definition.sensors[i] for i in np.flatnonzero(missing))
+        return tuple(self._sensors[index] for index in np.flatnonzero(missing))
 
-    def _sensors_silent(
-        self, lane: AssignedPartition, found: WindowReady, missing: tuple[str, ...], memory: AssetMemory
-    ) -> AssetMemory:
-        if len(missing) == self._alive:
-            return memory  # a gap of the whole asset: should it last, the partition's clock will show it
-        before, sensors = memory.silence, silent_sensors(missing)
-        start_us = (found.window.end_index + 1 - self._hop) * self._definition.interval_us
-        offset = found.window.last_offset
-        if before is None and sensors:
-            told = open_silence(start_us, offset, sensors)
-        elif before is not None and not sensors:
-            told = close_silence(before, start_us, offset)
-        elif before is not None and sensors != before.sensors:
-            told = update_silence(before, offset, sensors)
-        else:
-            return memory
-        return self._with_silence(lane, found.asset, memory, told)
+    def _sensor_silence(
+        self, memory: AssetMemory, window: Window, missing: tuple[str, ...]
+    ) -> EpisodeEvent | None:
+        """The event that opens, updates or closes the silence of single sensors."""
+        if len(missing) == self._live_count:
+            return None  # a gap of the whole asset: if it lasts, the partition's clock shows it
+        silence, sensors = memory.silence, silent_sensors(missing)
+        start_us = (window.end_index + 1 - self._hop) * self._interval_us
+        if silence is None:
+            return open_silence(start_us, window.last_offset, sensors) if sensors else None
+        if not sensors:
+            return close_silence(silence, start_us, window.last_offset)
+        if sensors != silence.sensors:
+            return update_silence(silence, window.last_offset, sensors)
+        return None
 
-    def _asset_silent(self, lane: AssignedPartition, found: AssetSilent) -> None:
-        """A silent asset's open episode ends with what was last seen of it; a pending one was never told."""
-        memory = self._memory(lane, found.asset)
-        if memory.episode is not None and not memory.episode.pending:
-            self._tell(lane, found.asset, close_episode(memory.episode))
-        memory = msgspec.structs.replace(memory, episode=None)
-        if memory.silence is None:
-            told = open_silence(found.since_us, found.offset, ())
-        else:
-            told = update_silence(memory.silence, found.offset, ())
-        lane.remember(found.asset, self._with_silence(lane, found.asset, memory, told))
 
-    def _asset_returned(self, lane: AssignedPartition, found: AssetReturned) -> None:
-        memory = self._memory(lane, found.asset)
-        if memory.silence is not None:
-            told = close_silence(memory.silence, found.time_us, found.offset)
-            memory = self._with_silence(lane, found.asset, memory, told)
-        lane.remember(found.asset, memory)
+def _asset_silent(memory: AssetMemory, event: AssetSilent) -> AssetUpdate:
+    """The silence opens; an open episode ends with its last hop, and a pending one leaves no event."""
+    events = []
+    if memory.episode is not None and not memory.episode.pending:
+        events.append(close_episode(memory.episode))
+    if memory.silence is None:
+        events.append(open_silence(event.since_us, event.offset, ()))
+    else:
+        events.append(update_silence(memory.silence, event.offset, ()))
+    after = _with_silence(msgspec.structs.replace(memory, episode=None), events[-1])
+    return AssetUpdate(event.asset, after, tuple(events))
 
-    def _asset_gone(self, lane: AssignedPartition, found: AssetGone) -> None:
-        """Nobody would ever close the episode of an asset that is not known any more."""
-        silence = self._memory(lane, found.asset).silence
-        if silence is not None:
-            self._tell(lane, found.asset, close_silence(silence, found.ended_us, found.offset))
-        lane.forget(found.asset)
 
-    def _with_silence(
-        self, lane: AssignedPartition, asset: str, memory: AssetMemory, told: EpisodeEvent
-    ) -> AssetMemory:
-        self._tell(lane, asset, told)
-        silence = None if told.event is EventType.CLOSED else told.episode
-        return msgspec.structs.replace(memory, silence=silence)
+def _asset_returned(memory: AssetMemory, event: AssetReturned) -> AssetUpdate:
+    if memory.silence is None:
+        return AssetUpdate(event.asset, memory)
+    closed = close_silence(memory.silence, event.time_us, event.offset)
+    return AssetUpdate(event.asset, _with_silence(memory, closed), (closed,))
 
-    def _tell(self, lane: AssignedPartition, asset: str, told: EpisodeEvent) -> None:
-        lane.outputs.append(self._teller.event(lane.partition, asset, told))
-        lane.events += 1
+
+def _asset_gone(memory: AssetMemory, event: AssetGone) -> AssetUpdate:
+    """The silence closes: no later event could close it, because the asset is forgotten."""
+    if memory.silence is None:
+        return AssetUpdate(event.asset, None)
+    return AssetUpdate(event.asset, None, (close_silence(memory.silence, event.ended_us, event.offset),))
+
+
+def _with_silence(memory: AssetMemory, event: EpisodeEvent) -> AssetMemory:
+    silence = None if event.event is EventType.CLOSED else event.episode
+    return msgspec.structs.replace(memory, silence=silence)
 
 
 def _terms(memory: AssetMemory) -> SmoothedTerms | None:

@@ -1,7 +1,7 @@
-"""The one restore path: it serves start, rebalance, aborted transaction and the end of an outage.
+"""The one restore path, for a start, a rebalance, an aborted transaction and the end of an outage.
 
-Read the partition's state, find the rewind offset, fill the windows in silence up to the committed offset,
-go live.
+Read the partition's state, find the rewind offset, fill the windows up to the committed offset without any
+output, go live.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from tfstream.app.scoring.assigned_partition import AssignedPartition
+from tfstream.app.scoring.restore_policy import FreshStart, RestorePolicy, StoredPartition
 from tfstream.app.scoring.state_wait import StateWait
 from tfstream.core.messages.dead_letter_limit import DeadLetterLimit
 from tfstream.core.state import (
@@ -25,7 +26,6 @@ from tfstream.core.state import (
 )
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.windowing.window import WindowShape
-from tfstream.errors import ConfigurationError
 from tfstream.streaming.properties import Properties
 from tfstream.streaming.records import Position
 from tfstream.streaming.source import Source
@@ -38,14 +38,14 @@ _SLICE_S = 0.5  # of reading states, between two polls of the group
 
 
 class RestoredPartition(NamedTuple):
-    """A partition's lane, and the offset to read from."""
+    """A partition, and the offset to read from."""
 
-    lane: AssignedPartition
+    partition: AssignedPartition
     start: int
 
 
 class PartitionRestorer:
-    """Makes the lanes of partitions that are to be read. ``begin_at`` is for a group without commits."""
+    """Restores the partitions of one group. ``begin_at`` is for a group without commits."""
 
     def __init__(
         self,
@@ -57,7 +57,6 @@ class PartitionRestorer:
         group: str,
         limit: DeadLetterLimit,
     ) -> None:
-        self._properties = properties
         self._definition = definition
         self._source = source
         self._begin_at = begin_at
@@ -68,162 +67,114 @@ class PartitionRestorer:
         self._wait = StateWait(definition.topic)
 
     def restore(
-        self, partitions: Sequence[int], shape: WindowShape, count: int
+        self, partitions: Sequence[int], shape: WindowShape, topic_partitions: int
     ) -> dict[int, RestoredPartition]:
-        """Those of the partitions whose state is there; call it again for the others.
+        """Restore those of the partitions whose state is readable; call it again for the others.
 
-        The state of the last commit may take a moment to come, a long one is read bit by bit: the caller must
-        poll its group meanwhile. The topic has ``count`` partitions.
+        The state of the last commit may become readable a moment after its offset, and a long state takes
+        several calls: the caller must poll its group between them. The topic has ``topic_partitions``.
 
         :raises ServiceUnavailable: when the broker does not answer.
-        :raises ConfigurationError: when the state is another group's.
-        :raises StateBehind: when a state has not come for a long time.
+        :raises ConfigurationError: when the state belongs to another group.
+        :raises StateBehind: when a state has not become readable for a long time.
         """
         self._identity.fetch()
         self._states.request(partitions)
         # first: the state topic then holds the state of these commits
         committed = self._source.offsets.committed(partitions)
         tables = self._states.read(_SLICE_S)
-        here = [
-            partition
-            for partition in partitions
-            if partition in tables
-            and not self._wait.is_behind(partition, committed[partition], _head(tables[partition]))
+        heads = {number: _head(tables[number]) for number in partitions if number in tables}
+        ready = [
+            number
+            for number, head in heads.items()
+            if not self._wait.is_behind(number, committed[number], head)
         ]
-        bounds = self._source.offsets.bounds(here)
-        at_first = self._partitions_at_first([committed[partition] for partition in here], count)
-        found = {
-            partition: self._restored(
-                self._lane(partition, shape, at_first),
-                committed[partition],
-                tables[partition],
-                *bounds[partition],
+        bounds = self._source.offsets.bounds(ready)
+        policy = self._policy([committed[number] for number in ready], topic_partitions)
+        restored = {
+            number: self._restored(
+                policy,
+                StoredPartition(number, committed[number], heads[number], *bounds[number]),
+                tables[number],
+                shape,
             )
-            for partition in here
+            for number in ready
         }
-        self._states.drop(found)
+        self._states.drop(restored)
         if self._states.idle:
             self._states.close()
-        return found
+        return restored
 
     def close(self) -> None:
-        """Nothing more is to be restored."""
+        """Stop reading states."""
         self._states.close()
 
-    def made_anew(self, lanes: Iterable[AssignedPartition]) -> bool:
-        """Whether the topic was deleted and made anew since one of the lanes was restored.
+    def is_topic_recreated(self, partitions: Iterable[AssignedPartition]) -> bool:
+        """Whether the topic was deleted and created again since one of the partitions was restored.
 
-        A lane that was restored while nobody told the topic's id is given the first one that is heard of.
+        A partition that was restored while the topic's id was unknown gets the first id that is known.
         """
         now = self._identity.recent()
-        for lane in lanes:
-            lane.topic_id = lane.topic_id or now
-            if is_another_topic(lane.topic_id, now):
+        for partition in partitions:
+            partition.topic_id = partition.topic_id or now
+            if is_another_topic(partition.topic_id, now):
                 return True
         return False
 
     def forget(self, partitions: Iterable[int]) -> None:
-        """They are another's now: what their state lacked says nothing of the next time they come."""
+        """Another scorer owns them now; a later restore waits for their states from zero."""
         self._states.drop(partitions)
         self._wait.forget(partitions)
 
-    def _partitions_at_first(self, positions: Sequence[Position | None], count: int) -> int:
-        """How many partitions the topic had when the group began, as its commits say; else, now."""
-        said = _counts(positions)
-        if len(said) < len(positions):
-            said = _counts(self._source.offsets.committed(range(count)).values())
-        return min(said, default=count)
+    def _policy(self, positions: Sequence[Position | None], topic_partitions: int) -> RestorePolicy:
+        return RestorePolicy(
+            topic=self._definition.topic,
+            topic_id=self._identity.known,
+            group=self._group,
+            begin_at=self._begin_at,
+            interval_us=self._definition.interval_us,
+            partitions_at_first=self._partitions_at_first(positions, topic_partitions),
+        )
 
-    def _lane(self, partition: int, shape: WindowShape, at_first: int) -> AssignedPartition:
-        lane = AssignedPartition(partition, self._definition, shape, self._limit, self._group)
-        lane.topic_id = self._identity.known
-        lane.partitions_at_first = at_first
-        return lane
+    def _partitions_at_first(self, positions: Sequence[Position | None], topic_partitions: int) -> int:
+        """How many partitions the topic had when the group began: as its commits say, else as now."""
+        counts = _first_counts(positions)
+        if len(counts) < len(positions):
+            counts = _first_counts(self._source.offsets.committed(range(topic_partitions)).values())
+        return min(counts, default=topic_partitions)
 
     def _restored(
-        self, lane: AssignedPartition, position: Position | None, table: Table, low: int, high: int
+        self, policy: RestorePolicy, stored: StoredPartition, table: Table, shape: WindowShape
     ) -> RestoredPartition:
-        """``low`` and ``high`` are the partition's first offset and its end."""
-        partition, head = lane.partition, _head(table)
-        if head is not None:
-            self._check_owner(partition, head.group)
-        position = position or self._as_the_state_says(partition, head)
-        lost = position is not None and position.offset > high
-        if lost or self._is_another_topic(head):  # the broker forgets the offsets of a topic that is deleted
-            return RestoredPartition(lane, lane.begin(self._after_a_loss(partition, head, low, high), table))
-        if position is None:
-            added = partition >= lane.partitions_at_first  # all of it came after the group began
-            start = low if added or self._begin_at == "earliest" else high
-            return RestoredPartition(lane, lane.begin(start, table))
-        refused = self._reason_to_begin_anew(position, head)
-        if head is None or refused is not None:
-            _log.warning("partition %d: %s; going on with fresh windows", partition, refused)
-            return RestoredPartition(lane, lane.begin(max(position.offset, low), table))
-        start = lane.restore(_asset_states(table), head.clock_us, position.offset, head.dead_letters)
-        if start < low:
+        partition = AssignedPartition(
+            stored.partition,
+            self._definition,
+            shape,
+            self._limit,
+            group=self._group,
+            topic_id=policy.topic_id,
+            partitions_at_first=policy.partitions_at_first,
+        )
+        decision = policy.decide(stored)
+        if isinstance(decision, FreshStart):
+            return RestoredPartition(partition, partition.begin(decision.offset, table))
+        head = decision.head
+        start = partition.restore(_asset_states(table), head.clock_us, head.offset, head.dead_letters)
+        if start < stored.low:
             _log.warning(
-                "partition %d: retention removed offsets %d to %d that open windows need; they fill up again",
-                partition,
+                "partition %d: retention has removed offsets %d to %d, which open windows need; "
+                "these windows fill again",
+                stored.partition,
                 start,
-                low - 1,
+                stored.low - 1,
             )
-        return RestoredPartition(lane, max(start, low))
-
-    def _as_the_state_says(self, partition: int, head: PartitionHead | None) -> Position | None:
-        """Brokers forget where a group stood once it had no member for a week, unless told otherwise."""
-        if head is None or head.group != self._group or not head.topic_id == self._identity.known != "":
-            return None
-        _log.warning(
-            "partition %d: the broker has forgotten where the group stood; going on at offset %d, as its "
-            "state says",
-            partition,
-            head.offset,
-        )
-        return Position(partition, head.offset, "")
-
-    def _is_another_topic(self, head: PartitionHead | None) -> bool:
-        """Whether the state is of a topic of the same name that was deleted since."""
-        return head is not None and is_another_topic(head.topic_id, self._identity.known)
-
-    def _after_a_loss(self, partition: int, head: PartitionHead | None, low: int, high: int) -> int:
-        """Where to begin in a topic that was made anew, or in one whose newest messages were lost."""
-        made_anew = head is None or head.topic_id == "" or self._is_another_topic(head)
-        start, what = (low, "was made anew") if made_anew else (high, "has lost its newest messages")
-        _log.warning(
-            "partition %d: topic %s %s; beginning at offset %d with fresh windows",
-            partition,
-            self._definition.topic,
-            what,
-            start,
-        )
-        return start
-
-    def _check_owner(self, partition: int, owner: str) -> None:
-        """A topic's outputs and state are one group's: a second one would write everything again.
-
-        :raises ConfigurationError: when the state is another group's.
-        """
-        if owner not in ("", self._group):
-            topic = self._definition.topic
-            raise ConfigurationError(
-                f"partition {partition} of {topic} is scored by the group {owner}, and {self._group} would "
-                f"write the same topics again; start with `--group {owner}`, or to begin anew under another "
-                f"name, stop its scorers and delete {state_topic(topic)}"
-            )
-
-    def _reason_to_begin_anew(self, position: Position, head: PartitionHead | None) -> str | None:
-        if head is None or head.offset != position.offset:
-            stands = head.offset if head else "none"
-            return f"the group stands at offset {position.offset}, its state at {stands}"
-        if head.interval_us != self._definition.interval_us:
-            return "the sampling interval was changed"
-        return None
+        return RestoredPartition(partition, max(start, stored.low))
 
 
-def _counts(positions: Iterable[Position | None]) -> list[int]:
-    """How many partitions there were when the group began, of each commit that says so."""
-    found = [decode_metadata(position.metadata) for position in positions if position is not None]
-    return [metadata.n for metadata in found if metadata is not None and metadata.n]
+def _first_counts(positions: Iterable[Position | None]) -> list[int]:
+    """The topic's partitions when the group began, from each commit that names their number."""
+    metadata = [decode_metadata(position.metadata) for position in positions if position is not None]
+    return [entry.n for entry in metadata if entry is not None and entry.n]
 
 
 def _head(table: Table) -> PartitionHead | None:
@@ -237,7 +188,7 @@ def _head(table: Table) -> PartitionHead | None:
 
 
 def _asset_states(table: Table) -> dict[str, AssetState]:
-    """What can be read; an asset whose state is not ours begins anew."""
+    """The states that can be read; the windows of the other assets start empty."""
     states = {}
     for key, value in table.items():
         if key == HEAD_KEY:
@@ -245,5 +196,5 @@ def _asset_states(table: Table) -> dict[str, AssetState]:
         try:
             states[key.decode()] = decode_asset(value)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            _log.warning("the state of %r cannot be read, its windows begin anew: %s", key, error)
+            _log.warning("the state of %r cannot be read (%s); its windows start empty", key, error)
     return states

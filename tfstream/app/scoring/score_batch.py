@@ -16,23 +16,15 @@ if TYPE_CHECKING:  # torch takes two seconds to import: most commands do without
     from tfstream.model.scoring.detector import Detector, Measurement
 
 
-class Champion(NamedTuple):
-    """A loaded model and what events say of it."""
-
-    detector: Detector
-    version: int
-    sha256: str
-
-
 class SmoothedTerms(NamedTuple):
-    """The smoothed error terms of an asset's last window, which ended with row ``end_index``."""
+    """The smoothed error terms of an asset's last window, which ends with row ``end_index``."""
 
     end_index: int
     values: tuple[float, ...]
 
 
 class ScoringInput(NamedTuple):
-    """A window to be scored, after the terms of the asset's window before, where there are any."""
+    """A window to score; ``before`` are the terms of the asset's previous window, if there is one."""
 
     partition: int
     asset: str
@@ -41,7 +33,7 @@ class ScoringInput(NamedTuple):
 
 
 class WindowScore(NamedTuple):
-    """One window ``[rows, sensors]`` and its score; ``actual [sensors]`` are the newest hop's means."""
+    """A score and its window ``[rows, sensors]``; ``actual [sensors]`` are the means of the newest hop."""
 
     score: float
     terms: SmoothedTerms
@@ -51,7 +43,7 @@ class WindowScore(NamedTuple):
 
 
 def alarm_rule(definition: StreamDefinition, detector: Detector, asset: str | None = None) -> AlarmRule:
-    """The rule of an asset under a detector; without an asset, of all that have no budget of their own."""
+    """The rule of an asset under a detector; without an asset, that of assets without their own budget."""
     budget = definition.alarm_budget_per_week if asset is None else definition.budget_of(asset)
     return AlarmRule(
         calibration=detector.calibration,
@@ -63,7 +55,10 @@ def alarm_rule(definition: StreamDefinition, detector: Detector, asset: str | No
 
 
 def scoreable(window: Values, detector: Detector) -> bool:
-    """Whether a sensor that the detector knows alive said anything in the newest hop."""
+    """Whether the newest hop of a window ``[rows, sensors]`` has a reading from a live sensor.
+
+    Live sensors are those that had readings in training.
+    """
     if is_complete(window[-1]):
         return bool(detector.live.any())
     newest = window[-detector.hop_rows :]
@@ -71,36 +66,34 @@ def scoreable(window: Values, detector: Detector) -> bool:
 
 
 def score_batch(detector: Detector, batch: Sequence[ScoringInput]) -> list[WindowScore]:
-    """Scores in the order of the batch; an asset may stand in it several times, in the order of its log."""
+    """Scores in the order of the batch; several windows of an asset must be in the order of the log."""
     if not batch:
         return []
-    values = np.stack([candidate.window.values for candidate in batch])  # [batch, rows, sensors]
-    measured = detector.measure(values, [candidate.asset for candidate in batch])
-    terms = _followed(detector, batch, measured)
-    scores = detector.fuse(np.array([one.values for one in terms]), measured.usual)
+    values = np.stack([each.window.values for each in batch])  # [batch, rows, sensors]
+    measured = detector.measure(values, [each.asset for each in batch])
+    terms = _smooth(detector, batch, measured)
+    scores = detector.fuse(np.array([each.values for each in terms]), measured.usual)
     return [
         WindowScore(
             float(scores[i]),
             terms[i],
-            candidate.asset,
-            candidate.window.values,
+            each.asset,
+            each.window.values,
             measured.actual[i],
         )
-        for i, candidate in enumerate(batch)
+        for i, each in enumerate(batch)
     ]
 
 
-def _followed(
-    detector: Detector, batch: Sequence[ScoringInput], measured: Measurement
-) -> list[SmoothedTerms]:
-    """Terms smoothed over each asset's windows; they begin anew where one hop is missing."""
-    followed: list[SmoothedTerms] = []
-    newest: dict[tuple[int, str], SmoothedTerms] = {}
+def _smooth(detector: Detector, batch: Sequence[ScoringInput], measured: Measurement) -> list[SmoothedTerms]:
+    """Terms smoothed over the windows of each asset; smoothing starts again after a missing hop."""
+    smoothed: list[SmoothedTerms] = []
+    latest: dict[tuple[int, str], SmoothedTerms] = {}
     for (partition, asset, window, before), raw in zip(batch, measured.terms, strict=True):
-        earlier = newest.get((partition, asset), before)
+        earlier = latest.get((partition, asset), before)
         if earlier is not None and earlier.end_index != window.end_index - detector.hop_rows:
             earlier = None
-        smoothed = detector.smooth(raw, earlier.values if earlier else None)
-        followed.append(SmoothedTerms(window.end_index, tuple(smoothed.tolist())))
-        newest[partition, asset] = followed[-1]
-    return followed
+        values = detector.smooth(raw, earlier.values if earlier else None)
+        smoothed.append(SmoothedTerms(window.end_index, tuple(values.tolist())))
+        latest[partition, asset] = smoothed[-1]
+    return smoothed

@@ -16,7 +16,7 @@ from tfstream.app.scoring.score_batch import (
     score_batch,
     scoreable,
 )
-from tfstream.app.scoring.score_series import HopScores, SeriesEvidence, hop_scores, raise_alarms, scored_hops
+from tfstream.app.scoring.score_series import HopScores, SeriesEvidence, hop_scores, raise_alarms, score_hops
 from tfstream.core.faults.gate_faults import TRIAL_ROWS
 from tfstream.core.learning.held_out import HeldOutPiece
 from tfstream.core.learning.promotion_rule import AlarmCount
@@ -77,8 +77,8 @@ def _count_alarms(
     rows, allowed = 0, 0.0
     for piece, (asset, hops, _) in zip(pieces, scored, strict=True):
         rule = alarm_rule(definition, detector, asset)
-        witness = SeriesEvidence(definition, detector, asset, piece.series.values)
-        raised += raise_alarms(rule, asset, hops, first_row=piece.first_row, witness=witness)
+        evidence = SeriesEvidence(definition, detector, asset, piece.series.values)
+        raised += raise_alarms(rule, asset, hops, first_row=piece.first_row, evidence=evidence)
         piece_rows = rule.hop_rows * int((hops.end_index + 1 - rule.hop_rows >= piece.first_row).sum())
         rows += piece_rows
         allowed += rule.budget_per_week * piece_rows / definition.rows_per_week
@@ -88,7 +88,7 @@ def _count_alarms(
 
 def _score_piece(detector: Detector, piece: HeldOutPiece) -> _ScoredPiece:
     asset, _, values = piece.series
-    scores = scored_hops(detector, asset, values)
+    scores = score_hops(detector, asset, values)
     return _ScoredPiece(asset, hop_scores(scores), {score.terms.end_index: score.terms for score in scores})
 
 

@@ -46,3 +46,8 @@ def close_silence(episode: Episode, ended_us: int, offset: int) -> EpisodeEvent:
         last_offset=max(episode.last_offset, offset),
     )
     return EpisodeEvent(EventType.CLOSED, ended)
+
+
+def silent_sensors(names: tuple[str, ...]) -> tuple[SensorShare, ...]:
+    """The sensors of a silence, without values and shares."""
+    return tuple(SensorShare(name=name, share=0.0, actual=None, expected=None) for name in names)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tfstream.app.html.chart import ChartBand
 from tfstream.demo.report.report_content import DemoReport, ReportEpisode, SensorPlot
-from tfstream.demo.report.wording import fault_text
+from tfstream.demo.report.wording import fault_text, share_text
 
 
 def asset_bands(report: DemoReport, asset: str) -> list[ChartBand]:
@@ -37,4 +37,4 @@ def _alarm_band(episode: ReportEpisode, day_end_us: int) -> ChartBand:
 
 
 def _shares_text(plots: Sequence[SensorPlot]) -> str:
-    return ", ".join(f"{plot.sensor} {plot.share:.0%}" for plot in plots) or "no sensor"
+    return ", ".join(f"{plot.sensor} {share_text(plot.share)}" for plot in plots) or "no sensor"

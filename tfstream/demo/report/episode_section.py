@@ -10,7 +10,7 @@ from tfstream.app.html.elements import badge, legend
 from tfstream.demo.plant.faults import PlantFault
 from tfstream.demo.report.asset_bands import asset_bands
 from tfstream.demo.report.report_content import DemoReport, ReportEpisode, SensorPlot
-from tfstream.demo.report.wording import fault_text, rate_text
+from tfstream.demo.report.wording import fault_text, rate_text, share_text
 
 _LABEL_HEIGHTS = (0.08, 0.5, 0.92)  # of the value axis
 
@@ -46,7 +46,7 @@ def _episode_card(report: DemoReport, episode: ReportEpisode, cause: PlantFault 
         f"<span>{format_time(episode.raised_us, date=True)} - {end}</span>"
         f"{badge(cause_text, good=cause is not None)}</div>"
         f'<div class="muted">{escape(episode.kind)} episode <code>{escape(episode.episode[:8])}</code>: '
-        f"score {episode.score:.3g}, threshold {episode.threshold:.3g}. Normal readings reach this score "
+        f"score {episode.score:.3g}, threshold {episode.threshold:.3g}. A normal asset reaches this score "
         f'{rate_text(episode.expected_per_week)}.</div><div class="plots">{plots}</div></div>'
     )
 
@@ -65,7 +65,7 @@ def _sensor_plot(plot: SensorPlot, bands: Iterable[ChartBand]) -> str:
         size="small",
         label=f"{plot.sensor}, actual and expected",
     )
-    share = f'<span class="muted">{plot.share:.0%} of the evidence</span>'
+    share = f'<span class="muted">{escape(share_text(plot.share))} of the evidence</span>'
     change = f'<div class="muted">{escape(plot.change)}</div>'
     return f"<div><h4>{escape(plot.sensor)} {share}</h4>{change}{chart}</div>"
 

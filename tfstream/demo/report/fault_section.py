@@ -11,7 +11,7 @@ from tfstream.demo.fault_outcomes import DetectedEpisode, FaultOutcome
 from tfstream.demo.report.wording import fault_name, minutes_text
 
 _FAULT_COLUMNS = ("Asset", "Fault", "From - to", "Result", "Delay", "Affected sensor")
-_ALARM_COLUMNS = ("Asset", "Raised", "Ended", "Ranked sensors", "Episode")
+_ALARM_COLUMNS = ("Asset", "Raised", "Ended", "Top sensors", "Episode")
 _MOST_SENSORS = 3
 
 

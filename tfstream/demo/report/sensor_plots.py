@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tfstream.app.runtime.human_units import band_text
-from tfstream.app.scoring.score_batch import Champion
+from tfstream.app.scoring.champion import Champion
 from tfstream.app.training.alignment import aligned_pieces
 from tfstream.core.reading import Series, Times, Values
 from tfstream.demo.report.report_content import SensorPlot

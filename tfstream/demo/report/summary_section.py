@@ -18,7 +18,7 @@ def summary_section(report: DemoReport) -> str:
         for number, meaning in _numbers(report)
     )
     return (
-        '<p class="muted">The demo simulated a plant and injected faults at known times. The detector '
+        '<p class="muted">The demo simulated waterworks and injected faults at known times. The detector '
         "learned from the days before the faults. It did not know which faults would come, or when. "
         "All times are UTC.</p>"
         f'<div class="tiles">{tiles}</div>'

@@ -37,6 +37,11 @@ def counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def share_text(share: float) -> str:
+    """Return a sensor's share of the evidence as a whole percentage."""
+    return f"{share:.0%}" if share >= 0.01 else "<1%"
+
+
 def rate_text(per_week: float) -> str:
     """Return how often an event happens: per week, or as an interval where that is rarely."""
     if per_week >= 0.1:

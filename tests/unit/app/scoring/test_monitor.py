@@ -1,163 +1,124 @@
-"""The reason why nothing is scored is seen from what there is."""
+"""The reason why nothing is scored, from the snapshots of a scorer."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from types import SimpleNamespace
-from typing import Any, cast
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from tfstream.app.runtime import metrics
 from tfstream.app.runtime.metrics import MetricBoard
-from tfstream.app.scoring.assigned_partition import AssignedPartition
 from tfstream.app.scoring.monitor import ScorerMonitor
-from tfstream.app.scoring.progress import Progress
+from tfstream.app.scoring.scorer_progress import Progress
+from tfstream.app.scoring.snapshot import PartitionSnapshot, ScorerSnapshot
 from tfstream.app.scoring.status import IdleReason, ScoringStatus
-from tfstream.core.messages.codec import Codec
-from tfstream.core.messages.dead_letter_limit import DeadLetterLimit, DeadLetterTally
-from tfstream.core.state import HEAD_KEY, decode_asset
 from tfstream.core.stream import StreamDefinition
-from tfstream.core.windowing.window import WindowShape
-from tfstream.streaming.broker_health import BrokerHealth
-from tfstream.streaming.records import Record
 
 DEFINITION = StreamDefinition(topic="t", sensors=("a",), interval_us=1_000_000)
-SHAPE = WindowShape(rows=8, hop=4)
+PARTITION = PartitionSnapshot(live=True, stopped=False, lag=0, fullest_window=0, clock_us=-1)
+FULL = replace(PARTITION, fullest_window=9)
+SNAPSHOT = ScorerSnapshot(
+    progress=Progress(),
+    broker_reachable=True,
+    assigned=1,
+    partitions={0: PARTITION},
+    model_version=3,
+    window_rows=8,
+    interval_us=1_000_000,
+)
 
 
-@dataclass
-class FakeSource:
-    """A source of one partition."""
-
-    owned: set[int] = field(default_factory=lambda: {0})
-    broker_health: BrokerHealth = field(default_factory=BrokerHealth)
-    at_end: dict[int, int] = field(default_factory=lambda: {0: 0})
-    messages_behind: int = 0
-
-    def lag(self, partition: int, offset: int) -> int:
-        return self.messages_behind
-
-
-class Scene:
-    """A watch over a fake source and a real lane, with a clock that the test moves."""
+class MonitorSetup:
+    """A monitor of a scorer with one partition, and a clock that the test moves."""
 
     def __init__(self) -> None:
         self.now = 0.0
         self.board = MetricBoard()
-        self.told = ScoringStatus("t", self.board, lambda: self.now)
-        self.watch = ScorerMonitor(DEFINITION, self.board, self.told, lambda: self.now)
-        self.source, self.progress = FakeSource(), Progress()
-        self.others: dict[int, AssignedPartition] = {}
-        self.lane = AssignedPartition(0, DEFINITION, SHAPE, DeadLetterLimit())
-        self.lane.begin(0, ())
-        detector = SimpleNamespace(window_rows=SHAPE.rows, interval_us=1_000_000)
-        self.judge = SimpleNamespace(champion=SimpleNamespace(detector=detector, version=3), unscoreable=0)
+        self.status = ScoringStatus("t", self.board, lambda: self.now)
+        self.monitor = ScorerMonitor(DEFINITION, self.board, self.status, lambda: self.now)
+        self.progress = Progress()
 
-    def read(self, rows: int) -> None:
-        for _ in range(rows):
-            offset = self.lane.position
-            body = b'{"ts": %d, "asset": "x", "a": 1}' % (1_767_600_000 + offset)
-            self.lane.read(Record(0, offset, None, body, None), Codec(DEFINITION))
-            self.progress.records += 1
-
-    def reason(self, *, away: bool = False, after_s: float = 1.0) -> IdleReason | None:
+    def reason(self, *, after_s: float = 1.0, **changes: Any) -> IdleReason | None:
+        """The reason after one more snapshot, with changes to a scorer whose windows are empty."""
         self.now += after_s
-        source, judge = cast(Any, self.source), cast(Any, self.judge)
-        lanes = {0: self.lane, **self.others} if self.source.owned else {}
-        self.watch.look(self.progress, source, lanes, judge, away=away)
-        return self.told.reason
+        self.monitor.observe(replace(SNAPSHOT, progress=replace(self.progress), **changes))
+        return self.status.reason
+
+    def values(self, metric: metrics.Metric) -> list[float]:
+        return [sample.value for sample in self.board.read() if sample.metric is metric]
 
 
 @pytest.fixture
-def scene() -> Scene:
-    return Scene()
+def setup() -> MonitorSetup:
+    return MonitorSetup()
 
 
-def test_windows_fill_and_then_it_scores(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+def test_windows_fill_and_then_it_scores(setup: MonitorSetup, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
-    scene.read(5)
-    assert scene.reason() is IdleReason.WINDOWS_FILLING
-    assert "5 of 8 rows of 1 s" in caplog.text
-    scene.read(4)
-    scene.progress.windows = 1
-    assert scene.reason() is None
-    assert scene.reason() is None  # between two windows it still scores
+    filling = replace(PARTITION, fullest_window=5)
+    assert setup.reason(partitions={0: filling}) is IdleReason.WINDOWS_FILLING
+    assert "the fullest window has 5 of 8 rows of 1 s" in caplog.text
+    setup.progress.windows = 1
+    assert setup.reason(partitions={0: FULL}) is None
+    assert setup.reason(partitions={0: FULL}) is None  # between two windows it still scores
 
 
-def test_without_a_broker_a_partition_or_a_message(scene: Scene) -> None:
-    scene.read(9)
-    scene.source.broker_health.connected = False
-    assert scene.reason() is IdleReason.BROKER
-    scene.source.broker_health.connected = True
-    assert scene.reason(away=True) is IdleReason.BROKER
-    scene.source.owned = set()
-    assert scene.reason() is IdleReason.NO_PARTITIONS
-    scene.source.owned = {0}
-    assert scene.reason() is None
-    assert scene.reason(after_s=61.0) is IdleReason.NO_MESSAGES
-    scene.read(1)
-    assert scene.reason() is None
+def test_without_a_broker_a_partition_or_a_message(setup: MonitorSetup) -> None:
+    full = {0: FULL}
+    assert setup.reason(partitions=full, broker_reachable=False) is IdleReason.BROKER
+    assert setup.reason(partitions={}, assigned=0) is IdleReason.NO_PARTITIONS
+    setup.progress.records = 1
+    assert setup.reason(partitions=full) is None
+    assert setup.reason(partitions=full, after_s=61.0) is IdleReason.NO_MESSAGES
+    setup.progress.records = 2
+    assert setup.reason(partitions=full) is None
 
 
-def test_a_partition_on_its_way_back_is_no_window_that_fills(scene: Scene) -> None:
-    """Beside it stands one that nobody sends to: that one has nothing to read again."""
-    busy = AssignedPartition(1, DEFINITION, SHAPE, DeadLetterLimit())
-    scene.source.owned = {0, 1}
-    assert scene.reason() is IdleReason.RESTORING  # the other is not even placed
-    scene.read(9)
-    outputs, position = scene.lane.pending(1)
-    states = {
-        (one.key or b"").decode(): decode_asset(one.value or b"")
-        for one in outputs
-        if one.key not in (None, HEAD_KEY)
-    }
-    busy.restore(states, scene.lane.tracks.clock_us, position.offset, DeadLetterTally())
-    scene.others[1] = busy
-    scene.lane = AssignedPartition(0, DEFINITION, SHAPE, DeadLetterLimit())
-    assert busy.restoring
-    assert scene.reason() is IdleReason.RESTORING
-    scene.source.at_end = {0: 0, 1: 9}
-    assert scene.reason() is IdleReason.WINDOWS_FILLING
+def test_a_partition_that_is_restored_is_no_window_that_fills(setup: MonitorSetup) -> None:
+    """The other partition is live and gets no messages."""
+    assert setup.reason(assigned=2) is IdleReason.RESTORING  # one partition is not even restored
+    rebuilding = replace(FULL, live=False, fullest_window=5)
+    assert setup.reason(assigned=2, partitions={0: PARTITION, 1: rebuilding}) is IdleReason.RESTORING
+    rebuilt = replace(rebuilding, live=True)
+    assert setup.reason(assigned=2, partitions={0: PARTITION, 1: rebuilt}) is IdleReason.WINDOWS_FILLING
+    assert setup.reason(assigned=2, partitions={0: FULL, 1: rebuilding}) is None
 
 
-def test_sensors_that_the_model_does_not_know(scene: Scene) -> None:
-    scene.read(9)
-    scene.judge.unscoreable = 2
-    assert scene.reason() is IdleReason.NO_KNOWN_SENSOR
+def test_no_sensor_that_the_model_knows(setup: MonitorSetup, caplog: pytest.LogCaptureFixture) -> None:
+    setup.progress.unscored_windows = 2
+    assert setup.reason(partitions={0: FULL}) is IdleReason.NO_KNOWN_SENSOR
+    assert "no reading from any sensor that model version 3 was trained on" in caplog.text
 
 
-def test_a_stopped_partition_is_told_though_others_are_scored(
-    scene: Scene, caplog: pytest.LogCaptureFixture
+def test_a_stopped_partition_is_reported_even_if_others_are_scored(
+    setup: MonitorSetup, caplog: pytest.LogCaptureFixture
 ) -> None:
-    scene.read(9)
-    scene.progress.windows = 1
-    scene.lane.stopped = "too many"
-    assert scene.reason() is IdleReason.DEAD_LETTER_LIMIT
+    stopped = replace(FULL, stopped=True)
+    setup.progress.windows = 1
+    assert setup.reason(partitions={0: stopped}) is IdleReason.DEAD_LETTER_LIMIT
     assert "partitions [0] stand at the dead-letter limit" in caplog.text
-    assert [one.value for one in scene.board.read() if one.metric is metrics.AT_LIMIT] == [1.0]
-    assert scene.reason(away=True) is IdleReason.BROKER
-    scene.lane.stopped = None
-    assert scene.reason() is None
-    assert [one.value for one in scene.board.read() if one.metric is metrics.AT_LIMIT] == [0.0]
+    assert setup.values(metrics.AT_LIMIT) == [1.0]
+    assert setup.reason(partitions={0: stopped}, broker_reachable=False) is IdleReason.BROKER
+    assert setup.reason(partitions={0: FULL}) is None
+    assert setup.values(metrics.AT_LIMIT) == [0.0]
 
 
-def test_the_board_has_a_partition_for_as_long_as_it_is_assigned(scene: Scene) -> None:
-    scene.read(3)
-    scene.source.messages_behind = 7
-    scene.reason()
-    values = {one.metric: one.value for one in scene.board.read()}
-    assert values[metrics.LAG] == 7
-    assert values[metrics.MESSAGES] == 3
-    assert values[metrics.EVENT_TIME] == 1_767_600_002
-    assert metrics.LAST_COMMIT not in values
-    scene.source.owned = set()
-    scene.reason()
-    assert metrics.LAG not in {one.metric for one in scene.board.read()}
+def test_the_metrics_of_a_partition_end_with_its_assignment(setup: MonitorSetup) -> None:
+    setup.progress.records = 3
+    setup.reason(partitions={0: replace(PARTITION, lag=7, clock_us=1_767_600_002_000_000)})
+    assert setup.values(metrics.LAG) == [7]
+    assert setup.values(metrics.MESSAGES) == [3]
+    assert setup.values(metrics.EVENT_TIME) == [1_767_600_002]
+    assert setup.values(metrics.LAST_COMMIT) == []
+    setup.reason(partitions={}, assigned=0)
+    assert setup.values(metrics.LAG) == []
 
 
-def test_it_looks_once_a_second(scene: Scene) -> None:
-    scene.reason()
-    scene.read(9)
-    assert scene.reason(after_s=0.5) is IdleReason.WINDOWS_FILLING
-    assert scene.reason(after_s=0.6) is None
+def test_a_snapshot_is_due_once_a_second(setup: MonitorSetup) -> None:
+    assert setup.monitor.is_due()
+    setup.reason()
+    setup.now += 0.5
+    assert not setup.monitor.is_due()
+    setup.now += 0.6
+    assert setup.monitor.is_due()

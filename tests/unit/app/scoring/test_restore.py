@@ -1,4 +1,4 @@
-"""For how long a state is waited for, and what it takes for a topic's id: without a broker."""
+"""How long a restore waits for a state, and how it notices another topic of the same name."""
 
 from __future__ import annotations
 
@@ -31,50 +31,48 @@ def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return clock
 
 
-def looks_every_second(wait: StateWait, now: list[float], seconds: int) -> None:
+def check_every_second(wait: StateWait, now: list[float], seconds: int) -> None:
     for _ in range(seconds):
         assert wait.is_behind(0, OURS, BEHIND)
         now[0] += 1.0
 
 
-def test_a_state_that_stays_behind_is_waited_for_only_so_long(now: list[float]) -> None:
+def test_the_wait_for_a_state_that_stays_behind_ends(now: list[float]) -> None:
     wait = StateWait("t")
-    looks_every_second(wait, now, 40)
+    check_every_second(wait, now, 40)
     with pytest.raises(StateBehind):
         wait.is_behind(0, OURS, BEHIND)
 
 
-def test_a_partition_that_comes_back_is_waited_for_anew(now: list[float]) -> None:
-    """An hour at another scorer is no hour in which its state did not come."""
+def test_the_wait_for_a_partition_that_comes_back_starts_from_zero(now: list[float]) -> None:
+    """An hour at another scorer does not count."""
     wait = StateWait("t")
-    looks_every_second(wait, now, 40)
+    check_every_second(wait, now, 40)
     wait.forget([0])
     now[0] += 3600
-    looks_every_second(wait, now, 40)
+    check_every_second(wait, now, 40)
 
 
-def test_an_outage_is_no_time_in_which_a_state_did_not_come(now: list[float]) -> None:
-    """Nobody could look for it."""
+def test_an_outage_does_not_count(now: list[float]) -> None:
+    """The state could not be read."""
     wait = StateWait("t")
-    looks_every_second(wait, now, 2)
+    check_every_second(wait, now, 2)
     now[0] += 3600
-    looks_every_second(wait, now, 30)
+    check_every_second(wait, now, 30)
 
 
-def lane_of(topic_id: str) -> AssignedPartition:
-    lane = AssignedPartition(0, DEFINITION, WindowShape(8, 4), DeadLetterLimit())
-    lane.topic_id = topic_id
-    return lane
+def partition_of(topic_id: str) -> AssignedPartition:
+    return AssignedPartition(0, DEFINITION, WindowShape(8, 4), DeadLetterLimit(), topic_id=topic_id)
 
 
-def test_a_lane_notices_another_topic_whoever_heard_of_it_first() -> None:
-    """Another partition's restore may have asked for the id, and one restored without an id gets one."""
-    nobody = cast(Source, None)
+def test_each_partition_notices_another_topic_of_the_same_name() -> None:
+    """Another partition's restore may have fetched the new id; a partition without an id gets the first."""
+    no_source = cast(Source, None)
     restorer = PartitionRestorer(
-        {}, DEFINITION, nobody, begin_at="earliest", group="g", limit=DeadLetterLimit()
+        {}, DEFINITION, no_source, begin_at="earliest", group="g", limit=DeadLetterLimit()
     )
     restorer._identity.known, restorer._identity._fetch_at = "two", math.inf
-    nameless = lane_of("")
-    assert not restorer.made_anew([nameless, lane_of("two")])
-    assert nameless.topic_id == "two"
-    assert restorer.made_anew([nameless, lane_of("one")])
+    without_id = partition_of("")
+    assert not restorer.is_topic_recreated([without_id, partition_of("two")])
+    assert without_id.topic_id == "two"
+    assert restorer.is_topic_recreated([without_id, partition_of("one")])

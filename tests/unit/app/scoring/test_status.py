@@ -1,4 +1,4 @@
-"""Why nothing is scored: told when it changes, again every minute, and on the board at all times."""
+"""The reason why nothing is scored: logged when it changes and every minute, always in the metrics."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ class Clock:
 
 
 def shown(board: MetricBoard) -> list[str]:
-    """The reasons that stand at 1."""
-    return [one.labels[2] for one in board.read() if one.metric is NOT_SCORING and one.value == 1]
+    """The reasons with the value 1."""
+    return [sample.labels[2] for sample in board.read() if sample.metric is NOT_SCORING and sample.value == 1]
 
 
-def test_changes_are_told_once_and_repeated_every_minute(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_reason_is_logged_once_and_repeated_every_minute(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     clock, board = Clock(), MetricBoard()
-    told = ScoringStatus("t", board, clock)
+    status = ScoringStatus("t", board, clock)
     for second in range(150):
         clock.now = float(second)
-        told.because(IdleReason.NO_MODEL, "no model yet")
+        status.report_idle(IdleReason.NO_MODEL, "no model yet")
     assert caplog.messages == [
         "t: not scoring: no model yet",
         "t: not scoring for 60 s now: no model yet",
@@ -38,15 +38,17 @@ def test_changes_are_told_once_and_repeated_every_minute(caplog: pytest.LogCaptu
     assert shown(board) == ["no-model"]
 
 
-def test_what_passes_by_itself_is_a_warning_only_when_it_lasts(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_reason_that_usually_passes_is_a_warning_only_when_it_lasts(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     caplog.set_level(logging.INFO)
     clock, board = Clock(), MetricBoard()
-    told = ScoringStatus("t", board, clock)
-    told.because(IdleReason.WINDOWS_FILLING, "3 of 64 rows")
+    status = ScoringStatus("t", board, clock)
+    status.report_idle(IdleReason.WINDOWS_FILLING, "3 of 64 rows")
     clock.now = 61.0
-    told.because(IdleReason.WINDOWS_FILLING, "40 of 64 rows")
-    told.scoring()
-    told.scoring()
+    status.report_idle(IdleReason.WINDOWS_FILLING, "40 of 64 rows")
+    status.report_scoring()
+    status.report_scoring()
     assert [(record.levelname, record.message) for record in caplog.records] == [
         ("INFO", "t: not scoring: 3 of 64 rows"),
         ("WARNING", "t: not scoring for 61 s now: 40 of 64 rows"),

@@ -75,7 +75,7 @@ def test_by_the_score_alone_it_would_end_in_the_middle(detector: Detector, shift
     assert alarms[0].stop < ENDS - 1000
 
 
-def raised(detector: Detector, values: Values, witness: SeriesEvidence | None) -> list[Alarm]:
+def raised(detector: Detector, values: Values, evidence: SeriesEvidence | None) -> list[Alarm]:
     rule = AlarmRule(
         calibration=detector.calibration,
         budget_per_week=DEFINITION.alarm_budget_per_week,
@@ -83,9 +83,9 @@ def raised(detector: Detector, values: Values, witness: SeriesEvidence | None) -
         hop_rows=detector.hop_rows,
     )
     hops = score_series(detector, "x", values)
-    if witness is None:
+    if evidence is None:
         return raise_alarms(rule, "x", hops, first_row=LEARNT)
-    return raise_alarms(rule, "x", hops, first_row=LEARNT, witness=witness)
+    return raise_alarms(rule, "x", hops, first_row=LEARNT, evidence=evidence)
 
 
 def test_it_survives_the_bundle(detector: Detector, shifted: Values) -> None:

@@ -9,8 +9,8 @@ import torch
 
 from tests.studies.quality.attribution import try_faults
 from tests.studies.quality.monitored_series import monitor_series
-from tfstream.app.scoring.event_builder import EventBuilder
-from tfstream.app.scoring.score_batch import Champion, ScoringInput, score_batch
+from tfstream.app.scoring.score_batch import ScoringInput, score_batch
+from tfstream.app.scoring.window_evidence import WindowExplainer
 from tfstream.core.messages.anomaly_event import SensorShare
 from tfstream.core.reading import Series, Values
 from tfstream.core.stream import StreamDefinition
@@ -47,7 +47,7 @@ def detector() -> Detector:
 
 def told(detector: Detector, window: Values) -> tuple[SensorShare, ...]:
     scored = score_batch(detector, [ScoringInput(0, "x", Window(63, window, 0, 0), None)])
-    return EventBuilder(DEFINITION, Champion(detector, 1, "")).sensors(scored[0])
+    return WindowExplainer(DEFINITION, detector).sensors(scored[0])
 
 
 @pytest.mark.parametrize("guilty", range(CHANNELS))
