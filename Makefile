@@ -22,10 +22,12 @@ export KAFKA_HOME := $(CURDIR)/.kafka
 endif
 endif
 
-# Fast ones first, so that a mistake shows early.
-SUITES := $(sort $(patsubst %/,%,$(dir $(wildcard tests/*/test_*.py tests/*/*/test_*.py tests/*/*/*/test_*.py))))
-FAST := tests/unit tests/property
-SLOW := $(filter-out tests/unit tests/unit/% tests/property,$(SUITES))
+# Every folder with tests, however deep. Fast ones first, so that a mistake shows early; of the others those first
+# whose longest file takes longest, so that no process is left alone with it at the end.
+TESTS := $(sort $(patsubst %/,%,$(dir $(shell find tests -name 'test_*.py'))))
+FAST := $(filter tests/unit tests/unit/% tests/property tests/property/%,$(TESTS))
+LONGEST := $(filter %/chaos %/quality,$(TESTS))
+SLOW := $(LONGEST) $(filter-out $(FAST) $(LONGEST),$(TESTS))
 
 .PHONY: help
 help: ## this list
@@ -45,19 +47,26 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP) ## a simulated plant from its sensors to the report, nothing else installed
 	$(BIN)/tfstream demo
 
-# Two at a time, files kept whole; of the slow ones each process has services of its own, and the longest come first.
-TEST_PROCESSES ?= 2
-PYTEST = $(BIN)/pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
+# The fast tests compute: a process for each core. The slow ones wait for much of their time, for a broker's sessions
+# and for one another's commands, so that more processes than cores take part; each with its commands needs about
+# 2 GiB. A file stays whole, in one process: its tests share what they have made.
+CORES := $(shell nproc 2>/dev/null || echo 2)
+TEST_PROCESSES ?= $(CORES)
+SLOW_TEST_PROCESSES ?= $(shell echo $$(( $(CORES) < 6 ? 2 * $(CORES) + 1 : 12 )))
+PYTEST = $(BIN)/pytest --dist loadfile --no-loadscope-reorder
 NONE_CHOSEN = [[ $$? -eq 5 && -n "$(PYTEST_ARGS)" ]]
+
+# Without compiled files on disk each of the tests' hundreds of commands compiles tfstream again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: test
 test: $(STAMP) ## all tests, the fast ones first
-	$(PYTEST) $(FAST) $(PYTEST_ARGS) || $(NONE_CHOSEN)
-	$(PYTEST) --no-loadscope-reorder $(SLOW) $(PYTEST_ARGS) || $(NONE_CHOSEN)
+	$(PYTEST) --numprocesses $(TEST_PROCESSES) $(FAST) $(PYTEST_ARGS) || $(NONE_CHOSEN)
+	$(PYTEST) --numprocesses $(SLOW_TEST_PROCESSES) $(SLOW) $(PYTEST_ARGS) || $(NONE_CHOSEN)
 
 .PHONY: test-fast
 test-fast: $(STAMP) ## the tests that need no service
-	$(PYTEST) $(FAST) $(PYTEST_ARGS)
+	$(PYTEST) --numprocesses $(TEST_PROCESSES) $(FAST) $(PYTEST_ARGS)
 
 # The quality study: SEEDS fits of every file, DATA the folder of labelled data, PARTS its parts (default: all).
 SEEDS ?= 3

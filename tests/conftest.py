@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from tests.shared import Facts, folder_of_the_run, shared
 from tfstream.embedded import kafka as apache
 from tfstream.embedded.kafka import ApacheKafka
 from tfstream.embedded.mock import MockKafka
@@ -21,8 +23,9 @@ from tfstream.storage.database import Database
 
 # Brokers of the tests live for seconds: Java's second compiler and its collector for servers only cost them.
 os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
-
-TEMPLATE = f"tfstream_template_{uuid.uuid4().hex[:8]}"
+# More test processes than cores: a second thread of a fit only waits for the first, and spends a core on it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+_MANY_CONNECTIONS = {"max_connections": "400"}  # all test processes' and those of their commands
 
 
 @dataclass(frozen=True)
@@ -39,23 +42,41 @@ class Broker:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server's URL: TFSTREAM_TEST_DATABASE_URL, or the embedded one."""
-    given = os.environ.get("TFSTREAM_TEST_DATABASE_URL")
-    if given:
-        yield given
-        return
-    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres")) as server:
-        yield server.url
+def database_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Facts]:
+    """The database server of all test processes, and a migrated database on it to clone."""
+    with shared(folder_of_the_run(tmp_path_factory), "postgres", _database_server) as facts:
+        yield facts
+
+
+@contextmanager
+def _database_server(folder: Path) -> Iterator[Facts]:
+    """TFSTREAM_TEST_DATABASE_URL, or the embedded one."""
+    with ExitStack() as stack:
+        given = os.environ.get("TFSTREAM_TEST_DATABASE_URL")
+        url = given or stack.enter_context(EmbeddedPostgres(folder, settings=_MANY_CONNECTIONS)).url
+        yield {"url": url, "template": stack.enter_context(template_database(url))}
+
+
+@contextmanager
+def template_database(server_url: str) -> Iterator[str]:
+    """The name of a migrated database that the tests' own are cloned from."""
+    name = f"tfstream_template_{uuid.uuid4().hex[:8]}"
+    _execute(server_url, "CREATE DATABASE {}", name)
+    migrate.upgrade(database_url_of(server_url, name))
+    yield name
+    _execute(server_url, "DROP DATABASE {} WITH (FORCE)", name)
 
 
 @pytest.fixture(scope="session")
-def template(postgres_url: str) -> Iterator[str]:
+def postgres_url(database_server: Facts) -> str:
+    """The database server's URL."""
+    return str(database_server["url"])
+
+
+@pytest.fixture(scope="session")
+def template(database_server: Facts) -> str:
     """A migrated database that the tests' own are cloned from."""
-    _execute(postgres_url, "CREATE DATABASE {}", TEMPLATE)
-    migrate.upgrade(_database_url(postgres_url, TEMPLATE))
-    yield TEMPLATE
-    _execute(postgres_url, "DROP DATABASE {} WITH (FORCE)", TEMPLATE)
+    return str(database_server["template"])
 
 
 @pytest.fixture
@@ -79,11 +100,27 @@ def database(database_url: str) -> Iterator[Database]:
 
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """Real Apache Kafka. TFSTREAM_REQUIRE_KAFKA turns a missing one from a skip into a failure."""
+    """The Apache Kafka of all test processes: for tests that leave it alone.
+
+    TFSTREAM_REQUIRE_KAFKA turns a missing one from a skip into a failure.
+    """
     given = os.environ.get("TFSTREAM_TEST_BOOTSTRAP_SERVERS")
     if given:
         yield Broker(given)
         return
+    with shared(folder_of_the_run(tmp_path_factory), "kafka", _broker) as facts:
+        yield Broker(facts["bootstrap"])
+
+
+@contextmanager
+def _broker(folder: Path) -> Iterator[Facts]:
+    with ApacheKafka(kafka_home(), folder) as server:
+        yield {"bootstrap": server.bootstrap}
+
+
+@pytest.fixture(scope="session")
+def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """An Apache Kafka of this test process alone, which tests may stop, kill and start again."""
     with ApacheKafka(kafka_home(), tmp_path_factory.mktemp("kafka")) as server:
         yield Broker(server.bootstrap, server)
 
@@ -129,11 +166,11 @@ def temporary_database(server_url: str, template: str) -> Iterator[str]:
 def _temporary(server_url: str, create: str) -> Iterator[str]:
     name = f"tfstream_test_{uuid.uuid4().hex[:12]}"
     _execute(server_url, create, name)
-    yield _database_url(server_url, name)
+    yield database_url_of(server_url, name)
     _execute(server_url, "DROP DATABASE {} WITH (FORCE)", name)
 
 
-def _database_url(server_url: str, name: str) -> str:
+def database_url_of(server_url: str, name: str) -> str:
     return server_url.rpartition("/")[0] + f"/{name}"
 
 

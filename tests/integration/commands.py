@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,9 +11,10 @@ from pathlib import Path
 from typing import IO
 
 from tests.integration import forked
+from tests.integration.forked import Forked
 
 _TIMEOUT_S = 240.0
-_TICK_S = 0.05
+_TICK_S, _LONGEST_TICK_S = 0.05, 0.5
 
 
 class Tfstream:
@@ -40,18 +40,12 @@ class Tfstream:
         assert done.returncode == exit_code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 
-    def start(self, *arguments: str | Path, output: IO[str] | int = subprocess.PIPE) -> subprocess.Popen[str]:
-        """What it says goes to ``output``, errors included."""
-        return subprocess.Popen(
-            self._command(arguments),
-            env=self.environment,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+    def start(self, *arguments: str | Path, output: IO[str] | None = None) -> Forked:
+        """What it says goes to ``output``, errors included; without one to the process's ``stdout``."""
+        return forked.start(self.module, [*map(str, arguments)], self.environment, output)
 
     @contextmanager
-    def running(self, *arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
+    def running(self, *arguments: str | Path) -> Iterator[Forked]:
         """A command that runs for as long as the block, and is killed with it at the latest."""
         process = self.start(*arguments)
         try:
@@ -59,9 +53,6 @@ class Tfstream:
         finally:
             process.kill()
             process.communicate()
-
-    def _command(self, arguments: tuple[str | Path, ...]) -> list[str]:
-        return [sys.executable, "-m", self.module, *map(str, arguments)]
 
 
 class Thorough(Tfstream):
@@ -73,20 +64,23 @@ class Thorough(Tfstream):
 def wait_until(
     happened: Callable[[], bool],
     what: str,
-    process: subprocess.Popen[str] | None = None,
-    timeout_s: float = 90.0,
+    process: Forked | None = None,
+    timeout_s: float = 180.0,
 ) -> None:
     """Await a condition; a process that ends first, or a deadline, is a failure with its words."""
-    deadline = time.monotonic() + timeout_s
+    began = time.monotonic()
+    deadline = began + timeout_s
     while not happened():
+        asked_for_s = time.monotonic() - began
         if process is not None and process.poll() is not None:
             raise AssertionError(
                 f"the process ended with {process.returncode} before {what}\n{_said(process)}"
             )
         if time.monotonic() > deadline:
             raise AssertionError(f"{timeout_s:g} s went by before {what}")
-        time.sleep(_TICK_S)
+        time.sleep(max(_TICK_S, min(asked_for_s, _LONGEST_TICK_S)))  # asking takes half of the time at most
+        began = time.monotonic()
 
 
-def _said(process: subprocess.Popen[str]) -> str:
+def _said(process: Forked) -> str:
     return process.communicate(timeout=_TIMEOUT_S)[0] or ""  # without one it could not be asked again

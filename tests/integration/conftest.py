@@ -3,39 +3,83 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
-from tests.conftest import Broker, kafka_home, temporary_database
+from tests.conftest import Broker, database_url_of, kafka_home, template_database, temporary_database
 from tests.integration.commands import Tfstream
 from tests.integration.plants import Plant, write_plant
 from tests.integration.secured import SecuredKafka, SecuredPostgres, secured_kafka, secured_postgres
 from tests.integration.stream_copy import copy_stream
+from tests.shared import Facts, folder_of_the_run, shared
+from tfstream.embedded.process import free_port
+
+TEMPLATE_STREAM = "template"
+
+
+@pytest.fixture(scope="session")
+def plant_template(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A database with a trained stream, to be cloned: the test processes train it once for all."""
+
+    @contextmanager
+    def trained_once(folder: Path) -> Iterator[Facts]:
+        folder.mkdir()
+        normal = write_plant(folder / "normal.csv", rows=900)
+        with template_database(postgres_url) as name:
+            tfstream = Tfstream(database_url_of(postgres_url, name), f"127.0.0.1:{free_port()}")
+            tfstream.run("load", normal, "--topic", TEMPLATE_STREAM)
+            tfstream.run("train", "--topic", TEMPLATE_STREAM)
+            yield {"database": name}
+
+    with shared(folder_of_the_run(tmp_path_factory), "plant", trained_once) as facts:
+        yield facts["database"]
 
 
 @pytest.fixture(scope="session")
 def plant(
-    kafka: Broker, postgres_url: str, template: str, tmp_path_factory: pytest.TempPathFactory
+    kafka: Broker, postgres_url: str, plant_template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Plant]:
-    folder = tmp_path_factory.mktemp("plant")
+    """A database of this test process alone, and the broker of all of them."""
+    yield from _plant(kafka, postgres_url, plant_template, tmp_path_factory.mktemp("plant"))
+
+
+@pytest.fixture(scope="session")
+def own_plant(
+    own_kafka: Broker, postgres_url: str, plant_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Plant]:
+    """The same with a broker of this test process alone, for tests that disturb the broker."""
+    yield from _plant(own_kafka, postgres_url, plant_template, tmp_path_factory.mktemp("own-plant"))
+
+
+def _plant(kafka: Broker, postgres_url: str, plant_template: str, folder: Path) -> Iterator[Plant]:
     normal = write_plant(folder / "normal.csv", rows=900)
     faulty = write_plant(folder / "faulty.csv", rows=700, start="2026-01-06T00:00:00Z", faulty=True)
-    for url in temporary_database(postgres_url, template):
+    for url in temporary_database(postgres_url, plant_template):
         yield Plant(Tfstream(url, kafka.bootstrap, TFSTREAM_KAFKA_SESSION_TIMEOUT_MS="6000"), normal, faulty)
 
 
 @pytest.fixture(scope="session")
-def template_stream(plant: Plant) -> str:
-    """A stream with a model, to be copied."""
-    plant.tfstream.run("load", plant.normal, "--topic", "template")
-    plant.tfstream.run("train", "--topic", "template")
-    return "template"
+def template_stream() -> str:
+    """A stream of the plant's database with a model, to be copied."""
+    return TEMPLATE_STREAM
 
 
 @pytest.fixture
-def trained(plant: Plant, template_stream: str, topic: str) -> str:
+def trained(plant: Plant, topic: str) -> str:
     """A topic with a stream, a model, and the faulty file of one asset replayed to it."""
-    copy_stream(plant.tfstream.database_url, template_stream, topic)
+    return _replayed(plant, topic)
+
+
+@pytest.fixture
+def own_trained(own_plant: Plant, topic: str) -> str:
+    """The same on the broker that may be disturbed."""
+    return _replayed(own_plant, topic)
+
+
+def _replayed(plant: Plant, topic: str) -> str:
+    copy_stream(plant.tfstream.database_url, TEMPLATE_STREAM, topic)
     plant.tfstream.run("replay", plant.faulty, "--topic", topic)
     return topic
 

@@ -268,7 +268,7 @@ def test_failures_say_what_happened_and_end_with_their_exit_codes(
         f"load {bad / 'one-row.csv'} --topic x": "no two readings of an asset",
         "train --topic known": "has no readings",
         "models promote 9 --topic known": "no model version 9",
-        "models rollback --topic known": "no version is in charge of known",
+        "models rollback --topic known": "known has no champion",
         "anomalies show 00": "several anomalies begin with",
     }
     expect(shell, {2: usage, 3: configuration, 5: data})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -12,6 +11,7 @@ import pytest
 
 from tests.conftest import Broker
 from tests.integration.commands import wait_until
+from tests.integration.forked import Forked
 from tests.integration.frozen import frozen
 from tests.integration.plants import Plant
 from tests.integration.topic_reader import read_committed
@@ -23,6 +23,22 @@ DRAIN_S, MARGIN_S = 4.0, 3.0
 pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.slow]
 
 
+@pytest.fixture
+def kafka(own_kafka: Broker) -> Broker:
+    """A broker that these tests may disturb."""
+    return own_kafka
+
+
+@pytest.fixture
+def plant(own_plant: Plant) -> Plant:
+    return own_plant
+
+
+@pytest.fixture
+def trained(own_trained: str) -> str:
+    return own_trained
+
+
 def frozen_broker(kafka: Broker) -> AbstractContextManager[None]:
     if kafka.server is None:
         pytest.skip("needs a broker of its own")
@@ -30,7 +46,7 @@ def frozen_broker(kafka: Broker) -> AbstractContextManager[None]:
 
 
 @contextmanager
-def told_to_end(parent: subprocess.Popen[str]) -> Iterator[None]:
+def told_to_end(parent: Forked) -> Iterator[None]:
     """Killed at once it would leave its workers behind."""
     try:
         yield

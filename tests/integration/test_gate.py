@@ -61,7 +61,7 @@ def test_a_worse_refit_is_rejected_with_its_reasons(stored: Database, tfstream: 
     first = json.loads(tfstream.run("train", "--topic", TOPIC, "--json").stdout)
     assert (first["outcome"], first["rows"]) == ("promoted", GOOD_ROWS)
     assert first["metrics"]["config_sha256"] == quick.CONFIG.sha256
-    assert "then fitted again to all rows, these too" in first["reason"]
+    assert "then refitted on all rows, the held-out rows included" in first["reason"]
     assert "there is no champion to compare it with" in first["reason"]
     told = json.loads(tfstream.run("models", "show", "1", "--topic", TOPIC, "--json").stdout)
     assert told["metrics"]["gate"] == first["metrics"]["gate"]
@@ -109,13 +109,13 @@ def test_a_champion_of_meanwhile_is_not_replaced_unseen(stored: Database, tfstre
         tfstream.run("train", "--topic", TOPIC, "--no-gate", "--seed", seed)
 
     def goes_back(stage: str, done: float) -> None:
-        if (stage, done) == ("judge", 1.0):
+        if (stage, done) == ("gate", 1.0):
             tfstream.run("models", "rollback", "--topic", TOPIC, "--reason", "too loud")
 
     store(stored, simulated(GOOD_ROWS + 300, len(SENSORS))[GOOD_ROWS:], GOOD_ROWS)
     found = train.train(stored, stream, TrainingOptions(seed=2, config=quick.CONFIG), goes_back)
     assert found.reason is not None
-    assert found.reason.startswith("it was judged beside version 2, and version 1 is in charge since")
+    assert found.reason.startswith("it was tested against version 2, but version 1 is the champion now")
     assert statuses(stored) == {1: "champion", 2: "rejected", 3: "rejected"}
 
 

@@ -241,12 +241,12 @@ def test_too_little_that_is_normal_is_refused_with_its_causes(
         anomalies.apply(connection, plant.id, [still])
     refused = shell.run("train", "--topic", topic, exit_code=5).stderr
     assert "too little to learn from: the longest unbroken piece has 176 rows" in refused
-    assert "left out of what there is: open anomalies 80%" in refused
+    assert "left out of the stored readings: open anomalies 80%" in refused
     shell.run("anomalies", "label", "d1", "false-alarm")
     assert learnt(database, plant).left_out.shares == {}
     shell.run("exclusions", "add", "--topic", topic, "--from", f"{DAY}00:00", "--for", "1h")
     refused = shell.run("train", "--topic", topic, exit_code=5).stderr
-    assert "left out of what there is: exclusions 100%" in refused
+    assert "left out of the stored readings: exclusions 100%" in refused
 
 
 def test_a_level_that_is_accepted_is_learnt_at_once(

@@ -105,7 +105,7 @@ def test_a_running_recorder_begins_anew(kafka: Broker, plant: Plant, trained: st
 
 
 def test_the_state_grows_with_its_source(kafka: Broker, plant: Plant, trained: str, tmp_path: Path) -> None:
-    """A running scorer notices new partitions and scores them; who moves to one begins with fresh windows."""
+    """A running scorer scores new partitions; an asset that moves to one begins with empty windows."""
     shell = Tfstream(plant.tfstream.database_url, kafka.bootstrap, **SOON)
     with shell.running("score", "--topic", trained, "--commit-interval", "200ms") as scorer:
         wait_until(lambda: hops(kafka, trained) == windows(700), "three partitions were scored", scorer)

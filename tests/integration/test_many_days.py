@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from sqlalchemy import text
 
-from tests.conftest import Broker
+from tests.conftest import Broker, template_database
 from tfstream.app.files import load
 from tfstream.app.files.replay import replay
 from tfstream.app.files.sensor_table import SensorTable
 from tfstream.app.ingest.recorder import Recorder
 from tfstream.core.stream import StreamDefinition
+from tfstream.embedded.postgres import EmbeddedPostgres
 from tfstream.errors import ConfigurationError
 from tfstream.storage import partitions, readings, streams
 from tfstream.storage.database import Database
@@ -19,11 +22,26 @@ from tfstream.storage.database import Database
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
 DAY_US = 86_400_000_000
-DAYS = 2400  # the server has about six thousand locks: so many tables, each with its indexes, need more
+# A quarter of PostgreSQL's usual 64 to a transaction: the tests make fewer tables before the locks run out.
+FEW_LOCKS = {"max_locks_per_transaction": "16"}
+DAYS = 900  # the locks suffice for about 650 tables with their indexes
+
+
+@pytest.fixture(scope="module")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server of the module's own: whoever shared it would find no locks left, either."""
+    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), settings=FEW_LOCKS) as server:
+        yield server.url
+
+
+@pytest.fixture(scope="module")
+def template(postgres_url: str) -> Iterator[str]:
+    with template_database(postgres_url) as name:
+        yield name
 
 
 def daily(topic: str) -> tuple[SensorTable, StreamDefinition]:
-    """A reading a day for six years."""
+    """A reading a day for two and a half years."""
     table = SensorTable(
         source="daily.csv",
         sensors=("flow",),

@@ -40,7 +40,7 @@ def test_scoring_goes_on_without_the_database(kafka: Broker, topic: str, tmp_pat
         tfstream.run("db", "upgrade")
         normal = write_plant(tmp_path / "normal.csv", rows=600)
         tfstream.run("load", normal, "--topic", topic)
-        tfstream.run("train", "--topic", topic)
+        tfstream.run("train", "--topic", topic, "--no-gate")
         tfstream.run("replay", normal, "--topic", topic)
         table = read_table(write_plant(tmp_path / "more.csv", rows=300, start="2026-01-07T00:00:00Z"))
         definition = definition_of(server.url, topic)
@@ -83,7 +83,7 @@ def test_a_database_that_hangs_delays_nothing_but_new_models(
             wait_until(lambda: reason(port) == "no-model", "it asks for a model", scorer)
             with frozen(server.pid):
                 wait_until(lambda: reason(port) == "database-unreachable", "the hang is told", scorer)
-            tfstream.run("train", "--topic", topic)
+            tfstream.run("train", "--topic", topic, "--no-gate")
             wait_until(lambda: on_topic(kafka, topic) == WINDOWS, "the first scores", scorer)
             add_version_2(server.url)
             with frozen(server.pid):

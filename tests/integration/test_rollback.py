@@ -52,7 +52,7 @@ def test_back_and_never_to_what_was_rolled_back(database: Database, stream: Stre
     assert (first.before, first.version) == (3, 2)
     second = promote.roll_back(database, stream, None, by="anna", reason=None)
     assert (second.before, second.version) == (2, 1)
-    with pytest.raises(BadData, match=r"no version is known to have been in charge .* before 1"):
+    with pytest.raises(BadData, match=r"has no champion before version 1"):
         promote.roll_back(database, stream, None, by="anna", reason=None)
     with database.begin() as connection:
         found = {row.version: (row.status, row.reason) for row in models.list_all(connection, stream.id)}
@@ -78,9 +78,9 @@ def test_back_and_never_to_what_was_rolled_back(database: Database, stream: Stre
 
 
 def test_to_a_version_by_name(database: Database, stream: StreamRecord) -> None:
-    with pytest.raises(BadData, match=r"version 4 was never in charge .* `tfstream models promote 4"):
+    with pytest.raises(BadData, match=r"version 4 was never the champion .* `tfstream models promote 4"):
         promote.roll_back(database, stream, 4, by="anna", reason=None)
-    with pytest.raises(BadData, match="version 3 is in charge"):
+    with pytest.raises(BadData, match="version 3 is the champion of"):
         promote.roll_back(database, stream, 3, by="anna", reason=None)
     for none in (9, 0):
         with pytest.raises(BadData, match=f"no model version {none}"):

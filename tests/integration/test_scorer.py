@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 
 import pytest
 
 from tests.integration.commands import Tfstream, wait_until
+from tests.integration.forked import Forked
 from tests.integration.plants import SENSORS, Plant, write_plant
 from tests.integration.scoring import score
 from tests.integration.topic_reader import committed_offsets, read_committed
@@ -29,7 +29,7 @@ def test_it_waits_for_a_model_and_takes_the_next_one_without_a_restart(plant: Pl
             "topics",
             scorer,
         )
-        tfstream.run("train", "--topic", topic)
+        tfstream.run("train", "--topic", topic, "--no-gate")
         wait_until(lambda: versions(tfstream, topic) == {1}, "scores of the first model", scorer)
         tfstream.run("train", "--topic", topic, "--seed", "1", "--no-gate")
         later = write_plant(plant.normal.with_name("later.csv"), rows=200, start="2026-01-06T00:11:40Z")
@@ -142,7 +142,7 @@ def committed(tfstream: Tfstream, topic: str) -> int:
     return sum(max(offset, 0) for offset in offsets.values())
 
 
-def listen(process: subprocess.Popen[str], *words: str) -> None:
+def listen(process: Forked, *words: str) -> None:
     """Read a process's lines until one has all the words."""
     assert process.stdout is not None
     for line in process.stdout:
@@ -151,7 +151,7 @@ def listen(process: subprocess.Popen[str], *words: str) -> None:
     raise AssertionError(f"the process ended with {process.wait()} and never said {words}")
 
 
-def ended(process: subprocess.Popen[str], number: signal.Signals) -> str:
+def ended(process: Forked, number: signal.Signals) -> str:
     """What a process still says after a signal, having ended well."""
     process.send_signal(number)
     said, _ = process.communicate(timeout=60)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 from contextlib import ExitStack
 
 import pytest
 
 from tests.integration.commands import Tfstream, wait_until
+from tests.integration.forked import Forked
 from tests.integration.plants import Plant, write_plant
 from tests.integration.topic_reader import committed_offsets, read_committed
 from tests.scrape import scrape
@@ -39,7 +39,7 @@ def committed(tfstream: Tfstream, topic: str) -> int:
     return sum(max(offset, 0) for offset in offsets.values())
 
 
-def ended(process: subprocess.Popen[str]) -> str:
+def ended(process: Forked) -> str:
     process.send_signal(signal.SIGTERM)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 0, said

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 from contextlib import ExitStack
 
 import psycopg
@@ -13,6 +12,7 @@ from confluent_kafka import Producer
 
 from tests.conftest import Broker
 from tests.integration.commands import Tfstream, wait_until
+from tests.integration.forked import Forked
 from tests.integration.frozen import frozen
 from tests.integration.plants import Plant, write_plant
 from tests.integration.stream_copy import copy_models, copy_stream
@@ -24,6 +24,22 @@ from tfstream.streaming.topics import ensure_topic
 pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.slow]
 
 
+@pytest.fixture
+def kafka(own_kafka: Broker) -> Broker:
+    """A broker that these tests may disturb."""
+    return own_kafka
+
+
+@pytest.fixture
+def plant(own_plant: Plant) -> Plant:
+    return own_plant
+
+
+@pytest.fixture
+def trained(own_trained: str) -> str:
+    return own_trained
+
+
 def found(tfstream: Tfstream, topic: str, name: str) -> dict[str, str]:
     """One finding, whatever the others are."""
     process = tfstream.start("check", "--topic", topic, "--json")
@@ -32,7 +48,7 @@ def found(tfstream: Tfstream, topic: str, name: str) -> dict[str, str]:
     return one
 
 
-def said_at_its_end(process: subprocess.Popen[str]) -> str:
+def said_at_its_end(process: Forked) -> str:
     process.send_signal(signal.SIGTERM)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 0, said

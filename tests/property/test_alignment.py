@@ -1,4 +1,4 @@
-"""Filling a whole series at once, as training does, gives what the stream gives row by row."""
+"""Aligning a whole series at once, as training does, gives the rows of the stream."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def test_align_equals_the_stream(steps: list[tuple[int, float]], staleness: int)
     rows: dict[int, bytes] = {}
     for offset, (time_us, value) in enumerate(zip(times.tolist(), values, strict=True)):
         for row in grid.push(time_us, value.copy(), offset, 0):
-            found = window.push(row.number, row.values)
-            if found is not None:
-                rows[row.number] = found.tobytes()
-    for number, found_bytes in rows.items():
+            completed = window.push(row.number, row.values)
+            if completed is not None:
+                rows[row.number] = completed.tobytes()
+    for number, window_bytes in rows.items():
         at = number - first + 1
-        assert whole[at - SHAPE.rows : at].tobytes() == found_bytes
+        assert whole[at - SHAPE.rows : at].tobytes() == window_bytes

@@ -31,20 +31,20 @@ budgets = st.floats(1e-3, 1e3)
 
 @settings(derandomize=True)
 @given(calibrations, budgets, budgets)
-def test_a_larger_budget_never_raises_the_threshold(found: Calibration, one: float, other: float) -> None:
-    small, large = sorted((one, other))
-    assert found.threshold(large) <= found.threshold(small) + 1e-9
+def test_a_larger_budget_never_raises_the_threshold(fit: Calibration, first: float, second: float) -> None:
+    small, large = sorted((first, second))
+    assert fit.threshold(large) <= fit.threshold(small) + 1e-9
 
 
 @settings(derandomize=True)
 @given(calibrations, budgets)
-def test_expected_alarms_invert_the_threshold(found: Calibration, budget: float) -> None:
-    threshold = found.threshold(budget)
-    expected = found.expected_per_week(threshold)
-    assert threshold > found.u
-    if budget >= found.clusters_per_week or threshold < found.u + 0.011:
-        assert threshold == pytest.approx(found.u + 0.01, abs=0.001)
-    elif found.xi > -1e-3:  # with a bounded tail, thresholds near its end differ by less than a float shows
+def test_expected_alarms_invert_the_threshold(fit: Calibration, budget: float) -> None:
+    threshold = fit.threshold(budget)
+    expected = fit.expected_per_week(threshold)
+    assert threshold > fit.u
+    if budget >= fit.clusters_per_week or threshold < fit.u + 0.011:
+        assert threshold == pytest.approx(fit.u + 0.01, abs=0.001)
+    elif fit.xi > -1e-3:  # with a bounded tail, thresholds near its end are equal floats
         assert expected == pytest.approx(budget, rel=1e-4)
 
 

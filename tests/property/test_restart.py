@@ -1,4 +1,4 @@
-"""Reading a partition again from any commit finds exactly what an undisturbed pass finds."""
+"""A pass that restarts from any commit gives exactly the events of an undisturbed pass."""
 
 from __future__ import annotations
 
@@ -69,18 +69,18 @@ def reading(message: LoggedReading) -> Reading:
     return Reading(message.asset, message.time_us, np.array(message.values, dtype=np.float32))
 
 
-def plain(found: TrackEvent) -> object:
-    """A finding as something that can be compared, NaN equal to NaN."""
-    if isinstance(found, WindowReady):
-        window = found.window
+def plain(event: TrackEvent) -> object:
+    """An event in a form that compares NaN equal to NaN."""
+    if isinstance(event, WindowReady):
+        window = event.window
         return (
-            found.asset,
+            event.asset,
             window.end_index,
             window.values.tobytes(),
             window.first_offset,
             window.last_offset,
         )
-    return found
+    return event
 
 
 def states_of(tracks: PartitionTracks, assets: set[str]) -> dict[str, AssetState]:
@@ -97,7 +97,7 @@ def states_of(tracks: PartitionTracks, assets: set[str]) -> dict[str, AssetState
 def restarted(
     tracks: PartitionTracks, log: list[LoggedReading], position: int, definition: StreamDefinition
 ) -> PartitionTracks:
-    """A new process that takes up the partition at ``position``."""
+    """A new process that takes over the partition at ``position``."""
     states = states_of(tracks, {message.asset for message in log[:position]})
     fresh = PartitionTracks(definition, SHAPE)
     tracked = {asset: state.track for asset, state in states.items()}
@@ -105,7 +105,7 @@ def restarted(
     assert start == tracks.rewind(position)
     for offset in range(start, position):
         fresh.rebuild(reading(log[offset]), offset)
-    fresh.went_live(tracked, {asset for asset, state in states.items() if state.silent})
+    fresh.go_live(tracked, {asset for asset, state in states.items() if state.silent})
     return fresh
 
 
@@ -120,30 +120,30 @@ def test_restarts_change_nothing(
         if offset in stops:
             disturbed = restarted(disturbed, log, offset, definition)
         expected = undisturbed.push(reading(message), offset)
-        found = disturbed.push(reading(message), offset)
-        assert [plain(one) for one in found] == [plain(one) for one in expected]
+        events = disturbed.push(reading(message), offset)
+        assert [plain(event) for event in events] == [plain(event) for event in expected]
         assert disturbed.clock_us == undisturbed.clock_us
     assert disturbed.late == undisturbed.late
 
 
 @settings(max_examples=250, derandomize=True, deadline=None, phases=[Phase.generate])
 @given(logs(), definitions)
-def test_only_who_was_heard_within_a_week_is_remembered(
+def test_only_assets_with_a_message_within_a_week_are_kept(
     log: list[LoggedReading], definition: StreamDefinition
 ) -> None:
-    """Told silent first, told gone once, and never both gone and still there."""
+    """An asset is silent first, then gone once, and has no track after that."""
     tracks, silent = PartitionTracks(definition, SHAPE), set[str]()
     heard: dict[str, int] = {}
     for offset, message in enumerate(log):
         heard[message.asset] = max(tracks.clock_us, message.time_us)
-        for found in tracks.push(reading(message), offset):
-            if isinstance(found, AssetSilent):
-                silent.add(found.asset)
-            elif isinstance(found, AssetReturned):
-                silent.remove(found.asset)
-            elif isinstance(found, AssetGone):
-                silent.remove(found.asset)
-                assert found.ended_us == heard.pop(found.asset) + tracks.silence_us + 7 * DAY
+        for event in tracks.push(reading(message), offset):
+            if isinstance(event, AssetSilent):
+                silent.add(event.asset)
+            elif isinstance(event, AssetReturned):
+                silent.remove(event.asset)
+            elif isinstance(event, AssetGone):
+                silent.remove(event.asset)
+                assert event.ended_us == heard.pop(event.asset) + tracks.silence_us + 7 * DAY
         assert silent == tracks.silent
         limit = tracks.clock_us - tracks.silence_us - 7 * DAY
         assert {asset for asset in "xyz" if asset in tracks} == set(heard)
@@ -174,23 +174,23 @@ rules = st.builds(
 
 @settings(max_examples=250, derandomize=True, deadline=None, phases=[Phase.generate])
 @given(rules, st.lists(st.sampled_from([0.5, 0.0, -0.5, 1.9, 2.5, 3.0, 9.0]), max_size=60), st.data())
-def test_episodes_go_on_after_a_restart(rule: AlarmRule, scores: list[float], data: st.DataObject) -> None:
-    """Open ones and those that wait for their minimum duration, through the bytes of the state topic."""
+def test_episodes_continue_after_a_restart(rule: AlarmRule, scores: list[float], data: st.DataObject) -> None:
+    """Open and pending episodes, through the bytes of the state topic."""
     stops = data.draw(st.sets(st.integers(0, len(scores)), max_size=4))
     undisturbed = disturbed = AlarmState(rule.calibration.pooled, None)
     for number, score in enumerate(scores):
         hop = Hop(SHAPE.rows - 1 + number * SHAPE.hop, number, number)
         if number in stops:
             memory = AssetMemory(model_version=1, baseline=disturbed.baseline, episode=disturbed.episode)
-            found = msgspec.json.decode(encode(memory), type=AssetMemory)
-            disturbed = AlarmState(found.baseline, found.episode)
+            restored = msgspec.json.decode(encode(memory), type=AssetMemory)
+            disturbed = AlarmState(restored.baseline, restored.episode)
         undisturbed, expected = rule.update(
             undisturbed, score, rule.judge(score, undisturbed.baseline), hop, NoEvidence()
         )
-        disturbed, told = rule.update(
+        disturbed, event = rule.update(
             disturbed, score, rule.judge(score, disturbed.baseline), hop, NoEvidence()
         )
-        assert (disturbed, told) == (undisturbed, expected)
+        assert (disturbed, event) == (undisturbed, expected)
 
 
 @settings(max_examples=100, derandomize=True, deadline=None)
@@ -218,16 +218,18 @@ def test_a_silent_asset_does_not_hold_the_rewind_offset_back() -> None:
 
 
 def test_without_the_rewind_windows_are_lost() -> None:
-    """The control: a new process that reads on from the commit alone does not find what there is to find."""
+    """The control: a new process that only reads on from the commit misses windows."""
     definition = StreamDefinition(topic="t", sensors=SENSORS, interval_us=STEP)
     log = [LoggedReading("x", offset * STEP, (1, 1)) for offset in range(40)]
     whole, careless = PartitionTracks(definition, SHAPE), PartitionTracks(definition, SHAPE)
-    expected = [found for offset, one in enumerate(log) for found in whole.push(reading(one), offset)]
-    for offset, one in enumerate(log[:21]):
-        careless.push(reading(one), offset)
+    expected = [event for offset, message in enumerate(log) for event in whole.push(reading(message), offset)]
+    for offset, message in enumerate(log[:21]):
+        careless.push(reading(message), offset)
     careless = PartitionTracks(definition, SHAPE)
-    found = [
-        found for offset, one in enumerate(log[21:], 21) for found in careless.push(reading(one), offset)
+    events = [
+        event
+        for offset, message in enumerate(log[21:], 21)
+        for event in careless.push(reading(message), offset)
     ]
-    after = [one for one in expected if isinstance(one, WindowReady) and one.window.last_offset >= 21]
-    assert len(found) < len(after)
+    after = [event for event in expected if isinstance(event, WindowReady) and event.window.last_offset >= 21]
+    assert len(events) < len(after)

@@ -1,4 +1,4 @@
-"""Standardisation: per asset where an asset has enough rows, pooled over all of them otherwise."""
+"""Standardisation of readings: per asset if the asset has enough rows, else pooled over all assets."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 
 from tfstream.core.reading import Series, Values
 
-_LIMIT = 10.0
-_FLOOR = 0.05  # of the median moving channel's width, but at most
-_OWN_FLOOR = 0.1  # of the channel's own size: units differ, and a small one must not make its sensor blind
-_CONSTANT = 0.01  # of a constant's own size, at least, is worth one unit
-_ROUNDING = 1e-9  # of a channel's own size, or of the median width: less is no movement
+_LIMIT = 10.0  # standard units: values beyond are clipped
+_FLOOR = 0.05  # least scale, as a part of the median width of the moving channels; but at most
+_OWN_FLOOR = 0.1  # of the channel's own size, so that the floor hides no fault of a sensor with a small unit
+_CONSTANT = 0.01  # least scale of a constant channel, as a part of its size
+_ROUNDING = 1e-9  # of a channel's size, or of the median width: a smaller width is rounding
 _QUANTILES = (0.01, 0.05, 0.5, 0.95, 0.99)
-_FAR = 10.0  # times the way between the outermost of them is not believed, if it is
-_RARE = 0.002  # of the rows: what comes back is real
-_INCREDIBLE = 1e3  # units
-_ABSURD = 1e6  # times the way between the inner ones, or the channel's own size, is never believed
-_ROWS_OF_ITS_OWN = 256
+_FAR = 10.0  # times the distance of the outer quantiles: values farther away are not believed, if they are
+_RARE = 0.002  # of the rows, at most: a value that comes back is real
+_INCREDIBLE = 1e3  # standard units
+_ABSURD = 1e6  # times the distance of the inner quantiles, or the channel's size: never believed
+_LEAST_ROWS = 256  # of an asset with a scale of its own
 
 Array = NDArray[np.float64]
 
@@ -30,8 +30,8 @@ Array = NDArray[np.float64]
 class Scaler:
     """Location and scale of every channel: ``location``, ``scale`` are ``[assets + 1, channels]``.
 
-    The last row is the pooled one, for assets that were not there in training. ``live [channels]``
-    tells which channels said anything at all.
+    The last row is the pooled scale, for assets without a scale of their own. ``live [channels]`` is true for
+    channels that had any value in training.
     """
 
     assets: tuple[str, ...]
@@ -50,30 +50,30 @@ class Scaler:
 
     @classmethod
     def fit(cls, series: Sequence[Series]) -> Scaler:
-        """From aligned training series; rows of one asset may come in several pieces."""
+        """Fit to training series on the regular grid; an asset may have several pieces."""
         by_asset: dict[str, list[Values]] = {}
-        for one in series:
-            by_asset.setdefault(one.asset, []).append(one.values)
-        own = tuple(sorted(asset for asset, pieces in by_asset.items() if _rows(pieces) >= _ROWS_OF_ITS_OWN))
+        for piece in series:
+            by_asset.setdefault(piece.asset, []).append(piece.values)
+        own = tuple(sorted(asset for asset, pieces in by_asset.items() if _rows(pieces) >= _LEAST_ROWS))
         pooled = _Moments.of([piece for pieces in by_asset.values() for piece in pieces])
         moments = [*(_Moments.of(by_asset[asset]).completed(pooled) for asset in own), pooled]
         return cls(
             assets=own,
-            location=np.stack([one.location for one in moments]),
-            scale=np.stack([one.scale for one in moments]),
+            location=np.stack([part.location for part in moments]),
+            scale=np.stack([part.scale for part in moments]),
             live=pooled.known,
         )
 
     def rows_of(self, assets: Sequence[str]) -> NDArray[np.int64]:
-        """``[batch]``: which row of ``location`` and ``scale`` serves each asset."""
+        """The row of ``location`` and ``scale`` for each asset: ``[batch]``."""
         pooled = len(self.assets)
         return np.array([self._index.get(asset, pooled) for asset in assets], dtype=np.int64)
 
     def transform(self, values: Values, assets: Sequence[str]) -> Values:
-        """``[batch, rows, channels]`` in standard units, clipped at ±10; NaN and ±inf come out as NaN.
+        """Convert ``[batch, rows, channels]`` to standard units, clipped at ±10; NaN and ±inf become NaN.
 
-        In single precision, and good to it: what a reading has in common with its location cancels out
-        exactly before the rest of the location is taken off.
+        The arithmetic is in single precision without loss of accuracy: it subtracts the location in two
+        parts, and the large part cancels out exactly.
         """
         chosen = self.rows_of(assets)
         high, low, scale = (part[chosen, None] for part in self._single)
@@ -82,24 +82,24 @@ class Scaler:
             scaled -= low
             scaled /= scale
             np.clip(scaled, -_LIMIT, _LIMIT, out=scaled)
-            scaled += values * np.float32(0)  # nothing, but NaN where a value is infinite
+            scaled += values * np.float32(0)  # zero, but NaN where a value is infinite
         return scaled
 
     def credible(self, values: Values, asset: str) -> NDArray[np.bool_]:
-        """Which of ``[rows, channels]`` can have been measured: within a thousand units of the usual."""
+        """``[rows, channels]``: true for values within a thousand standard units of their location."""
         row = self.rows_of([asset])[0]
         with np.errstate(invalid="ignore", over="ignore"):
             far = np.abs(values - self.location[row]) > _INCREDIBLE * self.scale[row]
         return np.asarray(~far, dtype=np.bool_)
 
     def inverse(self, scaled: Values, assets: Sequence[str]) -> Values:
-        """``[batch, channels]`` back in the sensors' own units."""
+        """Convert ``[batch, channels]`` back to the sensors' own units."""
         chosen = self.rows_of(assets)
         return (scaled * self.scale[chosen] + self.location[chosen]).astype(np.float32)
 
 
 class _Moments(NamedTuple):
-    """Of every channel ``[channels]``: where it lies, its scale, whether it said anything, and ever moved."""
+    """Of every channel, ``[channels]``: location, scale, whether it has any value, and whether it moves."""
 
     location: Array
     scale: Array
@@ -108,7 +108,7 @@ class _Moments(NamedTuple):
 
     @classmethod
     def of(cls, pieces: Sequence[Values]) -> _Moments:
-        """One channel at a time: all of them in double precision would not fit beside a long span."""
+        """Compute channel by channel: all in double precision would take too much memory for a long span."""
         channels = range(pieces[0].shape[1])
         columns = [_column(np.concatenate([piece[:, channel] for piece in pieces])) for channel in channels]
         count, location, width, size = np.array(columns).reshape(-1, 4).T
@@ -123,7 +123,7 @@ class _Moments(NamedTuple):
         return cls(location, scale, count > 0, moved)
 
     def completed(self, pooled: _Moments) -> _Moments:
-        """An asset's own, and those of all assets for a sensor that said nothing or never moved here."""
+        """The moments of an asset; the pooled ones for a sensor that has no value or never moves there."""
         return self._replace(
             location=np.where(self.known, self.location, pooled.location),
             scale=np.where(self.moved, self.scale, pooled.scale),
@@ -139,7 +139,7 @@ def _rows(pieces: Sequence[Values]) -> int:
 
 
 def _column(values: Values) -> tuple[float, float, float, float]:
-    """Count, mean, width and largest size of a channel's finite values; the width of a constant is 0."""
+    """Count, mean, width and largest absolute value of a channel's finite values; a constant has width 0."""
     known = values[np.isfinite(values)].astype(np.float64)
     if not len(known):
         return 0.0, 0.0, 0.0, 0.0
@@ -148,11 +148,11 @@ def _column(values: Values) -> tuple[float, float, float, float]:
 
 
 def _believed(known: Array) -> Array:
-    """Without what a broken transmitter sends: one reading of 1e30 would make its sensor blind for good."""
+    """The values without those of a broken transmitter: a single 1e30 would hide every later fault."""
     low, inner_low, middle, inner_high, high = np.quantile(known, _QUANTILES)
-    way, distance = high - low, np.abs(known - middle)
-    far = distance > _FAR * way
-    if not way or far.mean() > _RARE:
+    spread, distance = high - low, np.abs(known - middle)
+    far = distance > _FAR * spread
+    if not spread or far.mean() > _RARE:
         far[:] = False
     absurd = distance > _ABSURD * max(inner_high - inner_low, abs(middle), 1.0)
     believed: Array = known[~far & ~absurd]
@@ -160,10 +160,10 @@ def _believed(known: Array) -> Array:
 
 
 def _width(known: Array) -> float:
-    """The standard deviation; of a switch, which knows two or three positions, the way between the outermost.
+    """The standard deviation; for a switch, with two or three positions, the distance of the outer positions.
 
-    Over its deviation, a valve that opens once a day would jump by ten units: every command would look like a
-    fault, and hide the faults of the sensors beside it.
+    In units of its standard deviation, a valve that opens once a day would jump by ten: every command would
+    look like a fault, and hide the faults of other sensors.
     """
     low, high = known.min(), known.max()
     between = known[(known > low) & (known < high)]

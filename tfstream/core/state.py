@@ -1,4 +1,4 @@
-"""What is kept of a partition between commits: small state; the windows are read again from the log."""
+"""The state that a commit stores of a partition; the windows are read again from the log."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from tfstream.core.alarms.episode import Episode
 from tfstream.core.messages.dead_letter_limit import DeadLetterTally
 from tfstream.core.windowing.asset_track import TrackState
 
-HEAD_KEY = b"\x00partition"  # cannot be an asset: their names are printable
+HEAD_KEY = b"\x00partition"  # never the key of an asset: asset names are printable
 
 
 class AssetMemory(msgspec.Struct, frozen=True, kw_only=True):
-    """What judging an asset's next window needs of the ones before."""
+    """What the score and the episode of an asset's next window need from the windows before."""
 
     model_version: int
     baseline: Baseline
@@ -33,14 +33,14 @@ class AssetState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PartitionHead(msgspec.Struct, frozen=True, kw_only=True):
-    """The record of the state topic that says which commit the others belong to.
+    """The record of the state topic that names the commit of the other records.
 
-    ``offset`` is the next source offset to read live. It is written in the same transaction as the consumer
-    group's offset: a reader that finds them unequal has not yet seen the whole state, or the group was reset.
-    Rows are counted in units of ``interval_us``: under another interval the state says nothing. ``topic_id``
-    is the broker's: a topic that was deleted and made anew has another, and its offsets mean other messages.
-    ``group`` is the consumer group that the state belongs to; heads of older versions name none and are
-    anybody's.
+    ``offset`` is the next source offset to read live. The transaction that writes it also commits the
+    consumer group's offset. If they differ, the reader has not seen the whole state yet, or the group was
+    reset. Rows are counted in units of ``interval_us``; under another interval the state has no meaning.
+    ``topic_id`` is the broker's id: a topic that is deleted and created again gets another id, and its
+    offsets mean other messages. ``group`` is the consumer group that owns the state; heads of older versions
+    name no group and belong to any.
     """
 
     version: int = 1
@@ -56,9 +56,10 @@ class PartitionHead(msgspec.Struct, frozen=True, kw_only=True):
 class RewindMetadata(msgspec.Struct, frozen=True, kw_only=True):
     """The metadata of a committed offset.
 
-    ``rw`` is the oldest offset that a live window still needs, ``m`` the model's version, ``n`` how many
-    partitions the topic had when the group began: 0, in commits of older versions, is unknown. ``dl`` is true
-    where the partition stands at its dead-letter limit, for who looks from outside, and absent elsewhere.
+    ``rw`` is the rewind offset: the oldest offset that a window needs. ``m`` is the model's version. ``n`` is
+    the number of the topic's partitions when the group began; 0, in commits of older versions, is unknown.
+    ``dl`` is true while the partition stands at its dead-letter limit, for readers outside the scorer, else
+    absent.
     """
 
     v: int = 1
@@ -69,21 +70,22 @@ class RewindMetadata(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def encode(value: msgspec.Struct) -> bytes:
+    """A record of the state topic or the metadata of an offset, as JSON."""
     return msgspec.json.encode(value)
 
 
 def decode_asset(value: bytes) -> AssetState:
-    """:raises msgspec.DecodeError: when the bytes are no such state."""
+    """:raises msgspec.DecodeError: when the bytes are not an asset's state."""
     return msgspec.json.decode(value, type=AssetState)
 
 
 def decode_head(value: bytes) -> PartitionHead:
-    """:raises msgspec.DecodeError: when the bytes are no such head."""
+    """:raises msgspec.DecodeError: when the bytes are not a head."""
     return msgspec.json.decode(value, type=PartitionHead)
 
 
 def decode_metadata(text: str) -> RewindMetadata | None:
-    """A committed offset's metadata; None when it is absent or somebody else's."""
+    """A committed offset's metadata; None when it is absent or written by another program."""
     try:
         return msgspec.json.decode(text, type=RewindMetadata)
     except (msgspec.DecodeError, ValueError):

@@ -1,4 +1,4 @@
-"""A detector as bytes and back: safetensors with its settings as JSON in the header; never pickle."""
+"""Stores a detector as bytes: safetensors, with its settings as JSON in the header; never pickle."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ _NETWORK = "network."
 
 
 class _Format(msgspec.Struct, frozen=True, kw_only=True):
-    """What every header has, whatever else its format is."""
+    """The part of the header that every format has."""
 
     format: int
 
 
 class _Header(_Format, frozen=True, kw_only=True):
-    """Everything that is no tensor."""
+    """Everything of a detector that is not a tensor."""
 
     sensors: tuple[str, ...]
     sensors_sha256: str
@@ -55,12 +55,12 @@ class _Header(_Format, frozen=True, kw_only=True):
 
 
 def sha256(bundle: bytes) -> str:
-    """The hash that a stored bundle is checked against."""
+    """The hash of a bundle, which is stored with it to detect damage."""
     return hashlib.sha256(bundle).hexdigest()
 
 
 def dump(detector: Detector) -> bytes:
-    """The same detector gives the same bytes."""
+    """Store a detector as a bundle; the same detector gives the same bytes."""
     header = _Header(
         format=FORMAT,
         sensors=detector.definition_sensors,
@@ -77,44 +77,55 @@ def dump(detector: Detector) -> bytes:
 
 
 def load(bundle: bytes) -> Detector:
-    """:raises BadData: when the bytes are damaged or of a format that this program does not know."""
+    """Load a detector from its bundle.
+
+    :raises BadData: when the bytes are damaged, or the format or the settings are of another version.
+    """
     try:
         tensors = {name: unpacked(tensor) for name, tensor in load_tensors(bundle).items()}
         text = _header_text(bundle)
-        found = msgspec.json.decode(text, type=_Format).format
-        if found != FORMAT:
-            raise BadData(f"the model bundle has format {found}; this program reads {FORMAT}: train anew")
+        stored_format = msgspec.json.decode(text, type=_Format).format
+        if stored_format != FORMAT:
+            raise BadData(
+                f"the model bundle has format {stored_format}; this program reads format {FORMAT}: "
+                f"train a new model"
+            )
         _check_settings(msgspec.json.decode(text)["config"])
         return _detector(_checked(msgspec.json.decode(text, type=_Header)), tensors)
     except (SafetensorError, msgspec.DecodeError, KeyError, ValueError, RuntimeError) as error:
         raise BadData(
-            f"the model bundle is damaged ({type(error).__name__}: {error}); train a new one"
+            f"the model bundle is damaged ({type(error).__name__}: {error}); train a new model"
         ) from None
 
 
 def _check_settings(settings: dict[str, Any]) -> None:
-    """What this program does not know it would leave out, and what it misses it would make up.
+    """Check that a model has the same settings, by name, as this program.
 
-    :raises BadData: when the model's settings are not those that this program has.
+    Otherwise decoding would drop an unknown setting, or use a default for a missing setting.
+
+    :raises BadData: when the names differ.
     """
-    ours = as_settings(DetectorConfig())
-    if settings.keys() != ours.keys():
-        named = {name: ours[name] for name in settings.keys() & ours.keys()}
-        difference = settings_difference({**settings, **named}, ours)
-        raise BadData(f"the model is of another version of this program ({difference}); train a new one")
+    known = as_settings(DetectorConfig())
+    if settings.keys() != known.keys():
+        same = {name: known[name] for name in settings.keys() & known.keys()}
+        difference = settings_difference({**settings, **same}, known)
+        raise BadData(f"the model is of another version of this program ({difference}); train a new model")
 
 
 def _checked(header: _Header) -> _Header:
-    """:raises ValueError: when sensors or settings are not those that were hashed."""
+    """Check the hashes of the sensors and the settings.
+
+    :raises ValueError: when they differ.
+    """
     if header.sensors_sha256 != sensors_sha256(header.sensors):
-        raise ValueError("its sensors do not give their sha256")
+        raise ValueError("the sensors do not match their sha256")
     if header.config_sha256 != header.config.sha256:
-        raise ValueError("its settings do not give their sha256")
+        raise ValueError("the settings do not match their sha256")
     return header
 
 
 def _header_text(bundle: bytes) -> str:
-    """The metadata of a safetensors file: JSON after a length of eight bytes."""
+    """The header, from the metadata of a safetensors file: JSON after its length in eight bytes."""
     length = int.from_bytes(bundle[:8], "little")
     text: str = msgspec.json.decode(bundle[8 : 8 + length])["__metadata__"]["tfstream"]
     return text
@@ -131,19 +142,19 @@ def _tensors(detector: Detector) -> dict[str, Tensor]:
         "fusion.weight": fusion.weight,
     }
     tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
-    tensors |= {f"linear.{name}": value for name, value in _held(detector.linear)}
-    tensors |= {f"agreement.{name}": value for name, value in _held(detector.agreement)}
-    tensors |= {f"memory.{name}": value for name, value in _held(detector.memory)}
-    tensors |= {f"bank.{name}": value for name, value in _held(detector.bank)}
+    tensors |= {f"linear.{name}": value for name, value in _named_tensors(detector.linear)}
+    tensors |= {f"agreement.{name}": value for name, value in _named_tensors(detector.agreement)}
+    tensors |= {f"memory.{name}": value for name, value in _named_tensors(detector.memory)}
+    tensors |= {f"bank.{name}": value for name, value in _named_tensors(detector.bank)}
     tensors["errors.usual"] = detector.usual_errors
     tensors |= {_NETWORK + name: value for name, value in detector.network.state_dict().items()}
     return {name: packed(value).contiguous().clone() for name, value in tensors.items()}
 
 
-def _held(part: ClosedForm | Agreement | Memory | Bank) -> Iterator[tuple[str, Tensor]]:
-    """What a part holds, by name; not what it has made of that since."""
-    for one in fields(part):
-        yield one.name, getattr(part, one.name)
+def _named_tensors(part: ClosedForm | Agreement | Memory | Bank) -> Iterator[tuple[str, Tensor]]:
+    """The fields of a part by name; not the values that it has cached since."""
+    for part_field in fields(part):
+        yield part_field.name, getattr(part, part_field.name)
 
 
 def _detector(header: _Header, tensors: dict[str, Tensor]) -> Detector:

@@ -1,4 +1,4 @@
-"""Sizes and switches of the detector."""
+"""The settings of the detector: sizes, training, and a switch for each idea."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-# Only a fit asks for these: a model that was fitted under others scores as this program would have it.
-_OF_THE_FIT = frozenset(
+# Used by a fit only: a model that was fitted with other values of these can still be scored by this program.
+_FIT_ONLY = frozenset(
     {
         "dropout",
         "steps",
@@ -35,8 +35,8 @@ _OF_THE_FIT = frozenset(
 class DetectorConfig(msgspec.Struct, frozen=True, kw_only=True):
     """One configuration for all streams; ``docs/detector.md`` says where the values come from.
 
-    The first four switches take one of the paper's ideas away each, for the ablation; the last one gives the
-    terms their prior weights.
+    Each of the first four switches turns off an idea of the paper, for the ablation; without ``self_test``
+    the terms keep their prior weights.
     """
 
     window_rows: int = 64
@@ -76,32 +76,32 @@ class DetectorConfig(msgspec.Struct, frozen=True, kw_only=True):
     self_test: bool = True
 
     @property
-    def following(self) -> float:
-        """How far the terms follow each new window: an exponential mean over ``memory_rows`` rows."""
+    def smoothing(self) -> float:
+        """The weight of a new window in the exponential mean of the terms over ``memory_rows`` rows."""
         return 1 - (1 - 1 / self.memory_rows) ** self.hop_rows
 
     @property
     def patches(self) -> int:
-        """Time tokens in a window."""
+        """How many time tokens a window has: its hops."""
         return self.window_rows // self.hop_rows
 
     @property
     def scoring(self) -> dict[str, Any]:
-        """The settings that the score of a window depends on."""
-        return {name: value for name, value in as_settings(self).items() if name not in _OF_THE_FIT}
+        """The settings that the score of a window depends on, by name."""
+        return {name: value for name, value in as_settings(self).items() if name not in _FIT_ONLY}
 
     @property
     def sha256(self) -> str:
-        """Identifies all settings."""
+        """The hash of all settings, which is stored with a model."""
         return settings_sha256(as_settings(self))
 
 
 def as_settings(config: DetectorConfig) -> dict[str, Any]:
-    """Its fields by name."""
-    found: dict[str, Any] = msgspec.to_builtins(config)
-    return found
+    """The fields of a configuration by name."""
+    settings: dict[str, Any] = msgspec.to_builtins(config)
+    return settings
 
 
 def settings_sha256(settings: Mapping[str, Any]) -> str:
-    """Whatever order they come in."""
+    """The hash of settings by name; their order does not matter."""
     return hashlib.sha256(msgspec.json.encode(settings, order="sorted")).hexdigest()

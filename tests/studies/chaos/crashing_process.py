@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 
 from confluent_kafka import Producer
 
-from tfstream.cli.main import main
+from tfstream.cli.main import main as tfstream
 from tfstream.core.windowing.asset_track import TrackState
 from tfstream.core.windowing.partition_tracks import PartitionTracks
 from tfstream.streaming import transaction
@@ -121,10 +121,15 @@ def _ignore_rewind_offset() -> None:
     PartitionTracks.resume = without_rewind  # type: ignore[method-assign]
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Run tfstream's command line with the faults that the first argument and the environment ask for."""
     faulthandler.register(signal.SIGUSR1)  # writes to the log where a process hangs
     _wrap_producers(CrashOrder(Path(sys.argv[1])))
     if os.environ.get(WITHOUT_REWIND):
         _ignore_rewind_offset()
     sys.argv[1:2] = []
+    tfstream()
+
+
+if __name__ == "__main__":
     main()

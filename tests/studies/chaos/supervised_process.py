@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -12,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-ROOT = Path(__file__).parents[3]
+from tests.integration import forked
+from tests.integration.forked import Forked
+
 _CRASHING_PROCESS = "tests.studies.chaos.crashing_process"
 _ASSIGNED = b"assigned partitions"
 _RESTART_AFTER_S = 0.5
@@ -29,9 +30,9 @@ class SupervisedProcess:
         self.exits: Counter[int] = Counter()
         self.log_file = folder / f"{name}.log"
         self._crash_order = folder / f"{name}.crash"
-        self._command = [sys.executable, "-m", _CRASHING_PROCESS, str(self._crash_order), *arguments]
+        self._arguments = [str(self._crash_order), *arguments]
         self._environment = dict(environment)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Forked | None = None
         self._log_start = 0
         self._start_at = 0.0
         self._lock = threading.RLock()
@@ -40,21 +41,15 @@ class SupervisedProcess:
         """Start the command; its output is appended to the log file."""
         with self._lock, self.log_file.open("ab") as log:
             self._log_start = log.tell()
-            self._process = subprocess.Popen(
-                self._command,
-                cwd=ROOT,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
+            self._process = forked.start(
+                _CRASHING_PROCESS, self._arguments, self._environment, log, own_session=True
             )
 
     def supervise(self) -> None:
         """Record an exit; start the process again after the restart pause if it should run."""
         with self._lock:
             if self._process is not None and self._process.poll() is not None:
-                self._record_exit(self._process.returncode)
+                self._record_exit(self._process.wait())
             if self._process is None and self.should_run and time.monotonic() >= self._start_at:
                 self.start()
 
@@ -121,7 +116,7 @@ class SupervisedProcess:
         self._start_at = time.monotonic() + _RESTART_AFTER_S
 
 
-def _kill_hanging(process: subprocess.Popen[bytes]) -> None:
+def _kill_hanging(process: Forked) -> None:
     process.send_signal(signal.SIGUSR1)  # faulthandler writes to the log where the process hangs
     with suppress(subprocess.TimeoutExpired):
         process.wait(1.0)

@@ -86,7 +86,7 @@ class Exam:
         alarms = raise_alarms(rule, series.asset, hops, first_row=0, evidence=evidence)
         faults = [_rows(fault, series) for fault in self._faults if fault.asset == series.asset]
         detected = sum(
-            any(first <= alarm.told <= last + _GRACE_ROWS for alarm in alarms) for first, last in faults
+            any(first <= alarm.raised <= last + _GRACE_ROWS for alarm in alarms) for first, last in faults
         )
         false = sum(not _caused(alarm.first, alarm.stop, faults) for alarm in alarms)
         return ExamResult(detected, len(faults), false)

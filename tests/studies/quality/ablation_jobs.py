@@ -17,7 +17,7 @@ from tfstream.app.evaluation.detector_run import fit_detector, measure_detector
 from tfstream.core.reading import Values
 from tfstream.model.detector_config import DetectorConfig
 from tfstream.model.scoring.detector import Detector, Measurement
-from tfstream.model.scoring.terms import TERMS, prior
+from tfstream.model.scoring.terms import TERMS, prior_weights
 
 FULL = "full"
 _CLOSED = ("V", "P", "R")
@@ -50,7 +50,7 @@ REWEIGHED: Mapping[str, Callable[[Weights], Weights]] = {
     "without the memory (Mj, Mx)": _without("Mj", "Mx"),
     "without consistency (N)": _without("N"),
     "without the network's errors (T, F, X)": _without("T", "F", "X"),
-    "without the self-test": lambda weight: np.array(prior(DetectorConfig())),
+    "without the self-test": lambda weight: np.array(prior_weights(DetectorConfig())),
     "closed forms only (V, P, R)": _only(_CLOSED),
     "network only": _without(*_CLOSED),
     "V alone": _only(["V"]),

@@ -93,7 +93,7 @@ def models_of(path: str, train_rows: int | None) -> dict[str, Any]:
         }
     models = _measure_models(labelled, held)
     return {
-        "places": len(gate_trials.trial_sites(held.recent, _FULL.hop_rows)),
+        "places": len(gate_trials.trial_sites(held.pieces, _FULL.hop_rows)),
         "models": models,
         "all_rows": vus_pr(_fitted(labelled, known, GateRecipe()), labelled),
     }
@@ -108,15 +108,15 @@ def _measure_models(labelled: LabelledSeries, held: HeldOut) -> list[dict[str, A
         detector = _fitted(labelled, recipe.learn(labelled, held.learn[0]), recipe)
         for terms, change in WEIGHTS.items():
             changed = reweighed(detector, change)
-            performance = measure(changed, labelled.definition, held.recent, tried)
+            performance = measure(changed, labelled.definition, held.pieces, tried)
             champion = champion or performance
             budget = budget_checks(None, performance.alarms)
-            detection = detection_checks(kinds, champion.found, performance.found)[0]
+            detection = detection_checks(kinds, champion.fault_ranks, performance.fault_ranks)[0]
             models.append(
                 {
                     "recipe": name,
                     "terms": terms,
-                    "auc": float(performance.found.mean()),
+                    "auc": float(performance.fault_ranks.mean()),
                     "vus_pr": vus_pr(changed, labelled),
                     "budget": all(check.holds for check in budget),
                     "detection": detection.holds,

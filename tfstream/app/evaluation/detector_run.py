@@ -12,8 +12,8 @@ from tfstream.app.evaluation.labelled_series import LabelledSeries
 from tfstream.app.evaluation.row_scores import RowScores, measure_run
 from tfstream.app.scoring.score_batch import alarm_rule
 from tfstream.app.scoring.score_series import HopScores, SeriesEvidence, raise_alarms, score_series, spread
-from tfstream.core.quality.affiliation import affiliation, by_chance
-from tfstream.core.quality.event_quality import alarmed_rows, judge_alarms
+from tfstream.core.quality.affiliation import affiliation, affiliation_by_chance
+from tfstream.core.quality.event_quality import alarmed_rows, match_alarms
 from tfstream.core.reading import Series
 from tfstream.errors import BadData
 from tfstream.model.detector_config import DetectorConfig
@@ -77,9 +77,9 @@ def _measure_alarms(detector: Detector, hops: HopScores, labelled: LabelledSerie
     labels = labelled.labels[train_rows:]
     alarmed = alarmed_rows(tested, len(labels))
     return AlarmQuality(
-        counts=judge_alarms(tested, labels, rows_per_week=definition.rows_per_week),
+        counts=match_alarms(tested, labels, rows_per_week=definition.rows_per_week),
         affiliation=affiliation(alarmed, labels),
-        affiliation_by_chance=by_chance(alarmed, labels),
+        affiliation_by_chance=affiliation_by_chance(alarmed, labels),
         threshold=detector.calibration.threshold(budget),
         extrapolated=detector.calibration.extrapolated(budget),
     )

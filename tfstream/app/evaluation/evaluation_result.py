@@ -13,7 +13,7 @@ from itertools import groupby
 import numpy as np
 
 from tfstream.core.quality.affiliation import Affiliation
-from tfstream.core.quality.event_quality import EventQuality, together
+from tfstream.core.quality.event_quality import EventQuality, combine
 
 PRODUCT = "tfstream"  # the method's name; the others are baselines
 
@@ -144,7 +144,7 @@ def _alarms(runs: Sequence[EvaluationRun]) -> dict[str, float]:
 
 def alarm_figures(qualities: Sequence[AlarmQuality]) -> dict[str, float]:
     """The figures of the alarms on one file or more, by name."""
-    counts = together([quality.counts for quality in qualities])
+    counts = combine([quality.counts for quality in qualities])
     return {
         "events": counts.events,
         "found": counts.found,

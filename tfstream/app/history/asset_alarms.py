@@ -10,7 +10,7 @@ from tfstream.app.history.alarm_collector import AlarmCollector, RaisedAlarm
 from tfstream.app.history.hidden_alarms import is_hidden
 from tfstream.app.scoring.champion import Champion
 from tfstream.core.learning.exclusion import Exclusion
-from tfstream.core.quality.event_quality import Alarm, owners_of
+from tfstream.core.quality.event_quality import Alarm, matched_events
 from tfstream.core.quality.ranges import Ranges
 from tfstream.core.spans import Span
 from tfstream.core.stream import WEEK_US, StreamDefinition
@@ -41,7 +41,7 @@ class AssetAlarms:
             )
             for alarm in self.alarms
         ]
-        self.owners = owners_of([self._rows(alarm) for alarm in self.alarms], self._event_rows())
+        self.owners = matched_events([self._rows(alarm) for alarm in self.alarms], self._event_rows())
         self.weeks = collector.scored_hops * hop_us / WEEK_US
 
     def _rows(self, alarm: RaisedAlarm) -> Alarm:

@@ -1,4 +1,4 @@
-"""The windows of all assets through the detector as one batch."""
+"""Scores the windows of all assets as one batch."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _smooth(detector: Detector, batch: Sequence[ScoringInput], measured: Measure
         earlier = latest.get((partition, asset), before)
         if earlier is not None and earlier.end_index != window.end_index - detector.hop_rows:
             earlier = None
-        values = detector.follow(raw, earlier.values if earlier else None)
+        values = detector.smooth(raw, earlier.values if earlier else None)
         smoothed.append(SmoothedTerms(window.end_index, tuple(values.tolist())))
         latest[partition, asset] = smoothed[-1]
     return smoothed

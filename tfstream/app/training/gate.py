@@ -1,4 +1,8 @@
-"""The gate between a fit and its promotion: champion and challenger on the same rows and the same faults."""
+"""The promotion gate: champion and challenger on the same held-out rows and the same artificial faults.
+
+This module runs the two models. The rule that compares their figures is
+:mod:`tfstream.core.learning.promotion_rule`.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +10,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from tfstream.app.scoring import champion as champions
 from tfstream.app.scoring.champion import Champion
+from tfstream.app.scoring.champion import load as load_champion
 from tfstream.app.training.performance import GatePerformance, measure
 from tfstream.core.learning.held_out import HeldOut
 from tfstream.core.learning.promotion_rule import (
     MARGIN,
     GateCheck,
     GateDecision,
+    alarm_limit,
     budget_checks,
     detection_checks,
     experience_check,
-    most_alarms,
 )
 from tfstream.core.messages.anomaly_event import iso
 from tfstream.core.stream import StreamDefinition
@@ -29,12 +33,12 @@ from tfstream.model.scoring.detector import Detector
 from tfstream.storage.datetimes import to_us
 from tfstream.storage.models import ModelRow, require_intact
 
-_UNTRIED = "too few held-out rows to put faults into: what it detects was not compared"
+_NO_TRIALS = "too few held-out rows to put faults into: detection was not compared"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ComparableChampion:
-    """The stream's champion, if any: its ``model``, or why it cannot be compared."""
+    """The stream's champion: its ``row``, None if there is none, and its ``model`` or why it has none."""
 
     row: ModelRow | None
     model: Champion | None
@@ -44,34 +48,37 @@ class ComparableChampion:
 def comparable_champion(
     row: ModelRow | None, definition: StreamDefinition, config: DetectorConfig
 ) -> ComparableChampion:
-    """The champion made ready to be compared; one of other sensors, windows or damaged bytes cannot be."""
+    """Load the champion; other sensors, other window sizes or damaged bytes make it incomparable."""
     if row is None:
         return ComparableChampion(row=None, model=None)
     try:
-        model = champions.load(require_intact(row), definition)
+        model = load_champion(require_intact(row), definition)
     except TfstreamError as error:
         return ComparableChampion(row=row, model=None, incomparable=str(error))
-    theirs = model.detector.config
-    if (theirs.window_rows, theirs.hop_rows) != (config.window_rows, config.hop_rows):
+    stored = model.detector.config
+    if (stored.window_rows, stored.hop_rows) != (config.window_rows, config.hop_rows):
         return ComparableChampion(row=row, model=None, incomparable="its windows have another size")
     return ComparableChampion(row=row, model=model)
 
 
-def unjudged(champion: ComparableChampion) -> GateDecision:
-    """With too little data to hold any out, only a stream without a champion gets a model."""
-    why = "too few rows to hold any out: nothing is known of its alarms, nor of what it detects"
+def decide_without_test(champion: ComparableChampion) -> GateDecision:
+    """Decide where there are too few rows to hold some out: promote only if the stream has no champion."""
+    why = "too few rows to hold some out: the model's alarms and its detection were not tested"
     return GateDecision(promote=champion.row is None, notes=(why,))
 
 
-class GateJudgement(NamedTuple):
-    """What is to become of a model, and how it did."""
+class GateEvaluation(NamedTuple):
+    """What the gate decides about a model, and the performance behind the decision."""
 
-    verdict: GateDecision
+    decision: GateDecision
     performance: GatePerformance
 
 
 class Gate:
-    """The held-out rows, the faults put into them, and how the champion does there: one for all models."""
+    """The held-out rows, the faults put into them, and the champion's performance there.
+
+    The same for every model that it evaluates.
+    """
 
     def __init__(
         self,
@@ -82,55 +89,58 @@ class Gate:
         seed: int,
     ) -> None:
         self._definition, self._held, self._champion = definition, held, champion
-        self._tried = gate_trials.prepare(held, config, seed)
-        self._theirs = self._perform(champion.model.detector) if champion.model else None
+        self._trials = gate_trials.prepare(held, config, seed)
+        self._champion_performance = self._measure(champion.model.detector) if champion.model else None
 
-    def judge(self, challenger: Detector) -> GateJudgement:
-        """The alarm budget must hold; and what the champion detects, it must detect about as well.
+    def evaluate(self, challenger: Detector) -> GateEvaluation:
+        """Decide about a challenger that has not learnt from the held-out rows.
 
-        It has not learnt from the held-out rows. A first model, and one whose champion cannot be compared, is
-        judged by its alarms alone.
+        Its alarms must stay within the budget, and it must detect the faults about as well as the champion.
+        A first model, and a model whose champion cannot be compared, need only meet the budget.
         """
-        ours = self._perform(challenger)
-        checks = [*_checks(self._tried, ours, self._theirs), *self._experience()]
-        verdict = GateDecision(
+        performance = self._measure(challenger)
+        checks = [*self._performance_checks(performance), *self._experience_checks()]
+        decision = GateDecision(
             promote=all(check.holds is not False for check in checks),
             checks=tuple(checks),
-            notes=tuple(_notes(self._held, self._champion, self._tried)),
-            usual=ours.alarms.usual,
+            notes=tuple(_notes(self._held, self._champion, self._trials)),
+            looks_normal=performance.alarms.within_budget,
         )
-        return GateJudgement(verdict, ours)
+        return GateEvaluation(decision, performance)
 
-    def holds_up(self, judged: GatePerformance, again: Detector) -> bool:
-        """Whether a model that has learnt from the held-out rows, too, does what the judged one does.
+    def confirms(self, tested: GatePerformance, refitted: Detector) -> bool:
+        """Whether a model refitted on all rows, the held-out ones too, performs like the tested model.
 
-        It has an advantage there: this finds a fit that went wrong, and proves nothing else.
+        The refitted model has an advantage on rows that it learnt from, so this only shows a fit that went
+        wrong.
         """
-        found = self._perform(again)
-        quiet = found.alarms.raised <= most_alarms(max(judged.alarms.raised, judged.alarms.allowed, 1.0))
-        as_found = not self._tried or found.found.mean() >= judged.found.mean() - MARGIN
-        return quiet and not found.alarms.lasting and bool(as_found)
+        performance = self._measure(refitted)
+        limit = alarm_limit(max(tested.alarms.raised, tested.alarms.allowed, 1.0))
+        quiet = performance.alarms.raised <= limit and not performance.alarms.lasting
+        detects = not self._trials or performance.fault_ranks.mean() >= tested.fault_ranks.mean() - MARGIN
+        return quiet and bool(detects)
 
-    def _perform(self, detector: Detector) -> GatePerformance:
-        return measure(detector, self._definition, self._held.recent, self._tried)
+    def _measure(self, detector: Detector) -> GatePerformance:
+        return measure(detector, self._definition, self._held.pieces, self._trials)
 
-    def _experience(self) -> list[GateCheck]:
+    def _performance_checks(self, challenger: GatePerformance) -> list[GateCheck]:
+        champion = self._champion_performance
+        checks = budget_checks(champion.alarms if champion else None, challenger.alarms)
+        if not self._trials:
+            return checks
+        kinds = [trial.kind for trial in self._trials]
+        champion_ranks = champion.fault_ranks if champion else None
+        return [*checks, *detection_checks(kinds, champion_ranks, challenger.fault_ranks)]
+
+    def _experience_checks(self) -> list[GateCheck]:
         if self._champion.row is None or self._champion.model is None:
             return []
         return [experience_check(self._champion.row.rows, self._held.rows)]
 
 
-def _checks(tried: Sequence[Trial], ours: GatePerformance, theirs: GatePerformance | None) -> list[GateCheck]:
-    alarms = theirs.alarms if theirs else None
-    checks = budget_checks(alarms, ours.alarms)
-    if not tried:
-        return checks
-    kinds = [trial.kind for trial in tried]
-    return [*checks, *detection_checks(kinds, theirs.found if theirs else None, ours.found)]
-
-
-def _notes(held: HeldOut, champion: ComparableChampion, tried: Sequence[Trial]) -> list[str]:
-    notes = [f"judged on {sum(one.rows for one in held.recent)} rows, the newest from {iso(held.from_us)} on"]
+def _notes(held: HeldOut, champion: ComparableChampion, trials: Sequence[Trial]) -> list[str]:
+    rows = sum(piece.rows for piece in held.pieces)
+    notes = [f"tested on {rows} held-out rows, the newest from {iso(held.from_us)} on"]
     if champion.row is None:
         notes.append("there is no champion to compare it with")
     elif champion.incomparable:
@@ -139,6 +149,6 @@ def _notes(held: HeldOut, champion: ComparableChampion, tried: Sequence[Trial]) 
         )
     elif to_us(champion.row.trained_until) >= held.from_us:
         notes.append(f"the champion, version {champion.row.version}, has learnt from some of these rows")
-    if not tried:
-        notes.append(_UNTRIED)
+    if not trials:
+        notes.append(_NO_TRIALS)
     return notes

@@ -1,4 +1,4 @@
-"""How a model does on held-out normal rows: its alarms there, and how strange it finds faults in them."""
+"""How a model performs on held-out normal rows: its alarms, and how clearly faults in the rows stand out."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tfstream.app.scoring.score_batch import (
 )
 from tfstream.app.scoring.score_series import HopScores, SeriesEvidence, hop_scores, raise_alarms, score_hops
 from tfstream.core.faults.gate_faults import TRIAL_ROWS
-from tfstream.core.learning.held_out import Recent
+from tfstream.core.learning.held_out import HeldOutPiece
 from tfstream.core.learning.promotion_rule import AlarmCount
 from tfstream.core.quality.event_quality import Alarm
 from tfstream.core.stream import StreamDefinition
@@ -27,20 +27,24 @@ from tfstream.model.fitting.gate_trials import Trial, TrialSite, trial_sites
 from tfstream.model.fitting.reference_var import ranks
 from tfstream.model.scoring.detector import Detector
 
-_AT_ONCE = 64  # trials
+_TRIALS_PER_BATCH = 64
 
 Array = NDArray[np.float64]
 
 
 class GatePerformance(NamedTuple):
-    """``alarms`` of the held-out rows as they are; ``found [trials]``: see :func:`perform`."""
+    """The alarms on the held-out rows as they are, and ``fault_ranks [trials]``.
+
+    The rank of a trial is the share of all normal sites that score lower than the site with its fault; ties
+    count half. The mean of the ranks is an AUC.
+    """
 
     alarms: AlarmCount
-    found: Array
+    fault_ranks: Array
 
 
-class _Watched(NamedTuple):
-    """A piece as the model scored it: the score and the smoothed terms by the last row of each hop."""
+class _ScoredPiece(NamedTuple):
+    """A held-out piece as the model scores it; ``terms`` are the smoothed ones, by the last row of a hop."""
 
     asset: str
     hops: HopScores
@@ -48,80 +52,84 @@ class _Watched(NamedTuple):
 
 
 def measure(
-    detector: Detector, definition: StreamDefinition, recent: Sequence[Recent], trials: Sequence[Trial]
+    detector: Detector, definition: StreamDefinition, pieces: Sequence[HeldOutPiece], trials: Sequence[Trial]
 ) -> GatePerformance:
-    """``found [trials]`` is the share of all normal places that score lower than the one with the fault.
+    """Measure a model on held-out pieces and on trials, which are faults at sites of those pieces.
 
-    A place scores what the highest of its hops does, in spreads over its asset's usual level.
+    A site scores as its highest hop does, in spreads over the usual level of its asset.
     """
-    watched = [_watch(detector, one) for one in recent]
-    normal = [
-        _highest(detector, watched[place.piece], place) for place in trial_sites(recent, detector.hop_rows)
-    ]
-    faulty = _faulty(detector, recent, watched, trials)
-    found = ranks(np.array(normal), faulty) if len(faulty) else faulty
-    return GatePerformance(_alarms(detector, definition, recent, watched), found)
+    scored = [_score_piece(detector, piece) for piece in pieces]
+    sites = trial_sites(pieces, detector.hop_rows)
+    normal = [_site_score(detector, scored[site.piece], site) for site in sites]
+    faulty = _trial_scores(detector, pieces, scored, trials)
+    fault_ranks = ranks(np.array(normal), faulty) if len(faulty) else faulty
+    return GatePerformance(_count_alarms(detector, definition, pieces, scored), fault_ranks)
 
 
-def _alarms(
-    detector: Detector, definition: StreamDefinition, recent: Sequence[Recent], watched: Sequence[_Watched]
+def _count_alarms(
+    detector: Detector,
+    definition: StreamDefinition,
+    pieces: Sequence[HeldOutPiece],
+    scored: Sequence[_ScoredPiece],
 ) -> AlarmCount:
-    """What the stream would have told of the held-out rows, from an asset's usual level on."""
+    """The alarms that the stream would have raised on the held-out rows, from an asset's usual level on."""
     raised: list[Alarm] = []
     rows, allowed = 0, 0.0
-    for piece, one in zip(recent, watched, strict=True):
-        rule = alarm_rule(definition, detector, one.asset)
-        evidence = SeriesEvidence(definition, detector, one.asset, piece.series.values)
-        raised += raise_alarms(rule, one.asset, one.hops, first_row=piece.first_row, evidence=evidence)
-        judged = rule.hop_rows * int((one.hops.end_index + 1 - rule.hop_rows >= piece.first_row).sum())
-        rows += judged
-        allowed += rule.budget_per_week * judged / definition.rows_per_week
+    for piece, (asset, hops, _) in zip(pieces, scored, strict=True):
+        rule = alarm_rule(definition, detector, asset)
+        evidence = SeriesEvidence(definition, detector, asset, piece.series.values)
+        raised += raise_alarms(rule, asset, hops, first_row=piece.first_row, evidence=evidence)
+        piece_rows = rule.hop_rows * int((hops.end_index + 1 - rule.hop_rows >= piece.first_row).sum())
+        rows += piece_rows
+        allowed += rule.budget_per_week * piece_rows / definition.rows_per_week
     alarmed = sum(alarm.stop - alarm.first for alarm in raised)
     return AlarmCount(len(raised), allowed, alarmed / max(rows, 1), rows / definition.rows_per_week)
 
 
-def _watch(detector: Detector, piece: Recent) -> _Watched:
+def _score_piece(detector: Detector, piece: HeldOutPiece) -> _ScoredPiece:
     asset, _, values = piece.series
-    scored = score_hops(detector, asset, values)
-    return _Watched(asset, hop_scores(scored), {one.terms.end_index: one.terms for one in scored})
+    scores = score_hops(detector, asset, values)
+    return _ScoredPiece(asset, hop_scores(scores), {score.terms.end_index: score.terms for score in scores})
 
 
-def _highest(detector: Detector, watched: _Watched, place: TrialSite) -> float:
-    """Of the scores of a place as it is; minus infinity where it has none."""
-    ends = watched.hops.end_index
-    hops = slice(*np.searchsorted(ends, (place.start, place.start + TRIAL_ROWS)))
-    baseline = detector.calibration.initial_baseline(watched.asset)
-    return max((baseline.normalised(score) for score in watched.hops.scores[hops].tolist()), default=-np.inf)
+def _site_score(detector: Detector, scored: _ScoredPiece, site: TrialSite) -> float:
+    """The highest score of a site without a fault; minus infinity if none of its hops has a score."""
+    ends = scored.hops.end_index
+    hops = slice(*np.searchsorted(ends, (site.start, site.start + TRIAL_ROWS)))
+    baseline = detector.calibration.initial_baseline(scored.asset)
+    return max((baseline.normalised(score) for score in scored.hops.scores[hops].tolist()), default=-np.inf)
 
 
-def _faulty(
-    detector: Detector, recent: Sequence[Recent], watched: Sequence[_Watched], trials: Sequence[Trial]
+def _trial_scores(
+    detector: Detector,
+    pieces: Sequence[HeldOutPiece],
+    scored: Sequence[_ScoredPiece],
+    trials: Sequence[Trial],
 ) -> Array:
     """The highest score of every trial: ``[trials]``."""
     highest = np.full(len(trials), -np.inf)
-    for at in range(0, len(trials), _AT_ONCE):
-        some = trials[at : at + _AT_ONCE]
+    for at in range(0, len(trials), _TRIALS_PER_BATCH):
         batch = [
-            candidate
-            for number, trial in enumerate(some, start=at)
-            for candidate in _candidates(detector, recent[trial.place.piece], watched, trial, number)
+            hop
+            for number, trial in enumerate(trials[at : at + _TRIALS_PER_BATCH], start=at)
+            for hop in _trial_hops(
+                detector, pieces[trial.site.piece], scored[trial.site.piece], trial, number
+            )
         ]
-        for candidate, scored in zip(batch, score_batch(detector, batch), strict=True):
-            number = candidate.partition
-            highest[number] = max(highest[number], _normalised(detector, scored))
+        for hop, score in zip(batch, score_batch(detector, batch), strict=True):
+            highest[hop.partition] = max(highest[hop.partition], _normalised(detector, score))
     return highest
 
 
-def _candidates(
-    detector: Detector, piece: Recent, watched: Sequence[_Watched], trial: Trial, number: int
+def _trial_hops(
+    detector: Detector, piece: HeldOutPiece, scored: _ScoredPiece, trial: Trial, number: int
 ) -> list[ScoringInput]:
-    """The hops of a fault, after the undisturbed one before it; a trial is a partition of its own."""
+    """The hops of a trial, smoothed from the normal hop before it on; a trial is a partition of its own."""
     asset, _, values = piece.series
     size, hop = detector.window_rows, detector.hop_rows
-    start = trial.place.start
-    first = start + hop - size
-    rows = np.concatenate([values[first:start], trial.shown])
-    before = watched[trial.place.piece].terms.get(start - 1)
+    start = trial.site.start
+    rows = np.concatenate([values[start + hop - size : start], trial.shown])
+    before = scored.terms.get(start - 1)
     windows = [
         Window(start + end - 1, rows[end - hop : end - hop + size], 0, 0)
         for end in range(hop, TRIAL_ROWS + 1, hop)
@@ -133,5 +141,5 @@ def _candidates(
     ]
 
 
-def _normalised(detector: Detector, scored: WindowScore) -> float:
-    return detector.calibration.initial_baseline(scored.asset).normalised(scored.score)
+def _normalised(detector: Detector, score: WindowScore) -> float:
+    return detector.calibration.initial_baseline(score.asset).normalised(score.score)

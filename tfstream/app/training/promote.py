@@ -1,14 +1,13 @@
-"""Putting a version in charge by hand, and going back to the one before."""
+"""Promote a model version to champion by hand, and roll back to the champion before."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from tfstream.app.scoring import champion as champions
+from tfstream.app.scoring.champion import load as load_champion
 from tfstream.errors import BadData, TfstreamError
-from tfstream.storage import champion_history as reigns
-from tfstream.storage import models
+from tfstream.storage import champion_history, models
 from tfstream.storage.database import Connection, Database
 from tfstream.storage.models import ModelRow
 from tfstream.storage.streams import StreamRecord
@@ -16,9 +15,10 @@ from tfstream.storage.streams import StreamRecord
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChampionChange:
-    """``version`` took over from ``before``; ``rejected`` says why the one before is not to come back.
+    """``version`` is the champion now, ``before`` was the champion, None without one.
 
-    ``had_been_rejected`` is why the new champion itself had been, once.
+    ``rejected`` says why ``before`` must not become champion again; ``had_been_rejected`` says why the new
+    champion had once been rejected.
     """
 
     topic: str
@@ -29,14 +29,14 @@ class ChampionChange:
 
 
 def promote(database: Database, stream: StreamRecord, version: int, by: str) -> ChampionChange:
-    """Put a version in charge.
+    """Make a version the champion of its stream.
 
-    :raises BadData: when there is no such version, or its bytes are damaged.
-    :raises ConfigurationError: when it does not fit the stream or this program.
+    :raises BadData: when the version does not exist, or its bytes are damaged.
+    :raises ConfigurationError: when the version does not fit the stream or this program.
     """
     with database.begin() as connection:
         row = models.load(connection, stream.id, version)
-    champions.load(row, stream.definition)
+    load_champion(row, stream.definition)
     with database.begin() as connection:
         models.lock(connection, stream.id)
         before = models.champion_version(connection, stream.id)
@@ -50,53 +50,56 @@ def promote(database: Database, stream: StreamRecord, version: int, by: str) -> 
 def roll_back(
     database: Database, stream: StreamRecord, to: int | None, *, by: str, reason: str | None
 ) -> ChampionChange:
-    """Put the version in charge that was before, or ``to``; the present one is rejected, for good.
+    """Make the previous champion, or version ``to``, the champion again, and reject the present champion.
 
-    :raises BadData: when nothing was in charge before, or ``to`` never was.
+    :raises BadData: when there is no previous champion, or ``to`` never was the champion.
     :raises ConfigurationError: when the version does not fit the stream or this program.
-    :raises TfstreamError: when another version took over meanwhile.
+    :raises TfstreamError: when another version became the champion meanwhile.
     """
     topic = stream.definition.topic
     with database.begin() as connection:
         present = models.champion_version(connection, stream.id)
         row = _target(connection, stream, present, to)
-    champions.load(row, stream.definition)  # before the lock: it takes its time
+    load_champion(row, stream.definition)  # before the lock: loading a model takes a while
     with database.begin() as connection:
         models.lock(connection, stream.id)
-        found = models.champion_version(connection, stream.id)
-        if found is None or found != present:
+        before = models.champion_version(connection, stream.id)
+        if before is None or before != present:
             raise TfstreamError(
-                f"version {found} took charge of {topic} meanwhile; look, and roll back again"
+                f"version {before} became the champion of {topic} meanwhile; check it, then roll back again"
             )
         models.promote(connection, stream.id, row.version, how="rollback", reason=reason, by=by)
-        why = _why(row.version, by, reason)
-        models.reject(connection, stream.id, found, why)
-    return ChampionChange(topic=topic, version=row.version, before=found, rejected=why)
+        rejected = _rejection(row.version, by, reason)
+        models.reject(connection, stream.id, before, rejected)
+    return ChampionChange(topic=topic, version=row.version, before=before, rejected=rejected)
 
 
 def _target(connection: Connection, stream: StreamRecord, present: int | None, to: int | None) -> ModelRow:
-    """The version to go back to."""
+    """The version to roll back to.
+
+    :raises BadData: when there is none.
+    """
     topic = stream.definition.topic
     if present is None:
-        raise BadData(f"no version is in charge of {topic}: there is nothing to roll back")
+        raise BadData(f"{topic} has no champion: there is nothing to roll back")
     if to == present:
-        raise BadData(f"version {to} is in charge of {topic} already")
-    before = reigns.previous_version(connection, stream.id) if to is None else to
-    if before is None:
+        raise BadData(f"version {to} is the champion of {topic} already")
+    version = champion_history.previous_version(connection, stream.id) if to is None else to
+    if version is None:
         raise BadData(
-            f"no version is known to have been in charge of {topic} before {present} that was not rejected "
-            f"since; name one with --to"
+            f"{topic} has no champion before version {present} that has not been rejected since; "
+            f"name a version with --to"
         )
-    row = models.load(connection, stream.id, before)
-    ruled = {reign.version for reign in reigns.periods(connection, stream.id)}
-    if row.status != "retired" and before not in ruled:
+    row = models.load(connection, stream.id, version)
+    champions = {period.version for period in champion_history.periods(connection, stream.id)}
+    if row.status != "retired" and version not in champions:
         raise BadData(
-            f"version {before} was never in charge of {topic}; "
-            f"`tfstream models promote {before} --topic {topic}` puts it there"
+            f"version {version} was never the champion of {topic}; "
+            f"`tfstream models promote {version} --topic {topic}` makes it the champion"
         )
     return row
 
 
-def _why(version: int, by: str, reason: str | None) -> str:
+def _rejection(version: int, by: str, reason: str | None) -> str:
     words = f"rolled back to version {version} by {by} at {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
     return f"{words}: {reason}" if reason else words

@@ -1,8 +1,8 @@
-"""A fit that is judged on rows it has not seen, and then made again from all of them.
+"""The fit of a refit: tested on rows that it has not learnt from, then repeated on all rows.
 
-The gate answers whether this stream's data, fitted as always, give a model that may take over. What takes
-over is the same fit of all rows: what is new since yesterday is learnt tonight. Rows that look strange to the
-judged model are not learnt from tonight; then it takes over itself.
+The gate answers whether the data of this stream, fitted as always, give a model that may become champion.
+The model that is stored is the same fit on all rows, so that it has learnt the newest rows too. It does not
+learn the held-out rows if the tested model finds them abnormal; then the tested model itself is stored.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ if TYPE_CHECKING:  # torch takes two seconds to import: most commands do without
     from tfstream.app.training.gate import ComparableChampion
     from tfstream.model.scoring.detector import Detector
 
-_AGAIN = "then fitted again to all rows, these too"
-_STRANGE = "not fitted again to these rows: they look strange to it"
-_WORSE = "as it was judged: fitted again to all rows it did worse on these"
+_REFITTED = "then refitted on all rows, the held-out rows included"
+_ABNORMAL = "not refitted on the held-out rows: the model finds them abnormal"
+_WORSE = "stored as tested: the refit on all rows did worse on the held-out rows"
 
 Report = Callable[[str, float], None]
 
 
 class Fitted(NamedTuple):
-    """A model, the ``series`` it has learnt from, and what the gate says; None where it was not asked."""
+    """A model, the ``series`` that it learnt from, and the gate's decision; None without a test."""
 
     detector: Detector
     series: Sequence[Series]
-    verdict: GateDecision | None = None
+    decision: GateDecision | None = None
 
     @property
     def rows(self) -> int:
-        return sum(len(one.times_us) for one in self.series)
+        return sum(len(piece.times_us) for piece in self.series)
 
 
 class Refit:
@@ -48,43 +48,43 @@ class Refit:
         self._definition, self._report = definition, report
         self._config, self._seed = options.config, options.seed
 
-    def unjudged(self, series: Sequence[Series]) -> Fitted:
-        """Of all rows.
+    def fit_without_test(self, series: Sequence[Series]) -> Fitted:
+        """Fit a model to all rows.
 
         :raises BadData: when there is too little to learn from.
         """
         return Fitted(self._fit(series, self._report), series)
 
-    def judged(self, series: Sequence[Series], champion: ModelRow | None) -> Fitted:
-        """Of all but the newest rows, on which it is judged; once more of all, if it passes.
+    def fit_and_test(self, series: Sequence[Series], champion: ModelRow | None) -> Fitted:
+        """Fit a model to all but the newest rows, test it on those, and refit it on all rows if it passes.
 
         :raises BadData: when there is too little to learn from.
         """
         from tfstream.app.training import gate
 
-        incumbent = gate.comparable_champion(champion, self._definition, self._config)
+        comparable = gate.comparable_champion(champion, self._definition, self._config)
         held = hold_out(series, self._definition.interval_us)
         if held is None:
-            return self.unjudged(series)._replace(verdict=gate.unjudged(incumbent))
-        return self._passed(series, held, incumbent)
+            return self.fit_without_test(series)._replace(decision=gate.decide_without_test(comparable))
+        return self._test(series, held, comparable)
 
-    def _passed(self, series: Sequence[Series], held: HeldOut, champion: ComparableChampion) -> Fitted:
+    def _test(self, series: Sequence[Series], held: HeldOut, champion: ComparableChampion) -> Fitted:
         from tfstream.app.training.gate import Gate
 
         detector = self._fit(held.learn, self._report)
-        self._report("judge", 0.0)
+        self._report("gate", 0.0)
         gate = Gate(self._definition, held, champion, self._config, self._seed)
-        verdict, performance = gate.judge(detector)
-        self._report("judge", 1.0)
-        judged = Fitted(detector, held.learn, verdict)
-        if not verdict.promote:
-            return judged
-        if not verdict.usual:
-            return judged._replace(verdict=_noted(verdict, _STRANGE))
-        again = self._fit(series, lambda stage, done: self._report(f"all rows: {stage}", done))
-        if not gate.holds_up(performance, again):
-            return judged._replace(verdict=_noted(verdict, _WORSE))
-        return Fitted(again, series, _noted(verdict, _AGAIN))
+        decision, performance = gate.evaluate(detector)
+        self._report("gate", 1.0)
+        tested = Fitted(detector, held.learn, decision)
+        if not decision.promote:
+            return tested
+        if not decision.looks_normal:
+            return tested._replace(decision=_with_note(decision, _ABNORMAL))
+        refitted = self._fit(series, lambda stage, done: self._report(f"all rows: {stage}", done))
+        if not gate.confirms(performance, refitted):
+            return tested._replace(decision=_with_note(decision, _WORSE))
+        return Fitted(refitted, series, _with_note(decision, _REFITTED))
 
     def _fit(self, series: Sequence[Series], report: Report) -> Detector:
         from tfstream.model.fitting.fit import fit
@@ -93,5 +93,5 @@ class Refit:
         return fit(series, definition.sensors, definition.interval_us, self._config, self._seed, report)
 
 
-def _noted(verdict: GateDecision, note: str) -> GateDecision:
-    return replace(verdict, notes=(*verdict.notes, note))
+def _with_note(decision: GateDecision, note: str) -> GateDecision:
+    return replace(decision, notes=(*decision.notes, note))

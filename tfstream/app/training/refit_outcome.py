@@ -1,4 +1,4 @@
-"""What becomes of a fitted model: put in charge, kept as a candidate, or rejected, and why."""
+"""What becomes of a fitted model: promoted to champion, kept as a candidate, or rejected, and why."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tfstream.storage.database import Connection
 
 
 class RefitOutcome(NamedTuple):
-    """The outcome of a refit; ``reason`` is None where nobody has judged it."""
+    """The outcome of a refit; ``reason`` is None if the model was not tested."""
 
     outcome: training_runs.Outcome
     reason: str | None
@@ -20,30 +20,33 @@ def decide(
     connection: Connection,
     stream_id: int,
     stored: bytes,
-    verdict: GateDecision | None,
+    decision: GateDecision | None,
     *,
-    beside: int | None,
+    tested_against: int | None,
     promote: bool,
 ) -> RefitOutcome:
-    """In the transaction that stores the model: nobody else changes the champion meanwhile.
+    """Decide in the transaction that stores the model, so that the champion cannot change meanwhile.
 
-    :param beside: the version of the champion that it was judged beside.
+    :param stored: the bundle of the model.
+    :param tested_against: the version of the champion that the gate compared the model with.
     """
     from tfstream.model import bundle  # torch takes two seconds to import: most commands do without
 
     models.lock(connection, stream_id)
-    if twin := models.rejected_duplicate(connection, stream_id, bundle.sha256(stored)):
-        return RefitOutcome("rejected", f"the same, byte for byte, as version {twin.version}: {twin.reason}")
-    if verdict is None:
+    if duplicate := models.rejected_duplicate(connection, stream_id, bundle.sha256(stored)):
+        why = f"the same, byte for byte, as version {duplicate.version}: {duplicate.reason}"
+        return RefitOutcome("rejected", why)
+    if decision is None:
         return RefitOutcome("promoted" if promote else "candidate", None)
-    if not verdict.promote:
-        return RefitOutcome("rejected", verdict.reason)
-    if (present := models.champion_version(connection, stream_id)) != beside:
-        return RefitOutcome("rejected", f"{_changed(beside, present)}; {verdict.reason}")
-    return RefitOutcome("promoted" if promote else "candidate", verdict.reason)
+    if not decision.promote:
+        return RefitOutcome("rejected", decision.reason)
+    champion = models.champion_version(connection, stream_id)
+    if champion != tested_against:
+        return RefitOutcome("rejected", f"{_champion_changed(tested_against, champion)}; {decision.reason}")
+    return RefitOutcome("promoted" if promote else "candidate", decision.reason)
 
 
-def _changed(beside: int | None, present: int | None) -> str:
-    judged = "without a champion" if beside is None else f"beside version {beside}"
-    now = "none is in charge now" if present is None else f"version {present} is in charge since"
-    return f"it was judged {judged}, and {now}: the next refit is compared with that"
+def _champion_changed(tested_against: int | None, champion: int | None) -> str:
+    tested = "without a champion" if tested_against is None else f"against version {tested_against}"
+    now = "there is no champion now" if champion is None else f"version {champion} is the champion now"
+    return f"it was tested {tested}, but {now}; the next refit takes that into account"

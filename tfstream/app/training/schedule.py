@@ -1,4 +1,4 @@
-"""When a stream is to be refitted: a cron expression in its own time zone, and a part of the jitter."""
+"""When a stream is refitted: at times of a cron expression in its time zone, plus its share of the jitter."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from tfstream.errors import ConfigurationError
 class Schedule:
     """``expression`` as in crontab, by the clocks of ``time_zone``, an IANA name.
 
-    A time that the clocks skip is made up for, and one that they show twice counts once, as in Debian's cron.
+    When the clocks are changed, a skipped time runs right after the change and a repeated time runs once, as
+    in Debian's cron.
 
-    :raises ConfigurationError: when one of them cannot be read, or the expression never comes true.
+    :raises ConfigurationError: when the expression or the time zone cannot be read, or no time matches the
+        expression.
     """
 
     expression: str = "0 2 * * *"
@@ -30,27 +32,31 @@ class Schedule:
             CronSim(self.expression, datetime(2026, 1, 1, tzinfo=self._zone()))
         except CronSimError as error:
             raise ConfigurationError(
-                f"the schedule {self.expression!r} is no cron expression ({error}); "
+                f"the schedule {self.expression!r} is no cron expression ({error}); for example, "
                 f"'0 2 * * *' is 02:00 daily"
             ) from None
 
     def next_after(self, moment: datetime, topic: str) -> datetime:
-        """The first time after ``moment``, put off by the topic's own part of the jitter.
+        """The first time after ``moment``, delayed by the topic's share of the jitter.
 
-        The part is always the same for a topic: many streams do not all begin at once, and each of them
-        begins when it did the day before.
+        The share depends on the topic alone: many streams do not start at once, and each stream starts at
+        the same time every day.
         """
-        part = zlib.crc32(topic.encode()) / 2**32
-        here = self._zone()
-        # in UTC: by the clocks of a zone, the second of two equal times is neither compared nor added to
-        times = (one.astimezone(UTC) for one in CronSim(self.expression, moment.astimezone(here)))
-        return (next(one for one in times if one > moment) + part * self.jitter).astimezone(here)
+        share = zlib.crc32(topic.encode()) / 2**32
+        zone = self._zone()
+        # in UTC: Python compares and adds local times wrongly in the hour that the clocks show twice
+        times = (time.astimezone(UTC) for time in CronSim(self.expression, moment.astimezone(zone)))
+        return (next(time for time in times if time > moment) + share * self.jitter).astimezone(zone)
 
     def _zone(self) -> ZoneInfo:
         try:
             return ZoneInfo(self.time_zone)
-        except (LookupError, ValueError, OSError):  # a folder of zones, a path out of it
+        except (
+            LookupError,
+            ValueError,
+            OSError,
+        ):  # OSError: the name is a folder of zones
             raise ConfigurationError(
                 f"the time zone {self.time_zone!r} is not known here; "
-                f"Europe/Berlin and UTC are names of zones"
+                f"Europe/Berlin and UTC are examples of names"
             ) from None

@@ -25,15 +25,16 @@ Report = Callable[[str, float], None]
 
 
 class RefitInterrupted(TfstreamError):
-    """The refit was told to end before it had."""
+    """The process was told to end during a refit; the next start repeats the refit."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingResult:
-    """What a refit gave; ``metrics`` is the detector's own description, and the gate's table as ``gate``.
+    """The stored model and its outcome; ``metrics`` describes the detector, and has the gate's table.
 
-    ``extrapolated``: the alarm budget is finer than the normal data behind the threshold. ``left_out``: the
-    share of the readings that was not learnt from, by cause; ``notes`` say what to know of single assets.
+    ``extrapolated``: the alarm budget is smaller than the normal data behind the threshold can show.
+    ``left_out``: the share of the readings that was not learnt from, by cause. ``notes``: remarks about
+    single assets and about memory.
     """
 
     version: int
@@ -52,12 +53,13 @@ class TrainingResult:
 def train(
     database: Database, stream: StreamRecord, options: TrainingOptions, report: Report
 ) -> TrainingResult:
-    """Fit a detector to the stored readings of a span, and make it the champion if the gate lets it through.
+    """Fit a detector to the stored readings of a span, and make it the champion if it passes the gate.
 
-    The run is told in ``training_run`` whether it succeeds or not; the champion changes only at the very end,
-    in the transaction that stores the new model. Nobody else refits the stream meanwhile.
+    Table ``training_run`` records the run, whether it succeeds or not. The champion changes only at the very
+    end, in the transaction that stores the new model. A lock keeps every other process from refitting the
+    stream meanwhile.
 
-    :raises Busy: when another process is refitting the stream.
+    :raises RefitInProgress: when another process is refitting the stream.
     :raises BadData: when there is too little to learn from.
     """
     with training_lock.hold_training_lock(database, stream.id, stream.definition.topic) as lock:
@@ -67,22 +69,22 @@ def train(
                 connection, stream.id, trained_from_us=options.since_us, trained_until_us=options.until_us
             )
         try:
-            _catch_up(database, stream.id)
+            _update_derived_rows(database, stream.id)
             return _train(database, stream, options, report, run, lock)
         except BaseException as error:
-            _note_failure(database, run, error)
+            _record_failure(database, run, error)
             raise
 
 
-def _catch_up(database: Database, stream_id: int) -> None:
-    """What is written ahead of time, or counted behind it."""
+def _update_derived_rows(database: Database, stream_id: int) -> None:
+    """Extend the occurrences of recurring exclusions, and count the scores of days that have ended."""
     with database.begin() as connection:
         exclusions.extend_spans(connection, int(time.time() * 1e6), stream_id)
         scores.count_days(connection, stream_id)
 
 
-def _note_failure(database: Database, run: int, error: BaseException) -> None:
-    """A Ctrl-C, too, is no failure of the refit: it is tried again."""
+def _record_failure(database: Database, run: int, error: BaseException) -> None:
+    """Record why the run ended; a Ctrl-C is no failure of the refit, which is tried again."""
     stopped = isinstance(error, RefitInterrupted | KeyboardInterrupt | SystemExit)
     with database.begin() as connection:
         training_runs.finish(
@@ -93,8 +95,8 @@ def _note_failure(database: Database, run: int, error: BaseException) -> None:
         )
 
 
-class _Made(NamedTuple):
-    """A model that is to be stored: its fit, its bytes, what there is to know of it, the shares left out."""
+class _NewModel(NamedTuple):
+    """A model to be stored: its fit, its bytes, its metrics, and the shares of readings left out."""
 
     fitted: Fitted
     bundle: bytes
@@ -118,72 +120,76 @@ def _train(
             f"stream {stream.definition.topic} has no readings in the span to learn from; "
             f"fill it with `tfstream record` or `tfstream load`"
         )
-    made = _make(Refit(stream.definition, options, report), series, left_out, champion, options)
+    model = _fit(Refit(stream.definition, options, report), series, left_out, champion, options)
+    tested_against = None if champion is None else champion.version
     report("store", 0.0)
     lock.require()
     with database.begin() as connection:
-        ruling = decide(
+        outcome = decide(
             connection,
             stream.id,
-            made.bundle,
-            made.fitted.verdict,
-            beside=None if champion is None else champion.version,
+            model.bundle,
+            model.fitted.decision,
+            tested_against=tested_against,
             promote=options.promote,
         )
-        version = _store(connection, stream, run, options.seed, made, ruling)
+        version = _store(connection, stream, run, options.seed, model, outcome)
     report("store", 1.0)
-    return _result(stream, made, ruling, version, left_out.notes)
+    return _result(stream, model, outcome, version, left_out.notes)
 
 
-def _make(
+def _fit(
     refit: Refit,
     series: Sequence[Series],
     left_out: ExcludedCells,
     champion: ModelRow | None,
     options: TrainingOptions,
-) -> _Made:
-    """:raises BadData: when there is too little to learn from; it names what was left out."""
+) -> _NewModel:
+    """Fit the model that is to be stored.
+
+    :raises BadData: when there is too little to learn from; the message names what was left out.
+    """
     from tfstream.model import bundle  # torch takes two seconds to import: most commands do without
 
-    began = time.monotonic()
+    started = time.monotonic()
     try:
-        fitted = refit.judged(series, champion) if options.gate else refit.unjudged(series)
+        fitted = refit.fit_and_test(series, champion) if options.gate else refit.fit_without_test(series)
     except BadData as error:
-        raise BadData(f"{error}{_because(left_out)}") from None
+        raise BadData(f"{error}{_main_causes(left_out)}") from None
     stored = bundle.dump(fitted.detector)
     shares = {cause: round(share, 4) for cause, share in left_out.shares.items()}
     metrics = {
         **fitted.detector.describe(),
         "left_out": shares,
-        "seconds": round(time.monotonic() - began, 2),
-        **({} if fitted.verdict is None else {"gate": as_metrics(fitted.verdict)}),
+        "seconds": round(time.monotonic() - started, 2),
+        **({} if fitted.decision is None else {"gate": as_metrics(fitted.decision)}),
     }
-    return _Made(fitted, stored, metrics, shares)
+    return _NewModel(fitted, stored, metrics, shares)
 
 
 def _result(
-    stream: StreamRecord, made: _Made, ruling: RefitOutcome, version: int, notes: list[str]
+    stream: StreamRecord, model: _NewModel, outcome: RefitOutcome, version: int, notes: list[str]
 ) -> TrainingResult:
-    fitted = made.fitted
+    fitted = model.fitted
     return TrainingResult(
         version=version,
-        promoted=ruling.outcome == "promoted",
-        outcome=ruling.outcome,
-        reason=ruling.reason,
+        promoted=outcome.outcome == "promoted",
+        outcome=outcome.outcome,
+        reason=outcome.reason,
         rows=fitted.rows,
-        assets=len({one.asset for one in fitted.series}),
-        bundle_bytes=len(made.bundle),
+        assets=len({piece.asset for piece in fitted.series}),
+        bundle_bytes=len(model.bundle),
         extrapolated=fitted.detector.calibration.extrapolated(stream.definition.alarm_budget_per_week),
-        left_out=made.left_out,
+        left_out=model.left_out,
         notes=notes,
-        metrics=made.metrics,
+        metrics=model.metrics,
     )
 
 
-def _because(left_out: ExcludedCells) -> str:
-    """What keeps most of the readings from being learnt, for a refusal."""
+def _main_causes(left_out: ExcludedCells) -> str:
+    """The three causes that leave out most readings, for an error message."""
     causes = [f"{cause} {share:.0%}" for cause, share in left_out.shares.items() if share >= 0.005]
-    return f"; left out of what there is: {', '.join(causes[:3])}" if causes else ""
+    return f"; left out of the stored readings: {', '.join(causes[:3])}" if causes else ""
 
 
 def _store(
@@ -191,36 +197,36 @@ def _store(
     stream: StreamRecord,
     run: int,
     seed: int,
-    made: _Made,
-    ruling: RefitOutcome,
+    model: _NewModel,
+    outcome: RefitOutcome,
 ) -> int:
-    """Model, champion and the end of the run; returns the model's version."""
-    series, rows = made.fitted.series, made.fitted.rows
-    first = min(int(one.times_us[0]) for one in series)
-    last = max(int(one.times_us[-1]) for one in series)
+    """Store the model, its outcome and the end of the run; returns the version of the model."""
+    series, rows = model.fitted.series, model.fitted.rows
+    first_us = min(int(piece.times_us[0]) for piece in series)
+    last_us = max(int(piece.times_us[-1]) for piece in series)
     version = models.save(
         connection,
         stream.id,
-        made.bundle,
-        metrics=made.metrics,
-        trained_from_us=first,
-        trained_until_us=last,
+        model.bundle,
+        metrics=model.metrics,
+        trained_from_us=first_us,
+        trained_until_us=last_us,
         rows=rows,
         seed=seed,
     )
-    if ruling.outcome == "promoted":
+    if outcome.outcome == "promoted":
         models.promote(connection, stream.id, version)
-    elif ruling.outcome == "rejected":
-        models.reject(connection, stream.id, version, ruling.reason or "")
+    elif outcome.outcome == "rejected":
+        models.reject(connection, stream.id, version, outcome.reason or "")
     training_runs.finish(
         connection,
         run,
-        outcome=ruling.outcome,
-        reason=ruling.reason,
+        outcome=outcome.outcome,
+        reason=outcome.reason,
         model_version=version,
         rows=rows,
-        trained_from_us=first,
-        trained_until_us=last,
-        metrics=made.metrics,
+        trained_from_us=first_us,
+        trained_until_us=last_us,
+        metrics=model.metrics,
     )
     return version

@@ -1,8 +1,8 @@
-"""``tfstream trainer``: refits every stream when it is due, and makes up for what was missed.
+"""``tfstream trainer``: refits every stream on its schedule, and makes up for a missed refit.
 
-What is due follows from the stored runs alone: after downtime each stream is refitted once, and of several
-trainers the one that comes first does it. One stream's failure is told and does not keep the others from
-being refitted; the champion of a stream whose refit fails stays in charge.
+Which streams are due follows from the stored runs alone: after downtime each stream is refitted once, and of
+several trainers the first to start does the refit. The failure of a stream is logged, and the other streams
+are refitted all the same; the champion of a stream whose refit fails stays.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from tfstream.storage.training_lock import RefitInProgress
 
 _log = logging.getLogger("tfstream.trainer")
 _TICK_S = 0.5
-_LOOK_AGAIN = timedelta(seconds=30)  # at the streams: one may have been added, or its schedule changed
-_TRIES = 2  # of a refit that is interrupted, before it waits for its next time
+_RELOAD_STREAMS = timedelta(seconds=30)  # a stream may have been added, or its schedule changed
+_TRIES = 2  # an interrupted refit is tried again once, then waits for its next scheduled time
 
 Stop = Callable[[], bool]
 Clock = Callable[[], datetime]
@@ -34,7 +34,10 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RefitPlan:
-    """When streams are refitted and on what, where their own definitions do not say; all of them, or some."""
+    """When streams are refitted and on which history, unless their definitions say otherwise.
+
+    ``topics`` are the streams to refit; empty: all streams.
+    """
 
     schedule: Schedule = field(default_factory=Schedule)
     history: timedelta = timedelta(days=14)
@@ -42,7 +45,10 @@ class RefitPlan:
     topics: frozenset[str] = frozenset()
 
     def schedule_of(self, definition: StreamDefinition) -> Schedule:
-        """:raises ConfigurationError: when the stream's own cannot be read."""
+        """The schedule of a stream.
+
+        :raises ConfigurationError: when the schedule in its definition cannot be read.
+        """
         expression = definition.schedule or self.schedule.expression
         zone = definition.time_zone or self.schedule.time_zone
         return replace(self.schedule, expression=expression, time_zone=zone)
@@ -62,43 +68,46 @@ class Trainer:
         self._database = database
         self._plan = plan
         self._clock = clock
-        self._told: dict[str, datetime] = {}  # when each stream was last said to be due
+        self._announced: dict[str, datetime] = {}  # the next refit of each stream, as logged
 
     def run(self, stop: Stop) -> None:
-        """Each stream at every time of its schedule, until ``stop``."""
+        """Refit each stream at every time of its schedule, until ``stop``."""
         while not stop():
             self._refit_due(stop)
-            again = min([self._clock() + _LOOK_AGAIN, *self._told.values()])
-            while self._clock() < again and not stop():
+            wake_at = min([self._clock() + _RELOAD_STREAMS, *self._announced.values()])
+            while self._clock() < wake_at and not stop():
                 time.sleep(_TICK_S)
 
     def refit_all(self, stop: Stop = lambda: False) -> dict[str, TrainingResult | str]:
-        """One refit of each stream: what it gave, or why it was not refitted; by topic.
+        """Refit each stream once; returns the result, or why the stream was not refitted, by topic.
 
-        :raises TfstreamError: when the streams cannot even be listed.
+        :raises TfstreamError: when the streams cannot be listed.
         """
         return {
-            topic: self._refit(one, stop) if isinstance(one, StreamRecord) else _told(topic, one)
-            for topic, one in self._streams().items()
+            topic: self._refit(stream, stop)
+            if isinstance(stream, StreamRecord)
+            else _log_unreadable(topic, stream)
+            for topic, stream in self._streams().items()
             if not stop()
         }
 
     def due(self) -> dict[str, datetime]:
-        """When each stream is to be refitted next; a time that has gone by is now."""
-        return {stream.definition.topic: due for stream, due in self._times()}
+        """When each stream is refitted next, by topic; a time in the past means now."""
+        return {stream.definition.topic: due for stream, due in self._due_times()}
 
-    def _times(self) -> Iterator[tuple[StreamRecord, datetime]]:
+    def _due_times(self) -> Iterator[tuple[StreamRecord, datetime]]:
         with self._database.begin() as connection:
-            ended = training_runs.latest_starts(connection)
-            left = training_runs.interruptions(connection, ended)
+            latest = training_runs.latest_starts(connection)
+            interrupted = training_runs.interruptions(connection, latest)
             created = streams.creation_times(connection)
         for topic, stream in self._streams().items():
             if isinstance(stream, ConfigurationError):
-                _told(topic, stream)
+                _log_unreadable(topic, stream)
                 continue
-            if stream.id not in created:  # defined since: it is looked at the next time
+            if stream.id not in created:  # defined after the queries above: handled in the next round
                 continue
-            since = max([created[stream.id], *_counted(ended.get(stream.id), left.get(stream.id, ()))])
+            runs = _finished_starts(latest.get(stream.id), interrupted.get(stream.id, ()))
+            since = max([created[stream.id], *runs])
             try:
                 schedule = self._plan.schedule_of(stream.definition)
             except ConfigurationError as error:
@@ -107,15 +116,15 @@ class Trainer:
             yield stream, schedule.next_after(since, topic)
 
     def _streams(self) -> dict[str, StreamRecord | ConfigurationError]:
-        """The plan's streams by topic; for one that cannot be read, the error: it keeps no other.
+        """The plan's streams by topic; for a definition that cannot be read, the error in its place.
 
-        :raises ConfigurationError: when a topic of the plan is none that is defined.
+        :raises ConfigurationError: when a topic of the plan is not defined.
         """
         with self._database.begin() as connection:
-            found = streams.by_topic(connection)
-            for topic in self._plan.topics.difference(found):
-                streams.get(connection, topic)
-        return {topic: one for topic, one in found.items() if topic in (self._plan.topics or found)}
+            defined = streams.by_topic(connection)
+            for topic in self._plan.topics.difference(defined):
+                streams.get(connection, topic)  # raises: it is not defined
+        return {topic: stream for topic, stream in defined.items() if topic in (self._plan.topics or defined)}
 
     def _refit_due(self, stop: Stop) -> None:
         try:
@@ -123,28 +132,30 @@ class Trainer:
             while not stop() and (stream := self._next_due(tried)):
                 tried.add(stream.id)
                 self._refit(stream, stop)
-            self._tell(self.due())
+            self._log_next_refits(self.due())
         except TfstreamError as error:
             _log.error("no stream can be refitted: %s", error)
-            self._told.clear()
+            self._announced.clear()
 
     def _next_due(self, tried: Container[int]) -> StreamRecord | None:
-        """Looked up anew before each: another trainer may have refitted it meanwhile."""
+        """The next stream to refit; read from the database each time, since other trainers refit too."""
         now = self._clock()
-        return next((one for one, due in self._times() if due <= now and one.id not in tried), None)
+        return next(
+            (stream for stream, due in self._due_times() if due <= now and stream.id not in tried), None
+        )
 
-    def _tell(self, times: dict[str, datetime]) -> None:
+    def _log_next_refits(self, times: dict[str, datetime]) -> None:
         for topic, due in times.items():
-            if due > self._clock() and self._told.get(topic) != due:
+            if due > self._clock() and self._announced.get(topic) != due:
                 _log.info("%s: next refit at %s", topic, due.isoformat(timespec="seconds"))
-        self._told = {topic: due for topic, due in times.items() if due > self._clock()}
+        self._announced = {topic: due for topic, due in times.items() if due > self._clock()}
 
     def _refit(self, stream: StreamRecord, stop: Stop) -> TrainingResult | str:
-        """What it gave, or why there is none; the log says it, too."""
+        """Refit a stream and log the outcome; returns the result, or why there is none."""
         topic = stream.definition.topic
         started = time.monotonic()
         try:
-            result = train(self._database, stream, self._span(stream), _interruptible(stop))
+            result = train(self._database, stream, self._options(stream), _interrupted_by(stop))
         except RefitInProgress as busy:
             _log.info("%s", busy)
             return str(busy)
@@ -154,24 +165,11 @@ class Trainer:
         except Exception as error:
             _log.exception("%s was not refitted, its champion stays; this is a defect", topic)
             return f"{type(error).__name__}: {error}"
-        if result.promoted:
-            _log.info(
-                "%s: version %d in charge after %.0f s", topic, result.version, time.monotonic() - started
-            )
-        else:
-            _log.warning(
-                "%s: version %d %s, the champion stays: %s",
-                topic,
-                result.version,
-                result.outcome,
-                result.reason,
-            )
-        for note in result.notes:
-            _log.warning("%s: %s", topic, note)
+        _log_result(topic, result, time.monotonic() - started)
         return result
 
-    def _span(self, stream: StreamRecord) -> TrainingOptions:
-        """The newest history by event time: a stream may be behind the wall clock."""
+    def _options(self, stream: StreamRecord) -> TrainingOptions:
+        """The plan's options for the newest history by event time: a stream may be behind the wall clock."""
         with self._database.begin() as connection:
             span = readings.span(connection, stream.id)
         if span is None:
@@ -179,22 +177,32 @@ class Trainer:
         return replace(self._plan.options, since_us=span[1] - self._plan.history_us(stream.definition))
 
 
-def _told(topic: str, error: ConfigurationError) -> str:
-    """Why a stream is not refitted; the log says it, too."""
+def _log_result(topic: str, result: TrainingResult, seconds: float) -> None:
+    if result.promoted:
+        _log.info("%s: version %d is the champion after a refit of %.0f s", topic, result.version, seconds)
+    else:
+        text = "%s: version %d %s, the champion stays: %s"
+        _log.warning(text, topic, result.version, result.outcome, result.reason)
+    for note in result.notes:
+        _log.warning("%s: %s", topic, note)
+
+
+def _log_unreadable(topic: str, error: ConfigurationError) -> str:
+    """Log why a stream is not refitted; returns the text."""
     _log.error("%s is not refitted: %s", topic, error)
     return str(error)
 
 
-def _counted(ended: datetime | None, interrupted: Iterable[datetime]) -> list[datetime]:
-    """The refits that a stream need not make up for: one that was interrupted is tried once more."""
-    return [*([] if ended is None else [ended]), *list(interrupted)[_TRIES - 1 :]]
+def _finished_starts(latest: datetime | None, interrupted: Iterable[datetime]) -> list[datetime]:
+    """The starts of refits that need no repetition: an interrupted refit is tried once more, then counts."""
+    return [*([] if latest is None else [latest]), *list(interrupted)[_TRIES - 1 :]]
 
 
-def _interruptible(stop: Stop) -> Callable[[str, float], None]:
-    """A report that ends the refit once the process is to end: the champion stays, the next start repeats."""
+def _interrupted_by(stop: Stop) -> Callable[[str, float], None]:
+    """A progress report that ends the refit at ``stop``: the champion stays, the next start repeats it."""
 
     def report(stage: str, done: float) -> None:
         if stop():
-            raise RefitInterrupted("the trainer was told to end")
+            raise RefitInterrupted("the trainer is shutting down")
 
     return report

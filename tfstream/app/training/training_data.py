@@ -16,7 +16,7 @@ from tfstream.core.learning.exclude import ExcludedCells, exclude, known_cells
 from tfstream.core.learning.exclusion import Exclusion
 from tfstream.core.learning.exclusion_cause import ExclusionCause, TrainingEpisode, excluded_spans
 from tfstream.core.learning.memory_limit import memory_limit
-from tfstream.core.learning.new_normal import accept
+from tfstream.core.learning.new_normal import move_to_new_normal
 from tfstream.core.reading import Series
 from tfstream.core.spans import Span
 from tfstream.core.stream import StreamDefinition
@@ -166,7 +166,7 @@ def _normal_pieces(pieces: list[Series], rules: _NormalRules, left_out: Excluded
         for episode in rules.episodes
         if episode.asset == asset and episode.accepted_from_us is not None
     ]
-    return accept(kept, new_normals, sensors, rules.config.window_rows, left_out)
+    return move_to_new_normal(kept, new_normals, sensors, rules.config.window_rows, left_out)
 
 
 def _margin_us(definition: StreamDefinition, config: DetectorConfig) -> int:

@@ -1,1 +1,1 @@
-"""Artificial faults: some train the detector, others judge it at the promotion gate."""
+"""Artificial faults: some kinds train the network, other kinds test models at the promotion gate."""

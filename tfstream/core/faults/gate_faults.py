@@ -1,18 +1,18 @@
-"""Faults that models are tried on before one of them is put in charge: other kinds than it learns from.
+"""Artificial faults that the promotion gate tests models on: other kinds than the training faults.
 
-Networks are trained against the kinds of :mod:`fault`: who finds those again has shown nothing. Each kind
-here stands for a family of real failures in a form that none of those has.
+Networks are trained against the kinds of :mod:`training_faults`; to detect those proves nothing. Each kind
+here stands for a family of real failures, in a form that no training fault has.
 
 ================  =============================================================================
-sticking          stuck: a reading moves only once the truth has left a dead band
-wandering         drift: a random walk away from the truth and back
-one-sided gain    gain: what lies on one side of the middle is amplified
-loose contact     offset: it comes and goes every few rows
+sticking          stuck: the reading moves only when the true value leaves a dead band
+wandering         drift: a random walk away from the true value and back
+one-sided gain    gain: values on one side of the median are amplified
+loose contact     offset: an offset that comes and goes every few rows
 hum               noise: an oscillation of one period
-lag               the readings of some rows ago
-lost correlation  the same spectrum as before, but out of step with the other sensors
-dropout           messages get lost, and the last reading stands for them
-channel swap      two sensors are in each other's place, in parts: cross-talk
+lag               the readings of some rows earlier
+lost correlation  the same spectrum as before, but uncorrelated with the other sensors
+dropout           messages are lost, and the last reading is repeated
+channel swap      two sensors are exchanged, in part: cross-talk
 ================  =============================================================================
 """
 
@@ -26,12 +26,12 @@ from numpy.typing import NDArray
 
 from tfstream.core.reading import Values
 
-TRIAL_ROWS = 32  # of a fault
-BEFORE_ROWS = 64  # of normal data that a fault needs before it
+TRIAL_ROWS = 32  # rows of a fault
+BEFORE_ROWS = 64  # normal rows that a fault needs before it
 _FADED_ROWS = 8
-_CONTACT_ROWS = 4  # a loose contact stays so long, on average
+_CONTACT_ROWS = 4  # mean time between changes of a loose contact
 _SHORTEST_PERIOD, _LONGEST_PERIOD = 2.5, 12.0
-_STILL = 0.05  # standard units: a channel that moves less cannot show that it stands still
+_STILL = 0.05  # standard units: a channel that moves less hardly shows a fault
 
 Generator = np.random.Generator
 Cells = NDArray[np.float64]
@@ -56,7 +56,7 @@ def _wandering(before: Cells, part: Cells, size: float, rng: Generator) -> Cells
 
 def _one_sided_gain(before: Cells, part: Cells, size: float, rng: Generator) -> Cells:
     side = rng.choice((-1.0, 1.0), part.shape[1])
-    above = part - np.median(part, axis=0)  # so that there is something on either side
+    above = part - np.median(part, axis=0)  # the median, so that both sides have values
     shown: Cells = part + size * above * (above * side > 0)
     return shown
 
@@ -105,9 +105,9 @@ def _channel_swap(before: Cells, part: Cells, share: float, rng: Generator) -> C
 
 
 class GateFaultKind(NamedTuple):
-    """How a fault is made of some channels, up to what amount that means something, and how many it takes.
+    """How a fault changes some channels, the largest useful amount, and how many channels it takes.
 
-    ``change(before [n, k], part [m, k], amount, rng)`` returns what is shown of ``part``, in standard units.
+    ``change(before [n, k], part [m, k], amount, rng)`` returns ``part`` with the fault, in standard units.
     """
 
     change: _Change
@@ -130,27 +130,28 @@ KINDS: dict[str, GateFaultKind] = {
 
 
 def kinds_for(sensors: int) -> list[str]:
-    """The kinds that so many sensors can show."""
+    """The kinds that a stream with this many sensors can show."""
     return [name for name, kind in KINDS.items() if kind.least_sensors <= sensors]
 
 
-def make(name: str, rows: Values, amount: float, rng: Generator) -> Values:
-    """The last ``TRIAL_ROWS`` of ``rows [n, sensors]`` with a fault; the same generator, the same draws.
+def make_fault(name: str, rows: Values, amount: float, rng: Generator) -> Values:
+    """The last rows of ``rows [n, sensors]`` with a fault of kind ``name``: ``[TRIAL_ROWS, sensors]``.
 
-    :param rows: standard units, at least ``BEFORE_ROWS`` and ``TRIAL_ROWS`` of them; NaN stays NaN.
+    :param rows: in standard units, at least ``BEFORE_ROWS + TRIAL_ROWS``; NaN stays NaN.
+    :param amount: the size of the fault; the same generator state makes the same draws for any amount.
     """
     kind = KINDS[name]
     chosen = _channels(rows, kind, rng)
     truth = np.nan_to_num(rows[:, chosen].astype(np.float64))
     before, part = truth[:-TRIAL_ROWS], truth[-TRIAL_ROWS:]
     shown = rows[-TRIAL_ROWS:].copy()
-    missing = shown[:, chosen] * np.float32(0)  # nothing, but NaN where nothing is known
+    missing = shown[:, chosen] * np.float32(0)  # zeros, but NaN where the value is missing
     shown[:, chosen] = kind.change(before, part, amount, rng).astype(np.float32) + missing
     return shown
 
 
 def _channels(rows: Values, kind: GateFaultKind, rng: Generator) -> NDArray[np.int64]:
-    """One channel mostly, up to half of them at times; those that move, as far as there are any."""
+    """Mostly a single channel, at times up to half of the channels; moving channels first."""
     sensors = rows.shape[1]
     count = kind.channels or min(max(sensors // 2, 1), 1 + int(rng.geometric(0.5)) // 2)
     order = rng.permutation(sensors)

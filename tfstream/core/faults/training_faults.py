@@ -1,4 +1,4 @@
-"""Faults put into normal windows: what the contrastive term learns to tell from normal."""
+"""Artificial faults in normal windows, from which the network's contrastive loss learns."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ _NAMES = tuple(KINDS)
 
 
 def inject(windows: Values, foreign: Values, rng: Generator) -> Values:
-    """A fault of a random kind in every window, on its newest 4 to 32 rows and some of its channels.
+    """Copy the windows with a fault of a random kind in each, on its newest 4 to 32 rows and some channels.
 
     :param windows: ``[batch, rows, channels]`` in standard units.
-    :param foreign: ``[batch, rows, channels]`` of other moments, for the kind that borrows a segment.
+    :param foreign: ``[batch, rows, channels]`` of other times, for the kind that borrows a segment.
     """
     faulted = windows.copy()
     rows, channels = windows.shape[1:]

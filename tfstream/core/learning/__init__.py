@@ -1,1 +1,1 @@
-"""Which rows are learnt from, and which model may take over."""
+"""Which rows a refit learns from, and which model may become champion."""

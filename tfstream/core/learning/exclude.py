@@ -1,6 +1,6 @@
-"""Takes out of a series what is not learnt from, and counts it.
+"""Takes excluded cells out of a series, and counts them.
 
-What concerns some sensors becomes NaN; where all are left out for a while, the series is cut.
+The excluded cells of some sensors become NaN; where all sensors are excluded, the series is cut.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tfstream.core.spans import Span, covered_rows, merge_spans
 
 @dataclass(kw_only=True)
 class ExcludedCells:
-    """Cells by cause, of ``cells`` in all: rows of the grid times sensors."""
+    """How many cells are excluded, by cause, of ``cells`` in all: rows of the grid times sensors."""
 
     cells: int = 0
     by_cause: Counter[ExclusionCause] = field(default_factory=Counter)
@@ -26,39 +26,39 @@ class ExcludedCells:
 
     @property
     def shares(self) -> dict[str, float]:
-        """Of all cells, the largest first."""
+        """The share of all cells, by cause, the largest first."""
         return {cause.value: count / self.cells for cause, count in self.by_cause.most_common() if count}
 
 
-def exclude(piece: Series, cuts: Sequence[ExcludedSpan], told: ExcludedCells) -> Iterator[Series]:
-    """An unbroken piece without the cuts, in pieces where all sensors are left out for a while.
+def exclude(piece: Series, cuts: Sequence[ExcludedSpan], left_out: ExcludedCells) -> Iterator[Series]:
+    """Take the cuts out of an unbroken piece; rows with every sensor excluded split it into several pieces.
 
-    ``piece`` is changed in place.
+    Changes ``piece`` in place, and adds to the counts of ``left_out``.
     """
     width = piece.values.shape[1]
-    whole = np.zeros(len(piece.times_us), dtype=np.bool_)
+    excluded_rows = np.zeros(len(piece.times_us), dtype=np.bool_)
     for cause, sensors, spans in _grouped(cuts):
         rows = covered_rows(spans, piece.times_us)
         if not rows.any():
             continue
         part = piece.values[np.ix_(rows, sensors)]
-        told.by_cause[cause] += int(np.isfinite(part).sum())
+        left_out.by_cause[cause] += int(np.isfinite(part).sum())
         piece.values[np.ix_(rows, sensors)] = np.nan
         if sensors.sum() == width:
-            whole |= rows
-    yield from _kept(piece, ~whole)
+            excluded_rows |= rows
+    yield from _runs(piece, ~excluded_rows)
 
 
 def _grouped(cuts: Sequence[ExcludedSpan]) -> list[tuple[ExclusionCause, Mask, list[Span]]]:
-    """Cuts of one cause and the same sensors together, still in their order."""
+    """Join the spans of cuts that have the same cause and sensors; keeps the order of the cuts."""
     groups: dict[tuple[ExclusionCause, bytes], tuple[Mask, list[Span]]] = {}
     for cut in cuts:
         groups.setdefault((cut.cause, cut.sensors.tobytes()), (cut.sensors, []))[1].append(cut.span)
     return [(cause, sensors, merge_spans(spans)) for (cause, _), (sensors, spans) in groups.items()]
 
 
-def _kept(piece: Series, keep: Mask) -> Iterator[Series]:
-    """The unbroken runs of rows that are kept."""
+def _runs(piece: Series, keep: Mask) -> Iterator[Series]:
+    """The unbroken runs of the rows to keep."""
     if keep.all():
         yield piece
         return
@@ -70,4 +70,5 @@ def _kept(piece: Series, keep: Mask) -> Iterator[Series]:
 
 
 def known_cells(pieces: Sequence[Series]) -> int:
+    """How many cells of the pieces have a finite value."""
     return sum(int(np.isfinite(piece.values).sum()) for piece in pieces)

@@ -1,4 +1,8 @@
-"""What is learnt from: everything but exclusions, faults, and alarms that look like faults."""
+"""Which rows are normal: all but exclusions, faults, and alarms that look like faults.
+
+The rule is :attr:`TrainingEpisode.cause`; :mod:`tfstream.app.training.training_data` applies it to the stored
+readings of a stream.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +21,14 @@ from tfstream.core.messages.anomaly_event import EventKind
 from tfstream.core.spans import Span
 
 _FOREVER_US = 1 << 62
-_NAMED = 0.1  # of the blame for an instrument's fault, at least
-_RARER = 20  # times rarer than the budget's false alarms: one in so many of them would be
+_BLAMED = 0.1  # least share of the blame for an instrument fault to exclude the sensor
+_RARER = 20  # a clear anomaly: normal data raise such an alarm 20 times more rarely than the budget allows
 
 Mask = NDArray[np.bool_]
 
 
 class ExclusionCause(StrEnum):
-    """Why readings are left out; of several, the first counts."""
+    """Why readings are left out; where several causes apply, the first in this order counts."""
 
     EXCLUSION = "exclusions"
     CONFIRMED = "confirmed anomalies"
@@ -37,28 +41,32 @@ class ExclusionCause(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingEpisode:
-    """One anomaly as learning sees it; ``budget`` is what its asset may raise a week."""
+    """An episode as training sees it.
+
+    ``expected_per_week`` is how often normal data raise an alarm as high as this; ``budget`` is how many
+    alarms a week its asset may raise; ``shares`` is the blame of each sensor by name.
+    """
 
     asset: str
     kind: EventKind
     start_us: int
     end_us: int | None
     verdict: Verdict | None
-    accepted_us: int | None  # since when a new normal is one, where not since the start
+    accepted_us: int | None  # since when a new normal is accepted; None: since the start
     expected_per_week: float
     budget: float
     shares: dict[str, float]
 
     @property
     def accepted_from_us(self) -> int | None:
-        """Since when it is a new normal, None where it is none."""
+        """Since when the readings are a new normal; None if the episode is no new normal."""
         if self.verdict is not Verdict.NEW_NORMAL:
             return None
         return self.start_us if self.accepted_us is None else self.accepted_us
 
     @property
     def cause(self) -> ExclusionCause | None:
-        """Why its readings are left out, or None: they are learnt from."""
+        """Why its readings are left out; None: they are learnt from."""
         if self.kind is EventKind.SILENCE or self.verdict not in (None, Verdict.CONFIRMED):
             return None
         if self.verdict is Verdict.CONFIRMED:
@@ -70,14 +78,14 @@ class TrainingEpisode:
         return ExclusionCause.CLEAR if self.expected_per_week < self.budget / _RARER else None
 
     def concerns(self, sensors: Sequence[str]) -> Mask:
-        """``[sensors]``: an instrument's fault spoils the sensors to blame, any other one all."""
-        named = [self.shares.get(name, 0.0) >= _NAMED for name in sensors]
-        lone = self.kind is EventKind.INSTRUMENT and any(named)
-        return np.array(named if lone else [True] * len(sensors), dtype=np.bool_)
+        """``[sensors]``: an instrument fault concerns the blamed sensors, any other episode all sensors."""
+        blamed = [self.shares.get(name, 0.0) >= _BLAMED for name in sensors]
+        some = self.kind is EventKind.INSTRUMENT and any(blamed)
+        return np.array(blamed if some else [True] * len(sensors), dtype=np.bool_)
 
 
 class ExcludedSpan(NamedTuple):
-    """A span of some sensors ``[sensors]`` that is left out."""
+    """A span that is left out for the sensors of the mask ``sensors [sensors]``, and why."""
 
     cause: ExclusionCause
     span: Span
@@ -92,34 +100,38 @@ def excluded_spans(
     within: Span,
     margin_us: int,
 ) -> list[ExcludedSpan]:
-    """What is left out of an asset's readings in a span, in the order in which causes count."""
+    """The spans left out of an asset's readings within a span, in the order in which causes count.
+
+    ``margin_us`` is added before and after each exclusion and fault: readings may be abnormal already, or
+    still.
+    """
     wide = within.widened(margin_us, margin_us)
-    found = [
+    cuts = [
         ExcludedSpan(
-            ExclusionCause.EXCLUSION, span.widened(margin_us, margin_us), _named(exclusion.sensor, sensors)
+            ExclusionCause.EXCLUSION, span.widened(margin_us, margin_us), _matching(exclusion.sensor, sensors)
         )
         for exclusion in exclusions
         if exclusion.concerns(asset)
         for span in exclusion.occurrences(wide)
     ]
-    found += [
+    cuts += [
         ExcludedSpan(cause, span, episode.concerns(sensors))
         for episode in episodes
         if episode.asset == asset
-        for cause, span in _of_episode(episode, margin_us)
+        for cause, span in _episode_spans(episode, margin_us)
     ]
-    return sorted(found, key=lambda cut: list(ExclusionCause).index(cut.cause))
+    return sorted(cuts, key=lambda cut: list(ExclusionCause).index(cut.cause))
 
 
-def _of_episode(episode: TrainingEpisode, margin_us: int) -> Iterator[tuple[ExclusionCause, Span]]:
-    """All of a fault; of a new normal, the way to it: it may have taken the alarm's time and longer."""
+def _episode_spans(episode: TrainingEpisode, margin_us: int) -> Iterator[tuple[ExclusionCause, Span]]:
+    """All of a fault; of a new normal only the transition, which may be longer than the alarm."""
     if episode.accepted_from_us is not None:
-        begun_us = min(episode.start_us, episode.accepted_from_us)
-        yield ExclusionCause.BEFORE, Span(begun_us - margin_us, episode.accepted_from_us)
+        start_us = min(episode.start_us, episode.accepted_from_us)
+        yield ExclusionCause.BEFORE, Span(start_us - margin_us, episode.accepted_from_us)
     elif episode.cause is not None:
         end_us = _FOREVER_US if episode.end_us is None else episode.end_us + margin_us
         yield episode.cause, Span(episode.start_us - margin_us, end_us)
 
 
-def _named(pattern: str | None, sensors: Sequence[str]) -> Mask:
+def _matching(pattern: str | None, sensors: Sequence[str]) -> Mask:
     return np.array([matches(pattern, name) for name in sensors], dtype=np.bool_)

@@ -1,7 +1,7 @@
 """A level that has become normal is learnt at once.
 
-What was before it is moved to it, sensor by sensor, by the difference of the medians; once there is as much
-after as before, what was before is dropped.
+The readings before a new normal are shifted to its level, sensor by sensor, by the difference of the medians.
+Once there are as many rows after as before, the rows before are dropped.
 """
 
 from __future__ import annotations
@@ -17,76 +17,81 @@ from tfstream.core.reading import Series, Times, Values
 from tfstream.core.stream import MICROSECONDS
 
 _HOUR_US = 3600 * MICROSECONDS
-_POSITIONS = 3  # of a switch, at most: what it is set to is no level
+_POSITIONS = 3  # at most, of a switch: its position is no level
 
 
-def accept(
+def move_to_new_normal(
     pieces: Sequence[Series],
     episodes: Sequence[TrainingEpisode],
     sensors: Sequence[str],
     least: int,
-    told: ExcludedCells,
+    left_out: ExcludedCells,
 ) -> list[Series]:
-    """The pieces of one asset at its newest normal; ``episodes`` are those that are accepted, in any order.
+    """Shift the pieces of an asset to its newest normal level; changes them in place.
 
-    A level is known from ``least`` rows on; until then what is older stays as it is. Pieces are changed in
-    place.
+    :param episodes: the new normals of the asset, in any order.
+    :param least: how many rows it takes to know a level; with fewer, the older rows stay as they are.
     """
-    found = list(pieces)
-    ordered = sorted(episodes, key=_since)
-    for place, episode in enumerate(ordered):
-        later = [one for one in ordered[place + 1 :] if _since(one) > _since(episode)]
-        found = _accepted(found, episode, later, sensors, least, told)
-    return found
+    moved = list(pieces)
+    ordered = sorted(episodes, key=_since_us)
+    for number, episode in enumerate(ordered, start=1):
+        later = [other for other in ordered[number:] if _since_us(other) > _since_us(episode)]
+        moved = _accept(moved, episode, later, sensors, least, left_out)
+    return moved
 
 
-def _since(episode: TrainingEpisode) -> int:
+def _since_us(episode: TrainingEpisode) -> int:
     return episode.accepted_from_us or 0
 
 
-def _accepted(
+def _accept(
     pieces: Sequence[Series],
     episode: TrainingEpisode,
     later: Sequence[TrainingEpisode],
     sensors: Sequence[str],
     least: int,
-    told: ExcludedCells,
+    left_out: ExcludedCells,
 ) -> list[Series]:
-    """``later``: the new normals after it; one of an instrument ends the level of its own sensors alone."""
-    before, rest = _parted(pieces, _since(episode))
+    """Apply a new normal.
+
+    :param later: the new normals after it, which end its level; a new normal of an instrument ends the level
+        of its own sensors only.
+    """
+    before, rest = _split(pieces, _since_us(episode))
     if not before:
         return rest
-    after = _until(rest, [one for one in later if one.kind is not EventKind.INSTRUMENT])
+    after = _until(rest, [other for other in later if other.kind is not EventKind.INSTRUMENT])
     if _rows(after) < least:
-        told.notes.append(
-            f"{episode.asset}: the normal since {iso(_since(episode))} has {_rows(after)} rows, {least} are "
-            f"needed to know its level; what was before is learnt as it was"
+        since = iso(_since_us(episode))
+        left_out.notes.append(
+            f"{episode.asset}: the new normal since {since} has {_rows(after)} rows, {least} are "
+            f"needed to know its level; the rows before it are learnt unchanged"
         )
         return before + rest
     if episode.kind is not EventKind.INSTRUMENT and _rows(after) >= _rows(before):
-        told.by_cause[ExclusionCause.BEFORE] += known_cells(before)
+        left_out.by_cause[ExclusionCause.BEFORE] += known_cells(before)
         return rest
     for sensor in np.flatnonzero(episode.concerns(sensors)).tolist():
-        own = _until(after, [one for one in later if one.concerns(sensors)[sensor]])
-        _move(before, own, sensor, least)
+        own = _until(after, [other for other in later if other.concerns(sensors)[sensor]])
+        _shift(before, own, sensor, least)
     return before + rest
 
 
 def _until(pieces: Sequence[Series], later: Sequence[TrainingEpisode]) -> list[Series]:
-    """What is before the first of these."""
+    """The rows before the first of the later new normals."""
     if not later:
         return list(pieces)
-    return _parted(pieces, min(_since(one) for one in later))[0]
+    return _split(pieces, min(_since_us(episode) for episode in later))[0]
 
 
-def _move(before: Sequence[Series], after: Sequence[Series], sensor: int, least: int) -> None:
-    """A sensor's older values to its new level, compared at the hours of day that both have seen."""
+def _shift(before: Sequence[Series], after: Sequence[Series], sensor: int, least: int) -> None:
+    """Shift a sensor's older values to its new level; the medians are of the hours of day that both cover."""
     if not after:
         return
     hours = np.isin(np.arange(24), np.concatenate([_hours(piece.times_us) for piece in after]))
-    new, old = _known(after, sensor, hours), _known(before, sensor, hours)
+    new, old = _finite(after, sensor, hours), _finite(before, sensor, hours)
     if len(old) < least:
-        old = _known(before, sensor, np.ones(24, dtype=np.bool_))
+        old = _finite(before, sensor, np.ones(24, dtype=np.bool_))
     switch = max(len(np.unique(new)), len(np.unique(old))) <= _POSITIONS
     if switch or min(len(new), len(old)) < least:
         return
@@ -94,7 +99,7 @@ def _move(before: Sequence[Series], after: Sequence[Series], sensor: int, least:
         piece.values[:, sensor] += np.median(new) - np.median(old)
 
 
-def _known(pieces: Sequence[Series], sensor: int, hours: Mask) -> Values:
+def _finite(pieces: Sequence[Series], sensor: int, hours: Mask) -> Values:
     """A sensor's finite values at these hours of the day."""
     values = np.concatenate([piece.values[hours[_hours(piece.times_us)], sensor] for piece in pieces])
     known: Values = values[np.isfinite(values)]
@@ -105,17 +110,17 @@ def _hours(times_us: Times) -> Times:
     return times_us // _HOUR_US % 24
 
 
-def _parted(pieces: Sequence[Series], at_us: int) -> tuple[list[Series], list[Series]]:
-    """What is before a moment, and the rest."""
-    places = [int(np.searchsorted(piece.times_us, at_us)) for piece in pieces]
+def _split(pieces: Sequence[Series], at_us: int) -> tuple[list[Series], list[Series]]:
+    """The rows before a time, and the rest."""
+    cuts = [int(np.searchsorted(piece.times_us, at_us)) for piece in pieces]
     return (
-        list(_some(pieces, [slice(0, place) for place in places])),
-        list(_some(pieces, [slice(place, None) for place in places])),
+        list(_parts(pieces, [slice(0, cut) for cut in cuts])),
+        list(_parts(pieces, [slice(cut, None) for cut in cuts])),
     )
 
 
-def _some(pieces: Sequence[Series], parts: Sequence[slice]) -> Iterator[Series]:
-    """These rows of each piece, where there are any."""
+def _parts(pieces: Sequence[Series], parts: Sequence[slice]) -> Iterator[Series]:
+    """Part of each piece; pieces with an empty part are dropped."""
     for piece, part in zip(pieces, parts, strict=True):
         if len(piece.times_us[part]):
             yield Series(piece.asset, piece.times_us[part], piece.values[part])

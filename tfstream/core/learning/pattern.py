@@ -1,7 +1,7 @@
-"""Patterns for the names of assets and sensors: ``*`` is any text, ``?`` any one character.
+"""Patterns for the names of assets and sensors: ``*`` is any text, ``?`` any single character.
 
-Nothing else is special: sensors have names like ``T101 [bar]``. The schema's function ``name_matches`` is the
-same in SQL.
+No other character is special: sensors have names like ``T101 [bar]``. The function ``name_matches`` of
+the schema does the same in SQL.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 
 
 def matches(pattern: str | None, name: str) -> bool:
-    """Whether the whole name is as the pattern says; None fits every name."""
+    """Whether the whole name matches the pattern; None matches every name."""
     return pattern is None or re.fullmatch(_expression(pattern), name, re.DOTALL) is not None
 
 

@@ -1,4 +1,8 @@
-"""Whether a new model may take over: the rule, apart from how its figures come about."""
+"""The promotion rule: whether a new model, the challenger, may become champion.
+
+:mod:`tfstream.app.training.gate` measures the figures that the rule compares: alarms on held-out normal rows
+against the budget, detection of artificial faults against the champion, and the rows learnt from.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +15,19 @@ from numpy.typing import NDArray
 
 from tfstream.core.alarms.poisson import at_most
 
-MARGIN = 0.03  # of the AUC that a challenger may lie below the champion; docs/quality.md has the measurement
-_RARE = 0.05  # a count of alarms that the budget gives less often than this breaks it
+MARGIN = 0.03  # of AUC: a challenger may be this much below the champion; measured in docs/quality.md
+_RARE = 0.05  # a count of alarms with less than this probability breaks the budget
 _MOST_EXPECTED = 100_000.0
-_MOST_ALARMED = 0.2  # of the time: an alarm that never ends is but one
+_MOST_ALARMED = 0.2  # of the time: an alarm that never ends counts as one alarm only
 _RESAMPLES = 1000
-_LEAST_EXPERIENCE = 0.5  # of the rows that the champion has learnt from
+_LEAST_EXPERIENCE = 0.5  # of the rows that the champion learnt from
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GateCheck:
-    """A line of the table; ``holds`` is None where it is there to be read only."""
+    """A line of the gate's table; ``holds`` is None for a line that decides nothing."""
 
     what: str
     champion: float | None
@@ -34,32 +38,32 @@ class GateCheck:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GateDecision:
-    """Why a model may take over, or may not; ``notes`` are what else there is to know.
+    """Whether a model may become champion, the checks behind that, and ``notes`` on the comparison.
 
-    ``usual``: the held-out rows look normal to it, so that they may be learnt from.
+    ``looks_normal``: the held-out rows look normal to the model, so that a refit may learn from them.
     """
 
     promote: bool
     checks: tuple[GateCheck, ...] = ()
     notes: tuple[str, ...] = ()
-    usual: bool = True
+    looks_normal: bool = True
 
     @property
     def reason(self) -> str:
-        """What broke, or else what held, and the notes, as one text."""
+        """The checks that failed, or if none did, those that passed, and the notes, as one text."""
         decisive = [check for check in self.checks if check.holds is not None and check.holds == self.promote]
-        return "; ".join([*(_told(check) for check in decisive), *self.notes])
+        return "; ".join([*(_check_text(check) for check in decisive), *self.notes])
 
 
-def _told(check: GateCheck) -> str:
+def _check_text(check: GateCheck) -> str:
     against = "" if check.champion is None else f" against {check.champion:.4g} of the champion"
     return f"{check.what}: {check.challenger:.4g}{against}, wanted {check.wanted}"
 
 
 class AlarmCount(NamedTuple):
-    """How many were ``raised`` in ``weeks`` of one asset's time, where the budgets allow ``allowed``.
+    """``raised`` alarms in ``weeks`` of asset time, where the budgets allow ``allowed``.
 
-    ``share`` of that time was under alarm.
+    ``share`` is the part of that time that was under alarm.
     """
 
     raised: int
@@ -69,31 +73,31 @@ class AlarmCount(NamedTuple):
 
     @property
     def lasting(self) -> bool:
-        """An alarm that hardly ever ends is but one: then their number says nothing."""
+        """Whether an alarm hardly ever ends; then the number of alarms says nothing."""
         return self.share > _MOST_ALARMED
 
     @property
-    def usual(self) -> bool:
-        """The budget gives as many by chance."""
-        return self.raised <= most_alarms(self.allowed) and not self.lasting
+    def within_budget(self) -> bool:
+        """Whether a model that keeps the budget may raise as many alarms by chance."""
+        return self.raised <= alarm_limit(self.allowed) and not self.lasting
 
 
 def budget_checks(champion: AlarmCount | None, challenger: AlarmCount) -> list[GateCheck]:
-    """The alarms on held-out normal data against the most that the budget lets come about by chance.
+    """Compare the alarms on held-out normal rows with the most that the budget gives by chance.
 
-    Where the champion raises more than that itself, the challenger need only be no worse: to keep a model
-    that stands under alarm protects nobody.
+    If the champion itself exceeds that limit, the challenger need only be no worse: keeping a champion that
+    is always in alarm protects nobody.
     """
     return [_count_check(champion, challenger), _share_check(champion, challenger)]
 
 
 def _count_check(champion: AlarmCount | None, challenger: AlarmCount) -> GateCheck:
-    most = most_alarms(challenger.allowed)
-    wanted = f"at most {most} (the budget gives {challenger.allowed:.2g})"
-    holds: bool | None = challenger.raised <= most
+    limit = alarm_limit(challenger.allowed)
+    wanted = f"at most {limit} (the budget gives {challenger.allowed:.2g})"
+    holds: bool | None = challenger.raised <= limit
     if not holds and champion and champion.lasting:
-        wanted, holds = f"{wanted}, or so many: the champion's alarm hardly ends", None
-    elif not holds and champion and champion.raised > most:
+        wanted, holds = f"{wanted}, not decisive: the champion's alarm hardly ever ends", None
+    elif not holds and champion and champion.raised > limit:
         wanted, holds = f"{wanted}, or no more than the champion", challenger.raised <= champion.raised
     return GateCheck(
         what=f"alarms in {challenger.weeks * 7:.3g} asset days of held-out normal data",
@@ -118,7 +122,7 @@ def _share_check(champion: AlarmCount | None, challenger: AlarmCount) -> GateChe
 
 
 def experience_check(champion_rows: int, rows: int) -> GateCheck:
-    """A model of far fewer rows may do as well on a few held-out ones, and knows nothing of other days."""
+    """Compare the rows learnt from: a model of far fewer rows may do well here, but not on other days."""
     return GateCheck(
         what="rows learnt from",
         champion=champion_rows,
@@ -128,37 +132,39 @@ def experience_check(champion_rows: int, rows: int) -> GateCheck:
     )
 
 
-def most_alarms(expected: float) -> int:
-    """The largest count that a Poisson law of this mean reaches at least once in twenty times.
+def alarm_limit(expected: float) -> int:
+    """The largest count that a Poisson distribution of mean ``expected`` reaches with a probability of 5 %.
 
-    One alarm is always allowed: however short the time, it may be a fault that nobody has labelled. More than
-    the held-out rows have room for is not counted out: a budget without bounds must not hold up a refit.
+    One alarm is always allowed: however short the time, it may be a fault that nobody has labelled. The mean
+    is capped at 100,000, so that an unlimited budget does not make the loop endless.
     """
     expected = min(expected, _MOST_EXPECTED)
-    most = max(int(expected), 1)
-    while 1 - at_most(most, expected) >= _RARE:
-        most += 1
-    return most
+    limit = max(int(expected), 1)
+    while 1 - at_most(limit, expected) >= _RARE:
+        limit += 1
+    return limit
 
 
 def detection_checks(kinds: Sequence[str], champion: Array | None, challenger: Array) -> list[GateCheck]:
-    """How well faults are told from normal data: of all kinds together, which decides, and of each.
+    """Compare how clearly faults stand out: all kinds together, which decides, and each kind.
 
-    :param champion: how each fault ranks among normal places ``[faults]``, as ``challenger``: paired.
+    :param kinds: the kind of each fault.
+    :param champion: ``[faults]``, the rank of each fault among normal sites; None without a champion.
+    :param challenger: ``[faults]``, the same of the challenger, paired by fault.
     """
-    found = [_detection("faults found (AUC), all kinds", champion, challenger)]
+    checks = [_detection("faults found (AUC), all kinds", champion, challenger)]
     for kind in dict.fromkeys(kinds):
         own = np.array([name == kind for name in kinds])
-        of_champion = None if champion is None else float(champion[own].mean())
-        found.append(GateCheck(what=kind, champion=of_champion, challenger=float(challenger[own].mean())))
-    return found
+        champion_mean = None if champion is None else float(champion[own].mean())
+        checks.append(GateCheck(what=kind, champion=champion_mean, challenger=float(challenger[own].mean())))
+    return checks
 
 
 def _detection(what: str, champion: Array | None, challenger: Array) -> GateCheck:
     mean = float(challenger.mean())
     if champion is None:
         return GateCheck(what=what, champion=None, challenger=mean)
-    low, high = interval(challenger - champion)
+    low, high = bootstrap_interval(challenger - champion)
     return GateCheck(
         what=what,
         champion=float(champion.mean()),
@@ -168,15 +174,20 @@ def _detection(what: str, champion: Array | None, challenger: Array) -> GateChec
     )
 
 
-def interval(differences: Array) -> tuple[float, float]:
-    """A bootstrap interval of 95 % for the mean of paired differences ``[n]``; the same each time."""
+def bootstrap_interval(differences: Array) -> tuple[float, float]:
+    """A 95 % percentile bootstrap interval for the mean of paired differences ``[n]``, with a fixed seed."""
     rng = np.random.default_rng(0)
     drawn = rng.choice(differences, (_RESAMPLES, len(differences))).mean(axis=1)
     low, high = np.quantile(drawn, (0.025, 0.975))
     return float(low), float(high)
 
 
-def as_metrics(verdict: GateDecision) -> dict[str, Any]:
-    """As JSON keeps it."""
-    checks = [{name: getattr(check, name) for name in check.__slots__} for check in verdict.checks]
-    return {"promote": verdict.promote, "reason": verdict.reason, "checks": checks, "notes": [*verdict.notes]}
+def as_metrics(decision: GateDecision) -> dict[str, Any]:
+    """The decision as JSON values, for the metrics that are stored with the model."""
+    checks = [{name: getattr(check, name) for name in check.__slots__} for check in decision.checks]
+    return {
+        "promote": decision.promote,
+        "reason": decision.reason,
+        "checks": checks,
+        "notes": [*decision.notes],
+    }

@@ -1,4 +1,4 @@
-"""What people say of an anomaly, and so whether its readings are learnt from."""
+"""How people label an anomaly, which decides whether its readings are learnt from."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """The first keeps its readings out for good; the others bring them back."""
+    """CONFIRMED excludes the readings of an anomaly from training; the others include them again."""
 
-    CONFIRMED = "confirmed"  # there was a fault
-    FALSE_ALARM = "false-alarm"  # there was nothing
-    EXPECTED = "expected"  # there was something that happens in normal work, too
+    CONFIRMED = "confirmed"  # a fault
+    FALSE_ALARM = "false-alarm"  # nothing happened
+    EXPECTED = "expected"  # an event of normal operation
     NEW_NORMAL = "new-normal"  # a change that stays

@@ -1,1 +1,1 @@
-"""How good scores and alarms are against labels. Nothing is adjusted by the labels: no point adjustment."""
+"""Quality of scores and alarms against labels, without point adjustment: labels never change a score."""

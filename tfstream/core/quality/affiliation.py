@@ -1,4 +1,4 @@
-"""Affiliation precision and recall: how near alarms lie to events, and events to alarms, as a probability.
+"""Affiliation precision and recall: how close alarms are to events, and events to alarms, as a probability.
 
 Huet, Navarro and Rossi, "Local Evaluation of Time Series Anomaly Detection Algorithms", KDD 2022. The series
 is cut into one zone for each event, half way between neighbours. In its zone the precision is the mean, over
@@ -7,8 +7,8 @@ the recall is the mean, over the event's rows, of the probability that a random 
 than the nearest predicted one. Both are then averaged over the events: precision over those with a prediction
 in their zone, recall over all.
 
-Long zones make it generous: where an event is rare, an alarm anywhere near it is worth almost 1, and a random
-one about a half. It is therefore always to be read beside :func:`by_chance`.
+Long zones make the measure generous: where events are rare, an alarm anywhere near an event is worth almost
+1, and a random alarm about a half. Always compare it with :func:`affiliation_by_chance`.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from numpy.typing import NDArray
 
 from tfstream.core.quality.ranges import Labels, ranges_of
 
-_TURNS = 64  # positions that the alarms are turned to, for what chance gives
+_ROTATIONS = 64  # of the alarms, to measure what chance gives
 
 Points = NDArray[np.float64]
 
 
 class Affiliation(NamedTuple):
-    """``precision`` is NaN without a prediction; ``f`` is 0 then, and NaN without an event."""
+    """``precision`` is NaN without a prediction, and ``f`` is 0 then; all are NaN without an event."""
 
     precision: float
     recall: float
 
     @property
     def f(self) -> float:
-        """The harmonic mean."""
+        """The harmonic mean of precision and recall."""
         if np.isnan(self.recall):
             return float("nan")
         both = np.nan_to_num(self.precision) + self.recall
@@ -41,7 +41,7 @@ class Affiliation(NamedTuple):
 
 
 class _Zone(NamedTuple):
-    """The event ``[start, stop]`` and the end points ``[low, high]`` of what is nearest to it."""
+    """An event ``[start, stop]`` and its zone ``[low, high]``: the points that are closest to this event."""
 
     start: float
     stop: float
@@ -50,7 +50,7 @@ class _Zone(NamedTuple):
 
 
 def affiliation(alarmed: Labels, anomalous: Labels) -> Affiliation:
-    """``alarmed [rows]`` against ``anomalous [rows]``; NaN without an event.
+    """Affiliation of ``alarmed [rows]`` with ``anomalous [rows]``; NaN without an event.
 
     :raises ValueError: when their shapes differ.
     """
@@ -66,12 +66,12 @@ def affiliation(alarmed: Labels, anomalous: Labels) -> Affiliation:
     return Affiliation(float(np.mean(precisions)) if precisions else float("nan"), float(np.mean(recalls)))
 
 
-def by_chance(alarmed: Labels, anomalous: Labels) -> Affiliation:
-    """What as many and as long alarms are worth anywhere: the mean over 64 rotations of the same alarms."""
-    steps = np.linspace(0, len(alarmed), _TURNS, endpoint=False).astype(np.int64)
-    turned = np.array([affiliation(np.roll(alarmed, step), anomalous) for step in steps])
-    known = turned[np.isfinite(turned[:, 0]), 0]
-    return Affiliation(float(known.mean()) if len(known) else float("nan"), float(turned[:, 1].mean()))
+def affiliation_by_chance(alarmed: Labels, anomalous: Labels) -> Affiliation:
+    """What alarms of the same number and lengths get at random places: the mean over 64 rotations."""
+    steps = np.linspace(0, len(alarmed), _ROTATIONS, endpoint=False).astype(np.int64)
+    rotated = np.array([affiliation(np.roll(alarmed, step), anomalous) for step in steps])
+    known = rotated[np.isfinite(rotated[:, 0]), 0]
+    return Affiliation(float(known.mean()) if len(known) else float("nan"), float(rotated[:, 1].mean()))
 
 
 def _zones(anomalous: Labels) -> list[_Zone]:
@@ -90,10 +90,10 @@ def _within(ranges: Points, low: float, high: float) -> Points:
 
 
 def _precision(parts: Points, zone: _Zone) -> float:
-    """Mean over the predicted parts ``[n, 2]`` of their zone."""
+    """The precision in a zone: the mean over its predicted parts ``[n, 2]``."""
     within = _within(parts, zone.start, zone.stop)
     total = float(np.sum(within[:, 1] - within[:, 0]))
-    mirror = zone.start + zone.stop  # where the distance reaches the zone's other end, the slope changes
+    mirror = zone.start + zone.stop  # the slope changes where the distance reaches the other end of the zone
     for low, high, bend in (
         (zone.low, zone.start, mirror - zone.high),
         (zone.stop, zone.high, mirror - zone.low),
@@ -106,14 +106,14 @@ def _precision(parts: Points, zone: _Zone) -> float:
 
 
 def _no_nearer_to_event(points: Points, zone: _Zone) -> Points:
-    """The probability for predictions outside the event; piecewise linear."""
+    """How likely a random point of the zone lies no nearer to the event; piecewise linear in ``points``."""
     distance = np.maximum(zone.start - points, points - zone.stop)
     nearer = np.minimum(zone.stop + distance, zone.high) - np.maximum(zone.start - distance, zone.low)
     return 1 - nearer / (zone.high - zone.low)
 
 
 def _recall(parts: Points, zone: _Zone) -> float:
-    """Mean over the event's own points; between the bends of a piecewise linear function."""
+    """The recall in a zone: the mean over the event of a piecewise linear function, bend by bend."""
     starts, stops = parts[:, 0], parts[:, 1]
     bends = [starts, stops, (stops[:-1] + starts[1:]) / 2, (starts + zone.low) / 2, (stops + zone.high) / 2]
     points = np.unique(np.clip(np.concatenate(bends), zone.start, zone.stop))

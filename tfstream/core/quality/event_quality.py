@@ -1,4 +1,4 @@
-"""Alarms against labelled events as an operator counts them: found, missed, false, and how late."""
+"""Alarms against labelled events as an operator counts them: events found, false alarms, delays."""
 
 from __future__ import annotations
 
@@ -10,24 +10,28 @@ import numpy as np
 
 from tfstream.core.quality.ranges import Labels, Ranges, mask_of, ranges_of
 
-GRACE_ROWS = 16  # an alarm so soon after an event is still about it: scores look at their newest 16 rows
+GRACE_ROWS = 16  # an alarm this soon after an event belongs to it: a score depends on its newest 16 rows
 
 
 class Alarm(NamedTuple):
-    """Rows of one episode: ``first`` of its first hop over the threshold, ``told`` and ``stop`` just behind.
+    """An episode in rows.
 
-    It was told at the end of the hop that opened it, the first one unless a minimum duration is asked for,
-    and stood until ``stop``.
+    ``first`` is the first row of its first hop over the threshold. ``raised`` is the row after the hop that
+    opened the episode: its first hop, unless the stream has a minimum duration. ``stop`` is the row after its
+    last.
     """
 
     first: int
-    told: int
+    raised: int
     stop: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EventQuality:
-    """Counts over ``normal_weeks`` of rows without a label; ``delays`` in rows, one for each event found."""
+    """Counts of events and alarms over ``normal_weeks`` of rows without a label.
+
+    ``found`` of the ``events`` have an alarm; ``delays`` has the delay of each of these in rows.
+    """
 
     events: int
     found: int
@@ -38,7 +42,7 @@ class EventQuality:
 
     @property
     def recall(self) -> float:
-        """The share of the events that an alarm was raised for; NaN without an event."""
+        """The share of the events that have an alarm; NaN without an event."""
         return self.found / self.events if self.events else float("nan")
 
     @property
@@ -48,48 +52,47 @@ class EventQuality:
 
     @property
     def false_alarms_per_week(self) -> float:
-        """Against the alarm budget; NaN without a normal row."""
+        """To be compared with the alarm budget; NaN without a normal row."""
         return self.false_alarms / self.normal_weeks if self.normal_weeks else float("nan")
 
     @property
     def median_delay_rows(self) -> float:
-        """From an event's first row to the moment of its first alarm; NaN when none was found."""
+        """From the first row of an event to its first alarm; NaN without an event that has an alarm."""
         return float(np.median(self.delays)) if self.delays else float("nan")
 
 
-def judge_alarms(
+def match_alarms(
     alarms: Sequence[Alarm], anomalous: Labels, *, rows_per_week: float, grace_rows: int = GRACE_ROWS
 ) -> EventQuality:
-    """Match alarms to events by the moment that they were raised.
+    """Match alarms to events by the time when they were raised.
 
-    An alarm belongs to the latest event that began before it was told and had ended no more than
-    ``grace_rows`` before its first row. An alarm that was already up when an event began does not find it: an
-    operator would have learnt nothing new. Several alarms of one event are all true, and the first one counts
-    for the delay.
+    An alarm belongs to the latest event that began before the alarm was raised and ended at most
+    ``grace_rows`` before its first row. An alarm that was raised before an event began does not detect it:
+    the operator learns nothing new. Several alarms of an event are all true; the first counts for the delay.
     """
     events = ranges_of(anomalous)
-    owners = owners_of(alarms, events, grace_rows)
-    first_told: dict[int, int] = {}
-    for alarm, owner in zip(alarms, owners, strict=True):
-        if owner is not None:
-            first_told[owner] = min(alarm.told, first_told.get(owner, alarm.told))
+    matches = matched_events(alarms, events, grace_rows)
+    first_raised: dict[int, int] = {}
+    for alarm, event in zip(alarms, matches, strict=True):
+        if event is not None:
+            first_raised[event] = min(alarm.raised, first_raised.get(event, alarm.raised))
     return EventQuality(
         events=len(events.first),
-        found=len(first_told),
+        found=len(first_raised),
         alarms=len(alarms),
-        false_alarms=sum(owner is None for owner in owners),
+        false_alarms=sum(event is None for event in matches),
         normal_weeks=float((~anomalous).sum() / rows_per_week),
-        delays=tuple(told - int(events.first[event]) for event, told in sorted(first_told.items())),
+        delays=tuple(raised - int(events.first[event]) for event, raised in sorted(first_raised.items())),
     )
 
 
-def owners_of(alarms: Sequence[Alarm], events: Ranges, grace_rows: int = GRACE_ROWS) -> list[int | None]:
-    """The event that each alarm belongs to, by its place; None for a false alarm."""
-    return [_owner(alarm, events, grace_rows) for alarm in alarms]
+def matched_events(alarms: Sequence[Alarm], events: Ranges, grace_rows: int = GRACE_ROWS) -> list[int | None]:
+    """The index of the event that each alarm belongs to; None for a false alarm."""
+    return [_matched_event(alarm, events, grace_rows) for alarm in alarms]
 
 
-def together(parts: Sequence[EventQuality]) -> EventQuality:
-    """The counts of several series in one."""
+def combine(parts: Sequence[EventQuality]) -> EventQuality:
+    """Add up the counts of several series."""
     return EventQuality(
         events=sum(part.events for part in parts),
         found=sum(part.found for part in parts),
@@ -101,13 +104,12 @@ def together(parts: Sequence[EventQuality]) -> EventQuality:
 
 
 def alarmed_rows(alarms: Sequence[Alarm], rows: int) -> Labels:
-    """``[rows]``: those during which an alarm stood."""
+    """``[rows]``: true during an alarm."""
     first = np.array([alarm.first for alarm in alarms], dtype=np.int64)
     stop = np.array([alarm.stop for alarm in alarms], dtype=np.int64)
     return mask_of(Ranges(first, stop), rows)
 
 
-def _owner(alarm: Alarm, events: Ranges, grace_rows: int) -> int | None:
-    """The event that an alarm belongs to."""
-    open_to_it = (events.first < alarm.told) & (alarm.first < events.stop + grace_rows)
-    return int(np.flatnonzero(open_to_it)[-1]) if open_to_it.any() else None
+def _matched_event(alarm: Alarm, events: Ranges, grace_rows: int) -> int | None:
+    matching = (events.first < alarm.raised) & (alarm.first < events.stop + grace_rows)
+    return int(np.flatnonzero(matching)[-1]) if matching.any() else None

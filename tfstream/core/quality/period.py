@@ -1,11 +1,11 @@
-"""The period of a channel, which TSB-AD takes for the longest buffer of the volumes."""
+"""The period of a channel, which TSB-AD uses as the longest buffer of the volumes."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-USUAL = 125  # where no period shows
+DEFAULT = 125  # where no period shows
 _ROWS = 20_000
 _LAGS = 400
 _SHORTEST, _LONGEST = 3, 300
@@ -16,19 +16,19 @@ def period(channel: NDArray[np.floating]) -> int:
 
     TSB-AD's ``find_length_rank`` (Liu and Paparrizos, NeurIPS 2024) with its constants: the first 20,000
     rows, lags from 3 to 400, and 125 where the maximum lies below lag 6 or above 303, or there is none.
-    TSB-AD asks the first channel of a multivariate series. What is missing counts as the channel's mean.
+    TSB-AD takes the first channel of a multivariate series. A missing value counts as the channel's mean.
     """
     correlation = _autocorrelation(channel[:_ROWS].astype(np.float64))[_SHORTEST : _LAGS + 1]
     inner = correlation[1:-1]
     peaks = 1 + np.flatnonzero((inner > correlation[:-2]) & (inner > correlation[2:]))
     if not len(peaks):
-        return USUAL
+        return DEFAULT
     highest = int(peaks[np.argsort(correlation[peaks])[-1]])
-    return highest + _SHORTEST if _SHORTEST <= highest <= _LONGEST else USUAL
+    return highest + _SHORTEST if _SHORTEST <= highest <= _LONGEST else DEFAULT
 
 
 def _autocorrelation(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """``[rows]``; zeros for a channel that does not move."""
+    """The autocorrelation by lag, ``[rows]``; zeros for a constant channel."""
     known = np.isfinite(values)
     if not known.any():
         return np.zeros(len(values))

@@ -1,4 +1,4 @@
-"""Runs of rows: labelled events, alarms."""
+"""Ranges of rows: labelled events, alarms."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Scores = NDArray[np.float64]
 
 
 class Ranges(NamedTuple):
-    """Disjoint runs of rows in ascending order: ``first [n]``, and ``stop [n]`` just behind the last row."""
+    """Disjoint ranges of rows in ascending order: ``first [n]``, and ``stop [n]``, the row after the last."""
 
     first: NDArray[np.int64]
     stop: NDArray[np.int64]
@@ -25,7 +25,7 @@ def ranges_of(mask: Labels) -> Ranges:
 
 
 def mask_of(ranges: Ranges, rows: int) -> Labels:
-    """The inverse, for ranges that may overlap: ``[rows]``."""
+    """The mask of the ranges, which may overlap here: ``[rows]``."""
     mask = np.zeros(rows, dtype=np.bool_)
     for first, stop in zip(*ranges, strict=True):
         mask[first:stop] = True
@@ -33,7 +33,7 @@ def mask_of(ranges: Ranges, rows: int) -> Labels:
 
 
 def checked(scores: NDArray[np.floating], labels: NDArray[np.generic]) -> tuple[Scores, Labels]:
-    """Scores and labels, both ``[rows]``, as the measures take them.
+    """Check scores and labels, both ``[rows]``, and convert them to the types of the measures.
 
     :raises ValueError: when their shapes differ, or a score is not a finite number.
     """

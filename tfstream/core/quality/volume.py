@@ -1,4 +1,4 @@
-"""VUS-PR and VUS-ROC: the areas under the curves, averaged over how far around an event a hit still counts.
+"""VUS-PR and VUS-ROC: areas under the curves, averaged over the tolerance around the events.
 
 Paparrizos, Boniol, Palpanas, Tsay, Elmore and Franklin, "Volume Under the Surface: A New Accuracy Evaluation
 Measure for Time-Series Anomaly Detection", PVLDB 15(11), 2022. For every buffer length w from 0 to the
@@ -10,8 +10,8 @@ distance d. A threshold then has
 
 with TP the sum of the extended labels of the predicted rows, P the labelled rows, and P_w the labelled rows
 plus the extended labels of the predicted rows. These are the numbers of TSB-AD's ``RangeAUC_volume_opt``
-with its 250 thresholds at evenly spaced ranks, computed in another way: a row counts from the first threshold
-that it reaches onwards, so every sum is a running total over the thresholds.
+with its 250 thresholds at evenly spaced ranks. The computation differs: a row counts from the first threshold
+that it reaches, so every sum is a running total over the thresholds.
 """
 
 from __future__ import annotations
@@ -30,17 +30,18 @@ Ranks = NDArray[np.int64]
 
 
 class Volume(NamedTuple):
-    """VUS-PR and VUS-ROC; NaN where there is no anomalous row, or no other."""
+    """VUS-PR and VUS-ROC; NaN without an anomalous row, or without a normal row."""
 
     pr: float
     roc: float
 
 
 def volume(scores: NDArray[np.floating], labels: NDArray[np.generic], window: int) -> Volume:
-    """Of ``scores [rows]``, larger is stranger, against ``labels [rows]``, anything but 0 is anomalous.
+    """The volumes of ``scores [rows]`` against ``labels [rows]``.
 
-    ``window`` is the longest buffer in rows, by custom the period of the series (:mod:`.period`).
-
+    :param scores: larger is more anomalous.
+    :param labels: anything but 0 is anomalous.
+    :param window: the longest buffer in rows; by convention the period of the series (:mod:`.period`).
     :raises ValueError: when the shapes differ, a score is not finite, or the window is negative.
     """
     values, anomalous = checked(scores, labels)
@@ -71,13 +72,13 @@ def _first_reached(scores: Scores) -> Ranks:
 
 
 def _extended(events: Ranges, rank: Ranks, anomalous: Labels, window: int) -> Scores:
-    """Labels beside the events, summed by the threshold that a row first reaches: ``[buffers, 250]``."""
+    """Extended labels beside the events, summed by the first threshold of each row: ``[buffers, 250]``."""
     sums = np.zeros((window + 1, THRESHOLDS))
     row, distance = _neighbours(events, anomalous, window // 2)
     falling = _falling(window)  # [buffers, distances]
     order = np.lexsort((row, rank[row]))
     row, distance = row[order], distance[order]
-    starts = np.flatnonzero(np.diff(row, prepend=-1))  # each row beside an event once
+    starts = np.flatnonzero(np.diff(row, prepend=-1))  # each row beside an event, once
     for at in range(0, len(starts), _CHUNK):
         part = slice(starts[at], starts[at + _CHUNK] if at + _CHUNK < len(starts) else len(row))
         first = np.diff(row[part], prepend=-1) != 0
@@ -91,7 +92,7 @@ def _extended(events: Ranges, rank: Ranks, anomalous: Labels, window: int) -> Sc
 
 
 def _neighbours(events: Ranges, anomalous: Labels, reach: int) -> tuple[Ranks, Ranks]:
-    """Normal rows up to ``reach`` from an event, and how far; a row near several comes several times."""
+    """Normal rows up to ``reach`` rows from an event, and their distances; repeated for each event."""
     away = np.arange(1, reach + 1)
     rows = np.concatenate([events.stop[:, None] - 1 + away, events.first[:, None] - away]).ravel()
     distances = np.tile(away, 2 * len(events.first))
@@ -112,7 +113,7 @@ def _falling(window: int) -> Scores:
 def _touched(events: Ranges, rank: Ranks, half: int) -> Scores:
     """The share of the events, extended by ``half`` rows, that each threshold touches: ``[thresholds]``.
 
-    Extended events that meet or overlap are one.
+    Extended events that meet or overlap count as a single event.
     """
     apart = np.flatnonzero(events.stop[:-1] + half <= events.first[1:] - half)
     first = events.first[np.concatenate([[0], apart + 1])] - half
@@ -123,7 +124,10 @@ def _touched(events: Ranges, rank: Ranks, half: int) -> Scores:
 
 
 def _areas(*, hits: Scores, positives: Scores, predicted: Scores, touched: Scores, rows: int) -> Volume:
-    """``hits``, ``positives`` and ``touched [buffers, thresholds]``, ``predicted [thresholds]``."""
+    """The mean areas.
+
+    ``hits``, ``positives`` and ``touched`` are ``[buffers, thresholds]``, ``predicted [thresholds]``.
+    """
     recall = np.minimum(hits / positives, 1.0) * touched
     fall_out = (predicted - hits) / (rows - positives)
     precision = hits / predicted

@@ -1,1 +1,1 @@
-"""Event time: from readings to aligned rows and windows, for each asset and partition."""
+"""Event time: readings become aligned rows and windows, for each asset and partition."""

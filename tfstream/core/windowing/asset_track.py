@@ -1,4 +1,4 @@
-"""One asset's way from readings to windows, and what must be kept to take it up again elsewhere."""
+"""One asset's readings become windows; its state lets another process continue."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tfstream.core.windowing.window import WindowBuffer, WindowShape, needed_fro
 
 
 class Window(NamedTuple):
-    """``values [rows, sensors]`` ending with row ``end_index``, and the offsets of its newest hop."""
+    """``values [rows, sensors]`` up to row ``end_index``, and the offsets of the newest hop's messages."""
 
     end_index: int
     values: Values
@@ -26,8 +26,8 @@ class Window(NamedTuple):
         return (self.end_index + 1) * interval_us
 
 
-class _Kept(NamedTuple):
-    """Where a closed row came from."""
+class _RowSource(NamedTuple):
+    """The messages of a closed row."""
 
     number: int
     anchor: Anchor
@@ -35,26 +35,26 @@ class _Kept(NamedTuple):
 
 
 class TrackState(msgspec.Struct, frozen=True, kw_only=True):
-    """What the state topic keeps of an asset's track: the windows themselves are read again from the log."""
+    """The part of an asset's track that the state topic stores; its windows are read again from the log."""
 
     max_time_us: int
-    heard_us: int  # the partition's clock when the asset last sent anything
+    heard_us: int  # the partition's clock at the asset's last message
     next_index: int
     started: bool
     late: int
-    anchor: Anchor | None  # read again from here; None: from the committed offset
+    anchor: Anchor | None  # reading starts here; None: at the committed offset
 
 
 class AssetTrack:
     """Grid and windows of one asset in one partition."""
 
     __slots__ = (
-        "_forgot",
+        "_dropped_rows",
         "_grid",
         "_in_order",
-        "_kept",
         "_replay_from",
         "_shape",
+        "_sources",
         "_staleness",
         "_window",
         "heard_us",
@@ -69,9 +69,9 @@ class AssetTrack:
             gap_rows=shape.rows + self._staleness,
         )
         self._window = WindowBuffer(shape, len(definition.sensors), self._staleness)
-        self._kept: deque[_Kept] = deque()  # the closed rows that the next window depends on
-        self._in_order = True  # whether the rows that are kept began in their own order
-        self._forgot = False  # whether the window began before the rows that are kept
+        self._sources: deque[_RowSource] = deque()  # of the closed rows that the next window depends on
+        self._in_order = True  # whether the anchors in ``_sources`` ascend
+        self._dropped_rows = False  # whether the window began before the rows in ``_sources``
         self._replay_from = -1
         self.heard_us = -1
 
@@ -85,12 +85,15 @@ class AssetTrack:
 
     @property
     def filled(self) -> int:
-        """Rows in a row that the window has, beyond its size when it is full."""
+        """Unbroken rows in the window; the count continues beyond the window's size."""
         return self._window.filled
 
     def push(self, time_us: int, values: Values, offset: int, clock_us: int) -> list[Window]:
-        """One reading in, the windows it completes out."""
-        if offset < self._replay_from:  # while restoring: the stored state already knows this message
+        """Add a reading; returns the windows that it completes, in order.
+
+        ``clock_us`` is the partition's clock before the reading.
+        """
+        if offset < self._replay_from:  # during a rebuild: the anchor's state contains this message
             return []
         self.heard_us = max(clock_us, time_us)
         rows = self._grid.push(time_us, values, offset, clock_us)
@@ -98,23 +101,23 @@ class AssetTrack:
             return []
         windows = []
         for row in rows:
-            if row.number != self._window.next_index:  # a jump: the window begins anew
-                self._forget_all()
+            if row.number != self._window.next_index:  # after a jump the window starts again
+                self._drop_sources()
             window = self._window.push(row.number, row.values)
             if row.anchor is not None:
-                self._keep(row.number, row.anchor, row.last_offset)
+                self._add_source(row.number, row.anchor, row.last_offset)
             if window is not None:
                 windows.append(self._window_of(row.number, window))
-        self._forget_old_rows()
+        self._drop_old_sources()
         if not self._grid.started:
-            self._forget_all()
+            self._drop_sources()
         return windows
 
     def reset(self) -> None:
-        """Forget the window: the asset was silent for too long for its rows to belong together."""
+        """Empty the window: after a long silence its rows do not belong together."""
         self._grid.reset()
         self._window.clear()
-        self._forget_all()
+        self._drop_sources()
 
     def state(self) -> TrackState:
         grid = self._grid
@@ -128,18 +131,18 @@ class AssetTrack:
         )
 
     def anchor(self) -> Anchor | None:
-        """Where this track must read on from to rebuild its open rows and its window.
+        """Where reading must start to rebuild the open rows and the window; None without either.
 
-        That is the earliest message that is still needed. Where rows before it were forgotten, the window had
-        begun: the rows from the oldest needed one on are part of it even where no message came for them.
+        That is the earliest message that they need. If rows before it were dropped, the window had already
+        begun: then all rows from the oldest needed row on belong to it, also rows without a message.
         """
         first = self._first_anchor()
-        if first is None or not self._forgot:
+        if first is None or not self._dropped_rows:
             return first
         return first._replace(next_index=max(first.next_index, self._oldest_needed()), started=True)
 
     def resume(self, state: TrackState, committed_offset: int) -> None:
-        """Get ready to read again from the anchor of ``state``, or from the committed offset without one."""
+        """Prepare to read again from the anchor of ``state``, without an anchor from the committed offset."""
         anchor = state.anchor
         self.reset()
         self._grid.late = state.late if anchor is None else 0
@@ -154,45 +157,45 @@ class AssetTrack:
                 max_time_us=anchor.max_time_us, next_index=anchor.next_index, started=anchor.started
             )
 
-    def went_live(self, state: TrackState) -> None:
-        """The rebuilding has reached the committed offset: counters go on from the stored ones."""
+    def go_live(self, state: TrackState) -> None:
+        """The rebuild has reached the committed offset: take over the stored counters."""
         self._grid.late = state.late
         self.heard_us = state.heard_us
 
     def _first_anchor(self) -> Anchor | None:
-        """The earliest of all; it is asked of every asset at every commit, and rows are mostly in order."""
-        kept, pending = self._kept, self._grid.pending_anchor()
-        if not kept:
+        """The earliest anchor. Every commit needs it for every asset, and rows are mostly in order."""
+        sources, pending = self._sources, self._grid.pending_anchor()
+        if not sources:
             return pending
-        first = kept[0].anchor if self._in_order else min(row.anchor for row in kept)
+        first = sources[0].anchor if self._in_order else min(source.anchor for source in sources)
         return first if pending is None else min(first, pending)
 
-    def _keep(self, number: int, anchor: Anchor, last_offset: int) -> None:
-        if self._kept and anchor < self._kept[-1].anchor:
+    def _add_source(self, number: int, anchor: Anchor, last_offset: int) -> None:
+        if self._sources and anchor < self._sources[-1].anchor:
             self._in_order = False
-        self._kept.append(_Kept(number, anchor, last_offset))
+        self._sources.append(_RowSource(number, anchor, last_offset))
 
     def _window_of(self, end_index: int, values: Values) -> Window:
         start = end_index + 1 - self._shape.hop
         first = last = -1
-        for row in reversed(self._kept):
-            if row.number < start:
+        for source in reversed(self._sources):
+            if source.number < start:
                 break
-            first = row.anchor.offset if first < 0 else min(first, row.anchor.offset)
-            last = max(last, row.last_offset)
+            first = source.anchor.offset if first < 0 else min(first, source.anchor.offset)
+            last = max(last, source.last_offset)
         return Window(end_index, values, first, last)
 
     def _oldest_needed(self) -> int:
         return needed_from(self._grid.next_index, self._shape, self._staleness)
 
-    def _forget_old_rows(self) -> None:
+    def _drop_old_sources(self) -> None:
         oldest = self._oldest_needed()
-        kept = self._kept
-        while kept and kept[0].number < oldest:
-            kept.popleft()
-            self._forgot = True
+        sources = self._sources
+        while sources and sources[0].number < oldest:
+            sources.popleft()
+            self._dropped_rows = True
 
-    def _forget_all(self) -> None:
-        self._kept.clear()
+    def _drop_sources(self) -> None:
+        self._sources.clear()
         self._in_order = True
-        self._forgot = False
+        self._dropped_rows = False

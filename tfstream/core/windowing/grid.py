@@ -1,8 +1,9 @@
 """Event-time alignment: an asset's readings, in any order, become rows on a regular grid.
 
-Row ``k`` covers the event time ``[k, k + 1) * interval``. It closes when the watermark, the largest event
-time seen less the allowed lateness, passes its end; without lateness, a row that holds every sensor closes
-at once. Everything here is a function of the log alone, so that reading it again gives the same rows.
+Row ``k`` covers the event time ``[k, k + 1) * interval``. It closes when the watermark passes its end; the
+watermark is the largest event time so far minus the allowed lateness. Without lateness, a row with a value of
+every sensor closes at once. Everything here is a function of the log alone: reading it again gives the same
+rows.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ _NONE = -1
 
 
 class Row(NamedTuple):
-    """A closed row: ``values [sensors]``, NaN where nothing came; None when no message came at all."""
+    """A closed row: ``values [sensors]``, NaN without a reading; None, as ``anchor``, without a message."""
 
     number: int
     values: Values | None
@@ -26,7 +27,7 @@ class Row(NamedTuple):
 
 
 class Anchor(NamedTuple):
-    """What the grid knew just before it read the message at ``offset``: enough to read on from there."""
+    """The state of a grid just before it read the message at ``offset``: reading can continue from there."""
 
     offset: int
     clock_us: int  # the partition's clock: the largest event time of any asset in it
@@ -44,13 +45,13 @@ class _Pending:
         self.last_offset = anchor.offset
 
     def merge(self, values: Values, offset: int) -> None:
-        """The later message wins, cell by cell."""
+        """Take over the values of a later message, cell by cell."""
         np.copyto(self.values, values, where=~np.isnan(values))
         self.last_offset = offset
 
 
 class Grid:
-    """The open rows of one asset. ``gap_rows`` bounds how many empty rows a jump in time gives."""
+    """The open rows of one asset. A jump in time gives at most ``gap_rows`` empty rows."""
 
     __slots__ = (
         "_gap_rows",
@@ -74,21 +75,21 @@ class Grid:
         self.late = 0
 
     def resume(self, *, max_time_us: int, next_index: int, started: bool) -> None:
-        """Go on from what an anchor or a stored state says."""
+        """Continue from the fields of an anchor or of a stored state."""
         self._pending.clear()
         self.max_time_us, self.next_index, self.started = max_time_us, next_index, started
 
     def reset(self) -> None:
-        """Forget the open rows; rows that closed before stay closed."""
+        """Drop the open rows; closed rows stay closed."""
         self._pending.clear()
         self.started = False
 
     def pending_anchor(self) -> Anchor | None:
-        """The earliest message that an open row still holds."""
+        """The anchor of the earliest message in an open row; None without open rows."""
         return min((row.anchor for row in self._pending.values()), default=None)
 
     def push(self, time_us: int, values: Values, offset: int, clock_us: int) -> list[Row]:
-        """One reading in, the rows that it closes out, in order. A late reading is counted and gives none."""
+        """Add a reading; returns the rows that it closes, in order. A late reading is only counted."""
         index = time_us // self._interval_us
         if index < self.next_index:
             self.late += 1
@@ -99,7 +100,7 @@ class Grid:
             and time_us >= self.max_time_us
             and is_complete(values)
         ):
-            return self._at_once(index, time_us, values, offset, clock_us)
+            return self._close_whole(index, time_us, values, offset, clock_us)
         row = self._pending.get(index)
         if row is None:
             anchor = Anchor(offset, clock_us, self.max_time_us, self.next_index, self.started)
@@ -109,11 +110,11 @@ class Grid:
         self.max_time_us = max(self.max_time_us, time_us)
         limit = (self.max_time_us - self._lateness_us) // self._interval_us
         if self._lateness_us == 0 and index == limit and is_complete(row.values):
-            limit += 1  # complete: nothing more can come for it
+            limit += 1  # complete: no further reading can change it
         return self._close(limit)
 
-    def _at_once(self, index: int, time_us: int, values: Values, offset: int, clock_us: int) -> list[Row]:
-        """A complete row in order, with nothing before it open: the usual case, without the detour."""
+    def _close_whole(self, index: int, time_us: int, values: Values, offset: int, clock_us: int) -> list[Row]:
+        """Close a complete row in order, with no row open before it: the usual case, on a short path."""
         anchor = Anchor(offset, clock_us, self.max_time_us, self.next_index, self.started)
         rows = self._gap(index) if index != self.next_index else []
         rows.append(Row(index, values, anchor, offset))
@@ -121,12 +122,12 @@ class Grid:
         return rows
 
     def _close(self, limit: int) -> list[Row]:
-        """Close every row before ``limit``."""
+        """Close every row before ``limit``, empty rows included."""
         if limit <= self.next_index:
             return []
-        held = sorted(index for index in self._pending if index < limit)
+        indices = sorted(index for index in self._pending if index < limit)
         rows: list[Row] = []
-        for index in held:
+        for index in indices:
             rows += self._gap(index)
             row = self._pending.pop(index)
             rows.append(Row(index, row.values, row.anchor, row.last_offset))
@@ -136,7 +137,7 @@ class Grid:
         return rows
 
     def _gap(self, until: int) -> list[Row]:
-        """The empty rows before ``until``: none before the first reading; past ``gap_rows`` all is new."""
+        """The empty rows before ``until``: none before the first reading, at most ``gap_rows``."""
         if not self.started:
             return []
         stop = min(until, self.next_index + self._gap_rows)

@@ -1,4 +1,4 @@
-"""The newest rows of one asset, with missing cells filled, cut into windows at every hop."""
+"""The newest rows of one asset, with missing cells filled; a window ends with every hop."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tfstream.core.reading import Values, is_complete
 
 
 class WindowShape(NamedTuple):
-    """``rows`` in a window; a new one every ``hop`` rows."""
+    """A window has ``rows`` rows; a new window ends every ``hop`` rows."""
 
     rows: int
     hop: int
@@ -20,12 +20,12 @@ class WindowShape(NamedTuple):
 class WindowBuffer:
     """A ring of rows.
 
-    A missing cell carries the last value for at most ``staleness`` rows and is NaN afterwards. Windows end
-    where ``(index + 1)`` is a multiple of the hop, so that they do not depend on where reading began. A row
-    that was given is not changed here, and must not be changed any more.
+    A missing cell carries the last value for at most ``staleness`` rows and is NaN after that. Windows end
+    where ``(index + 1)`` is a multiple of the hop, so that they do not depend on the first row that was read.
+    The buffer does not change the rows that it gets, and the caller must not change them later.
     """
 
-    __slots__ = ("_age", "_last", "_ring", "_shape", "_staleness", "_whole", "filled", "next_index")
+    __slots__ = ("_age", "_last", "_last_complete", "_ring", "_shape", "_staleness", "filled", "next_index")
 
     def __init__(self, shape: WindowShape, sensors: int, staleness: int) -> None:
         self._shape = shape
@@ -33,12 +33,13 @@ class WindowBuffer:
         self._ring: NDArray[np.float32] = np.empty((shape.rows, sensors), dtype=np.float32)
         self._last: NDArray[np.float32] = np.full(sensors, np.nan, dtype=np.float32)
         self._age: NDArray[np.int32] = np.zeros(sensors, dtype=np.int32)
-        self._whole: Values | None = None  # the row before, where it was complete: not yet in the two above
+        # the previous row if it was complete: its values are not yet in ``_last`` and ``_age``
+        self._last_complete: Values | None = None
         self.filled = 0
         self.next_index = 0
 
     def clear(self) -> None:
-        self._whole = None
+        self._last_complete = None
         self._last[:] = np.nan
         self.filled = 0
 
@@ -64,12 +65,12 @@ class WindowBuffer:
 
     def _fill(self, values: Values | None) -> Values:
         if values is not None and is_complete(values):
-            self._whole = values
+            self._last_complete = values
             return values
-        if self._whole is not None:
-            self._last[:] = self._whole
+        if self._last_complete is not None:
+            self._last[:] = self._last_complete
             self._age[:] = 0
-            self._whole = None
+            self._last_complete = None
         self._age += 1
         if values is not None:
             known = ~np.isnan(values)
@@ -79,7 +80,7 @@ class WindowBuffer:
 
 
 def needed_from(next_index: int, shape: WindowShape, staleness: int) -> int:
-    """The oldest row that the next window after ``next_index`` still depends on, through filling too."""
+    """The oldest row that the next window after ``next_index`` depends on, also through filled cells."""
     end = next_index + (-(next_index + 1)) % shape.hop  # the row that completes the next window
     return end + 1 - shape.rows - staleness
 
@@ -92,11 +93,12 @@ def align(
     staleness: int,
     closes_early: bool = True,
 ) -> tuple[int, Values]:
-    """A whole series on the grid at once, for training: ``(first row, values [rows, sensors])``.
+    """Align a whole series at once, for training: returns ``(first row, values [rows, sensors])``.
 
-    Rows come out as the stream makes them: cells filled as :class:`WindowBuffer` fills them, several readings
-    of one row merged as :class:`Grid` merges them. ``closes_early`` says that a complete row takes no more
-    readings, as without lateness; ``times_us`` must be ascending.
+    The rows equal those of the stream: cells are filled as in :class:`WindowBuffer`, and several readings of
+    one row are merged as in :class:`Grid`. ``times_us [readings]`` must be ascending, ``values`` are
+    ``[readings, sensors]``. With ``closes_early`` a complete row takes no further readings, as in a stream
+    without lateness.
     """
     indices = times_us // interval_us
     first = int(indices[0])

@@ -1,1 +1,1 @@
-"""Simple detectors that `tfstream evaluate --baselines` compares with ours."""
+"""Simple detectors that `tfstream evaluate --baselines` compares with the detector of this program."""

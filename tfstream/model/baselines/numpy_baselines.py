@@ -1,8 +1,8 @@
-"""Simple detectors to stand beside ours: what they reach for nothing, ours must beat.
+"""Simple detectors to compare with: the detector of this program must score better to justify its cost.
 
-Each takes ``values [rows, channels]`` (NaN where missing) of which the first ``train_rows`` are normal,
-learns from those alone, and gives every row a score from the rows up to it: ``[rows]``, larger is stranger.
-The first rows, which have too little before them, get the first score.
+Each takes ``values [rows, channels]``, NaN where missing, of which the first ``train_rows`` are normal. It
+learns from those rows only, and scores every row from the rows up to it: ``[rows]``, larger is more
+anomalous. The first rows, which have too few rows before them, get the first score.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ def ridge_var(values: Values, train_rows: int, seed: int) -> Scores:
 
 
 def ridge_var_scaled(values: Values, train_rows: int, seed: int) -> Scores:
-    """The same in the units of the detector's own scaler: what those alone are worth."""
+    """The same in the units of the detector's own scaler: shows what these units alone are worth."""
     return _mean_error(_scaled(values, train_rows), train_rows)
 
 
 def ridge_var_normalised(values: Values, train_rows: int, seed: int) -> Scores:
-    """The same in standard units, over each channel's own training error."""
+    """The same in standard units, relative to each channel's own training error."""
     errors = _one_step_errors(_standardised(values, train_rows), train_rows)
     usual = np.maximum(errors[: train_rows - _ORDER].mean(axis=0), _ERROR_FLOOR)
     return _filled(_trailing(np.minimum(errors / usual, _ERROR_LIMIT).mean(axis=1)), len(values))
 
 
 def window_energy(values: Values, train_rows: int, seed: int) -> Scores:
-    """Mean square of the standardised values over 16 rows: how far from the mean, in no other sense."""
+    """Mean square of the standardised values over 16 rows: only the distance from the mean."""
     return _filled(_trailing(np.square(_standardised(values, train_rows)).mean(axis=1)), len(values))
 
 
@@ -57,7 +57,7 @@ def spectral_residual(values: Values, train_rows: int, seed: int) -> Scores:
 
     Ren et al., "Time-Series Anomaly Detection Service at Microsoft", KDD 2019: what the log amplitude
     spectrum has above its own running mean of three bins, back in time, relative to the window's mean. Learns
-    nothing but the channels' scale.
+    only the scale of the channels.
     """
     rows = _standardised(values, train_rows)
     if len(rows) < _SPECTRUM_ROWS:
@@ -100,13 +100,13 @@ BASELINES: Mapping[str, Baseline] = MappingProxyType(
         "isolation forest": isolated_rows,
     }
 )
-SEEDED = frozenset({"k-means windows", "isolation forest"})  # the others have nothing random
+SEEDED = frozenset({"k-means windows", "isolation forest"})  # the others are not random
 
 
 def _standardised(values: Values, train_rows: int) -> NDArray[np.float64]:
-    """By the training rows' mean and deviation, clipped at ±10; what is missing becomes the mean.
+    """Standardise by mean and deviation of the training rows, clipped at ±10; missing becomes the mean.
 
-    A constant has the deviation of the median channel, and none has less than a twentieth of that.
+    A constant channel gets the deviation of the median channel; the least deviation is a twentieth of that.
     """
     learn = np.where(np.isfinite(values[:train_rows]), values[:train_rows], np.nan).astype(np.float64)
     known = np.isfinite(learn).sum(axis=0)
@@ -119,7 +119,7 @@ def _standardised(values: Values, train_rows: int) -> NDArray[np.float64]:
 
 
 def _scaled(values: Values, train_rows: int) -> NDArray[np.float64]:
-    """As the detector sees them; what is missing becomes the mean."""
+    """Standardise with the detector's scaler; a missing value becomes the mean."""
     scaler = Scaler.fit([Series("", np.arange(train_rows), values[:train_rows])])
     return np.nan_to_num(scaler.transform(values[None], [""])[0]).astype(np.float64)
 
@@ -129,8 +129,8 @@ def _mean_error(rows: NDArray[np.float64], train_rows: int) -> Scores:
 
 
 def _one_step_errors(rows: NDArray[np.float64], train_rows: int) -> NDArray[np.float64]:
-    """``[rows - 8, channels]``: squared errors of each row as predicted from the eight before it."""
-    lags = sliding_window_view(rows[:-1], _ORDER, axis=0).reshape(len(rows) - _ORDER, -1)
+    """Squared errors of each row as predicted from the eight rows before it: ``[rows - 8, channels]``."""
+    lags = sliding_window_view(rows[:-1], _ORDER, axis=0).reshape(len(rows) - _ORDER, -1)  # [n, channels * 8]
     targets = rows[_ORDER:]
     learn = slice(0, train_rows - _ORDER)
     gram = lags[learn].T @ lags[learn] + _PENALTY * np.eye(lags.shape[1])
@@ -139,18 +139,18 @@ def _one_step_errors(rows: NDArray[np.float64], train_rows: int) -> NDArray[np.f
 
 
 def _trailing(scores: Scores) -> Scores:
-    """The mean of each 16 rows, at the last of them."""
+    """The mean over the 16 rows up to each row: ``[rows - 15]``."""
     total = np.concatenate([[0.0], np.cumsum(scores)])
     return (total[_TRAILING:] - total[:-_TRAILING]) / _TRAILING
 
 
 def _filled(scores: Scores, rows: int) -> Scores:
-    """``[rows]``: the first score for the rows that have too little before them."""
+    """Scores for all rows, ``[rows]``: rows with too few rows before them get the first score."""
     return np.concatenate([np.full(rows - len(scores), scores[0]), scores])
 
 
 def _salience(windows: NDArray[np.float64]) -> Scores:
-    """Of the last row of ``[n, channels, rows]``: ``[n]``."""
+    """The salience of the last row of windows ``[n, channels, rows]``: ``[n]``."""
     spectrum = np.fft.rfft(windows, axis=2)  # [n, channels, bins]
     amplitude = np.abs(spectrum)
     logs = np.log(amplitude + 1e-6)
@@ -165,7 +165,7 @@ def _salience(windows: NDArray[np.float64]) -> Scores:
     return result
 
 
-def _squared(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Squared distances ``[n, m]``."""
-    squares = np.square(one).sum(1)[:, None] + np.square(other).sum(1) - 2 * one @ other.T
+def _squared(points: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Squared distances ``[n, m]`` of ``points [n, size]`` to ``centres [m, size]``."""
+    squares = np.square(points).sum(1)[:, None] + np.square(centres).sum(1) - 2 * points @ centres.T
     return np.maximum(squares, 0.0)

@@ -1,4 +1,4 @@
-"""The baselines that scikit-learn already has. It is an extra: nothing but they needs it."""
+"""The baselines that use scikit-learn, which is an optional dependency for these alone."""
 
 from __future__ import annotations
 
@@ -13,25 +13,28 @@ Rows = NDArray[np.float64]
 
 
 def require() -> None:
-    """:raises ConfigurationError: when scikit-learn is not installed."""
+    """Check that scikit-learn is installed.
+
+    :raises ConfigurationError: when it is not.
+    """
     if find_spec("sklearn") is None:
         raise ConfigurationError(
-            "two of the baselines come from scikit-learn, which is not installed: run "
+            "two of the baselines need scikit-learn, which is not installed: run "
             "`pip install 'tfstream[baselines]'`, or leave --baselines out"
         )
 
 
 def cluster(rows: Rows, count: int, seed: int) -> Rows:
-    """Centres ``[count, size]`` of ``rows [n, size]`` by k-means, as many as there are rows at most."""
+    """The centres of ``rows [n, size]`` by k-means, ``[count, size]``; at most as many as rows."""
     from sklearn.cluster import KMeans
 
-    found = KMeans(min(count, len(rows)), random_state=seed, n_init=1).fit(rows)
-    centres: Rows = found.cluster_centers_
+    fitted = KMeans(min(count, len(rows)), random_state=seed, n_init=1).fit(rows)
+    centres: Rows = fitted.cluster_centers_
     return centres
 
 
 def isolation(learn: Rows, rows: Rows, seed: int) -> Rows:
-    """How easily each of ``rows [n, size]`` is told from ``learn``: ``[n]``, at most 1."""
+    """Scores ``[n]`` of ``rows [n, size]`` by an isolation forest fitted to ``learn [m, size]``."""
     from sklearn.ensemble import IsolationForest
 
     scores: Rows = -IsolationForest(random_state=seed).fit(learn).score_samples(rows)

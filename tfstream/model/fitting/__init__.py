@@ -1,1 +1,1 @@
-"""From normal series to a calibrated detector."""
+"""Fits a detector: from normal series to trained network, term weights and calibrated threshold."""

@@ -1,7 +1,7 @@
-"""Where networks are trained.
+"""The device on which networks are trained.
 
-Only the training of the network moves to a GPU: it is most of a refit. Closed forms, calibration and scoring
-stay on the processor that scores, so that a score does not depend on where its model was trained.
+Only the training of the network, most of a refit, moves to a GPU. Closed forms, calibration and scoring stay
+on the CPU, so that a score does not depend on where its model was trained.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import torch
 
 
 def training_device() -> torch.device:
-    """A GPU where torch finds one that CUDA_VISIBLE_DEVICES does not hide; else the processor.
+    """A GPU if torch finds a GPU that CUDA_VISIBLE_DEVICES does not hide; else the CPU.
 
     The same seed gives the same model on the same kind of device.
     """

@@ -1,4 +1,8 @@
-"""What the network is trained for: stage-averaged reconstruction on both paths, and the contrastive term."""
+"""The loss of the network: stage-averaged dual-path reconstruction, and the contrastive term.
+
+The contrastive term compares the representations in time and in frequency of the same window. The terms of
+the score in :mod:`tfstream.model.scoring.terms` are stage-averaged, too.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +15,13 @@ from torch.nn import functional
 from tfstream.model.detector_config import DetectorConfig
 from tfstream.model.network.transformer import WindowViews
 
-_MARGIN = 0.3
+_MARGIN = 0.3  # of the cosine
 _SHARPNESS = 5.0
 _TEMPERATURE = 0.2
 
 
 class Loss(NamedTuple):
-    """``total`` is what is minimised; the parts are for looking at."""
+    """``total`` is minimised; ``reconstruction`` and ``contrast`` are its parts, for the history."""
 
     total: Tensor
     reconstruction: Tensor
@@ -25,9 +29,9 @@ class Loss(NamedTuple):
 
 
 def loss(views: WindowViews, targets: Tensor, config: DetectorConfig) -> Loss:
-    """The loss of one pass over masked, normal and faulted windows, in this order in the batch.
+    """The loss of a pass over masked, normal and faulted windows, in this order in the batch.
 
-    :param targets: ``[masked_batch, rows, channels]``, the masked windows as they really were.
+    :param targets: the masked windows without the mask, ``[masked_batch, rows, channels]``.
     """
     contrast = config.contrast_batch
     rebuilt = reconstruction(views, targets, config)
@@ -41,11 +45,11 @@ def loss(views: WindowViews, targets: Tensor, config: DetectorConfig) -> Loss:
 
 
 def reconstruction(views: WindowViews, targets: Tensor, config: DetectorConfig) -> Tensor:
-    """Mean over the stages of the errors on both paths; hidden rows weigh 1, visible ones 0.1."""
+    """The squared errors of both paths, stage-averaged; masked rows weigh 1, others ``visible_weight``."""
     weights = targets.new_full((config.window_rows, 1), config.visible_weight)
     weights[-config.hop_rows :] = 1.0
     first = 0 if config.stage_average else config.stages - 1
-    errors = (views.time[first:] - targets).square() * weights
+    errors = (views.time[first:] - targets).square() * weights  # [stages, masked, rows, channels]
     total = errors.mean() * config.window_rows / weights.sum()
     if not config.dual_path:
         return total
@@ -54,14 +58,16 @@ def reconstruction(views: WindowViews, targets: Tensor, config: DetectorConfig) 
 
 
 def contrastive(a: Tensor, b: Tensor, faulted_a: Tensor, faulted_b: Tensor, config: DetectorConfig) -> Tensor:
-    """Normal windows look alike in time and in frequency, faulted ones do not; all ``[K, batch, p]``.
+    """Contrast representations in time (``a``) and in frequency (``b``), all ``[K, batch, p]``.
 
-    A margin loss on the two views of one window, and symmetric InfoNCE (van den Oord 2018) among normal ones.
+    The two representations of a normal window become similar, those of a faulted window dissimilar. A margin
+    loss on the two representations of a window, and symmetric InfoNCE (van den Oord 2018) among normal
+    windows.
     """
     agree = functional.softplus(-_SHARPNESS * ((a * b).sum(-1) - _MARGIN)).mean()
     differ = functional.softplus(_SHARPNESS * ((faulted_a * faulted_b).sum(-1) - _MARGIN)).mean()
-    similar = a @ b.transpose(1, 2) / _TEMPERATURE  # [K, batch, batch]
-    own = torch.arange(a.shape[1], device=a.device).expand(a.shape[:2]).flatten()
-    forth = functional.cross_entropy(similar.flatten(0, 1), own)
-    back = functional.cross_entropy(similar.transpose(1, 2).flatten(0, 1), own)
+    similarity = a @ b.transpose(1, 2) / _TEMPERATURE  # [K, batch, batch]
+    own = torch.arange(a.shape[1], device=a.device).expand(a.shape[:2]).flatten()  # [K * batch]
+    forth = functional.cross_entropy(similarity.flatten(0, 1), own)
+    back = functional.cross_entropy(similarity.transpose(1, 2).flatten(0, 1), own)
     return agree + differ + config.info_weight * (forth + back) / 2

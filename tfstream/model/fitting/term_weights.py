@@ -1,7 +1,7 @@
-"""Which terms find faults in this stream? Tried on held-out windows and the same with a fault each.
+"""The self-test: weighs each term of the score by how well it detects artificial faults in this stream.
 
-No label is needed: the faults are made. A term that cannot tell them from normal windows here, because what
-it rests on could not be learnt from so little or so noisy data, must not drown the ones that can.
+It needs no labels: it compares held-out windows with the same windows with an artificial fault. A term that
+cannot detect these faults, since it was learnt from little or noisy data, must not drown the terms that can.
 """
 
 from __future__ import annotations
@@ -19,26 +19,27 @@ Array = NDArray[np.float64]
 
 
 def faulted(normal: Values, rng: np.random.Generator) -> Values:
-    """``normal [n, rows, channels]`` with a fault in each window, four times over.
+    """Put four different faults into each of ``normal [n, rows, channels]``: ``[4 * n, rows, channels]``.
 
-    Faults differ much in how easily they are seen; a few draws of each window make the weights steadier.
+    Some faults are much easier to detect than others; several draws for each window steady the weights.
     """
     windows = np.tile(normal, (_DRAWS, 1, 1))
     return training_faults.inject(windows, windows[rng.permutation(len(windows))], rng)
 
 
-def term_weights(prior: Array, normal: Array, faulty: Array, sharpness: float) -> Array:
-    """``prior [terms]`` times what each of the terms ``[n, terms]`` is worth; 1 on average.
+def weigh_terms(prior: Array, normal: Array, faulty: Array, sharpness: float) -> Array:
+    """The weights ``[terms]``, with mean 1: the prior weight of a term times (2 AUC - 1) ** ``sharpness``.
 
-    A term is worth 2 AUC - 1 to the power of ``sharpness``: next to nothing for one that guesses.
+    :param prior: ``[terms]``.
+    :param normal: the terms of normal windows, ``[n, terms]``; ``faulty`` the same of faulted windows.
     """
     power = np.maximum(2 * _auc(normal, faulty) - 1, _LEAST_POWER)
-    found = prior * power**sharpness
-    return found / found.mean()
+    weights = prior * power**sharpness
+    return weights / weights.mean()
 
 
 def _auc(normal: Array, faulty: Array) -> Array:
-    """How often a faulted window's term is larger than a normal one's, ``[terms]``."""
+    """How often the term of a faulted window is larger than that of a normal window, ``[terms]``."""
     larger = faulty[:, None] > normal[None]
     equal = faulty[:, None] == normal[None]
     auc: Array = (larger + 0.5 * equal).mean(axis=(0, 1))

@@ -1,9 +1,10 @@
-"""How each sensor's level agrees with that of all others: what is wrong for days still shows here.
+"""How well each sensor's level agrees with the levels of all others: a fault of many days still shows here.
 
-The terms of the score tell when something changes. A sensor that was moved once and stays moved is soon its
-own past, so that they fall quiet while the fault goes on. Its level beside the others' does not: with ``P``
-the inverse of the covariance of normal hop means, ``P x / sqrt(diag P)`` is how far each sensor lies from
-what all others say of it, in deviations of that. It opens no alarm; it says whether one may end.
+The terms of the score react to change. When a sensor shifts once and stays shifted, the shift is soon part
+of its own past, and the terms fall although the fault goes on. The sensor's level compared with the other
+sensors stays abnormal: with ``P`` the inverse of the covariance of normal hop means, ``P x / sqrt(diag P)``
+is how far each sensor is from its prediction by all others, in standard deviations of that prediction. This
+opens no alarm; it decides whether an alarm may end.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from tfstream.core.reading import Values
 from tfstream.model.detector_config import DetectorConfig
-from tfstream.model.numerics.precision import halved
+from tfstream.model.numerics.precision import round_to_half
 
 _SHRINKAGE = 0.01
 _SMALLEST = 1e-3
@@ -27,7 +28,7 @@ _LEAST_USUAL = 0.25
 class Agreement:
     """``mean [channels]`` of normal hops in standard units; ``weights [channels, channels]`` as above.
 
-    ``usual [channels]`` is how far normal hops lie at most, but for one in a hundred.
+    ``usual [channels]`` is the departure that normal hops exceed in one of a hundred.
     """
 
     mean: Tensor
@@ -35,15 +36,21 @@ class Agreement:
     usual: Tensor
 
     def departures(self, windows: Tensor, config: DetectorConfig) -> Tensor:
-        """``[batch, rows, channels]``, standardised and filled → ``[batch, channels]``; 1: the usual most."""
+        """Departures ``[batch, channels]`` of windows ``[batch, rows, channels]``, standardised, gaps filled.
+
+        A normal hop exceeds 1, either way, in one of a hundred.
+        """
         return _departures(_levels(windows, config), self.mean, self.weights) / self.usual
 
 
-def learn(windows: Tensor, held: Values, config: DetectorConfig) -> Agreement:
-    """From windows that were learnt from, and some that were not: these know better where those are few."""
+def fit_agreement(windows: Tensor, held: Values, config: DetectorConfig) -> Agreement:
+    """Fit to training windows; held-out windows widen ``usual`` where training windows are few.
+
+    Both are ``[n, rows, channels]``, standardised, gaps filled.
+    """
     levels = _levels(windows, config)
     mean = levels.mean(0)
-    weights = halved(_weights(levels - mean))
+    weights = round_to_half(_weights(levels - mean))
     usual = _usual(levels, mean, weights)
     if len(held):
         usual = torch.maximum(usual, _usual(_levels(torch.from_numpy(held), config), mean, weights))
@@ -51,12 +58,12 @@ def learn(windows: Tensor, held: Values, config: DetectorConfig) -> Agreement:
 
 
 def _weights(centred: Tensor) -> Tensor:
-    """``P / sqrt(diag P)``, column by column, of ``[n, channels]``; the fewer rows, the more it is shrunk."""
+    """``P / sqrt(diag P)``, column by column, of ``centred [n, channels]``; fewer rows, more shrinkage."""
     count, channels = centred.shape
     covariance = centred.double().T @ centred.double() / count
-    own = covariance.diagonal()
+    variance = covariance.diagonal()
     shrinkage = _SHRINKAGE + channels / count
-    precision = torch.linalg.inv(covariance + torch.diag(shrinkage * (own + _SMALLEST)))
+    precision = torch.linalg.inv(covariance + torch.diag(shrinkage * (variance + _SMALLEST)))
     return (precision / precision.diagonal().sqrt()).float().contiguous()
 
 

@@ -1,6 +1,7 @@
-"""Stage 0: two linear predictors in closed form. Free beside the network, and hard to beat.
+"""Stage 0: two linear predictors in closed form; cheap beside the network, and hard to beat.
 
-R predicts a whole hop from the rows before it; V predicts each row from the eight before it.
+R, a ridge regression, predicts a whole hop from the rows before it. V, a vector autoregression, predicts each
+row from the ``var_order`` rows before it.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from tfstream.model.detector_config import DetectorConfig
-from tfstream.model.numerics.precision import halved
+from tfstream.model.numerics.precision import round_to_half
 
-_LARGEST_INPUT = 1024
+_LARGEST_INPUT = 1024  # numbers that V predicts a row from, at most
 _LARGEST_FILL = 10.0  # as the scaler clips
 _CACHE_LINE = 16  # numbers
-_AT_ONCE = 512  # windows in double precision
+_WINDOWS_AT_ONCE = 512  # in double precision
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,15 +37,16 @@ class ClosedForm:
 
     @cached_property
     def _wide_weights(self) -> Tensor:
-        """V's weights, filled up with columns of zeros to whole cache lines: a third faster to multiply."""
+        """V's weights, padded with zero columns to whole cache lines: a third faster to multiply."""
         return functional.pad(self.var_weights, (0, -self.var_weights.shape[1] % _CACHE_LINE))
 
-    def complete(self, windows: Tensor, config: DetectorConfig) -> Tensor:
-        """``[batch, rows, channels]`` with what V expects where a value is missing, row after row.
+    def fill_missing(self, windows: Tensor, config: DetectorConfig) -> Tensor:
+        """Replace missing values of ``[batch, rows, channels]`` with V's predictions, row after row.
 
-        The mean would be a fault of its own: a silent sensor would make its neighbours' predictions wrong.
+        The mean in their place would look like a fault: a silent sensor would spoil the predictions of
+        others.
         """
-        if not windows.sum().isnan():  # once through, without a mask
+        if not windows.sum().isnan():  # a single pass, without a mask
             return windows
         missing = windows.isnan()
         filled = windows.nan_to_num()
@@ -55,41 +57,42 @@ class ClosedForm:
         return filled
 
     def predict_hop(self, windows: Tensor, config: DetectorConfig) -> Tensor:
-        """``[batch, rows, channels]`` → the newest hop as predicted, ``[batch, hop, channels]``."""
+        """R's prediction of the newest hop of ``[batch, rows, channels]``: ``[batch, hop, channels]``."""
         hop, lags = config.hop_rows, config.ridge_rows
         visible = windows[:, :-hop]
         inputs = _reduced(visible[:, -lags:], self.basis).flatten(1)  # [batch, lags * r]
-        change = (inputs @ self.ridge_weights).unflatten(1, (hop, -1))
+        change = (inputs @ self.ridge_weights).unflatten(1, (hop, -1))  # [batch, hop, channels]
         return visible[:, -1:] + change
 
     def row_errors(self, windows: Tensor, config: DetectorConfig) -> Tensor:
-        """V's squared errors on the newest hop, later rows weighing more: ``[batch, channels]``.
+        """V's squared errors on the newest hop, a weighted mean of its rows: ``[batch, channels]``.
 
-        The weights make a hop-wise exponential mean of it the row-wise one of ``config.memory_rows``.
+        Later rows have more weight: a hop-wise exponential mean then equals the row-wise exponential mean
+        over ``config.memory_rows``.
         """
         order, rows = config.var_order, config.hop_rows
-        lagged = _lagged(windows[:, -rows - order : -1], self.var_basis, order)
-        predicted = lagged.flatten(0, 1) @ self._wide_weights  # one product, not one for each window
+        lagged = _lagged(windows[:, -rows - order : -1], self.var_basis, order)  # [batch, hop, order * v]
+        predicted = lagged.flatten(0, 1) @ self._wide_weights  # a single product for all windows
         predicted = predicted[:, : windows.shape[2]].unflatten(0, lagged.shape[:2])
-        error = (windows[:, -rows:] - predicted).square()
+        error = (windows[:, -rows:] - predicted).square()  # [batch, hop, channels]
         return (error * _recency(config)[:, None]).sum(1)
 
 
 def fit(windows: Tensor, config: DetectorConfig) -> ClosedForm:
-    """From standardised training windows without gaps, ``[batch, rows, channels]``."""
+    """Fit both predictors to standardised training windows without gaps, ``[batch, rows, channels]``."""
     channels = windows.shape[2]
     basis = _principal(windows, min(config.principal, channels))
     var_basis = _var_basis(windows, config)
     return ClosedForm(
         basis=basis,
-        ridge_weights=halved(_fit_ridge(windows, basis, config)),
+        ridge_weights=round_to_half(_fit_ridge(windows, basis, config)),
         var_basis=var_basis,
         var_weights=_fit_var(windows, var_basis, config),
     )
 
 
 def _var_basis(windows: Tensor, config: DetectorConfig) -> Tensor:
-    """All channels as they are, unless there are so many that their lags would be too large a problem."""
+    """The identity; the first principal directions if all channels would be too many inputs."""
     channels = windows.shape[2]
     most = _LARGEST_INPUT // config.var_order
     return torch.eye(channels) if channels <= most else _principal(windows, most)
@@ -107,7 +110,7 @@ def _fit_ridge(windows: Tensor, basis: Tensor, config: DetectorConfig) -> Tensor
 
 
 def _fit_var(windows: Tensor, basis: Tensor, config: DetectorConfig) -> Tensor:
-    """One target row for each row of the newest hop, so that every training row counts about once."""
+    """Fit V to the rows of each window's newest hop, so that every training row counts about once."""
     order, rows = config.var_order, config.hop_rows
 
     def pairs(some: Tensor) -> tuple[Tensor, Tensor]:
@@ -118,19 +121,19 @@ def _fit_var(windows: Tensor, basis: Tensor, config: DetectorConfig) -> Tensor:
 
 
 def _reduced(rows: Tensor, basis: Tensor) -> Tensor:
-    """``[batch, n, channels]`` in principal components ``[batch, n, r]``, or as it is."""
+    """Project ``rows [batch, n, channels]`` to components ``[batch, n, r]``; a square basis is skipped."""
     if basis.shape[0] == basis.shape[1]:
         return rows
     return (rows.flatten(0, 1) @ basis).unflatten(0, rows.shape[:2])
 
 
 def _lagged(rows: Tensor, basis: Tensor, order: int) -> Tensor:
-    """What each row is predicted from: ``[batch, order + n - 1, channels]`` → ``[batch, n, order * v]``."""
+    """The inputs of V: ``[batch, order + n - 1, channels]`` to ``[batch, n, order * v]``."""
     return _reduced(rows, basis).unfold(1, order, 1).transpose(2, 3).flatten(2)
 
 
 def _recency(config: DetectorConfig) -> Tensor:
-    """Weights of the rows of a hop in an exponential mean, oldest first, adding up to 1: ``[hop]``."""
+    """The weights of the rows of a hop in an exponential mean, oldest first, with sum 1: ``[hop]``."""
     weights = (1 - 1 / config.memory_rows) ** torch.arange(config.hop_rows - 1, -1, -1)
     return weights / weights.sum()
 
@@ -139,20 +142,20 @@ def _principal(windows: Tensor, count: int) -> Tensor:
     """The first principal directions of the rows, ``[channels, count]``."""
     channels = windows.shape[2]
     gram = torch.zeros(channels, channels, dtype=torch.double)
-    for some in windows.split(_AT_ONCE):
-        rows = some.flatten(0, 1).double()
+    for some in windows.split(_WINDOWS_AT_ONCE):
+        rows = some.flatten(0, 1).double()  # [n, channels]
         gram += rows.T @ rows
     values, vectors = torch.linalg.eigh(gram)
     return vectors[:, values.argsort(descending=True)[:count]].float().contiguous()
 
 
 def _solve(windows: Tensor, pairs: Callable[[Tensor], tuple[Tensor, Tensor]], penalty: float) -> Tensor:
-    """Ridge regression by the normal equations, in double precision and a part of the windows at a time.
+    """Ridge regression by the normal equations, in double precision, some windows at a time: ``[p, q]``.
 
-    :param pairs: some windows to inputs ``[n, p]`` and targets ``[n, q]``.
+    :param pairs: maps windows to inputs ``[n, p]`` and targets ``[n, q]``.
     """
     gram = cross = torch.zeros((), dtype=torch.double)
-    for some in windows.split(_AT_ONCE):
+    for some in windows.split(_WINDOWS_AT_ONCE):
         x, y = (part.double() for part in pairs(some))
         gram, cross = gram + x.T @ x, cross + x.T @ y
     penalised = gram + penalty * torch.eye(len(gram), dtype=torch.double)

@@ -1,1 +1,1 @@
-"""The Time-Frequency Transformer: training form, inference form, and the transform to frequency."""
+"""The Time-Frequency Transformer: its training form, its inference form, and the Fourier transform."""

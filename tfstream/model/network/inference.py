@@ -1,13 +1,13 @@
-"""The trained network made ready for scoring: the same numbers as :mod:`network`, with less work.
+"""The trained network in the form for scoring: the same numbers as :mod:`transformer`, with less work.
 
-What scoring asks of a batch is both looks at every window, with its newest hop hidden and whole, and the
-spectra of the newest rows of what the paths rebuild. The two looks share most of their embedding, all of it
-being linear: the hidden hop is one row over and over, and in frequency it is the whole window less what was
-hidden. The rebuilt rows themselves are never needed: their spectra follow from the heads' tokens with one
+Scoring needs every window twice, with its newest hop masked and whole, and the spectra of the newest rows
+that the paths reconstruct. The two versions of a window share most of their embedding, since the embedding is
+linear: the masked hop is a row repeated, and in frequency it is the whole window less the masked part. The
+reconstructed rows themselves are not needed: their spectra follow from the tokens of the heads with a single
 product.
 
-Products may be in bfloat16: they are most of the work, and a processor that multiplies it natively has them
-in half the time. Sums, norms, attention and everything behind the network stay in single precision.
+Products may be in bfloat16: they are most of the work, and take half the time on a processor that multiplies
+bfloat16 natively. Sums, norms, attention and everything after the network stay in single precision.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from tfstream.model.network.transformer import (
 
 
 class Reconstructions(NamedTuple):
-    """What the prepared network makes of a batch; K stages.
+    """What the prepared network computes from a batch, for each of K stages.
 
-    ``time``, ``frequency [K, batch, bins, 2, channels]``: spectra of the newest rows as each path rebuilds
-    them when the newest hop is hidden. ``a``, ``b [K, batch, projection]``: representations of the whole
-    windows.
+    ``time``, ``frequency [K, batch, bins, 2, channels]``: spectra of the newest rows, as each path
+    reconstructs them with the newest hop masked. ``a``, ``b [K, batch, projection]``: representations of the
+    whole windows in time and in frequency.
     """
 
     time: Tensor
@@ -42,7 +42,7 @@ class Reconstructions(NamedTuple):
 
 
 class _Product(NamedTuple):
-    """A linear map in the precision of its weight; in and out in single."""
+    """A linear map in the precision of its weight; its input and output are in single precision."""
 
     weight: Tensor
     bias: Tensor | None
@@ -51,7 +51,7 @@ class _Product(NamedTuple):
         return self.raw(x).float()
 
     def raw(self, x: Tensor) -> Tensor:
-        """The result as it is."""
+        """The result in the precision of the weight."""
         return functional.linear(x.to(self.weight.dtype), self.weight, self.bias)
 
 
@@ -73,15 +73,15 @@ class _PreparedLayer:
         self._first, self._second = (_product(linear, dtype) for linear in layer.feed_forward_products())
 
     def __call__(self, state: Tensor) -> Tensor:
-        """``[batch, tokens, width]`` to the same."""
-        split = self._query_key_value.raw(_normed(self._layer.before_attention, state))
+        """``[batch, tokens, width]`` to ``[batch, tokens, width]``."""
+        split = self._query_key_value.raw(_normed(self._layer.before_attention, state))  # 3 * width
         state = state + self._attended(attend(split, self._layer.heads))
         inner = self._first.raw(_normed(self._layer.before_feed_forward, state))
         return state + self._second(functional.gelu(inner))
 
 
 class _Stage:
-    """A layer with the head that rebuilds rows from it and the projection that represents the window."""
+    """A layer, the head that reconstructs tokens, and the projection that gives the representation."""
 
     def __init__(
         self, layer: AttentionLayer, head: Sequential, project: Sequential, dtype: torch.dtype
@@ -92,17 +92,20 @@ class _Stage:
         self._first, self._second = _product(project[0], dtype), _product(project[2], dtype)
 
     def head(self, state: Tensor) -> Tensor:
-        """``[batch, tokens, width]`` to what it adds to the tokens that were rebuilt before."""
+        """What the stage adds to the tokens: ``[batch, tokens, width]`` to ``[batch, tokens, token]``."""
         return self._head.raw(_normed(self._norm, state))
 
     def represent(self, state: Tensor, anchor: int) -> Tensor:
-        """``[batch, tokens, width]`` to representations of unit length, ``[batch, projection]``."""
-        summary = torch.cat([state.mean(1), state[:, anchor]], dim=-1)
+        """Representations of unit length, ``[batch, projection]``, of ``state [batch, tokens, width]``."""
+        summary = torch.cat([state.mean(1), state[:, anchor]], dim=-1)  # [batch, 2 * width]
         return functional.normalize(self._second(functional.gelu(self._first(summary))), dim=-1)
 
 
 class _PreparedPath:
-    """A path's layers, heads and projections; ``spectra [2 * bins, all tokens' rows]`` of what heads say."""
+    """The stages of a path.
+
+    :param spectra: the matrix from the rows, or the bins, of all tokens to spectra: ``[2 * bins, n]``.
+    """
 
     def __init__(self, path: ReconstructionPath, spectra: Tensor, dtype: torch.dtype) -> None:
         self._anchor = path.anchor
@@ -111,27 +114,29 @@ class _PreparedPath:
         self._stages = [_Stage(layer, head, project, dtype) for layer, head, project in stages]
 
     def __call__(self, state: Tensor, newest: int) -> tuple[Tensor, Tensor]:
-        """``[2 * batch, tokens, width]``, hidden ones first → spectra and representations, by stage.
+        """Spectra ``[K, batch, bins, 2, channels]`` and representations ``[K, batch, projection]``.
 
-        ``newest`` of the tokens are rebuilt.
+        :param state: ``[2 * batch, tokens, width]``, the masked windows first, then the whole ones.
+        :param newest: how many of the tokens are reconstructed.
         """
         batch = len(state) // 2
-        rebuilt: list[Tensor] = []
+        spectra: list[Tensor] = []
         representations = []
         for stage in self._stages:
             state = stage.layer(state)
-            said = stage.head(state[:batch, -newest:])
-            rows = said.reshape(batch, self._spectra.shape[1], -1)  # [batch, rows or bins, channels]
-            spectrum = spectral.each(self._spectra, rows).float()
-            rebuilt.append(rebuilt[-1] + spectrum if rebuilt else spectrum)  # a stage adds to the one before
+            tokens = stage.head(state[:batch, -newest:])  # [batch, newest, token]
+            rows = tokens.reshape(batch, self._spectra.shape[1], -1)  # [batch, rows or bins, channels]
+            spectrum = spectral.each(self._spectra, rows).float()  # [batch, bins * 2, channels]
+            spectra.append(spectra[-1] + spectrum if spectra else spectrum)  # adds to the stage before
             representations.append(stage.represent(state[batch:], self._anchor))
-        return torch.stack(rebuilt).unflatten(2, (-1, 2)), torch.stack(representations)
+        return torch.stack(spectra).unflatten(2, (-1, 2)), torch.stack(representations)
 
 
 class PreparedNetwork:
-    """Scores windows as the network would; made of it once it has been trained.
+    """Computes what the trained network would; made from it once.
 
-    :param newest: how many rows the reconstructions need to have, in whole hops.
+    :param newest: how many of the newest rows are reconstructed, in whole hops.
+    :param dtype: the precision of the products.
     """
 
     def __init__(self, network: TimeFrequencyTransformer, newest: int, dtype: torch.dtype) -> None:
@@ -160,17 +165,17 @@ class PreparedNetwork:
         return Reconstructions(time, frequency, a, b)
 
     def _time_tokens(self, windows: Tensor) -> Tensor:
-        """``[2 * batch, patches, width]``: hidden, whole. The hidden patch is the row before it, repeated."""
+        """``[2 * batch, patches, width]``: masked, then whole; a masked patch repeats the row before it."""
         batch = len(windows)
-        whole = self._in_time(windows.reshape(batch, self._patches, -1))
-        both = torch.cat([whole, whole])
+        whole = self._in_time(windows.reshape(batch, self._patches, -1))  # [batch, patches, width]
+        both = torch.cat([whole, whole])  # [2 * batch, patches, width]
         both[:batch, -1] = self._repeated(windows[:, -self._hop - 1]) + self._mark
         return both.add_(self._positions[0])
 
     def _frequency_tokens(self, windows: Tensor) -> Tensor:
-        """``[2 * batch, tokens, width]``: hidden, whole."""
+        """``[2 * batch, tokens, width]``: masked, then whole."""
         batch, position = len(windows), self._positions[1]
-        spectrum = spectral.each(self._transform, windows.to(self._dtype))
+        spectrum = spectral.each(self._transform, windows.to(self._dtype))  # [batch, bins * 2, channels]
         whole = self._in_frequency(spectrum.reshape(batch, len(position), -1)).add_(position)
         removed = windows[:, -self._hop :] - windows[:, -self._hop - 1, None]  # [batch, hop, channels]
         hidden = whole - self._removed(removed.flatten(1)).view_as(whole)
@@ -178,9 +183,9 @@ class PreparedNetwork:
 
 
 def _hidden_part(path: ReconstructionPath, transform: Tensor) -> Tensor:
-    """The newest hop's rows straight to what they are worth in each token.
+    """The matrix from the newest hop to its part of the tokens: ``[tokens * width, hop * channels]``.
 
-    Transformed by ``transform [bins * 2, hop]`` and embedded: ``[tokens * width, hop * channels]``.
+    It combines ``transform [bins * 2, hop]`` with the embedding.
     """
     by_row = transform.unflatten(0, (len(path.position), -1))  # [tokens, 8 parts, hop]
     by_channel = path.embed.weight.detach().unflatten(1, (by_row.shape[1], -1))  # [width, 8 parts, channels]

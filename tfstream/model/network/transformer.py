@@ -1,4 +1,9 @@
-"""The Time-Frequency Transformer: one window, reconstructed along two paths, stage by stage."""
+"""The Time-Frequency Transformer: dual-path reconstruction of a window, in time and in frequency, by stages.
+
+Each path is a stack of K stages; every stage adds to the reconstruction and gives a representation of the
+window. The loss is :mod:`tfstream.model.fitting.loss`, the terms of the score are
+:mod:`tfstream.model.scoring.terms`.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +16,15 @@ from torch.nn import functional
 from tfstream.model.detector_config import DetectorConfig
 from tfstream.model.network import spectral
 
-_LARGEST_LIKENESS = 60.0  # before the exponential, which must stay finite
+_LARGEST_LOGIT = 60.0  # the exponential must stay finite
 
 
 class WindowViews(NamedTuple):
-    """What the network makes of a batch of which the first windows are hidden; K stages.
+    """What the network computes from a batch whose first ``hidden`` windows are masked, for each of K stages.
 
-    ``time``, ``frequency [K, hidden, newest, channels]``: the newest rows of the hidden windows rebuilt, each
-    stage adding to the one before. ``a``, ``b [K, batch - hidden, projection]``: representations of the
-    others in time and in frequency, unit length.
+    ``time``, ``frequency [K, hidden, newest, channels]``: reconstructions of the newest rows of the masked
+    windows by each path; a stage adds to the stage before. ``a``, ``b [K, batch - hidden, projection]``:
+    representations of the other windows in time and in frequency, of unit length.
     """
 
     time: Tensor
@@ -29,9 +34,9 @@ class WindowViews(NamedTuple):
 
 
 class AttentionLayer(nn.Module):
-    """A pre-norm transformer layer, as ``nn.TransformerEncoderLayer`` but for dropout within attention.
+    """A pre-norm transformer layer, as ``nn.TransformerEncoderLayer`` without dropout within attention.
 
-    With so few tokens, that one's own fast path in inference takes three times as long.
+    With so few tokens, the fast path of ``nn.TransformerEncoderLayer`` takes three times as long.
     """
 
     def __init__(self, config: DetectorConfig) -> None:
@@ -52,12 +57,12 @@ class AttentionLayer(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, state: Tensor) -> Tensor:
-        """``[batch, tokens, width]`` to the same."""
+        """``[batch, tokens, width]`` to ``[batch, tokens, width]``."""
         state = state + self.dropout(self._attend(self.before_attention(state)))
         return state + self.dropout(self.feed_forward(self.before_feed_forward(state)))
 
     def feed_forward_products(self) -> tuple[nn.Linear, nn.Linear]:
-        """The two products around the non-linearity."""
+        """The two linear maps of the feed-forward block."""
         first, second = (part for part in self.feed_forward if isinstance(part, nn.Linear))
         return first, second
 
@@ -66,24 +71,25 @@ class AttentionLayer(nn.Module):
 
 
 def attend(split: Tensor, heads: int) -> Tensor:
-    """Queries, keys and values ``[batch, tokens, 3 * width]`` to ``[batch, tokens, width]``.
+    """Softmax attention ``[batch, tokens, width]`` of query, key and value ``[batch, tokens, 3 * width]``.
 
-    Softmax attention; with rows of eight or nine, exponentials of all at once beat a softmax.
+    With eight or nine tokens, the exponentials of all logits at once are faster than a softmax.
     """
     batch = len(split)
     parts = split.unflatten(2, (3, heads, -1)).permute(2, 0, 3, 1, 4)  # [3, batch, heads, tokens, d]
     query, key, value = parts.to(torch.float32, memory_format=torch.contiguous_format).flatten(1, 2)
-    like = (query @ key.transpose(1, 2) * query.shape[2] ** -0.5).clamp(max=_LARGEST_LIKENESS).exp()
-    mixed = like @ value / like.sum(2, keepdim=True)
+    weight = (query @ key.transpose(1, 2) * query.shape[2] ** -0.5).clamp(max=_LARGEST_LOGIT).exp()
+    mixed = weight @ value / weight.sum(2, keepdim=True)  # [batch * heads, tokens, d]
     joined = mixed.unflatten(0, (batch, -1)).transpose(1, 2)  # [batch, tokens, heads, d]
     return joined.to(split.dtype, memory_format=torch.contiguous_format).flatten(2)
 
 
 class ReconstructionPath(nn.Module):
-    """Tokens of one domain through K transformer layers, each with its own head and projection.
+    """The path of a domain: its tokens pass K stages, each a transformer layer, a head and a projection.
 
-    :param token: numbers in a token.
-    :param anchor: the token that stands beside the mean in the representation.
+    :param token: how many numbers a token has.
+    :param tokens: how many tokens a window has.
+    :param anchor: the index of the token that the representation uses beside the mean.
     """
 
     def __init__(self, config: DetectorConfig, *, token: int, tokens: int, anchor: int) -> None:
@@ -104,30 +110,35 @@ class ReconstructionPath(nn.Module):
     def forward(
         self, tokens: Tensor, hidden: int, newest: int, mark: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """``[batch, tokens, token]`` → the first windows' reconstructions, the others' representations.
+        """The reconstructions of the first ``hidden`` windows, and the representations of the others.
 
-        ``[K, hidden, tokens, token]`` and ``[K, batch - hidden, p]``. ``mark [width]``
-        is added to the last token of the hidden windows.
+        ``[K, hidden, newest, token]`` and ``[K, batch - hidden, p]``.
+
+        :param tokens: ``[batch, tokens, token]``.
+        :param newest: how many of the tokens are reconstructed.
+        :param mark: ``[width]``, added to the last token of the masked windows.
         """
-        state = self.embed(tokens) + self.position
+        state = self.embed(tokens) + self.position  # [batch, tokens, width]
         if mark is not None:
             marks = torch.zeros_like(state)
             marks[:hidden, -1] = mark
             state = state + marks
-        total = torch.zeros_like(tokens[:hidden, -newest:])
+        total = torch.zeros_like(tokens[:hidden, -newest:])  # [hidden, newest, token]
         reconstructions, representations = [], []
         for layer, head, project in zip(self.layers, self.heads, self.projections, strict=True):
             state = layer(state)
             total = total + head(state[:hidden, -newest:])
-            seen = state[hidden:]
-            summary = torch.cat([seen.mean(1), seen[:, self.anchor]], dim=-1)  # [batch - hidden, 2 * width]
+            unmasked = state[hidden:]
+            summary = torch.cat(
+                [unmasked.mean(1), unmasked[:, self.anchor]], dim=-1
+            )  # [batch - hidden, 2 * width]
             reconstructions.append(total)
             representations.append(functional.normalize(project(summary), dim=-1))
         return torch.stack(reconstructions), torch.stack(representations)
 
 
 class TimeFrequencyTransformer(nn.Module):
-    """Both paths over the same window. Tokens mix channels."""
+    """Both paths over the same windows. A token contains all channels."""
 
     def __init__(self, config: DetectorConfig, channels: int) -> None:
         super().__init__()
@@ -140,22 +151,26 @@ class TimeFrequencyTransformer(nn.Module):
         self.mask_mark = nn.Parameter(0.02 * torch.randn(config.width))
 
     def forward(self, windows: Tensor, hidden: int, newest: int) -> WindowViews:
-        """``windows [batch, rows, channels]``; the newest hop of the first ``hidden`` of them is masked.
+        """Reconstruct the first ``hidden`` windows, and represent the others.
 
-        :param newest: how many rows the reconstructions need to have, in whole hops.
+        :param windows: ``[batch, rows, channels]``; the newest hop of the first ``hidden`` is masked.
+        :param newest: how many of the newest rows are reconstructed, in whole hops.
         """
         batch, rows, channels = windows.shape
         hop = self.config.hop_rows
-        patches = windows.reshape(batch, self.config.patches, hop * channels)
+        patches = windows.reshape(batch, self.config.patches, hop * channels)  # [batch, patches, token]
         in_time, a = self.time(patches, hidden, newest // hop, self.mask_mark)
         tokens = spectral.to_tokens(windows)
         in_frequency, b = self.frequency(tokens, hidden, tokens.shape[1])
-        time = in_time.reshape(-1, hidden, newest, channels)
+        time = in_time.reshape(-1, hidden, newest, channels)  # [K, hidden, newest, channels]
         return WindowViews(time, spectral.from_tokens(in_frequency, rows, newest), a, b)
 
 
 def hide(windows: Tensor, hop: int) -> Tensor:
-    """The newest hop replaced by the row before it: before any FFT, or the spectrum tells the answer."""
+    """Mask the newest hop of ``[batch, rows, channels]``: repeat the row before it.
+
+    This comes before the Fourier transform: the spectrum would reveal the masked rows.
+    """
     hidden = windows.clone()
     hidden[:, -hop:] = windows[:, -hop - 1 : -hop]
     return hidden

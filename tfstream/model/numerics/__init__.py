@@ -1,1 +1,1 @@
-"""Precision and threads of the arithmetic."""
+"""Precision and number of threads of the arithmetic."""

@@ -1,4 +1,4 @@
-"""How many threads the arithmetic takes."""
+"""How many threads the arithmetic uses."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import torch
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """One thread for as long as the block runs.
+    """Use a single thread while the block runs.
 
-    A sum that is split among threads is rounded otherwise, and a score must not depend on how many cores a
-    machine has. The matrices are small, too: on a busy machine threads that wait for one another cost more
-    than they bring. More cores serve more partitions, with a process each.
+    A sum that is split among threads is rounded differently, and a score must not depend on the number of
+    cores. The matrices are also small: on a busy machine, threads that wait for each other cost more time
+    than they save. More cores serve more partitions, with a process each.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -1,7 +1,8 @@
-"""Recent rows of normal windows as they are: was there ever anything like this, and what error came with it?
+"""The bank: the newest rows of normal windows, called patches, and the error of predictor V at each of them.
 
-The distance to the nearest one is a term of its own. The error that V made beside the nearest ones is what it
-is expected to make here: an error that normal data showed in the same situation is no news.
+The distance of a window to the nearest patch is term P of the score. The mean error of V at the nearest
+patches is the error that V is expected to make: an error that normal data showed in a similar situation does
+not raise the score.
 """
 
 from __future__ import annotations
@@ -12,16 +13,16 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from tfstream.model.numerics.precision import halved
-from tfstream.model.scoring.memory import relative_distances, squares, without
+from tfstream.model.numerics.precision import round_to_half
+from tfstream.model.scoring.memory import mask_excluded, relative_distances, squares
 
-_SHARED = 0.1  # of the mean square of all channels in the scale of each
+_SHARED = 0.1  # of the mean square of all channels, added to the square of each scale
 _SMALLEST = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bank:
-    """``patches [n, rows * channels]`` in units of ``scale [channels]``; ``usual [n]`` V's error at each."""
+    """``patches [n, rows * channels]`` in units of ``scale [channels]``; ``usual [n]``: V's error at each."""
 
     scale: Tensor
     patches: Tensor
@@ -33,26 +34,32 @@ class Bank:
         return squares(self.patches[None])
 
     def nearest(self, recent: Tensor, count: int, exclude: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """``recent [batch, rows, channels]`` → squared distance to the nearest patch, and the usual error.
+        """The squared distance to the nearest patch, and the expected error of V: both ``[batch]``.
 
-        Both ``[batch]``; the usual error is the mean of the ``count`` nearest. ``exclude [batch, n]`` leaves
-        patches out.
+        :param recent: the newest rows of windows, ``[batch, rows, channels]``.
+        :param count: the expected error is the mean at this many nearest patches.
+        :param exclude: ``[batch, n]``, true for patches that must not count.
         """
-        patch = (recent / self.scale).flatten(1)
-        distance = relative_distances(patch[None], self.patches[None], self._squares)[0]
+        patch = (recent / self.scale).flatten(1)  # [batch, rows * channels]
+        distance = relative_distances(patch[None], self.patches[None], self._squares)[0]  # [batch, n]
         if exclude is not None:
-            distance = without(distance, exclude)
-        found = distance.topk(min(count, len(self.usual)), dim=1, largest=False)
-        nearest = (found.values[:, 0] + patch.square().sum(1)).clamp(min=0)
-        return nearest / patch.shape[1], self.usual[found.indices].mean(1)
+            distance = mask_excluded(distance, exclude)
+        closest = distance.topk(min(count, len(self.usual)), dim=1, largest=False)
+        nearest = (closest.values[:, 0] + patch.square().sum(1)).clamp(min=0)
+        return nearest / patch.shape[1], self.usual[closest.indices].mean(1)
 
 
 def collect(recent: Tensor, usual: Tensor, cells: int) -> tuple[Bank, Tensor]:
-    """A bank of at most ``cells`` numbers from ``recent [n, rows, channels]``, and which ones they are."""
+    """Collect a bank of at most ``cells`` numbers; returns it and the indices of its patches in ``recent``.
+
+    :param recent: the newest rows of normal windows, ``[n, rows, channels]``.
+    :param usual: the smoothed error of V at each window, ``[n]``.
+    """
     most = max(cells // recent[0].numel(), 1)
     chosen = torch.arange(len(recent))
     if len(recent) > most:
         chosen = torch.linspace(0, len(recent) - 1, most).long()
     square = recent.square().mean((0, 1))
     scale = (square + _SHARED * square.mean() + _SMALLEST).sqrt()
-    return Bank(scale=scale, patches=halved(recent[chosen] / scale).flatten(1), usual=usual[chosen]), chosen
+    patches = round_to_half(recent[chosen] / scale).flatten(1)  # [n, rows * channels]
+    return Bank(scale=scale, patches=patches, usual=usual[chosen]), chosen

@@ -1,4 +1,4 @@
-"""Windows to scores: the trained detector."""
+"""The trained detector: from windows to terms and scores, and the sensors to blame."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tfstream.core.stream import sensors_sha256
 from tfstream.core.windowing.window import WindowShape
 from tfstream.model.detector_config import DetectorConfig
 from tfstream.model.linear.agreement import Agreement
-from tfstream.model.linear.attribution import Attribution, SensorBlame, attribution
+from tfstream.model.linear.attribution import Attribution, SensorBlame, fit_attribution
 from tfstream.model.linear.bands import BandChange, change
 from tfstream.model.linear.predictors import ClosedForm
 from tfstream.model.network.inference import PreparedNetwork
@@ -27,16 +27,17 @@ from tfstream.model.network.transformer import TimeFrequencyTransformer
 from tfstream.model.numerics.precision import Products, product_type
 from tfstream.model.numerics.threads import one_thread
 from tfstream.model.scoring.bank import Bank
-from tfstream.model.scoring.fusion import Fusion, follow
+from tfstream.model.scoring.fusion import Fusion, smooth
 from tfstream.model.scoring.memory import Memory
-from tfstream.model.scoring.terms import CHUNK, ERRORS, TERMS, all_terms, extract
+from tfstream.model.scoring.terms import CHUNK, ERRORS, TERMS, compute_terms, extract
 
 
 class Measurement(NamedTuple):
-    """Of every window: raw ``terms [batch, 9]``, and ``usual [batch]``, what term V is expected to be there.
+    """What the detector measures of each window.
 
-    By sensor ``[batch, sensors]``: ``actual`` is the mean of the newest hop and ``expected`` what was
-    predicted, in the sensor's own units; NaN where masked.
+    ``terms [batch, 9]`` are not smoothed yet; ``usual [batch]`` is the expected V. ``actual`` and ``expected
+    [batch, sensors]`` are the mean of the newest hop and its prediction, in the sensors' own units; NaN where
+    masked.
     """
 
     terms: Values
@@ -46,10 +47,10 @@ class Measurement(NamedTuple):
 
 
 class WindowExplanation(NamedTuple):
-    """A sensor's index, the evidence against it (see ``Blamed``), and the band that changed most.
+    """A sensor's index, the evidence against it (see ``SensorBlame``), and the band that changed most.
 
-    ``expected`` is what the newest hop's mean should have been, in the sensor's own units: the rows less the
-    fault. A prediction from the rows before would have learnt a lasting fault from its own first rows.
+    ``expected`` is what the mean of the newest hop should have been, in the sensor's own units: the rows less
+    the fault. A prediction from the rows before would contain a lasting fault itself.
     """
 
     sensor: int
@@ -60,9 +61,9 @@ class WindowExplanation(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class ScoringModel:
-    """Everything that scoring a window takes; immutable.
+    """Everything that scoring a window needs; immutable.
 
-    ``usual_errors [5, sensors]`` is the size of each sensor's training errors.
+    ``usual_errors [5, sensors]`` is the usual size of each sensor's errors in training.
     """
 
     definition_sensors: tuple[str, ...]
@@ -76,7 +77,7 @@ class ScoringModel:
     bank: Bank
     usual_errors: Tensor
     fusion: Fusion
-    products: Products  # what the network's products are computed in
+    products: Products  # the precision of the network's products
     history: dict[str, Any] = field(default_factory=dict)  # how training went
 
     @property
@@ -94,19 +95,19 @@ class ScoringModel:
 
     @property
     def live(self) -> NDArray[np.bool_]:
-        """``[sensors]``: those that said anything in training."""
+        """``[sensors]``: true for sensors that had any value in training."""
         return self.scaler.live
 
     @cached_property
     def prepared(self) -> PreparedNetwork:
-        """The network as scoring takes it."""
+        """The network in the form that scoring uses."""
         return PreparedNetwork(self.network, self.config.band_rows, product_type(self.products))
 
     def measure(self, windows: Values, assets: Sequence[str]) -> Measurement:
-        """Raw windows ``[batch, rows, sensors]``, NaN where missing, to terms and expectations.
+        """Measure raw windows ``[batch, rows, sensors]``, NaN where missing.
 
-        Windows go through in chunks of one fixed size, so that a window's numbers are the same, bit for bit,
-        whatever other windows it is computed with.
+        Windows are computed in chunks of a fixed size, so that the numbers of a window are the same, bit for
+        bit, whatever other windows are in the batch.
 
         :raises ValueError: when the windows have another shape than the detector was trained for.
         """
@@ -120,90 +121,89 @@ class ScoringModel:
             ]
         return Measurement(*(np.concatenate(parts) for parts in zip(*pieces, strict=True)))
 
-    def follow(
+    def smooth(
         self, terms: Values, before: Sequence[float] | NDArray[np.float64] | None
     ) -> NDArray[np.float64]:
-        """A window's terms ``[9]``, smoothed with those that were smoothed a hop earlier, if any."""
+        """Smooth the terms ``[9]`` of a window with the smoothed terms of the hop before, None for none."""
         raw = terms.astype(np.float64)
-        return raw if before is None else follow(raw, np.asarray(before, dtype=np.float64), self.config)
+        return raw if before is None else smooth(raw, np.asarray(before, dtype=np.float64), self.config)
 
-    def fuse(self, followed: NDArray[np.float64], usual: Values) -> NDArray[np.float64]:
-        """Smoothed terms ``[n, 9]`` and what V is expected to be ``[n]`` to scores; larger is stranger."""
-        return self.fusion.scores(followed, usual.astype(np.float64))
+    def fuse(self, smoothed: NDArray[np.float64], usual: Values) -> NDArray[np.float64]:
+        """Scores ``[n]`` from smoothed terms ``[n, 9]`` and expected V ``[n]``; larger is more anomalous."""
+        return self.fusion.scores(smoothed, usual.astype(np.float64))
 
     @torch.inference_mode()
     def departures(self, window: Values, asset: str) -> Values:
-        """How far each sensor's level lies from what all others say of it, for a raw window: ``[sensors]``.
+        """How far each sensor's level is from the level that all others predict: ``[sensors]``.
 
-        Beyond 1 either way is what normal data show in one hop of a hundred.
+        Normal data exceed 1, either way, in one hop of a hundred.
+
+        :param window: raw, ``[rows, sensors]``.
         """
         scaled = torch.from_numpy(self.scaler.transform(window[None], [asset]))
-        found: Values = self.agreement.departures(self.linear.complete(scaled, self.config), self.config)[
-            0
-        ].numpy()
-        return found
+        filled = self.linear.fill_missing(scaled, self.config)  # [1, rows, sensors]
+        departures: Values = self.agreement.departures(filled, self.config)[0].numpy()
+        return departures
 
     def known(self, scaled: Values) -> NDArray[np.bool_]:
-        """``[batch, sensors]``: those without a gap in the newest rows that the errors are taken on."""
-        whole = ~np.isnan(scaled[:, -self.config.band_rows :]).any(axis=1)
-        return np.asarray(whole & self.live, dtype=np.bool_)
+        """``[batch, sensors]``: true for live sensors without a gap in the newest ``band_rows``."""
+        complete = ~np.isnan(scaled[:, -self.config.band_rows :]).any(axis=1)
+        return np.asarray(complete & self.live, dtype=np.bool_)
 
     @torch.inference_mode()
     def _measure_chunk(self, windows: Values, assets: Sequence[str]) -> Measurement:
-        """At most CHUNK windows; the chunk is filled up with zeros."""
+        """Measure at most CHUNK windows; the chunk is padded with zeros."""
         count = len(assets)
         chunk = torch.zeros(CHUNK, *windows.shape[1:])  # torch's own memory: always aligned alike
         scaled = chunk.numpy()[:count]
         scaled[:] = self.scaler.transform(windows, assets)
         known = torch.ones(CHUNK, windows.shape[2])
         known[:count] = torch.from_numpy(self.known(scaled))
-        filled = self.linear.complete(chunk, self.config)
-        looked = extract(filled, known, self.prepared, self.linear, self.config)
-        terms, usual = all_terms(looked, self.usual_errors, self.memory, self.bank, self.config)
+        filled = self.linear.fill_missing(chunk, self.config)
+        features = extract(filled, known, self.prepared, self.linear, self.config)
+        terms, usual = compute_terms(features, self.usual_errors, self.memory, self.bank, self.config)
         blank = np.where(known[:count].bool().numpy(), np.float32(0), np.float32(np.nan))
         with np.errstate(invalid="ignore"):
             actual = windows[:, -self.config.hop_rows :].mean(axis=1, dtype=np.float64).astype(np.float32)
-        expected = self.scaler.inverse(looked.predicted[:count].numpy(), assets)
+        expected = self.scaler.inverse(features.predicted[:count].numpy(), assets)
         return Measurement(terms[:count].numpy(), usual[:count].numpy(), actual + blank, expected + blank)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Detector(ScoringModel):
-    """A scoring model and what its scores are on normal data that it has not learnt from."""
+    """A scoring model with the calibration of its scores on normal data that it has not learnt from."""
 
     calibration: Calibration
 
     @cached_property
     def attribution(self) -> Attribution:
-        """What finds the guilty sensors; made once for a model."""
-        return attribution(self.linear, self.usual_errors[ERRORS.index("V")], self.config)
+        """What finds the sensors to blame; computed once for a model."""
+        return fit_attribution(self.linear, self.usual_errors[ERRORS.index("V")], self.config)
 
     def explain(self, window: Values, asset: str) -> list[WindowExplanation]:
-        """The sensors to blame for a raw window ``[rows, sensors]``, the guiltiest first.
+        """The sensors to blame for a raw window ``[rows, sensors]``, the most blamed first.
 
-        It takes four or five times as long as scoring, and few windows need it: those of open episodes.
+        This takes four or five times as long as scoring; only windows of open episodes need it.
         """
         scaled = self.scaler.transform(window[None], [asset])
         known = torch.from_numpy(self.known(scaled)[0])
-        filled = self.linear.complete(torch.from_numpy(scaled), self.config)[0]
+        filled = self.linear.fill_missing(torch.from_numpy(scaled), self.config)[0]
         row = self.scaler.rows_of([asset])[0]
         return [
-            self._explanation(one, window, filled, row) for one in self.attribution.explain(filled, known)
+            self._explanation(blame, window, filled, row) for blame in self.attribution.explain(filled, known)
         ]
 
-    def _explanation(
-        self, blamed: SensorBlame, window: Values, filled: Tensor, row: int
-    ) -> WindowExplanation:
-        """What changed in a sensor, in its own units; ``row`` of the scaler serves the asset."""
-        sensor, recent = blamed.sensor, slice(-self.config.band_rows, None)
+    def _explanation(self, blame: SensorBlame, window: Values, filled: Tensor, row: int) -> WindowExplanation:
+        """What changed in a sensor, in its own units; ``row`` is the scaler's row for the asset."""
+        sensor, recent = blame.sensor, slice(-self.config.band_rows, None)
         location, scale = (float(each[row, sensor]) for each in (self.scaler.location, self.scaler.scale))
-        expected = (filled[recent, sensor] - blamed.fault[recent]) * scale + location
+        expected = (filled[recent, sensor] - blame.fault[recent]) * scale + location
         actual = torch.from_numpy(window[recent, sensor].astype(np.float64))  # unlike the scaled, not clipped
         band = change(actual, expected, float(self.attribution.usual[sensor]) * scale, self.hop_rows)
-        return WindowExplanation(sensor, blamed.evidence, float(expected[-self.hop_rows :].mean()), band)
+        return WindowExplanation(sensor, blame.evidence, float(expected[-self.hop_rows :].mean()), band)
 
     def describe(self) -> dict[str, Any]:
-        """What is worth keeping beside the model."""
+        """The metrics that are stored with the model."""
         parameters = sum(parameter.numel() for parameter in self.network.parameters())
         return {
             "parameters": parameters,

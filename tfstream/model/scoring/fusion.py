@@ -1,4 +1,4 @@
-"""From terms to one score: smoothed, calibrated, weighed."""
+"""From the terms of a window to its score: smooth, calibrate on training windows, weigh, and add up."""
 
 from __future__ import annotations
 
@@ -12,55 +12,54 @@ from tfstream.model.scoring.terms import TERMS
 
 _SMALLEST_TERM = 1e-6
 _LEAST_SPREAD = 0.05
-_LIMIT = 8.0  # of every term but V
+_LIMIT = 8.0  # largest part of every term but V, before its weight
 _V = TERMS.index("V")
 
-# Where data move away from what was learnt, everything that was learnt from little says so without end. It
-# must not drown V, the only one whose size can be trusted there.
+# Where data move away from the training data, terms that were learnt from few rows grow without limit. They
+# must not drown V, the only term whose size can be trusted there.
 _LIMITS = np.array([np.inf if name == "V" else _LIMIT for name in TERMS])
 
 Array = NDArray[np.float64]
 
 
 class Fusion(NamedTuple):
-    """How each log term lies on training windows, and what it counts: ``[9]`` each."""
+    """Median and spread of each log term on training windows, and the weight of each term: ``[9]`` each."""
 
     median: Array
     spread: Array
     weight: Array
 
-    def scores(self, followed: Array, expected: Array) -> Array:
-        """Smoothed terms ``[n, 9]`` and what V is expected to be ``[n]`` to scores ``[n]``."""
-        scores: Array = self.parts(followed, expected).sum(
-            axis=1
-        )  # not @: its sums depend on the batch's size
+    def scores(self, smoothed: Array, expected: Array) -> Array:
+        """Scores ``[n]`` from smoothed terms ``[n, 9]`` and the expected V ``[n]``."""
+        # not @: the order of its sums depends on the size of the batch
+        scores: Array = self.parts(smoothed, expected).sum(axis=1)
         return scores
 
-    def explained(self, followed: Array, expected: Array) -> tuple[Array, Array]:
-        """The terms as they are compared with what is usual, and what each adds to the scores: ``[n, 9]``."""
-        return relative(followed, expected), self.parts(followed, expected)
+    def explained(self, smoothed: Array, expected: Array) -> tuple[Array, Array]:
+        """The relative terms, and the part of the score that each term adds: ``[n, 9]`` each."""
+        return relative(smoothed, expected), self.parts(smoothed, expected)
 
-    def parts(self, followed: Array, expected: Array) -> Array:
-        """What each term adds to the scores, ``[n, 9]``."""
-        z = (_logs(relative(followed, expected)) - self.median) / self.spread
-        witness = np.minimum(np.logaddexp(0.0, z), _LIMITS)
-        parts: Array = witness * self.weight
+    def parts(self, smoothed: Array, expected: Array) -> Array:
+        """The part of each term in the score, ``[n, 9]``: a limited softplus of its z, times its weight."""
+        z = (_logs(relative(smoothed, expected)) - self.median) / self.spread
+        limited = np.minimum(np.logaddexp(0.0, z), _LIMITS)
+        parts: Array = limited * self.weight
         return parts
 
 
-def follow(terms: Array, before: Array, config: DetectorConfig) -> Array:
-    """Smoothed terms after one more window: an exponential mean, so that it needs no more than the last."""
-    return before + config.following * (terms - before)
+def smooth(terms: Array, before: Array, config: DetectorConfig) -> Array:
+    """Smooth the terms of a window with the smoothed terms of the hop before: an exponential mean."""
+    return before + config.smoothing * (terms - before)
 
 
-def calibrated(followed: Array, expected: Array, weight: Array) -> Fusion:
-    """Median and P95 - median of the log terms on training windows."""
-    median, high = np.quantile(_logs(relative(followed, expected)), (0.5, 0.95), axis=0)
+def calibrate(smoothed: Array, expected: Array, weight: Array) -> Fusion:
+    """Fit the median, and the spread P95 - median, of the log terms on training windows ``[n, 9]``."""
+    median, high = np.quantile(_logs(relative(smoothed, expected)), (0.5, 0.95), axis=0)
     return Fusion(median, np.maximum(high - median, _LEAST_SPREAD), weight)
 
 
 def relative(terms: Array, expected: Array) -> Array:
-    """Terms ``[n, 9]`` with V in units of what it is expected to be."""
+    """The terms ``[n, 9]`` with V divided by its expected value ``[n]``."""
     values = terms.copy()
     values[:, _V] /= expected
     return values

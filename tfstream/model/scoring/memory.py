@@ -1,4 +1,8 @@
-"""Normal windows remembered by their representations: how far is the nearest one?"""
+"""The memory: representations of training windows, in time and in frequency, to measure distances to.
+
+The joint distance is term Mj of the score. The cross-domain distance, term Mx, is the cross-domain error: the
+window that is nearest in one domain is far away in the other.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from tfstream.model.numerics.precision import halved
+from tfstream.model.numerics.precision import round_to_half
 
 _SHRINKAGE = 0.05
 _SMALLEST = 1e-12
@@ -16,9 +20,10 @@ _SMALLEST = 1e-12
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
-    """Whitened representations of training windows, stage by stage.
+    """Whitened representations of ``n`` training windows, for each of K stages.
 
-    ``a``, ``b [K, n, p]`` hold them; ``mean_* [K, p]`` and ``whiten_* [K, p, p]`` whiten.
+    ``a``, ``b [K, n, p]`` are the representations in time and in frequency; ``mean_* [K, p]`` and
+    ``whiten_* [K, p, p]`` whiten new ones.
     """
 
     a: Tensor
@@ -30,14 +35,17 @@ class Memory:
 
     @cached_property
     def _squares(self) -> tuple[Tensor, Tensor]:
-        """Squared lengths of what is remembered, ``[K, 1, n]`` in each domain."""
+        """Squared lengths of the stored representations, ``[K, 1, n]`` in each domain."""
         return squares(self.a), squares(self.b)
 
     def distances(self, a: Tensor, b: Tensor, exclude: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """``a``, ``b [K, batch, p]`` → joint and cross-domain distance, each ``[K, batch]``.
+        """The joint and the cross-domain distance of representations, each ``[K, batch]``.
 
-        Joint: to the nearest training window in both domains together. Cross: how far, in one domain, the
-        window lies that is nearest in the other. ``exclude [batch, n]`` leaves training windows out.
+        Joint: the distance to the nearest training window in both domains together. Cross-domain: the
+        distance in one domain to the training window that is nearest in the other domain.
+
+        :param a: representations in time, ``[K, batch, p]``; ``b`` the same in frequency.
+        :param exclude: ``[batch, n]``, true for training windows that must not count.
         """
         whole_a, whole_b = (
             whitened(a, self.mean_a, self.whiten_a),
@@ -47,21 +55,21 @@ class Memory:
         d_a = relative_distances(whole_a, self.a, squares_a)  # [K, batch, n]
         d_b = relative_distances(whole_b, self.b, squares_b)
         if exclude is not None:
-            d_a, d_b = without(d_a, exclude), without(d_b, exclude)
-        own = whole_a.square().sum(-1) + whole_b.square().sum(-1)  # what relative distances lack
-        joint = (d_a + d_b).amin(-1)
-        cross = d_a.gather(-1, _nearest(d_b)) + d_b.gather(-1, _nearest(d_a))
+            d_a, d_b = mask_excluded(d_a, exclude), mask_excluded(d_b, exclude)
+        own = whole_a.square().sum(-1) + whole_b.square().sum(-1)  # left out of the relative distances
+        joint = (d_a + d_b).amin(-1)  # [K, batch]
+        cross = d_a.gather(-1, _nearest(d_b)) + d_b.gather(-1, _nearest(d_a))  # [K, batch, 1]
         return _root(joint + own), _root((cross.squeeze(-1) + own) / 2)
 
 
 def remember(a: Tensor, b: Tensor, size: int, generator: torch.Generator) -> tuple[Memory, Tensor]:
-    """A memory of at most ``size`` of the windows ``a``, ``b [K, n, p]``, and which ones they are."""
+    """Remember at most ``size`` of the windows ``a``, ``b [K, n, p]``; also returns their indices."""
     mean_a, whiten_a = _whitening(a)
     mean_b, whiten_b = _whitening(b)
     chosen = torch.randperm(a.shape[1], generator=generator)[:size].sort().values
     memory = Memory(
-        a=halved(whitened(a[:, chosen], mean_a, whiten_a)),
-        b=halved(whitened(b[:, chosen], mean_b, whiten_b)),
+        a=round_to_half(whitened(a[:, chosen], mean_a, whiten_a)),
+        b=round_to_half(whitened(b[:, chosen], mean_b, whiten_b)),
         mean_a=mean_a,
         mean_b=mean_b,
         whiten_a=whiten_a,
@@ -71,12 +79,12 @@ def remember(a: Tensor, b: Tensor, size: int, generator: torch.Generator) -> tup
 
 
 def whitened(x: Tensor, mean: Tensor, whiten: Tensor) -> Tensor:
-    """``[K, n, p]`` with mean 0 and about unit covariance in every stage."""
+    """Whiten ``x [K, n, p]``: mean 0 and about unit covariance in every stage."""
     return (x - mean[:, None]) @ whiten
 
 
 def _whitening(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean ``[K, p]`` and the inverse root of the shrunk covariance ``[K, p, p]``."""
+    """The mean ``[K, p]`` and the inverse square root of the shrunk covariance, ``[K, p, p]``."""
     mean = x.mean(1)
     centred = (x - mean[:, None]).double()
     covariance = centred.transpose(1, 2) @ centred / x.shape[1]  # [K, p, p]
@@ -86,8 +94,8 @@ def _whitening(x: Tensor) -> tuple[Tensor, Tensor]:
     return mean, (vectors * values.rsqrt()[:, None] @ vectors.transpose(1, 2)).float().contiguous()
 
 
-def without(distances: Tensor, exclude: Tensor) -> Tensor:
-    """``[..., batch, n]`` with what ``exclude [batch, n]`` names infinitely far; all named: they must do."""
+def mask_excluded(distances: Tensor, exclude: Tensor) -> Tensor:
+    """Set the distances ``[..., batch, n]`` of excluded windows to infinity, unless all of a row are."""
     return distances.masked_fill(exclude & ~exclude.all(-1, keepdim=True), torch.inf)
 
 
@@ -99,14 +107,14 @@ def squares(remembered: Tensor) -> Tensor:
 def relative_distances(x: Tensor, remembered: Tensor, lengths: Tensor) -> Tensor:
     """Squared distances ``[K, batch, n]`` of ``x [K, batch, p]`` to ``[K, n, p]``, less the squares of ``x``.
 
-    Those are the same for all that is remembered, and adding them to each of so many numbers costs more than
-    the product itself. ``lengths [K, 1, n]`` are the squares of what is remembered.
+    The squares of ``x`` are the same for all stored windows, and adding them here would cost more than the
+    product itself. ``lengths [K, 1, n]`` are the squared lengths of the stored windows.
     """
     return torch.baddbmm(lengths, x, remembered.transpose(1, 2), alpha=-2)
 
 
 def _nearest(distances: Tensor) -> Tensor:
-    """``[..., n]`` → ``[..., 1]``: where the smallest is; NumPy finds it ten times as fast as torch."""
+    """The index of the smallest of ``[..., n]``: ``[..., 1]``; NumPy is ten times as fast as torch."""
     return torch.from_numpy(distances.numpy().argmin(-1))[..., None]
 
 

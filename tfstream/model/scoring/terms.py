@@ -1,19 +1,21 @@
-"""The terms of the score: each looks at a window from another side, every one averaged over the stages.
+"""The nine terms of the score, stage-averaged: a term of the network is its mean over the stages.
+
+T and F use the dual-path reconstruction, X and Mx are the cross-domain errors, N is the contrastive term.
 
 ====  =====================================================================================
-V     one-step error of the vector autoregression, beside what it usually is in such a place
-P     distance of the newest rows to the nearest ones in the bank
+V     one-step error of the vector autoregression, relative to its expected error here
+P     distance of the newest rows to the nearest patch in the bank
 R     spectral error of the closed-form prediction of the newest hop
 T     spectral error of the time path's reconstruction
 F     spectral error of the frequency path's reconstruction
-X     spectral disagreement of the two paths' reconstructions
+X     spectral difference of the two paths' reconstructions
 Mj    distance to the nearest training window, in both domains together
-Mx    distance in one domain to the window that is nearest in the other
+Mx    distance in one domain to the training window that is nearest in the other domain
 N     1 - cosine of the window's representations in time and in frequency
 ====  =====================================================================================
 
-Errors are means over the channels, each in units of its usual size. They are never squashed before that mean:
-how bad the worst channel is must show.
+Errors are means over the channels, each in units of its usual size. They are not squashed before that mean,
+so that the score shows how large the error of the worst channel is.
 """
 
 from __future__ import annotations
@@ -30,18 +32,18 @@ from tfstream.model.network.spectral import distance, magnitudes, sizes
 from tfstream.model.scoring.bank import Bank
 from tfstream.model.scoring.memory import Memory
 
-CHUNK = 64  # windows looked at in one go: always as many, so that no number depends on its company
+CHUNK = 64  # windows computed together: always as many, so that no number depends on the other windows
 TERMS = ("V", "P", "R", "T", "F", "X", "Mj", "Mx", "N")
 ERRORS = ("V", "R", "T", "F", "X")
 _PRIOR = {"V": 12.0, "R": 4.0, "Mj": 7.0, "Mx": 7.0}
-_SHARED = 0.1  # of the mean over the channels in the usual error of each
-_POWER = 1.5  # of the mean that a channel's usual error is
+_SHARED = 0.1  # of the mean over the channels, added to the usual error of each channel
+_POWER = 1.5  # of the power mean for a channel's usual error
 _SMALLEST_ERROR = 4e-4
-_KNOWN_ERROR = 1.0  # an error of the usual size is expected everywhere
+_LEAST_EXPECTED = 1.0  # an error of the usual size is expected everywhere
 
 
-def prior(config: DetectorConfig) -> tuple[float, ...]:
-    """The weight of every term before the self-test; an idea that is switched off takes its terms with it."""
+def prior_weights(config: DetectorConfig) -> tuple[float, ...]:
+    """The weight of every term before the self-test, ``[9]``; 0 for terms of an idea that is switched off."""
     off: set[str] = set()
     if not config.dual_path:
         off |= {"Mx", "N", "F", "X"}
@@ -53,11 +55,11 @@ def prior(config: DetectorConfig) -> tuple[float, ...]:
 
 
 class WindowFeatures(NamedTuple):
-    """What stage 0 and the network see in a batch of windows.
+    """What stage 0, the linear predictors, and the network compute from a batch of windows.
 
     ``errors [5, batch, channels]`` in the order of ERRORS, 0 where masked; ``known [batch, channels]`` is 0
-    there, else 1. ``predicted [batch, channels]`` is the hop's mean as R expects it; ``recent [batch, rows,
-    channels]`` the newest rows; ``a``, ``b [K, batch, p]`` the representations.
+    there, else 1. ``predicted [batch, channels]`` is the mean of the newest hop as R predicts it. ``recent
+    [batch, rows, channels]`` are the newest rows; ``a``, ``b [K, batch, p]`` are the representations.
     """
 
     errors: Tensor
@@ -68,15 +70,15 @@ class WindowFeatures(NamedTuple):
     b: Tensor
 
     def part(self, rows: slice) -> WindowFeatures:
-        """Some windows of the batch."""
+        """The features of some windows of the batch."""
         errors, known, predicted, recent, a, b = self
         return WindowFeatures(
             errors[:, rows], known[rows], predicted[rows], recent[rows], a[:, rows], b[:, rows]
         )
 
 
-def joined(parts: list[WindowFeatures]) -> WindowFeatures:
-    """Batches put together again."""
+def join_features(parts: list[WindowFeatures]) -> WindowFeatures:
+    """Join the features of several batches into those of a single batch."""
     errors, known, predicted, recent, a, b = zip(*parts, strict=True)
     return WindowFeatures(
         torch.cat(errors, 1),
@@ -95,64 +97,71 @@ def extract(
     linear: ClosedForm,
     config: DetectorConfig,
 ) -> WindowFeatures:
-    """``windows [batch, rows, channels]`` standardised, gaps filled; ``known [batch, channels]`` counts."""
-    views = _chosen(network(windows), config)
+    """Compute the features of windows.
+
+    :param windows: standardised, gaps filled, ``[batch, rows, channels]``.
+    :param known: 1 for the channels that count, else 0, ``[batch, channels]``.
+    """
+    views = _used_stages(network(windows), config)
     actual = windows[:, -config.band_rows :]
     predicted = linear.predict_hop(windows, config)
-    seen = magnitudes(actual)
-    time, frequency = sizes(views.time), sizes(views.frequency)
+    actual_spectrum = magnitudes(actual)  # [batch, bins, channels]
+    time, frequency = sizes(views.time), sizes(views.frequency)  # [K, batch, bins, channels]
     errors = [
         linear.row_errors(windows, config),
-        distance(seen, magnitudes(torch.cat([actual[:, : -config.hop_rows], predicted], dim=1))),
-        distance(time, seen).mean(0),  # of the stages
-        distance(frequency, seen).mean(0),
+        distance(actual_spectrum, magnitudes(torch.cat([actual[:, : -config.hop_rows], predicted], dim=1))),
+        distance(time, actual_spectrum).mean(0),  # stage-averaged: [K, batch, channels] to [batch, channels]
+        distance(frequency, actual_spectrum).mean(0),
         distance(time, frequency).mean(0),
     ]
     return WindowFeatures(torch.stack(errors) * known, known, predicted.mean(1), actual, views.a, views.b)
 
 
-def usual_errors(errors: Tensor) -> Tensor:
-    """Training errors ``[5, n, channels]`` to the usual size of each channel's, ``[5, channels]``.
+def compute_usual_errors(errors: Tensor) -> Tensor:
+    """The usual size of each channel's errors, ``[5, channels]``, from training errors ``[5, n, channels]``.
 
-    A power mean: under the plain one, what is rare in normal data, like the start of a standby pump, would
-    be as strange as it is rare. Each takes a part of the mean over the channels, too: a channel that hardly
-    ever errs would drown the others.
+    A power mean: under the plain mean, rare events of normal data, like the start of a standby pump, would
+    score high. A share of the mean over the channels is added: a channel with almost no errors would drown
+    the others.
     """
     size = errors.double().pow(_POWER).mean(1).pow(1 / _POWER).float()
     return (size + _SHARED * size.mean(1, keepdim=True)).clamp(min=_SMALLEST_ERROR)
 
 
-def error_terms(looked: WindowFeatures, usual: Tensor) -> Tensor:
+def compute_error_terms(features: WindowFeatures, usual: Tensor) -> Tensor:
     """The errors in units of ``usual [5, channels]``, mean of the known channels: ``[5, batch]``."""
-    relative = looked.errors / usual[:, None]
-    return relative.sum(2) / looked.known.sum(1).clamp(min=1)
+    relative = features.errors / usual[:, None]  # [5, batch, channels]
+    return relative.sum(2) / features.known.sum(1).clamp(min=1)
 
 
 class ExcludedNeighbours(NamedTuple):
-    """Which remembered windows must not count, ``[batch, n]`` of the memory and of the bank."""
+    """Which stored windows must not count, ``[batch, n]`` for the memory and for the bank."""
 
     memory: Tensor
     bank: Tensor
 
 
-def all_terms(
-    looked: WindowFeatures,
+def compute_terms(
+    features: WindowFeatures,
     usual: Tensor,
     memory: Memory,
     bank: Bank,
     config: DetectorConfig,
     exclude: ExcludedNeighbours | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """All terms ``[batch, 9]``, and what V is expected to be, ``[batch]``."""
+    """Compute all terms, ``[batch, 9]`` in the order of TERMS, and the expected V, ``[batch]``.
+
+    :param usual: the usual size of the errors, ``[5, channels]``.
+    """
     out_of_memory, out_of_bank = exclude or (None, None)
-    joint, cross = memory.distances(looked.a, looked.b, out_of_memory)
-    distance, expected = bank.nearest(looked.recent, config.neighbours, out_of_bank)
-    found = dict(zip(ERRORS, error_terms(looked, usual), strict=True))
-    found |= {"P": distance, "Mj": joint.mean(0), "Mx": cross.mean(0)}
-    found["N"] = (1 - (looked.a * looked.b).sum(-1)).mean(0)
-    return torch.stack([found[name] for name in TERMS], dim=1), _KNOWN_ERROR + expected
+    joint, cross = memory.distances(features.a, features.b, out_of_memory)
+    distance, expected = bank.nearest(features.recent, config.neighbours, out_of_bank)
+    terms = dict(zip(ERRORS, compute_error_terms(features, usual), strict=True))
+    terms |= {"P": distance, "Mj": joint.mean(0), "Mx": cross.mean(0)}
+    terms["N"] = (1 - (features.a * features.b).sum(-1)).mean(0)
+    return torch.stack([terms[name] for name in TERMS], dim=1), _LEAST_EXPECTED + expected
 
 
-def _chosen(views: Reconstructions, config: DetectorConfig) -> Reconstructions:
-    """All stages, or only the last one when stage averaging is switched off."""
+def _used_stages(views: Reconstructions, config: DetectorConfig) -> Reconstructions:
+    """All stages, or only the last stage if stage averaging is switched off."""
     return views if config.stage_average else Reconstructions(*(view[-1:] for view in views))

@@ -1,4 +1,4 @@
-"""Champion and challenger on the same rows: what is as good takes over, what is broken does not."""
+"""Champion and challenger on the same rows: an equally good model is promoted, a broken model is rejected."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from tests.studies.simulated_readings import SECOND_US, names, readings, series
 from tfstream.app.scoring.champion import Champion
 from tfstream.app.training import gate
-from tfstream.app.training.gate import ComparableChampion, Gate, comparable_champion, unjudged
+from tfstream.app.training.gate import ComparableChampion, Gate, comparable_champion, decide_without_test
 from tfstream.app.training.performance import measure
 from tfstream.core.learning.held_out import HeldOut, hold_out
 from tfstream.core.learning.promotion_rule import GateDecision
@@ -32,9 +32,9 @@ DEFINITION = StreamDefinition(topic="plant", sensors=names(SENSORS), interval_us
 
 
 def held_out(values: Values) -> HeldOut:
-    found = hold_out([series(values)], SECOND_US)
-    assert found is not None
-    return found
+    held = hold_out([series(values)], SECOND_US)
+    assert held is not None
+    return held
 
 
 def fitted(learn: list[Series], seed: int = 0) -> Detector:
@@ -73,21 +73,21 @@ def champion(detector: Detector, held: HeldOut) -> ComparableChampion:
     return ComparableChampion(row=row(detector, held), model=Champion(detector, 7, ""))
 
 
-NOBODY = ComparableChampion(row=None, model=None)
+NO_CHAMPION = ComparableChampion(row=None, model=None)
 
 
-def judge(held: HeldOut, champion: ComparableChampion, challenger: Detector) -> GateDecision:
-    return Gate(DEFINITION, held, champion, challenger.config, 0).judge(challenger).verdict
+def decide(held: HeldOut, champion: ComparableChampion, challenger: Detector) -> GateDecision:
+    return Gate(DEFINITION, held, champion, challenger.config, 0).evaluate(challenger).decision
 
 
-def broken_checks(verdict: GateDecision) -> list[str]:
-    return [check.what for check in verdict.checks if check.holds is False]
+def broken_checks(decision: GateDecision) -> list[str]:
+    return [check.what for check in decision.checks if check.holds is False]
 
 
-def test_an_equal_challenger_takes_over(held: HeldOut, good: Detector) -> None:
+def test_an_equal_challenger_is_promoted(held: HeldOut, good: Detector) -> None:
     """The same fit, and one with another seed."""
-    same = judge(held, champion(good, held), good)
-    other = judge(held, champion(good, held), fitted(held.learn, seed=1))
+    same = decide(held, champion(good, held), good)
+    other = decide(held, champion(good, held), fitted(held.learn, seed=1))
     assert (same.promote, other.promote) == (True, True)
     assert same.checks[2].challenger == same.checks[2].champion
     assert 0.6 < same.checks[2].challenger < 0.95
@@ -96,21 +96,21 @@ def test_an_equal_challenger_takes_over(held: HeldOut, good: Detector) -> None:
 
 def test_a_challenger_without_weights_is_rejected(held: HeldOut, good: Detector) -> None:
     blind = replace(good, fusion=good.fusion._replace(weight=np.zeros_like(good.fusion.weight)))
-    verdict = judge(held, champion(good, held), blind)
-    assert not verdict.promote
-    assert broken_checks(verdict) == ["faults found (AUC), all kinds"]
-    assert verdict.checks[2].challenger == 0.5
+    decision = decide(held, champion(good, held), blind)
+    assert not decision.promote
+    assert broken_checks(decision) == ["faults found (AUC), all kinds"]
+    assert decision.checks[2].challenger == 0.5
 
 
 def test_a_challenger_that_learnt_from_faults_is_rejected(held: HeldOut, good: Detector) -> None:
-    """Every sensor but the first is scrambled: it learns that they have nothing to do with each other."""
+    """Every sensor but the first is scrambled: the model learns that they are unrelated."""
     (learn,) = held.learn
     rng = np.random.default_rng(0)
     scrambled = learn.values + 2 * learn.values.std(0) * rng.normal(size=learn.values.shape)
     faulty = fitted([learn._replace(values=scrambled.astype(np.float32))])
-    verdict = judge(held, champion(good, held), faulty)
-    assert not verdict.promote
-    assert "faults found (AUC), all kinds" in broken_checks(verdict)
+    decision = decide(held, champion(good, held), faulty)
+    assert not decision.promote
+    assert "faults found (AUC), all kinds" in broken_checks(decision)
 
 
 @pytest.mark.parametrize("there_is_a_champion", [True, False])
@@ -118,51 +118,51 @@ def test_a_challenger_that_breaks_the_budget_is_rejected(
     held: HeldOut, good: Detector, there_is_a_champion: bool
 ) -> None:
     loud = replace(good, calibration=msgspec.structs.replace(good.calibration, u=0.5, sigma=0.01))
-    before = champion(good, held) if there_is_a_champion else NOBODY
-    verdict = judge(held, before, loud)
-    assert not verdict.promote
-    assert any("alarm" in what for what in broken_checks(verdict))
-    assert verdict.checks[2].holds is (True if there_is_a_champion else None)
+    before = champion(good, held) if there_is_a_champion else NO_CHAMPION
+    decision = decide(held, before, loud)
+    assert not decision.promote
+    assert any("alarm" in what for what in broken_checks(decision))
+    assert decision.checks[2].holds is (True if there_is_a_champion else None)
 
 
-def test_rows_that_both_find_strange_keep_no_worse_model_out(held: HeldOut, good: Detector) -> None:
-    """The champion stands under alarm: what does so no longer than it takes over, and is known to do so."""
+def test_rows_that_both_models_find_abnormal_reject_no_better_model(held: HeldOut, good: Detector) -> None:
+    """The champion is always in alarm: a challenger that is in alarm no longer is promoted, with a note."""
     always = replace(good, calibration=msgspec.structs.replace(good.calibration, u=-100.0, sigma=0.01))
-    both = judge(held, champion(always, held), always)
-    better = judge(held, champion(always, held), good)
-    assert (both.promote, both.usual) == (True, False)
-    assert (better.promote, better.usual) == (True, True)
+    both = decide(held, champion(always, held), always)
+    better = decide(held, champion(always, held), good)
+    assert (both.promote, both.looks_normal) == (True, False)
+    assert (better.promote, better.looks_normal) == (True, True)
 
 
-def test_a_fit_again_holds_up_unless_it_went_wrong(held: HeldOut, good: Detector) -> None:
-    gate = Gate(DEFINITION, held, NOBODY, QUICK, 0)
-    judged = gate.judge(good).performance
+def test_a_refitted_model_is_confirmed_unless_its_fit_went_wrong(held: HeldOut, good: Detector) -> None:
+    gate = Gate(DEFINITION, held, NO_CHAMPION, QUICK, 0)
+    tested = gate.evaluate(good).performance
     blind = replace(good, fusion=good.fusion._replace(weight=np.zeros_like(good.fusion.weight)))
-    assert gate.holds_up(judged, good)
-    assert not gate.holds_up(judged, blind)
+    assert gate.confirms(tested, good)
+    assert not gate.confirms(tested, blind)
 
 
 def test_an_alarm_that_never_ends_breaks_the_budget(held: HeldOut, good: Detector) -> None:
     always = replace(good, calibration=msgspec.structs.replace(good.calibration, u=-100.0, sigma=0.01))
-    verdict = judge(held, NOBODY, always)
-    assert broken_checks(verdict) == ["share of that time under alarm"]
-    assert (verdict.checks[0].challenger, verdict.checks[1].challenger) == (1, 1.0)
+    decision = decide(held, NO_CHAMPION, always)
+    assert broken_checks(decision) == ["share of that time under alarm"]
+    assert (decision.checks[0].challenger, decision.checks[1].challenger) == (1, 1.0)
 
 
-def test_a_first_model_is_judged_by_its_alarms(held: HeldOut, good: Detector) -> None:
-    verdict = judge(held, NOBODY, good)
-    assert verdict.promote
-    assert "there is no champion to compare it with" in verdict.notes
-    assert verdict.checks[2].holds is None
+def test_a_first_model_is_tested_by_its_alarms(held: HeldOut, good: Detector) -> None:
+    decision = decide(held, NO_CHAMPION, good)
+    assert decision.promote
+    assert "there is no champion to compare it with" in decision.notes
+    assert decision.checks[2].holds is None
 
 
 def test_a_champion_of_other_sensors_cannot_be_compared(held: HeldOut, good: Detector) -> None:
     more = DEFINITION.with_sensors((*DEFINITION.sensors, "new"))
-    found = comparable_champion(row(good, held), more, QUICK)
-    assert (found.model, "new" in str(found.incomparable)) == (None, True)
-    verdict = judge(held, found, good)
-    assert verdict.promote
-    assert "the champion, version 7, cannot be compared" in verdict.reason
+    other = comparable_champion(row(good, held), more, QUICK)
+    assert (other.model, "new" in str(other.incomparable)) == (None, True)
+    decision = decide(held, other, good)
+    assert decision.promote
+    assert "the champion, version 7, cannot be compared" in decision.reason
 
 
 def test_damaged_bytes_and_other_windows_cannot_be_compared(held: HeldOut, good: Detector) -> None:
@@ -173,48 +173,51 @@ def test_damaged_bytes_and_other_windows_cannot_be_compared(held: HeldOut, good:
     assert comparable_champion(row(good, held), DEFINITION, QUICK).model is not None
 
 
-def test_a_champion_that_has_seen_the_rows_is_told_of(held: HeldOut, good: Detector) -> None:
+def test_a_note_says_that_the_champion_learnt_from_the_held_out_rows(held: HeldOut, good: Detector) -> None:
     seen = replace(champion(good, held), row=row(good, held, held.from_us))
-    assert "has learnt from some of these rows" in judge(held, seen, good).reason
-    assert "has learnt" not in judge(held, champion(good, held), good).reason
+    assert "has learnt from some of these rows" in decide(held, seen, good).reason
+    assert "has learnt" not in decide(held, champion(good, held), good).reason
 
 
 def test_with_nothing_held_out_only_a_stream_without_a_champion_gets_a_model(
     held: HeldOut, good: Detector
 ) -> None:
-    assert unjudged(NOBODY).promote
-    assert not unjudged(champion(good, held)).promote
-    assert "too few rows" in unjudged(NOBODY).reason
+    assert decide_without_test(NO_CHAMPION).promote
+    assert not decide_without_test(champion(good, held)).promote
+    assert "too few rows" in decide_without_test(NO_CHAMPION).reason
 
 
 def test_too_few_held_out_rows_leave_detection_uncompared(good: Detector) -> None:
     held = held_out(readings(2000, SENSORS))
-    short = [one._replace(series=one.series._replace(values=one.series.values[:120])) for one in held.recent]
-    verdict = judge(held._replace(recent=short), champion(good, held), good)
-    assert len(verdict.checks) == 3  # alarms twice, and experience
-    assert gate._UNTRIED in verdict.notes
+    short = [
+        piece._replace(series=piece.series._replace(values=piece.series.values[:120]))
+        for piece in held.pieces
+    ]
+    decision = decide(held._replace(pieces=short), champion(good, held), good)
+    assert len(decision.checks) == 3  # alarms twice, and experience
+    assert gate._NO_TRIALS in decision.notes
 
 
 def test_trials_are_seeded_and_spare_what_they_do_not_touch(held: HeldOut) -> None:
     once, again, other = (gate_trials.prepare(held, QUICK, seed) for seed in (0, 0, 1))
-    assert len(once) == gate_trials.EACH * 9
-    for one, two in zip(once, again, strict=True):
-        assert one[:3] == two[:3]
-        np.testing.assert_array_equal(one.shown, two.shown)
-    assert [trial.place for trial in once] != [trial.place for trial in other]
-    recent = held.recent[0].series.values
+    assert len(once) == gate_trials.TRIALS_PER_KIND * 9
+    for trial, repeated in zip(once, again, strict=True):
+        assert trial[:3] == repeated[:3]
+        np.testing.assert_array_equal(trial.shown, repeated.shown)
+    assert [trial.site for trial in once] != [trial.site for trial in other]
+    values = held.pieces[0].series.values
     for trial in once:
-        truth = recent[trial.place.start : trial.place.start + len(trial.shown)]
-        assert trial.place.start >= held.recent[0].first_row
+        truth = values[trial.site.start : trial.site.start + len(trial.shown)]
+        assert trial.site.start >= held.pieces[0].first_row
         assert (trial.shown == truth).all(axis=0).any()
         assert (trial.shown != truth).any()
 
 
-def test_rows_with_gaps_are_judged_too(good: Detector) -> None:
+def test_rows_with_gaps_are_tested_too(good: Detector) -> None:
     values = readings(2600, SENSORS)
     values[2400:2430, 2] = np.nan
     values[2460:2490] = np.nan
     held = held_out(values)
-    found = measure(good, DEFINITION, held.recent, gate_trials.prepare(held, QUICK, 0))
-    assert np.isfinite(found.found).all()
-    assert found.found.mean() > 0.55
+    performance = measure(good, DEFINITION, held.pieces, gate_trials.prepare(held, QUICK, 0))
+    assert np.isfinite(performance.fault_ranks).all()
+    assert performance.fault_ranks.mean() > 0.55

@@ -1,4 +1,4 @@
-"""When a stream is refitted: by its own clocks, over the two nights a year when they are changed, too."""
+"""When a stream is refitted: by the clocks of its time zone, also in the nights when they are changed."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def times(schedule: Schedule, start: str, count: int) -> list[str]:
     found = [moment(start)]
     while len(found) <= count:
         found.append(schedule.next_after(found[-1], "any"))
-    return [one.astimezone(UTC).isoformat(timespec="minutes")[:16] for one in found[1:]]
+    return [time.astimezone(UTC).isoformat(timespec="minutes")[:16] for time in found[1:]]
 
 
-def test_two_in_the_morning_is_that_of_the_plant() -> None:
+def test_two_in_the_morning_is_local_time() -> None:
     schedule = Schedule(expression="0 2 * * *", time_zone=BERLIN)
     assert times(schedule, "2026-01-05T00:00", 2) == ["2026-01-05T01:00", "2026-01-06T01:00"]
     assert times(schedule, "2026-07-05T00:30", 1) == ["2026-07-06T00:00"]
@@ -40,12 +40,12 @@ def test_a_time_that_the_clocks_show_twice_counts_once() -> None:
     """On 2026-10-25 Berlin has 02:30 twice, an hour apart."""
     schedule = Schedule(expression="30 2 * * *", time_zone=BERLIN)
     found = times(schedule, "2026-10-24T12:00", 2)
-    assert [one[:10] for one in found] == ["2026-10-25", "2026-10-26"]
+    assert [time[:10] for time in found] == ["2026-10-25", "2026-10-26"]
 
 
 @pytest.mark.parametrize("begun", ["2026-10-25T00:31", "2026-10-25T01:10"])
 def test_a_refit_that_began_in_the_hour_shown_twice_is_not_repeated(begun: str) -> None:
-    """It had to wait for other streams: 02:10 for the second time, and 02:30 has been."""
+    """The refit waited for other streams: it began at the second 02:10, after the first 02:30."""
     schedule = Schedule(expression="30 2 * * *", time_zone=BERLIN)
     assert times(schedule, begun, 1) == ["2026-10-26T01:30"]
 
@@ -75,7 +75,7 @@ def test_each_topic_has_its_own_part_of_the_jitter_and_keeps_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "text"),
     [
         ({"expression": "nightly"}, "'nightly' is no cron expression"),
         ({"expression": "0 0 31 2 *"}, "is no cron expression"),
@@ -83,6 +83,6 @@ def test_each_topic_has_its_own_part_of_the_jitter_and_keeps_it() -> None:
         ({"time_zone": "../etc/passwd"}, "is not known here"),
     ],
 )
-def test_what_cannot_be_read_is_said(wrong: dict[str, str], said: str) -> None:
-    with pytest.raises(ConfigurationError, match=said):
+def test_a_schedule_that_cannot_be_read_is_refused(wrong: dict[str, str], text: str) -> None:
+    with pytest.raises(ConfigurationError, match=text):
         Schedule(**wrong)  # type: ignore[arg-type]

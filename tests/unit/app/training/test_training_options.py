@@ -25,7 +25,7 @@ def test_a_refit_is_by_the_products_configuration_unless_the_options_say_otherwi
 def test_a_refit_fits_with_the_configuration_of_its_options() -> None:
     definition = StreamDefinition(topic="plant", sensors=names(2), interval_us=SECOND_US)
     options = TrainingOptions(seed=3, config=QUICK)
-    fitted = Refit(definition, options, lambda stage, done: None).unjudged([series(readings(300, 2))])
+    fitted = Refit(definition, options, lambda stage, done: None).fit_without_test([series(readings(300, 2))])
     assert fitted.detector.config is QUICK
     assert fitted.detector.history["steps"] == QUICK.steps
 

@@ -1,4 +1,4 @@
-"""Scores to alarms, one asset alone."""
+"""Scores to alarms, for one asset."""
 
 from __future__ import annotations
 
@@ -32,115 +32,115 @@ def rule() -> AlarmRule:
     return AlarmRule(calibration=calibration, budget_per_week=1.0, interval_us=SECOND, hop_rows=HOP)
 
 
-def follow(rule: AlarmRule, scores: list[float]) -> tuple[AlarmState, list[EpisodeEvent]]:
-    """Scores one hop apart, the first window ending with row 63; every standing survives the state topic."""
-    standing = AlarmState(rule.calibration.initial_baseline("x"), None)
-    told = []
+def update(rule: AlarmRule, scores: list[float]) -> tuple[AlarmState, list[EpisodeEvent]]:
+    """Apply scores one hop apart, the first for row 63; every state goes through the state topic."""
+    state = AlarmState(rule.calibration.initial_baseline("x"), None)
+    events = []
     for number, score in enumerate(scores):
         hop = Hop(63 + HOP * number, number, number)
-        standing, news = rule.update(standing, score, rule.judge(score, standing.baseline), hop, NoEvidence())
-        told += [news] if news else []
-        standing = restarted(standing)
-    return standing, told
+        state, event = rule.update(state, score, rule.judge(score, state.baseline), hop, NoEvidence())
+        events += [event] if event else []
+        state = restarted(state)
+    return state, events
 
 
-class Asked:
-    """A testimony that counts how often it is asked for what; a fault lasts for ``lasts`` more hops."""
+class CountingEvidence:
+    """Counts the calls of each method; the sensor departs for the first ``lasts`` calls."""
 
     def __init__(self, lasts: int = 0) -> None:
-        self.blamed, self.held, self._lasts = 0, 0, lasts
+        self.explained, self.checked, self._lasts = 0, 0, lasts
 
     def sensors(self) -> tuple[SensorShare, ...]:
-        self.blamed += 1
+        self.explained += 1
         return (SensorShare(name="flow", share=1.0, actual=2.0, expected=1.0, evidence=1.0),)
 
     def departs(self, sensors: Sequence[str]) -> bool:
-        self.held += 1
+        self.checked += 1
         assert sensors == ("flow",)
-        return self.held <= self._lasts
+        return self.checked <= self._lasts
 
 
-def restarted(standing: AlarmState) -> AlarmState:
-    """What another process finds of it."""
-    memory = AssetMemory(model_version=1, baseline=standing.baseline, episode=standing.episode)
-    found = msgspec.json.decode(encode(memory), type=AssetMemory)
-    return AlarmState(found.baseline, found.episode)
+def restarted(state: AlarmState) -> AlarmState:
+    """The state that another process restores."""
+    memory = AssetMemory(model_version=1, baseline=state.baseline, episode=state.episode)
+    restored = msgspec.json.decode(encode(memory), type=AssetMemory)
+    return AlarmState(restored.baseline, restored.episode)
 
 
 def test_an_episode_from_its_first_hop_to_the_end_of_the_cooldown(rule: AlarmRule) -> None:
-    standing, told = follow(rule, [2.0] * 10 + [500.0] * 3 + [2.0] * 12)
-    assert [news.event for news in told] == [EventType.OPENED, EventType.CLOSED]
-    assert standing.episode is None
-    closed = told[-1].episode
+    state, events = update(rule, [2.0] * 10 + [500.0] * 3 + [2.0] * 12)
+    assert [event.event for event in events] == [EventType.OPENED, EventType.CLOSED]
+    assert state.episode is None
+    closed = events[-1].episode
     assert closed.started_us == (63 + 1 + 9 * HOP) * SECOND  # the beginning of the hop that exceeded
     assert closed.ended_us == closed.started_us + 3 * HOP * SECOND
 
 
-def test_a_minimum_duration_is_waited_for(rule: AlarmRule) -> None:
-    patient = dataclasses.replace(rule, min_duration_us=20 * SECOND)  # three hops of eight seconds
-    quiet, told = follow(patient, [2.0] * 10 + [500.0] * 2 + [2.0] * 5)
-    assert (quiet.episode, told) == (None, [])
-    standing, told = follow(patient, [2.0] * 10 + [500.0] * 2)
-    assert standing.episode is not None
-    assert standing.episode.pending
-    standing, told = follow(patient, [2.0] * 10 + [500.0] * 3 + [2.0] * 12)
-    assert [news.event for news in told] == [EventType.OPENED, EventType.CLOSED]
-    assert told[0].episode.started_us == (63 + 1 + 9 * HOP) * SECOND
-    assert told[0].episode.last_us == told[0].episode.started_us + 3 * HOP * SECOND
+def test_an_alarm_waits_for_the_minimum_duration(rule: AlarmRule) -> None:
+    slow = dataclasses.replace(rule, min_duration_us=20 * SECOND)  # three hops of eight seconds
+    quiet, events = update(slow, [2.0] * 10 + [500.0] * 2 + [2.0] * 5)
+    assert (quiet.episode, events) == (None, [])
+    state, events = update(slow, [2.0] * 10 + [500.0] * 2)
+    assert state.episode is not None
+    assert state.episode.pending
+    state, events = update(slow, [2.0] * 10 + [500.0] * 3 + [2.0] * 12)
+    assert [event.event for event in events] == [EventType.OPENED, EventType.CLOSED]
+    assert events[0].episode.started_us == (63 + 1 + 9 * HOP) * SECOND
+    assert events[0].episode.last_us == events[0].episode.started_us + 3 * HOP * SECOND
 
 
-def test_after_a_pending_episode_the_baseline_goes_on_from_where_it_was(rule: AlarmRule) -> None:
-    patient = dataclasses.replace(rule, min_duration_us=20 * SECOND)
-    never, _ = follow(patient, [2.0] * 15)
-    fallen, _ = follow(patient, [2.0] * 10 + [500.0] * 2 + [2.0] * 5)
+def test_a_pending_episode_leaves_the_baseline_as_it_was(rule: AlarmRule) -> None:
+    slow = dataclasses.replace(rule, min_duration_us=20 * SECOND)
+    never, _ = update(slow, [2.0] * 15)
+    fallen, _ = update(slow, [2.0] * 10 + [500.0] * 2 + [2.0] * 5)
     assert fallen == never
 
 
 def test_a_fault_never_becomes_the_new_normal(rule: AlarmRule) -> None:
-    before, _ = follow(rule, [2.0] * 10)
-    during, _ = follow(rule, [2.0] * 10 + [500.0] * 300)
+    before, _ = update(rule, [2.0] * 10)
+    during, _ = update(rule, [2.0] * 10 + [500.0] * 300)
     assert during.episode is not None
     assert during.baseline == before.baseline
-    quiet, told = follow(rule, [2.0] * 300)
-    assert not told
+    quiet, events = update(rule, [2.0] * 300)
+    assert not events
     assert quiet.baseline.center != before.baseline.center
 
 
-def test_sensors_are_asked_for_only_when_there_is_something_to_tell(rule: AlarmRule) -> None:
-    witness = Asked()
+def test_a_quiet_hop_needs_no_evidence(rule: AlarmRule) -> None:
+    evidence = CountingEvidence()
     baseline = rule.calibration.initial_baseline("x")
-    rule.update(AlarmState(baseline, None), 2.0, rule.judge(2.0, baseline), Hop(63, 0, 0), witness)
-    assert (witness.blamed, witness.held) == (0, 0)
+    rule.update(AlarmState(baseline, None), 2.0, rule.judge(2.0, baseline), Hop(63, 0, 0), evidence)
+    assert (evidence.explained, evidence.checked) == (0, 0)
 
 
-def test_an_episode_goes_on_below_the_threshold_and_above_the_hold(rule: AlarmRule) -> None:
-    """Hysteresis: a score that falls halfway back ends nothing, however long it stays there."""
+def test_an_episode_stays_open_below_the_threshold_and_above_the_hold(rule: AlarmRule) -> None:
+    """Hysteresis: a score that falls halfway back closes no episode, however long it stays there."""
     baseline, calibration = rule.calibration.initial_baseline("x"), rule.calibration
     between = (calibration.u + 3 * calibration.threshold(1.0)) / 4
     level = baseline.center + between * baseline.spread
-    _, told = follow(rule, [2.0] * 10 + [500.0] + [level] * 30)
-    assert [news.event for news in told] == [EventType.OPENED]
+    _, events = update(rule, [2.0] * 10 + [500.0] + [level] * 30)
+    assert [event.event for event in events] == [EventType.OPENED]
 
 
-def test_who_is_guilty_is_asked_only_of_hops_that_keep_it_open(rule: AlarmRule) -> None:
-    witness = Asked()
-    standing = AlarmState(rule.calibration.initial_baseline("x"), None)
+def test_sensors_are_explained_only_for_hops_that_keep_the_episode_open(rule: AlarmRule) -> None:
+    evidence = CountingEvidence()
+    state = AlarmState(rule.calibration.initial_baseline("x"), None)
     for number, score in enumerate([2.0, 500.0, *[2.0] * 12]):
         hop = Hop(63 + HOP * number, number, number)
-        judgement = rule.judge(score, standing.baseline)
-        standing, _ = rule.update(standing, score, judgement, hop, witness)
-    assert (witness.blamed, witness.held) == (1, 8)  # until the cooldown of 64 rows was over
+        judgement = rule.judge(score, state.baseline)
+        state, _ = rule.update(state, score, judgement, hop, evidence)
+    assert (evidence.explained, evidence.checked) == (1, 8)  # until the cooldown of 64 rows was over
 
 
-def test_a_fault_that_the_score_has_grown_used_to_is_one_episode(rule: AlarmRule) -> None:
-    """It lasts for as long as the guilty sensor departs from the others, and its cooldown begins then."""
-    witness = Asked(lasts=5000)
-    standing, told = AlarmState(rule.calibration.initial_baseline("x"), None), []
+def test_a_fault_that_the_score_adapts_to_is_one_episode(rule: AlarmRule) -> None:
+    """It lasts while the main sensor departs from the others; the cooldown begins after that."""
+    evidence = CountingEvidence(lasts=5000)
+    state, events = AlarmState(rule.calibration.initial_baseline("x"), None), []
     for number, score in enumerate([2.0, 500.0, *[2.0] * 5040]):
         hop = Hop(63 + HOP * number, number, number)
-        standing, news = rule.update(standing, score, rule.judge(score, standing.baseline), hop, witness)
-        told += [news] if news else []
-        standing = restarted(standing)
-    assert [news.event for news in told] == [EventType.OPENED, EventType.CLOSED]
-    closed = told[-1].episode
+        state, event = rule.update(state, score, rule.judge(score, state.baseline), hop, evidence)
+        events += [event] if event else []
+        state = restarted(state)
+    assert [event.event for event in events] == [EventType.OPENED, EventType.CLOSED]
+    closed = events[-1].episode
     assert closed.ended_us == closed.started_us + 5001 * HOP * SECOND

@@ -30,12 +30,12 @@ def run(seed: int, hops: int, asset: str = "x") -> ScoredRun:
 
 
 def kept(calibrations: Sequence[Calibration], budget: float) -> float:
-    """Alarms in eight weeks of each stream after its calibration, beside what was asked for."""
+    """The ratio of the alarms in eight weeks after each calibration to the budget."""
     week, alarms = int(ROWS_PER_WEEK / HOP), 0
     for seed, calibration in enumerate(calibrations):
         rule = AlarmRule(calibration=calibration, budget_per_week=budget, interval_us=1, hop_rows=HOP)
-        rows, found = run(seed + 100, 8 * week)[1:]
-        alarms += len(raise_alarms(rule, "x", HopScores(rows + HOP, found), first_row=0))
+        rows, values = run(seed + 100, 8 * week)[1:]
+        alarms += len(raise_alarms(rule, "x", HopScores(rows + HOP, values), first_row=0))
     return alarms / (8 * budget * len(calibrations))
 
 
@@ -51,18 +51,18 @@ def calibrations() -> list[Calibration]:
 
 @pytest.mark.parametrize("budget", [1.0, 5.0])
 def test_the_budget_is_kept(calibrations: list[Calibration], budget: float) -> None:
-    """By the stream's own rule, over all of sixteen streams."""
+    """By the alarm rule of the stream, over sixteen streams together."""
     assert 2 / 3 < kept(calibrations, budget) < 3 / 2
 
 
 @pytest.mark.parametrize("factor", [2.5, 1 / 2.5])
 def test_a_threshold_for_another_budget_is_noticed(calibrations: list[Calibration], factor: float) -> None:
-    """The control: a rate of clusters that is wrong by so much leaves the bounds of the test above."""
+    """The control: a cluster rate that is wrong by the factor leaves the bounds of the test above."""
     wrong = [msgspec.structs.replace(c, clusters_per_week=c.clusters_per_week * factor) for c in calibrations]
     assert not 2 / 3 < kept(wrong, 5.0) < 3 / 2
 
 
-def test_a_lasting_shift_below_the_threshold_is_followed_and_blinds_nobody() -> None:
+def test_the_baseline_follows_a_lasting_shift_and_faults_still_show() -> None:
     week = int(ROWS_PER_WEEK / HOP)
     calibration = fit_calibration(
         [run(0, 2 * week)], rows_per_week=ROWS_PER_WEEK, separation_rows=64, hop_rows=HOP
@@ -80,7 +80,7 @@ def test_a_lasting_shift_below_the_threshold_is_followed_and_blinds_nobody() -> 
     assert judge(fault, baseline, calibration, 1.0).exceeds
 
 
-def test_idle_weeks_do_not_make_an_asset_touchy() -> None:
+def test_idle_weeks_do_not_make_an_asset_raise_alarms_at_small_changes() -> None:
     usual = Baseline(center=5.0, spread=1.0, usual=1.0)
     baseline = usual
     for _ in range(10_000):
@@ -116,42 +116,42 @@ def test_no_scores_no_calibration() -> None:
 
 
 def test_a_lone_small_excess_does_not_make_the_tail_short() -> None:
-    """One cluster that barely passed the quantile says nothing of how far a normal score may go."""
+    """One cluster just above the quantile says nothing about the length of the tail."""
     scores = np.zeros(60)
     scores[::2], scores[30] = 1.0, 1.001
-    found = fit_calibration(
+    calibration = fit_calibration(
         [ScoredRun("a", np.arange(60) * 8, scores)], rows_per_week=604_800, separation_rows=64, hop_rows=8
     )
-    assert found.clusters <= 3
-    assert 0.8 < found.sigma <= 1.5
+    assert calibration.clusters <= 3
+    assert 0.8 < calibration.sigma <= 1.5
 
 
 @pytest.mark.parametrize("tail", [0.25, 0.0, -0.4])
-def test_the_shape_shows_the_more_the_more_clusters_there_are(tail: float) -> None:
-    """Peaks of a generalised Pareto, one alarm each: drawn towards an exponential where they are few."""
+def test_the_shape_is_fitted_if_there_are_many_clusters(tail: float) -> None:
+    """Peaks of a generalised Pareto, one alarm each; few peaks give almost an exponential tail."""
     exponential = np.random.default_rng(0).exponential(size=10_000)
     excesses = exponential if tail == 0 else np.expm1(tail * exponential) / tail
-    found = []
+    shapes = []
     for peaks in (20, 10_000):
         values = np.tile([1.0, -1.0], (peaks, 5))
         values[:, 4] = 3 + 5 * excesses[:peaks]
-        one = ScoredRun("a", np.arange(10 * peaks) * HOP, values.ravel())
-        calibration = fit_calibration([one], rows_per_week=ROWS_PER_WEEK, separation_rows=64, hop_rows=HOP)
+        scored = ScoredRun("a", np.arange(10 * peaks) * HOP, values.ravel())
+        calibration = fit_calibration([scored], rows_per_week=ROWS_PER_WEEK, separation_rows=64, hop_rows=HOP)
         assert calibration.clusters == peaks / 2  # those above the 95 % quantile
-        found.append(calibration.xi)
-    assert found[1] == pytest.approx(tail, abs=0.05)
-    assert abs(found[0]) < 0.15
+        shapes.append(calibration.xi)
+    assert shapes[1] == pytest.approx(tail, abs=0.05)
+    assert abs(shapes[0]) < 0.15
 
 
-def test_the_same_score_for_ever_is_no_alarm() -> None:
-    """An idle machine: its level is the 95 % quantile, too, and no cluster stands behind it."""
-    found = fit_calibration(
+def test_a_constant_score_is_no_alarm() -> None:
+    """An idle machine: its level equals the 95 % quantile, and there is no cluster."""
+    calibration = fit_calibration(
         [ScoredRun("x", np.arange(170) * 8, np.full(170, 3.7))],
         rows_per_week=1008,
         separation_rows=64,
         hop_rows=8,
     )
-    assert not judge(3.7, found.initial_baseline("x"), found, 1.0).exceeds
+    assert not judge(3.7, calibration.initial_baseline("x"), calibration, 1.0).exceeds
 
 
 def test_the_spread_never_leaves_its_bounds() -> None:
@@ -161,7 +161,7 @@ def test_the_spread_never_leaves_its_bounds() -> None:
     assert baseline.spread == pytest.approx(2.0)
 
 
-def test_an_unknown_assets_wide_start_is_soon_over() -> None:
+def test_the_wide_spread_of_an_unknown_asset_narrows_soon() -> None:
     baseline = Baseline(center=0.0, spread=20.0, usual=1.0)
     for hop in range(700):
         baseline = baseline.updated(1.0 if hop % 2 else -1.0)

@@ -1,4 +1,4 @@
-"""Episodes: opened once, told when they grow, closed once."""
+"""Episodes open once, are updated when they grow, and close once."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from tfstream.core.state import AssetMemory, RewindMetadata, decode_metadata, en
 COOLDOWN_US = 30
 
 
-def seen(hop: int, score: float) -> Observation:
+def hop(number: int, score: float) -> Observation:
     return Observation(
-        start_us=10 * hop,
-        end_us=10 * hop + 10,
+        start_us=10 * number,
+        end_us=10 * number + 10,
         judgement=Judgement(value=score, threshold=5.0, hold=3.0, expected_per_week=0.1),
         extrapolated=False,
-        first_offset=hop,
-        last_offset=hop,
+        first_offset=number,
+        last_offset=number,
     )
 
 
@@ -40,86 +40,86 @@ def sensors(*shares: float) -> tuple[SensorShare, ...]:
     )
 
 
-class Heard(NoEvidence):
-    """Blames one sensor more than the other."""
+class OneSensorEvidence(NoEvidence):
+    """Most evidence against one of two sensors."""
 
     def sensors(self) -> tuple[SensorShare, ...]:
         return sensors(0.9, 0.1)
 
 
-def story(*scores: float) -> list[EpisodeEvent]:
+def events_of(*scores: float) -> list[EpisodeEvent]:
     """The events of an episode whose first hop has the first score."""
     episode: Episode | None
-    episode, opened = start_episode(None, seen(0, scores[0]), sensors(0.5, 0.5), 0)
+    episode, opened = start_episode(None, hop(0, scores[0]), sensors(0.5, 0.5), 0)
     assert opened is not None
-    told = [opened]
-    for hop, score in enumerate(scores[1:], start=1):
+    events = [opened]
+    for number, score in enumerate(scores[1:], start=1):
         assert episode is not None
-        episode, news = continue_episode(episode, seen(hop, score), Heard(), COOLDOWN_US)
-        told += [news] if news else []
-    return told
+        episode, event = continue_episode(episode, hop(number, score), OneSensorEvidence(), COOLDOWN_US)
+        events += [event] if event else []
+    return events
 
 
-def test_it_closes_after_the_cooldown_at_the_last_hop_that_held_it() -> None:
-    told = story(6.0, 4.0, 1.0, 1.0, 1.0)
-    assert [one.event for one in told] == [EventType.OPENED, EventType.CLOSED]
-    assert [one.episode.sequence for one in told] == [1, 2]
-    assert told[-1].episode.ended_us == 20  # 4.0 is below the threshold and above the hold
+def test_it_closes_after_the_cooldown_at_the_last_hop_that_kept_it_open() -> None:
+    events = events_of(6.0, 4.0, 1.0, 1.0, 1.0)
+    assert [each.event for each in events] == [EventType.OPENED, EventType.CLOSED]
+    assert [each.episode.sequence for each in events] == [1, 2]
+    assert events[-1].episode.ended_us == 20  # 4.0 is below the threshold and above the hold
 
 
-def test_a_short_calm_does_not_end_it() -> None:
-    assert [one.event for one in story(6.0, 1.0, 1.0, 6.0, 1.0, 1.0)] == [EventType.OPENED]
+def test_a_short_quiet_time_does_not_close_it() -> None:
+    assert [each.event for each in events_of(6.0, 1.0, 1.0, 6.0, 1.0, 1.0)] == [EventType.OPENED]
 
 
-def test_a_long_one_outlasts_a_longer_calm() -> None:
-    """Half of what it has lasted, but three cooldowns at the most."""
-    calm = [1.0] * 8
+def test_a_long_episode_needs_a_longer_quiet_time() -> None:
+    """Half its length, but three cooldowns at most."""
+    quiet = [1.0] * 8
     opened, closed = [EventType.OPENED], [EventType.OPENED, EventType.CLOSED]
-    assert [one.event for one in story(*[6.0] * 18, *calm, 6.0)] == opened
-    assert [one.event for one in story(*[6.0] * 18, *calm, 1.0)] == closed
-    assert [one.event for one in story(*[6.0] * 1000, *calm, 1.0)] == closed
-    assert [one.event for one in story(*[6.0] * 6, 1.0, 1.0, 1.0)] == closed
+    assert [each.event for each in events_of(*[6.0] * 18, *quiet, 6.0)] == opened
+    assert [each.event for each in events_of(*[6.0] * 18, *quiet, 1.0)] == closed
+    assert [each.event for each in events_of(*[6.0] * 1000, *quiet, 1.0)] == closed
+    assert [each.event for each in events_of(*[6.0] * 6, 1.0, 1.0, 1.0)] == closed
 
 
-def test_it_tells_when_it_grows_by_a_fifth() -> None:
-    told = story(6.0, 7.0, 7.3, 7.4)
-    assert [(one.event, one.episode.score) for one in told] == [
+def test_it_is_updated_when_it_grows_by_a_fifth() -> None:
+    events = events_of(6.0, 7.0, 7.3, 7.4)
+    assert [(each.event, each.episode.score) for each in events] == [
         (EventType.OPENED, 6.0),
         (EventType.UPDATED, 7.3),
     ]
-    assert told[1].episode.started_us == 0
+    assert events[1].episode.started_us == 0
 
 
 def test_it_is_pending_until_unbroken_hops_last_long_enough() -> None:
-    first, untold = start_episode(None, seen(0, 9.0), sensors(0.5, 0.5), 20)
-    assert (untold, first.pending, first.last_us) == (None, True, 10)
-    second, opened = start_episode(first, seen(1, 6.0), sensors(0.9, 0.1), 20)
+    first, event = start_episode(None, hop(0, 9.0), sensors(0.5, 0.5), 20)
+    assert (event, first.pending, first.last_us) == (None, True, 10)
+    second, opened = start_episode(first, hop(1, 6.0), sensors(0.9, 0.1), 20)
     assert opened == EpisodeEvent(EventType.OPENED, second)
     assert (second.pending, second.started_us, second.score, second.told_score) == (False, 0, 9.0, 9.0)
     assert (second.first_offset, second.last_offset) == (0, 1)
     assert second.sensors[0].share == pytest.approx((0.5 + 0.9 / 2) / (1 + 1 / 2), rel=1e-5)
-    broken, untold = start_episode(first, seen(2, 6.0), sensors(0.5, 0.5), 20)  # the hop between has no score
-    assert (untold, broken.started_us) == (None, 20)
+    broken, event = start_episode(first, hop(2, 6.0), sensors(0.5, 0.5), 20)  # the hop between has no score
+    assert (event, broken.started_us) == (None, 20)
 
 
-def test_blame_is_the_whole_episodes() -> None:
-    """No single hop decides, not even the peak; the first one counts most."""
-    told = story(6.0, 7.0, 20.0, 1.0, 1.0, 1.0)[-1].episode
-    assert [one.name for one in told.sensors] == ["s0", "s1"]
+def test_shares_are_those_of_the_whole_episode() -> None:
+    """No single hop decides, not even the peak; the first hop counts most."""
+    events = events_of(6.0, 7.0, 20.0, 1.0, 1.0, 1.0)[-1].episode
+    assert [each.name for each in events.sensors] == ["s0", "s1"]
     counted = 1 / 2 + 1 / 3  # the second and the third hop, beside the first
-    assert told.sensors[0].share == pytest.approx((0.5 + 0.9 * counted) / (1 + counted), rel=1e-5)
+    assert events.sensors[0].share == pytest.approx((0.5 + 0.9 * counted) / (1 + counted), rel=1e-5)
 
 
-def test_a_hop_without_a_word_changes_no_share() -> None:
+def test_a_hop_with_little_evidence_changes_no_share() -> None:
     opened = sensors(0.9, 0.1)
     silent = [SensorShare(name="s9", share=1.0, actual=7.0, expected=8.0, evidence=1e-6)]
     late = merge_hop(opened, silent, 2)
-    assert [one.name for one in late] == ["s0", "s1", "s9"]
+    assert [each.name for each in late] == ["s0", "s1", "s9"]
     assert late[0].share == pytest.approx(0.9, rel=1e-4)
     assert kind_of(late) is EventKind.INSTRUMENT
 
 
-def test_a_sensors_values_are_those_of_the_hop_that_said_most() -> None:
+def test_a_sensors_values_are_those_of_the_hop_with_most_evidence() -> None:
     weak, strong = (
         [SensorShare(name="s0", share=1.0, actual=actual, expected=0.0, evidence=evidence)]
         for actual, evidence in ((1.0, 2.0), (9.0, 5.0))
@@ -129,8 +129,8 @@ def test_a_sensors_values_are_those_of_the_hop_that_said_most() -> None:
     assert merge_hop(strong, weak, 2)[0].evidence == 6.0
 
 
-def test_the_closing_event_knows_the_untold_peak() -> None:
-    assert story(6.0, 7.0, 1.0, 1.0, 1.0)[-1].episode.score == 7.0
+def test_the_closing_event_has_the_peak_since_the_last_update() -> None:
+    assert events_of(6.0, 7.0, 1.0, 1.0, 1.0)[-1].episode.score == 7.0
 
 
 def test_silence() -> None:
@@ -142,7 +142,7 @@ def test_silence() -> None:
     assert (closed.episode.first_offset, closed.episode.last_offset) == (5, 9)
 
 
-def test_metadata_of_somebody_else_is_none() -> None:
+def test_metadata_of_another_program_is_none() -> None:
     metadata = RewindMetadata(rw=5, m=2, n=3)
     assert encode(metadata) == b'{"v":1,"rw":5,"m":2,"n":3}'
     assert decode_metadata(encode(metadata).decode()) == metadata

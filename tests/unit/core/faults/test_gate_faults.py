@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tfstream.core.faults import gate_faults, training_faults
-from tfstream.core.faults.gate_faults import BEFORE_ROWS, KINDS, TRIAL_ROWS, make
+from tfstream.core.faults.gate_faults import BEFORE_ROWS, KINDS, TRIAL_ROWS, make_fault
 from tfstream.core.reading import Values
 
 Cells = NDArray[np.float64]
@@ -28,7 +28,7 @@ def lively(sensors: int = 5, seed: int = 0, rows: int = BEFORE_ROWS + TRIAL_ROWS
 def changed(name: str, amount: float, seed: int = 0) -> tuple[Cells, Cells, Cells]:
     """Before, truth and what is shown ``[n, k]`` of the channels that a fault has touched."""
     rows = lively(seed=seed)
-    shown = make(name, rows, amount, np.random.default_rng(seed))
+    shown = make_fault(name, rows, amount, np.random.default_rng(seed))
     touched = (shown != rows[-TRIAL_ROWS:]).any(axis=0)
     assert touched.any()
     before, truth = rows[:-TRIAL_ROWS, touched], rows[-TRIAL_ROWS:, touched]
@@ -38,10 +38,12 @@ def changed(name: str, amount: float, seed: int = 0) -> tuple[Cells, Cells, Cell
 @pytest.mark.parametrize("name", KINDS)
 def test_a_fault_is_repeatable_grows_and_spares_most_channels(name: str) -> None:
     rows = lively()
-    once, again, other = (make(name, rows, MEDIOCRE[name], np.random.default_rng(seed)) for seed in (3, 3, 5))
+    once, again, other = (
+        make_fault(name, rows, MEDIOCRE[name], np.random.default_rng(seed)) for seed in (3, 3, 5)
+    )
     np.testing.assert_array_equal(once, again)
     assert not np.array_equal(once, other)
-    small = make(name, rows, MEDIOCRE[name] / 8, np.random.default_rng(3))
+    small = make_fault(name, rows, MEDIOCRE[name] / 8, np.random.default_rng(3))
     truth = rows[-TRIAL_ROWS:]
     assert np.square(small - truth).sum() < np.square(once - truth).sum()
     assert (once == truth).all(axis=0).any()
@@ -51,7 +53,7 @@ def test_a_fault_is_repeatable_grows_and_spares_most_channels(name: str) -> None
 def test_what_is_missing_stays_missing(name: str) -> None:
     rows = lively()
     rows[-5:] = np.nan
-    shown = make(name, rows, MEDIOCRE[name], np.random.default_rng(0))
+    shown = make_fault(name, rows, MEDIOCRE[name], np.random.default_rng(0))
     assert np.isnan(shown[-5:]).all()
     assert np.isfinite(shown[:-5]).all()
 

@@ -15,7 +15,7 @@ from tfstream.core.learning.exclusion_cause import (
     TrainingEpisode,
     excluded_spans,
 )
-from tfstream.core.learning.new_normal import accept
+from tfstream.core.learning.new_normal import move_to_new_normal
 from tfstream.core.learning.verdict import Verdict
 from tfstream.core.messages.anomaly_event import EventKind
 from tfstream.core.reading import Series, Values
@@ -149,7 +149,7 @@ def values(pieces: list[Series]) -> Values:
 def test_what_was_before_a_new_normal_is_moved_to_its_level() -> None:
     """With a tenth of the rows at the new level, its location is that of all."""
     told = ExcludedCells()
-    found = values(accept([shifted(1000, 900, 40.0)], [new_normal(900)], SENSORS, LEAST, told))
+    found = values(move_to_new_normal([shifted(1000, 900, 40.0)], [new_normal(900)], SENSORS, LEAST, told))
     assert len(found) == 1000
     assert np.median(found[:900, 0]) == pytest.approx(45.0, abs=0.3)
     np.testing.assert_array_equal(found[:900, 2], series(1000).values[:900, 2])  # a switch has no level
@@ -158,7 +158,7 @@ def test_what_was_before_a_new_normal_is_moved_to_its_level() -> None:
 
 def test_what_was_before_is_dropped_once_there_is_as_much_after_it() -> None:
     told = ExcludedCells()
-    found = accept([shifted(1000, 400, 40.0)], [new_normal(400)], SENSORS, LEAST, told)
+    found = move_to_new_normal([shifted(1000, 400, 40.0)], [new_normal(400)], SENSORS, LEAST, told)
     assert [int(piece.times_us[0]) for piece in found] == [400 * MINUTE_US]
     assert told.by_cause == {ExclusionCause.BEFORE: 400 * 3}
 
@@ -167,7 +167,9 @@ def test_an_instrument_at_a_new_level_keeps_the_history_of_all() -> None:
     piece = series(1000)
     piece.values[400:, 1] += 40.0
     told = ExcludedCells()
-    found = values(accept([piece], [new_normal(400, kind=EventKind.INSTRUMENT)], SENSORS, LEAST, told))
+    found = values(
+        move_to_new_normal([piece], [new_normal(400, kind=EventKind.INSTRUMENT)], SENSORS, LEAST, told)
+    )
     assert len(found) == 1000
     assert np.median(found[:400, 1]) == pytest.approx(40.0, abs=0.3)
     np.testing.assert_array_equal(found[:, 0], series(1000).values[:, 0])
@@ -175,7 +177,7 @@ def test_an_instrument_at_a_new_level_keeps_the_history_of_all() -> None:
 
 def test_a_level_that_is_hardly_known_changes_nothing_yet() -> None:
     told = ExcludedCells()
-    found = values(accept([shifted(1000, 950, 40.0)], [new_normal(950)], SENSORS, LEAST, told))
+    found = values(move_to_new_normal([shifted(1000, 950, 40.0)], [new_normal(950)], SENSORS, LEAST, told))
     np.testing.assert_array_equal(found, shifted(1000, 950, 40.0).values)
     assert "50 rows, 64 are needed" in told.notes[0]
 
@@ -185,7 +187,7 @@ def test_one_new_normal_after_another() -> None:
     piece.values[1000:, 0] += 10.0
     piece.values[1800:, 0] += 10.0
     pair = [new_normal(1800), new_normal(1000)]
-    found = values(accept([piece], pair, SENSORS, LEAST, ExcludedCells()))
+    found = values(move_to_new_normal([piece], pair, SENSORS, LEAST, ExcludedCells()))
     for part in (slice(0, 1000), slice(1000, 1800), slice(1800, 2000)):
         assert np.median(found[part, 0]) == pytest.approx(25.0, abs=0.4)
 
@@ -197,7 +199,7 @@ def test_levels_are_compared_at_the_same_hours() -> None:
     hour = np.arange(rows) // 60 % 24
     piece.values[:, 0] += np.where(hour < 6, 20.0, 0.0)
     piece.values[3 * 1440 :, 0] += 7.0
-    found = values(accept([piece], [new_normal(3 * 1440)], SENSORS, LEAST, ExcludedCells()))
+    found = values(move_to_new_normal([piece], [new_normal(3 * 1440)], SENSORS, LEAST, ExcludedCells()))
     days = found[: 3 * 1440][hour[: 3 * 1440] >= 6, 0]
     assert np.median(days) == pytest.approx(5.0 + 7.0, abs=0.3)
 
@@ -222,7 +224,7 @@ def test_two_sensors_that_are_accepted_together_are_both_moved(second: int) -> N
         new_normal(700, kind=EventKind.INSTRUMENT, shares={"level": 1.0}),
         new_normal(second, kind=EventKind.INSTRUMENT, shares={"flow": 1.0}),
     ]
-    found = values(accept([piece], pair, SENSORS, LEAST, told))
+    found = values(move_to_new_normal([piece], pair, SENSORS, LEAST, told))
     np.testing.assert_allclose(np.median(found[:700, :2], axis=0), [55.0, 40.0], atol=0.3)
     assert told.notes == []
 
@@ -231,5 +233,5 @@ def test_an_instrument_soon_after_a_new_normal_leaves_that_to_the_other_sensors(
     piece = shifted(1000, 700, 50.0)
     piece.values[720:, 1] += 40.0
     pair = [new_normal(700), new_normal(720, kind=EventKind.INSTRUMENT, shares={"flow": 1.0})]
-    found = values(accept([piece], pair, SENSORS, LEAST, ExcludedCells()))
+    found = values(move_to_new_normal([piece], pair, SENSORS, LEAST, ExcludedCells()))
     np.testing.assert_allclose(np.median(found[:700, :2], axis=0), [55.0, 40.0], atol=0.3)

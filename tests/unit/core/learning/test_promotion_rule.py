@@ -11,11 +11,11 @@ from tfstream.core.learning.promotion_rule import (
     AlarmCount,
     GateCheck,
     GateDecision,
+    alarm_limit,
+    bootstrap_interval,
     budget_checks,
     detection_checks,
     experience_check,
-    interval,
-    most_alarms,
 )
 from tfstream.core.reading import Series
 
@@ -32,12 +32,12 @@ def series(rows: int, first: int = 0, asset: str = "x", interval_us: int = SECON
     ("expected", "most"), [(0.0, 1), (0.001, 1), (0.14, 1), (0.5, 2), (1.0, 3), (10, 15)]
 )
 def test_as_many_alarms_as_chance_gives_once_in_twenty_times(expected: float, most: int) -> None:
-    assert most_alarms(expected) == most
+    assert alarm_limit(expected) == most
 
 
 def test_no_mean_is_too_large_to_be_counted() -> None:
-    assert most_alarms(900.0) >= 900
-    assert most_alarms(1e300) >= 100_000  # and does not count for ever
+    assert alarm_limit(900.0) >= 900
+    assert alarm_limit(1e300) >= 100_000  # and does not count for ever
 
 
 def test_the_budget_is_broken_by_many_alarms_and_by_one_that_does_not_end() -> None:
@@ -66,7 +66,7 @@ def test_a_champion_that_breaks_the_budget_itself_is_kept_from_nothing_better(
         for raised, share in (challenger, champion)
     )
     assert [check.holds for check in budget_checks(theirs, ours)] == holds
-    assert not ours.usual
+    assert not ours.within_budget
 
 
 def test_a_model_of_one_day_is_not_trusted_beside_one_of_a_fortnight() -> None:
@@ -97,10 +97,10 @@ def test_without_a_champion_detection_decides_nothing() -> None:
 
 def test_the_interval_holds_the_mean_and_is_the_same_each_time() -> None:
     differences = np.random.default_rng(1).normal(0.1, 0.3, 200)
-    low, high = interval(differences)
+    low, high = bootstrap_interval(differences)
     assert low < differences.mean() < high
     assert high - low == pytest.approx(4 * 0.3 / np.sqrt(200), rel=0.2)
-    assert interval(differences) == (low, high)
+    assert bootstrap_interval(differences) == (low, high)
 
 
 def test_the_reason_names_what_broke_or_else_what_held() -> None:
@@ -118,11 +118,11 @@ def test_the_newest_tenth_is_held_out_and_a_day_at_most() -> None:
     held = hold_out([series(5000)], SECOND_US)
     assert held is not None
     assert [len(one.values) for one in held.learn] == [4500]
-    assert [(one.first_row, one.rows) for one in held.recent] == [(CONTEXT_ROWS, 500)]
-    assert held.learn[0].times_us[-1] < held.from_us == held.recent[0].series.times_us[CONTEXT_ROWS]
+    assert [(one.first_row, one.rows) for one in held.pieces] == [(CONTEXT_ROWS, 500)]
+    assert held.learn[0].times_us[-1] < held.from_us == held.pieces[0].series.times_us[CONTEXT_ROWS]
     long = hold_out([series(30 * DAY_ROWS, interval_us=60 * SECOND_US)], 60 * SECOND_US)
     assert long is not None
-    assert long.recent[0].rows == DAY_ROWS
+    assert long.pieces[0].rows == DAY_ROWS
 
 
 def test_each_asset_is_cut_at_its_own_newest_rows() -> None:
@@ -131,7 +131,7 @@ def test_each_asset_is_cut_at_its_own_newest_rows() -> None:
     held = hold_out([silent, before, after, series(150, 3800, asset="c")], SECOND_US)
     assert held is not None
     assert [len(one.values) for one in held.learn] == [720, 3000, 510, 150]
-    assert [(one.series.asset, one.rows) for one in held.recent] == [("a", 80), ("b", 390)]
+    assert [(one.series.asset, one.rows) for one in held.pieces] == [("a", 80), ("b", 390)]
     assert held.from_us == 3610 * SECOND_US
 
 

@@ -12,8 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.studies.quality.metric_cases import MetricCase, cases
-from tfstream.core.quality.affiliation import affiliation, by_chance
-from tfstream.core.quality.event_quality import Alarm, alarmed_rows, judge_alarms, together
+from tfstream.core.quality.affiliation import affiliation, affiliation_by_chance
+from tfstream.core.quality.event_quality import Alarm, alarmed_rows, combine, match_alarms
 
 REFERENCE: dict[str, Any] = json.loads(
     (Path(__file__).parents[3] / "studies" / "quality" / "metric_reference.json").read_text(encoding="utf-8")
@@ -50,14 +50,14 @@ def test_affiliation_at_its_limits() -> None:
 def test_affiliation_beats_chance_only_with_better_alarms() -> None:
     events = labels((100, 150), (600, 700))
     near, far = labels((110, 130), (590, 610)), labels((350, 370), (980, 1000))
-    chance = by_chance(near, events)
+    chance = affiliation_by_chance(near, events)
     assert affiliation(near, events).f > chance.f + 0.2
     assert affiliation(far, events).f < chance.f
     assert 0.3 < chance.precision < 0.75
 
 
 def found(*alarms: Alarm, events: NDArray[np.bool_]) -> tuple[int, int, tuple[int, ...]]:
-    quality = judge_alarms(alarms, events, rows_per_week=500)
+    quality = match_alarms(alarms, events, rows_per_week=500)
     return quality.found, quality.false_alarms, quality.delays
 
 
@@ -65,8 +65,8 @@ def test_alarms_belong_to_the_event_they_were_raised_in() -> None:
     events = labels((100, 150), (600, 700))
     assert found(Alarm(112, 120, 300), events=events) == (1, 0, (20,))
     assert found(Alarm(96, 104, 300), events=events) == (1, 0, (4,))  # its hop reaches into the event
-    assert found(Alarm(92, 100, 300), events=events) == (0, 1, ())  # told before anything had happened
-    assert found(Alarm(160, 168, 200), events=events) == (1, 0, (68,))  # the score still looks at the event
+    assert found(Alarm(92, 100, 300), events=events) == (0, 1, ())  # raised before the event
+    assert found(Alarm(160, 168, 200), events=events) == (1, 0, (68,))  # the score still depends on the event
     assert found(Alarm(166, 174, 200), events=events) == (0, 1, ())
 
 
@@ -77,7 +77,7 @@ def test_an_alarm_that_was_up_already_finds_nothing() -> None:
 
 
 def test_several_alarms_of_one_event() -> None:
-    quality = judge_alarms(
+    quality = match_alarms(
         [Alarm(640, 648, 650), Alarm(608, 616, 620), Alarm(808, 816, 900)],
         labels((600, 700)),
         rows_per_week=450,
@@ -89,7 +89,7 @@ def test_several_alarms_of_one_event() -> None:
 
 
 def test_nothing_to_count_is_not_zero() -> None:
-    quality = judge_alarms([], labels(rows=0), rows_per_week=10)
+    quality = match_alarms([], labels(rows=0), rows_per_week=10)
     for value in (
         quality.recall,
         quality.precision,
@@ -100,9 +100,9 @@ def test_nothing_to_count_is_not_zero() -> None:
 
 
 def test_series_add_up() -> None:
-    one = judge_alarms([Alarm(608, 616, 620)], labels((600, 700)), rows_per_week=450)
-    other = judge_alarms([Alarm(8, 16, 20)], labels((600, 700), (800, 810)), rows_per_week=450)
-    both = together([one, other])
+    one = match_alarms([Alarm(608, 616, 620)], labels((600, 700)), rows_per_week=450)
+    other = match_alarms([Alarm(8, 16, 20)], labels((600, 700), (800, 810)), rows_per_week=450)
+    both = combine([one, other])
     assert (both.events, both.found, both.alarms, both.false_alarms) == (3, 1, 2, 1)
     assert both.normal_weeks == one.normal_weeks + other.normal_weeks
     assert both.delays == (16,)

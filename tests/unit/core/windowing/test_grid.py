@@ -1,4 +1,4 @@
-"""When rows close, and with what in them."""
+"""When rows close, and which values they have."""
 
 from __future__ import annotations
 
@@ -31,44 +31,44 @@ def test_a_complete_row_closes_at_once() -> None:
 
 
 def test_an_incomplete_row_waits_for_the_next() -> None:
-    found = grid()
-    assert found.push(100, cells(1, NAN), 0, 0) == []
-    rows = found.push(110, cells(3, NAN), 1, 0)
+    open_rows = grid()
+    assert open_rows.push(100, cells(1, NAN), 0, 0) == []
+    rows = open_rows.push(110, cells(3, NAN), 1, 0)
     assert numbers(rows) == [10]
     np.testing.assert_array_equal(rows[0].values, cells(1, NAN))
 
 
-def test_messages_of_one_row_are_merged_the_later_winning() -> None:
-    found = grid(lateness_us=10)
-    found.push(100, cells(1, NAN), 0, 0)
-    found.push(104, cells(NAN, 2), 1, 0)
-    found.push(102, cells(5, NAN), 2, 0)
-    (row,) = found.push(120, cells(0, 0), 3, 0)
+def test_messages_of_one_row_are_merged_and_the_later_value_counts() -> None:
+    open_rows = grid(lateness_us=10)
+    open_rows.push(100, cells(1, NAN), 0, 0)
+    open_rows.push(104, cells(NAN, 2), 1, 0)
+    open_rows.push(102, cells(5, NAN), 2, 0)
+    (row,) = open_rows.push(120, cells(0, 0), 3, 0)
     np.testing.assert_array_equal(row.values, cells(5, 2))
     assert row.anchor is not None
     assert (row.anchor.offset, row.last_offset) == (0, 2)
 
 
 def test_lateness_puts_readings_in_order() -> None:
-    found = grid(lateness_us=20)
-    pushed = [found.push(time, cells(time, 0), i, 0) for i, time in enumerate((100, 120, 110, 150))]
+    open_rows = grid(lateness_us=20)
+    pushed = [open_rows.push(time, cells(time, 0), i, 0) for i, time in enumerate((100, 120, 110, 150))]
     assert [numbers(rows) for rows in pushed] == [[], [], [], [10, 11, 12]]
 
 
 def test_a_late_reading_is_counted_and_changes_nothing() -> None:
-    found = grid()
-    found.push(100, cells(1, 1), 0, 0)
-    found.push(200, cells(1, 1), 1, 0)
-    assert found.push(150, cells(9, 9), 2, 0) == []
-    assert found.late == 1
+    open_rows = grid()
+    open_rows.push(100, cells(1, 1), 0, 0)
+    open_rows.push(200, cells(1, 1), 1, 0)
+    assert open_rows.push(150, cells(9, 9), 2, 0) == []
+    assert open_rows.late == 1
 
 
-def test_gaps_give_empty_rows_and_long_ones_begin_anew() -> None:
-    found = grid()
-    found.push(0, cells(1, 1), 0, 0)
-    rows = found.push(40, cells(1, 1), 1, 0)
+def test_gaps_give_empty_rows_and_after_long_gaps_rows_start_again() -> None:
+    open_rows = grid()
+    open_rows.push(0, cells(1, 1), 0, 0)
+    rows = open_rows.push(40, cells(1, 1), 1, 0)
     assert [(row.number, row.values is None) for row in rows] == [(1, True), (2, True), (3, True), (4, False)]
-    assert len(found.push(100_000, cells(1, 1), 2, 0)) == 20 + 1
+    assert len(open_rows.push(100_000, cells(1, 1), 2, 0)) == 20 + 1
 
 
 def test_missing_cells_keep_their_value_for_a_while() -> None:
@@ -76,9 +76,9 @@ def test_missing_cells_keep_their_value_for_a_while() -> None:
     window.push(0, cells(1, 7))
     for number in (1, 2):
         assert window.push(number, cells(2, NAN)) is None
-    found = window.push(3, cells(2, NAN))
-    assert found is not None
-    np.testing.assert_array_equal(found[:, 1], cells(7, 7, 7, NAN))
+    values = window.push(3, cells(2, NAN))
+    assert values is not None
+    np.testing.assert_array_equal(values[:, 1], cells(7, 7, 7, NAN))
 
 
 def test_windows_end_on_the_hop() -> None:
@@ -102,8 +102,8 @@ def test_long_format_fills_rows() -> None:
     for offset in range(16):
         sensor, second = "ab"[offset % 2], offset // 2
         message = f'{{"ts": {1000000000 + second}, "asset": "x", "sensor": "{sensor}", "value": {offset}}}'
-        found: Reading = codec.decode(message.encode(), None, None)
-        windows += track.push(found.time_us, found.values, offset, 0)
+        reading: Reading = codec.decode(message.encode(), None, None)
+        windows += track.push(reading.time_us, reading.values, offset, 0)
     assert [window.values.tolist() for window in windows] == [
         [[0, 1], [2, 3], [4, 5], [6, 7]],
         [[8, 9], [10, 11], [12, 13], [14, 15]],

@@ -1,4 +1,4 @@
-"""Who of a partition's assets has fallen silent."""
+"""The silent assets of a partition."""
 
 from __future__ import annotations
 
@@ -23,34 +23,34 @@ SHAPE = WindowShape(rows=8, hop=4)
 
 
 class Log:
-    """Messages in order, one offset each."""
+    """Messages in order, each at the next offset."""
 
     def __init__(self) -> None:
         self.tracks = PartitionTracks(DEFINITION, SHAPE)
         self.offset = 0
 
     def send(self, asset: str, *rows: int) -> list[TrackEvent]:
-        found: list[TrackEvent] = []
+        events: list[TrackEvent] = []
         for row in rows:
             reading = Reading(asset, row * STEP, np.array([1.0], dtype=np.float32))
-            found += self.tracks.push(reading, self.offset)
+            events += self.tracks.push(reading, self.offset)
             self.offset += 1
-        return found
+        return events
 
 
-def silences(found: list[TrackEvent]) -> list[TrackEvent]:
-    return [one for one in found if not isinstance(one, WindowReady)]
+def silences(events: list[TrackEvent]) -> list[TrackEvent]:
+    return [event for event in events if not isinstance(event, WindowReady)]
 
 
-def test_an_asset_is_silent_once_the_others_have_moved_on() -> None:
+def test_an_asset_is_silent_once_the_clock_has_passed_its_limit() -> None:
     log = Log()
     log.send("x", 0)
-    found = silences(log.send("y", *range(40)))
+    events = silences(log.send("y", *range(40)))
     limit = log.tracks.silence_us // STEP
-    assert found == [AssetSilent("x", 0, limit + 2)]  # the first message past the limit
+    assert events == [AssetSilent("x", 0, limit + 2)]  # the first message past the limit
 
 
-def test_it_returns_with_its_next_message() -> None:
+def test_a_silent_asset_returns_with_its_next_message() -> None:
     log = Log()
     log.send("x", 0)
     log.send("y", *range(40))
@@ -62,17 +62,19 @@ def test_an_asset_alone_is_never_silent() -> None:
     assert not silences(Log().send("x", 0, 1, 500, 501))
 
 
-def test_an_asset_that_is_behind_is_not_silent() -> None:
-    """History that is caught up with, while another asset is at the present."""
+def test_an_asset_with_old_times_is_not_silent() -> None:
+    """Its producer catches up with history while another asset sends the present."""
     log = Log()
     log.send("present", *range(1000, 1010))
-    found = log.send("past", *range(40))
-    assert not silences(found)
-    ends = [one.window.end_index for one in found if isinstance(one, WindowReady) and one.asset == "past"]
+    events = log.send("past", *range(40))
+    assert not silences(events)
+    ends = [
+        event.window.end_index for event in events if isinstance(event, WindowReady) and event.asset == "past"
+    ]
     assert ends == list(range(7, 40, 4))  # from the very first window on
 
 
-def test_an_asset_that_stays_silent_for_a_week_is_forgotten() -> None:
+def test_an_asset_that_stays_silent_for_a_week_is_gone() -> None:
     log = Log()
     log.send("x", 0)
     log.send("y", *range(40))
@@ -84,18 +86,18 @@ def test_an_asset_that_stays_silent_for_a_week_is_forgotten() -> None:
     assert not log.tracks.silent
 
 
-def test_one_that_returned_meanwhile_is_not() -> None:
+def test_an_asset_that_has_returned_is_not_gone() -> None:
     log = Log()
     log.send("x", 0)
     log.send("y", *range(40))
     log.send("x", 40)
-    found = silences(log.send("y", WEEK + 40))
-    assert found == [AssetSilent("x", 40 * STEP, 42)]
+    events = silences(log.send("y", WEEK + 40))
+    assert events == [AssetSilent("x", 40 * STEP, 42)]
     assert "x" in log.tracks
 
 
-def test_a_long_jump_tells_the_silence_before_the_end() -> None:
+def test_a_long_jump_gives_the_silence_before_the_end() -> None:
     log = Log()
     log.send("x", 0)
-    assert [type(one) for one in silences(log.send("y", 2 * WEEK))] == [AssetSilent, AssetGone]
-    assert silences(log.send("x", 2 * WEEK)) == []  # a new one
+    assert [type(event) for event in silences(log.send("y", 2 * WEEK))] == [AssetSilent, AssetGone]
+    assert silences(log.send("x", 2 * WEEK)) == []  # a new asset
