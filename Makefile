@@ -68,35 +68,35 @@ test: $(STAMP) ## all tests, the fast ones first
 test-fast: $(STAMP) ## the tests that need no service
 	$(PYTEST) --numprocesses $(TEST_PROCESSES) $(FAST) $(PYTEST_ARGS)
 
-# The quality study: so many fits of every file, the labelled data, and which parts (none named: all).
+# The quality study: SEEDS fits of every file, DATA the folder of labelled data, PARTS its parts (default: all).
 SEEDS ?= 3
 DATA ?=
 PARTS ?=
 STUDY = $(BIN)/python -m tests.studies.quality --seeds $(SEEDS) $(if $(DATA),--data $(DATA))
 
 .PHONY: quality
-quality: $(STAMP) ## docs/quality.md measured anew: SEEDS=3 DATA=folder PARTS="suites speed"; takes hours
+quality: $(STAMP) ## measure the detector and write docs/quality.md: SEEDS=3 DATA=folder PARTS="suites speed"; takes hours
 	$(STUDY) $(PARTS)
 
 .PHONY: ablation
-ablation: $(STAMP) ## what each idea of the detector is worth: the study's ablation alone
+ablation: $(STAMP) ## how much each idea of the detector contributes: only the study's part ablation
 	$(STUDY) ablation
 
-# The chaos suite's long form: so many minutes of faults, in an order that the seed decides.
+# The long form of the chaos suite: MINUTES of faults, in an order that SEED decides.
 MINUTES ?= 30
 SEED ?= 1
 
 .PHONY: chaos
-chaos: $(STAMP) ## docs/reliability.md measured anew: MINUTES=30 SEED=1; needs Apache Kafka
+chaos: $(STAMP) ## inject faults and write docs/reliability.md: MINUTES=30 SEED=1; needs Apache Kafka
 	$(BIN)/python -m tests.studies.chaos --minutes $(MINUTES) --seed $(SEED)
 
 .PHONY: month
-month: $(STAMP) ## docs/learning.md measured anew: a simulated month of nightly refits; SEED=1; needs Apache Kafka
+month: $(STAMP) ## simulate a month of nightly refits and write its section of docs/learning.md: SEED=1; needs Apache Kafka
 	$(BIN)/python -m tests.studies.month --seed $(SEED)
 
-# PARTS as above: scorer, detector, recorder, ...; none named: all but the other runtimes.
+# PARTS of the benchmark: scorer, detector, recorder, ... (default: all but runtimes).
 .PHONY: bench
-bench: $(STAMP) ## docs/performance.md measured anew: PARTS="scorer recorder"; needs Apache Kafka, and a quiet machine
+bench: $(STAMP) ## measure speed and write docs/performance.md: PARTS="scorer recorder"; needs Apache Kafka, and a quiet machine
 	$(BIN)/python -m tests.studies.benchmark $(PARTS)
 
 .PHONY: lint

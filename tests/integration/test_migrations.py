@@ -14,8 +14,8 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import CheckConstraint, Connection, inspect, text
 
-from tests.integration import rows
-from tests.integration.connections import acting_as, opened
+from tests.integration import examples
+from tests.integration.connections import acting_as, transaction
 from tfstream.core.messages.anomaly_event import EventKind, EventType, iso
 from tfstream.errors import ConfigurationError
 from tfstream.storage import anomalies, migrate, models, partitions, progress, readings, scores, streams
@@ -25,7 +25,7 @@ from tfstream.storage.tables import metadata
 pytestmark = pytest.mark.postgres
 
 MONDAY, TUESDAY = date(2026, 1, 5), date(2026, 1, 6)
-HOURS = tuple(rows.MONDAY_US + hour * rows.HOUR_US for hour in range(24))
+HOURS = tuple(examples.MONDAY_US + hour * examples.HOUR_US for hour in range(24))
 Row = dict[str, Any]
 
 
@@ -65,7 +65,7 @@ def test_a_second_upgrade_changes_nothing(empty_database_url: str) -> None:
     migrate.upgrade(empty_database_url)
     assert schema(empty_database_url) == before
     assert migrate.current(empty_database_url) == migrate.head()
-    with opened(empty_database_url) as connection:
+    with transaction(empty_database_url) as connection:
         assert all(count(connection, name) == 1 for name in metadata.tables)
 
 
@@ -91,15 +91,17 @@ def test_a_schema_of_a_newer_program_is_left_alone(database: Database, database_
 
 def test_anomaly_history(database: Database) -> None:
     with database.begin() as connection:
-        stream_id = rows.stream(connection)
+        stream_id = examples.add_stream(connection)
         ended = iso(HOURS[9])
-        closed = rows.event(1, event=EventType.CLOSED, sequence=2, ended_at=ended, score=10.0)
-        silence = rows.event(2, kind=EventKind.SILENCE, sensors=(), threshold=0.0, started_at=iso(HOURS[10]))
+        closed = examples.event(1, event=EventType.CLOSED, sequence=2, ended_at=ended, score=10.0)
+        silence = examples.event(
+            2, kind=EventKind.SILENCE, sensors=(), threshold=0.0, started_at=iso(HOURS[10])
+        )
         anomalies.apply(connection, stream_id, [closed, silence])
         connection.execute(text("UPDATE anomaly SET verdict = 'expected' WHERE state = 'closed'"))
         first, second = view(connection, "SELECT * FROM anomaly_history ORDER BY started_at")
     assert first == {
-        "topic": rows.TOPIC,
+        "topic": examples.TOPIC,
         "asset": "line-1",
         "kind": "process",
         "state": "closed",
@@ -127,13 +129,13 @@ def test_anomaly_history(database: Database) -> None:
 
 def test_alarm_budget(database: Database) -> None:
     """Half an alarm a week for most; how much of a week was watched decides what chance may bring."""
-    next_week = rows.MONDAY_US + 7 * rows.DAY_US
+    next_week = examples.MONDAY_US + 7 * examples.DAY_US
     with database.begin() as connection:
-        stream_id = rows.stream(connection, alarm_budget_per_week=0.5, asset_budgets={"line-2": 2.0})
-        starts = [rows.MONDAY_US, rows.MONDAY_US + rows.DAY_US, next_week - 1, next_week]
-        raised = [rows.event(number, started_at=iso(start)) for number, start in enumerate(starts)]
-        other = rows.event(10, asset="line-2", kind=EventKind.INSTRUMENT)
-        silence = rows.event(11, kind=EventKind.SILENCE)
+        stream_id = examples.add_stream(connection, alarm_budget_per_week=0.5, asset_budgets={"line-2": 2.0})
+        starts = [examples.MONDAY_US, examples.MONDAY_US + examples.DAY_US, next_week - 1, next_week]
+        raised = [examples.event(number, started_at=iso(start)) for number, start in enumerate(starts)]
+        other = examples.event(10, asset="line-2", kind=EventKind.INSTRUMENT)
+        silence = examples.event(11, kind=EventKind.SILENCE)
         anomalies.apply(connection, stream_id, [*raised, other, silence])
         confirm = text("UPDATE anomaly SET verdict = :verdict WHERE id = :id")
         connection.execute(confirm, {"verdict": "confirmed", "id": uuid.UUID(int=0)})
@@ -148,9 +150,9 @@ def test_alarm_budget(database: Database) -> None:
         ).all()
         weeks = view(connection, "SELECT * FROM alarm_budget_week ORDER BY week")
     assert [tuple(row) for row in found] == [
-        (rows.TOPIC, "line-1", moment(rows.MONDAY_US), 0.5, 2, 3, 1, 0, 2, True),
-        (rows.TOPIC, "line-1", moment(next_week), 0.5, 1, 1, 0, 0, 0, False),
-        (rows.TOPIC, "line-2", moment(rows.MONDAY_US), 2.0, 1, 1, 0, 0, 0, False),
+        (examples.TOPIC, "line-1", moment(examples.MONDAY_US), 0.5, 2, 3, 1, 0, 2, True),
+        (examples.TOPIC, "line-1", moment(next_week), 0.5, 1, 1, 0, 0, 0, False),
+        (examples.TOPIC, "line-2", moment(examples.MONDAY_US), 2.0, 1, 1, 0, 0, 0, False),
     ]
     assert [(week["assets"], week["raised_unconfirmed"], week["most"]) for week in weeks] == [
         (2, 3, 2),
@@ -169,9 +171,11 @@ def watch(connection: Connection, stream_id: int, asset: str, *, days: int) -> N
 
 def test_how_long_an_asset_was_watched_outlives_its_scores(database: Database) -> None:
     with database.begin() as connection:
-        stream_id = rows.stream(connection)
+        stream_id = examples.add_stream(connection)
         scores.write(
-            connection, stream_id, [rows.score(rows.MONDAY_US + 8 * rows.MINUTE_US * n) for n in range(90)]
+            connection,
+            stream_id,
+            [examples.score(examples.MONDAY_US + 8 * examples.MINUTE_US * n) for n in range(90)],
         )
         watched = "SELECT round((weeks * 7 * 24)::numeric, 6) AS hours FROM watched_week"
         assert [row["hours"] for row in view(connection, watched)] == [12]
@@ -193,17 +197,19 @@ def test_what_chance_gives(database: Database, mean: float, least: int, most: in
 
 def test_asset_health(database: Database) -> None:
     with database.begin() as connection:
-        stream_id = rows.stream(connection)
+        stream_id = examples.add_stream(connection)
         assets = ["line-1", "line-1", "line-2"]
-        readings.write(connection, stream_id, assets, rows.times(0, 9 * 60, 1), rows.cells(*[[1, 2, 3]] * 3))
-        scores.write(connection, stream_id, [rows.score(HOURS[1]), rows.score(HOURS[2])])
-        week_ago = rows.event(1, event=EventType.CLOSED, started_at=iso(HOURS[9] - 7 * rows.DAY_US))
-        within = rows.event(2, event=EventType.CLOSED, started_at=iso(HOURS[10] - 7 * rows.DAY_US))
-        anomalies.apply(connection, stream_id, [week_ago, within, rows.event(3)])
+        readings.write(
+            connection, stream_id, assets, examples.times(0, 9 * 60, 1), examples.cells(*[[1, 2, 3]] * 3)
+        )
+        scores.write(connection, stream_id, [examples.score(HOURS[1]), examples.score(HOURS[2])])
+        week_ago = examples.event(1, event=EventType.CLOSED, started_at=iso(HOURS[9] - 7 * examples.DAY_US))
+        within = examples.event(2, event=EventType.CLOSED, started_at=iso(HOURS[10] - 7 * examples.DAY_US))
+        anomalies.apply(connection, stream_id, [week_ago, within, examples.event(3)])
         found = view(connection, "SELECT * FROM asset_health ORDER BY asset")
     assert [tuple(row.values()) for row in found] == [
-        (rows.TOPIC, "line-1", moment(HOURS[9]), moment(HOURS[2]), 1, 2),
-        (rows.TOPIC, "line-2", moment(rows.MONDAY_US + rows.MINUTE_US), None, 0, 0),
+        (examples.TOPIC, "line-1", moment(HOURS[9]), moment(HOURS[2]), 1, 2),
+        (examples.TOPIC, "line-2", moment(examples.MONDAY_US + examples.MINUTE_US), None, 0, 0),
     ]
 
 
@@ -211,12 +217,12 @@ def test_asset_health(database: Database) -> None:
 def owned_url(postgres_url: str, empty_database_url: str) -> Iterator[str]:
     """A database whose schema belongs to an ordinary user: no superuser's rights help those who use it."""
     owner = f"tfstream_test_owner_{uuid.uuid4().hex[:8]}"
-    with opened(empty_database_url) as connection:
+    with transaction(empty_database_url) as connection:
         connection.execute(text(f"CREATE ROLE {owner} NOLOGIN"))
         connection.execute(text(f"GRANT CREATE, USAGE ON SCHEMA public TO {owner}"))
     migrate.upgrade(acting_as(empty_database_url, owner))
     yield empty_database_url
-    with opened(empty_database_url) as connection:
+    with transaction(empty_database_url) as connection:
         connection.execute(text(f"DROP OWNED BY {owner}"))
         connection.execute(text(f"DROP ROLE {owner}"))
 
@@ -226,10 +232,10 @@ def test_the_writing_role_does_all_that_tfstream_does(owned_url: str) -> None:
     with closing(Database(url)) as database:
         migrate.require_current(database)
         with database.begin() as connection:
-            rows.fill(connection)
-            stream = streams.get(connection, rows.TOPIC)
-            readings.write(connection, stream.id, ["line-1"], rows.times(0), rows.cells([4, 5, 6]))
-            progress.advance(connection, "record", rows.TOPIC, 0, 1, 2)
+            examples.fill_tables(connection)
+            stream = streams.get(connection, examples.TOPIC)
+            readings.write(connection, stream.id, ["line-1"], examples.times(0), examples.cells([4, 5, 6]))
+            progress.advance(connection, "record", examples.TOPIC, 0, 1, 2)
             streams.update(connection, stream.definition)
             assert models.champion(connection, stream.id) is not None
             assert len(anomalies.find(connection)) == 1
@@ -250,25 +256,25 @@ def test_the_writing_role_does_all_that_tfstream_does(owned_url: str) -> None:
     ],
 )
 def test_the_writing_role_changes_rows_and_no_tables(owned_url: str, statement: str) -> None:
-    with opened(owned_url) as connection:
-        rows.fill(connection)
+    with transaction(owned_url) as connection:
+        examples.fill_tables(connection)
     refused(acting_as(owned_url, "tfstream_write"), statement)
 
 
 def test_partitions_are_all_that_the_writing_role_can_drop(owned_url: str) -> None:
     """The functions run with the owner's rights: they must not be led to other tables."""
-    with opened(owned_url) as connection:
+    with transaction(owned_url) as connection:
         connection.execute(text("CREATE TABLE backup_20260105 (a integer)"))
     with (
         pytest.raises(Exception, match="backup is not partitioned by day"),
-        opened(acting_as(owned_url, "tfstream_write")) as connection,
+        transaction(acting_as(owned_url, "tfstream_write")) as connection,
     ):
         connection.execute(text("SELECT drop_partition('backup', '2026-01-05')"))
 
 
 def test_the_reading_role_sees_everything_and_changes_nothing(owned_url: str) -> None:
-    with opened(owned_url) as connection:
-        rows.fill(connection)
+    with transaction(owned_url) as connection:
+        examples.fill_tables(connection)
         names = [*metadata.tables, *inspect(connection).get_view_names()]
     url = acting_as(owned_url, "tfstream_read")
     with closing(Database(url)) as database:
@@ -279,7 +285,7 @@ def test_the_reading_role_sees_everything_and_changes_nothing(owned_url: str) ->
     for name in metadata.tables:
         refused(url, f"DELETE FROM {name}")
     refused(url, "UPDATE anomaly SET verdict = 'confirmed'")
-    refused(url, f"INSERT INTO progress VALUES ('record', '{rows.TOPIC}', 9, 1)")
+    refused(url, f"INSERT INTO progress VALUES ('record', '{examples.TOPIC}', 9, 1)")
     refused(url, "SELECT make_partition('reading', '2020-01-01')")
     refused(url, "SELECT drop_partition('reading', '2026-01-05')")
 
@@ -304,8 +310,8 @@ def before(revision: str) -> str:
 
 
 def fill_every_table(url: str) -> None:
-    with opened(url) as connection:
-        rows.fill(connection)
+    with transaction(url) as connection:
+        examples.fill_tables(connection)
         assert all(count(connection, name) for name in metadata.tables)
 
 
@@ -320,7 +326,7 @@ def schema(url: str) -> list[tuple[object, ...]]:
         "SELECT proname, prosrc, array_to_string(proacl, ' ') FROM pg_proc"
         " WHERE pronamespace = 'public'::regnamespace",
     )
-    with opened(url) as connection:
+    with transaction(url) as connection:
         found = [tuple(row) for query in queries for row in connection.execute(text(query))]
     return sorted(found, key=str)
 
@@ -340,6 +346,6 @@ def moment(time_us: int) -> datetime:
 def refused(url: str, statement: str) -> None:
     with (
         pytest.raises(ConfigurationError, match=r"permission denied|must be owner"),
-        opened(url) as connection,
+        transaction(url) as connection,
     ):
         connection.execute(text(statement))

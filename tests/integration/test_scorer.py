@@ -8,9 +8,9 @@ import signal
 import pytest
 
 from tests.integration.commands import Tfstream, wait_until
-from tests.integration.forked import Forked
+from tests.integration.forked_command import ForkedCommand
+from tests.integration.in_process_scorer import score
 from tests.integration.plants import SENSORS, Plant, write_plant
-from tests.integration.scoring import score
 from tests.integration.topic_reader import committed_offsets, read_committed
 from tfstream.streaming.topics import partition_count
 
@@ -48,48 +48,50 @@ def test_it_waits_for_a_model_and_takes_the_next_one_without_a_restart(plant: Pl
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_well(plant: Plant, trained: str, number: signal.Signals) -> None:
-    with plant.tfstream.running("score", "--topic", trained, "--commit-interval", "100ms") as scorer:
-        wait_until(lambda: committed(plant.tfstream, trained) == 700, "the commit", scorer)
+def test_a_signal_ends_it_well(plant: Plant, trained_topic: str, number: signal.Signals) -> None:
+    with plant.tfstream.running("score", "--topic", trained_topic, "--commit-interval", "100ms") as scorer:
+        wait_until(lambda: committed(plant.tfstream, trained_topic) == 700, "the commit", scorer)
         said = ended(scorer, number)
     assert "700 messages, 80 windows scored" in said
 
 
-def test_what_is_in_hand_is_committed_at_the_end(plant: Plant, trained: str) -> None:
+def test_what_is_in_hand_is_committed_at_the_end(plant: Plant, trained_topic: str) -> None:
     """With a commit interval that never comes, only the end can have committed."""
-    score(plant.tfstream, trained, lambda progress: progress.records == 700, commit_interval_s=3600.0)
-    assert committed(plant.tfstream, trained) == 700
-    assert len(read_committed(plant.tfstream.bootstrap, f"{trained}.scores")) == 80
+    score(plant.tfstream, trained_topic, lambda progress: progress.records == 700, commit_interval_s=3600.0)
+    assert committed(plant.tfstream, trained_topic) == 700
+    assert len(read_committed(plant.tfstream.bootstrap, f"{trained_topic}.scores")) == 80
 
 
-def test_the_older_of_two_processes_with_one_slot_ends(plant: Plant, trained: str) -> None:
+def test_the_older_of_two_processes_with_one_slot_ends(plant: Plant, trained_topic: str) -> None:
     """Fenced by the broker: it says why, and writes nothing that the younger one writes as well."""
     tfstream = plant.tfstream
-    arguments = ("score", "--topic", trained, "--slot", "one", "--commit-interval", "100ms")
+    arguments = ("score", "--topic", trained_topic, "--slot", "one", "--commit-interval", "100ms")
     with tfstream.running(*arguments) as older:
-        wait_until(lambda: committed(tfstream, trained) == 700, "the first commit", older)
+        wait_until(lambda: committed(tfstream, trained_topic) == 700, "the first commit", older)
         with tfstream.running(*arguments) as younger:
-            listen(younger, "scoring", trained)
+            listen(younger, "scoring", trained_topic)
             more = write_plant(plant.normal.with_name("more.csv"), rows=120, start="2026-01-07T00:00:00Z")
             for asset in ("a", "b", "c", "d", "e", "f"):  # on all partitions: the older one has one of them
-                tfstream.run("replay", more, "--topic", trained, "--asset", asset)
+                tfstream.run("replay", more, "--topic", trained_topic, "--asset", asset)
             said, _ = older.communicate(timeout=60)
             wait_until(
-                lambda: committed(tfstream, trained) == 700 + 6 * 120, "the younger one's commits", younger
+                lambda: committed(tfstream, trained_topic) == 700 + 6 * 120,
+                "the younger one's commits",
+                younger,
             )
     assert older.returncode == 1
     assert "another process took over the transactional id" in said
     assert "give each process on a host a --slot of its own" in said
-    records = [found.body for found in read_committed(tfstream.bootstrap, f"{trained}.scores")]
+    records = [found.body for found in read_committed(tfstream.bootstrap, f"{trained_topic}.scores")]
     assert len({(one["asset"], one["ts"]) for one in records}) == len(records)
 
 
-def test_two_workers_write_what_one_writes(plant: Plant, trained: str) -> None:
+def test_two_workers_write_what_one_writes(plant: Plant, trained_topic: str) -> None:
     tfstream = plant.tfstream
     for number in range(4):
-        tfstream.run("replay", plant.faulty, "--topic", trained, "--asset", f"asset-{number}")
-    tfstream.run("score", "--topic", trained, "--workers", "2", "--until-end")
-    records = [found.body for found in read_committed(tfstream.bootstrap, f"{trained}.scores")]
+        tfstream.run("replay", plant.faulty, "--topic", trained_topic, "--asset", f"asset-{number}")
+    tfstream.run("score", "--topic", trained_topic, "--workers", "2", "--until-end")
+    records = [found.body for found in read_committed(tfstream.bootstrap, f"{trained_topic}.scores")]
     by_asset: dict[str, list[tuple[str, float]]] = {}
     for one in records:
         by_asset.setdefault(one["asset"], []).append((one["ts"], one["score"]))
@@ -99,20 +101,20 @@ def test_two_workers_write_what_one_writes(plant: Plant, trained: str) -> None:
         assert scores == own, asset  # the same readings under another name
 
 
-def test_a_model_that_does_not_fit_is_refused(plant: Plant, trained: str) -> None:
+def test_a_model_that_does_not_fit_is_refused(plant: Plant, trained_topic: str) -> None:
     tfstream = plant.tfstream
-    tfstream.run("streams", "set", trained, "--sensors", ",".join([*SENSORS, "speed"]))
-    said = tfstream.run("score", "--topic", trained, "--until-end", exit_code=3).stderr
+    tfstream.run("streams", "set", trained_topic, "--sensors", ",".join([*SENSORS, "speed"]))
+    said = tfstream.run("score", "--topic", trained_topic, "--until-end", exit_code=3).stderr
     assert "model version 1 does not fit" in said
     assert "only the stream has speed" in said
     assert "Traceback" not in said
 
 
-def test_the_fault_is_told_as_it_is(plant: Plant, trained: str) -> None:
+def test_the_fault_is_told_as_it_is(plant: Plant, trained_topic: str) -> None:
     """The event on the topic, the listing, and the story of one anomaly."""
     tfstream = plant.tfstream
-    tfstream.run("score", "--topic", trained, "--until-end")
-    listed = json.loads(tfstream.run("anomalies", "list", "--topic", trained, "--json").stdout)
+    tfstream.run("score", "--topic", trained_topic, "--until-end")
+    listed = json.loads(tfstream.run("anomalies", "list", "--topic", trained_topic, "--json").stdout)
     fault = next(
         one
         for one in listed
@@ -125,11 +127,11 @@ def test_the_fault_is_told_as_it_is(plant: Plant, trained: str) -> None:
     assert "level" in shown
     opened = next(
         found.body
-        for found in read_committed(tfstream.bootstrap, f"{trained}.anomalies")
+        for found in read_committed(tfstream.bootstrap, f"{trained_topic}.anomalies")
         if found.body["anomaly_id"] == fault["id"]
     )
     assert opened["event"] == "opened"
-    assert opened["topic"] == trained
+    assert opened["topic"] == trained_topic
 
 
 def versions(tfstream: Tfstream, topic: str) -> set[int]:
@@ -142,7 +144,7 @@ def committed(tfstream: Tfstream, topic: str) -> int:
     return sum(max(offset, 0) for offset in offsets.values())
 
 
-def listen(process: Forked, *words: str) -> None:
+def listen(process: ForkedCommand, *words: str) -> None:
     """Read a process's lines until one has all the words."""
     assert process.stdout is not None
     for line in process.stdout:
@@ -151,7 +153,7 @@ def listen(process: Forked, *words: str) -> None:
     raise AssertionError(f"the process ended with {process.wait()} and never said {words}")
 
 
-def ended(process: Forked, number: signal.Signals) -> str:
+def ended(process: ForkedCommand, number: signal.Signals) -> str:
     """What a process still says after a signal, having ended well."""
     process.send_signal(number)
     said, _ = process.communicate(timeout=60)

@@ -12,12 +12,12 @@ from confluent_kafka import Producer
 
 from tests.conftest import Broker
 from tests.integration.commands import Tfstream, wait_until
-from tests.integration.forked import Forked
-from tests.integration.frozen import frozen
+from tests.integration.forked_command import ForkedCommand
 from tests.integration.plants import Plant, write_plant
 from tests.integration.stream_copy import copy_models, copy_stream
+from tests.integration.suspended_process import suspended
 from tests.integration.topic_reader import committed_offsets
-from tests.scrape import reason, scrape
+from tests.scrape import idle_reason, scrape
 from tfstream.embedded.process import free_port
 from tfstream.streaming.topics import ensure_topic
 
@@ -36,8 +36,8 @@ def plant(own_plant: Plant) -> Plant:
 
 
 @pytest.fixture
-def trained(own_trained: str) -> str:
-    return own_trained
+def trained_topic(own_trained_topic: str) -> str:
+    return own_trained_topic
 
 
 def found(tfstream: Tfstream, topic: str, name: str) -> dict[str, str]:
@@ -48,7 +48,7 @@ def found(tfstream: Tfstream, topic: str, name: str) -> dict[str, str]:
     return one
 
 
-def said_at_its_end(process: Forked) -> str:
+def said_at_its_end(process: ForkedCommand) -> str:
     process.send_signal(signal.SIGTERM)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 0, said
@@ -71,16 +71,16 @@ def test_a_scorer_tells_why_it_does_not_score(plant: Plant, template_stream: str
     score = ("score", "--topic", topic, "--commit-interval", "100ms")
     with ExitStack() as stack:
         scorer = stack.enter_context(tfstream.running(*score, "--metrics-port", str(port)))
-        wait_until(lambda: reason(port) == "no-model", "no model", scorer)
+        wait_until(lambda: idle_reason(port) == "no-model", "no model", scorer)
         assert found_scorers(tfstream, topic) == "no scorer is running"
         copy_models(tfstream.database_url, template_stream, topic)
-        wait_until(lambda: reason(port) == "windows-filling", "an empty window", scorer)
+        wait_until(lambda: idle_reason(port) == "windows-filling", "an empty window", scorer)
 
         send(plant, topic, 30, "first")
         wait_until(lambda: scrape(port, "tfstream_messages_total", process="score") == [30.0], "rows", scorer)
-        wait_until(lambda: reason(port) == "windows-filling", "half a window", scorer)
+        wait_until(lambda: idle_reason(port) == "windows-filling", "half a window", scorer)
         send(plant, topic, 200, "second")
-        wait_until(lambda: reason(port) is None, "windows", scorer)
+        wait_until(lambda: idle_reason(port) is None, "windows", scorer)
         wait_until(
             lambda: scrape(port, "tfstream_windows_scored_total", process="score") == [18.0], "scores", scorer
         )
@@ -99,7 +99,7 @@ def test_a_scorer_tells_why_it_does_not_score(plant: Plant, template_stream: str
 
         arguments = (*score, "--slot", "spare", "--metrics-port", str(spare))
         second = stack.enter_context(tfstream.running(*arguments))
-        wait_until(lambda: reason(spare) == "no-partitions", "a spare scorer", second)
+        wait_until(lambda: idle_reason(spare) == "no-partitions", "a spare scorer", second)
         wait_until(
             lambda: "1 of 2 scorers without a partition" in found_scorers(tfstream, topic), "check", second
         )
@@ -127,86 +127,86 @@ def found_scorers(tfstream: Tfstream, topic: str) -> str:
     return found(tfstream, topic, "scorers")["detail"]
 
 
-def test_sensors_that_the_model_does_not_know(plant: Plant, trained: str) -> None:
+def test_sensors_that_the_model_does_not_know(plant: Plant, trained_topic: str) -> None:
     """The producer has renamed all of them: rows come, and none of them says anything."""
     tfstream, port = plant.tfstream, free_port()
     producer = Producer({"bootstrap.servers": tfstream.bootstrap})
     for second in range(200):
         body = {"ts": 1_767_700_000 + second, "asset": "renamed", "LEVEL": 1.0}
-        producer.produce(trained, json.dumps(body).encode(), b"renamed", 0)
+        producer.produce(trained_topic, json.dumps(body).encode(), b"renamed", 0)
     producer.flush(20.0)
-    tfstream.run("score", "--topic", trained, "--until-end")
-    with tfstream.running("score", "--topic", trained, "--metrics-port", str(port)) as scorer:
+    tfstream.run("score", "--topic", trained_topic, "--until-end")
+    with tfstream.running("score", "--topic", trained_topic, "--metrics-port", str(port)) as scorer:
         for second in range(200, 300):
             body = {"ts": 1_767_700_000 + second, "asset": "renamed", "LEVEL": 1.0}
-            producer.produce(trained, json.dumps(body).encode(), b"renamed", 0)
+            producer.produce(trained_topic, json.dumps(body).encode(), b"renamed", 0)
         producer.flush(20.0)
-        wait_until(lambda: reason(port) == "no-known-sensor", "unknown sensors", scorer)
+        wait_until(lambda: idle_reason(port) == "no-known-sensor", "unknown sensors", scorer)
 
 
-def test_a_broker_that_is_away_is_named(kafka: Broker, plant: Plant, trained: str) -> None:
+def test_a_broker_that_is_away_is_named(kafka: Broker, plant: Plant, trained_topic: str) -> None:
     if kafka.server is None:
         pytest.skip("needs a broker of its own")
     tfstream, port = plant.tfstream, free_port()
-    arguments = ("score", "--topic", trained, "--commit-interval", "100ms", "--metrics-port", str(port))
+    arguments = ("score", "--topic", trained_topic, "--commit-interval", "100ms", "--metrics-port", str(port))
     with tfstream.running(*arguments) as scorer:
         wait_until(
-            lambda: committed(kafka, trained) == 700,
+            lambda: committed(kafka, trained_topic) == 700,
             "the commit",
             scorer,
         )
-        wait_until(lambda: reason(port) is None, "scores", scorer)
+        wait_until(lambda: idle_reason(port) is None, "scores", scorer)
         kafka.server.kill()
         try:
-            wait_until(lambda: reason(port) == "broker-unreachable", "the outage", scorer)
+            wait_until(lambda: idle_reason(port) == "broker-unreachable", "the outage", scorer)
         finally:
             kafka.server.start()
-        wait_until(lambda: reason(port) is None, "it is back", scorer)
+        wait_until(lambda: idle_reason(port) is None, "it is back", scorer)
         assert "not scoring: Kafka cannot be reached" in said_at_its_end(scorer)
 
 
-def test_a_broker_that_hangs_is_named(kafka: Broker, plant: Plant, trained: str) -> None:
+def test_a_broker_that_hangs_is_named(kafka: Broker, plant: Plant, trained_topic: str) -> None:
     """Its connections stay open: the partitions are lost with the session, and that is not the reason."""
     if kafka.server is None:
         pytest.skip("needs a broker of its own")
     tfstream, port = plant.tfstream, free_port()
-    with tfstream.running("score", "--topic", trained, "--metrics-port", str(port)) as scorer:
-        wait_until(lambda: committed(kafka, trained) == 700, "the commit", scorer)
-        with frozen(kafka.server.pid):
+    with tfstream.running("score", "--topic", trained_topic, "--metrics-port", str(port)) as scorer:
+        wait_until(lambda: committed(kafka, trained_topic) == 700, "the commit", scorer)
+        with suspended(kafka.server.pid):
             wait_until(
                 lambda: scrape(port, "tfstream_assigned_partitions", process="score") == [0.0],
                 "the session's end",
                 scorer,
             )
-            wait_until(lambda: reason(port) == "broker-unreachable", "the hang", scorer, timeout_s=10.0)
+            wait_until(lambda: idle_reason(port) == "broker-unreachable", "the hang", scorer, timeout_s=10.0)
         wait_until(
             lambda: scrape(port, "tfstream_assigned_partitions", process="score") == [3.0], "it is back"
         )
 
 
 def test_a_restart_tells_how_full_the_windows_are_and_counts_what_is_new(
-    kafka: Broker, plant: Plant, trained: str
+    kafka: Broker, plant: Plant, trained_topic: str
 ) -> None:
     tfstream = plant.tfstream
-    tfstream.run("score", "--topic", trained, "--until-end")
-    with tfstream.running("score", "--topic", trained) as scorer:
+    tfstream.run("score", "--topic", trained_topic, "--until-end")
+    with tfstream.running("score", "--topic", trained_topic) as scorer:
         assert scorer.stdout is not None
         said = ""
         while "rows of 1 s" not in said and "scoring windows" not in said:
             said += scorer.stdout.readline()
-        send(plant, trained, 10, "faulty", start="2026-01-06T00:11:40Z")
-        wait_until(lambda: committed(kafka, trained) == 710, "the commit", scorer)
+        send(plant, trained_topic, 10, "faulty", start="2026-01-06T00:11:40Z")
+        wait_until(lambda: committed(kafka, trained_topic) == 710, "the commit", scorer)
         said += said_at_its_end(scorer)
     assert " 0 of 64 rows" not in said
     assert "10 messages, " in said
 
 
-def test_every_line_is_json_where_stderr_is_for_programs(plant: Plant, trained: str) -> None:
+def test_every_line_is_json_where_stderr_is_for_programs(plant: Plant, trained_topic: str) -> None:
     """The summary, errors and tracebacks, and what workers say, too."""
     tfstream = plant.tfstream
     for arguments, exit_code, last in (
-        (("score", "--topic", trained, "--until-end"), 0, "700 messages, 80 windows scored"),
-        (("record", "--topic", trained, "--until-end"), 0, "700 messages recorded, 0 unreadable"),
+        (("score", "--topic", trained_topic, "--until-end"), 0, "700 messages, 80 windows scored"),
+        (("record", "--topic", trained_topic, "--until-end"), 0, "700 messages recorded, 0 unreadable"),
         (("score", "--topic", "nowhere"), 3, "nowhere"),
         (("score", "--topic", "nowhere", "--workers", "2"), 3, "ended with exit code 3"),
         (("--debug", "score", "--topic", "nowhere"), 3, "nowhere"),
@@ -218,15 +218,15 @@ def test_every_line_is_json_where_stderr_is_for_programs(plant: Plant, trained: 
         assert ("Traceback" in lines[-1].get("exception", "")) == ("--debug" in arguments)
 
 
-def test_dead_letters_are_counted_and_the_last_one_told(plant: Plant, trained: str) -> None:
+def test_dead_letters_are_counted_and_the_last_one_told(plant: Plant, trained_topic: str) -> None:
     tfstream = plant.tfstream
-    assert found(tfstream, trained, "dead letters")["detail"] == "none"
+    assert found(tfstream, trained_topic, "dead letters")["detail"] == "none"
     producer = Producer({"bootstrap.servers": tfstream.bootstrap})
     for value in (b"{", b'{"asset": "x"}'):
-        producer.produce(trained, value, b"x", 0)
+        producer.produce(trained_topic, value, b"x", 0)
         producer.flush(20.0)
-    tfstream.run("score", "--topic", trained, "--until-end")
-    letters = found(tfstream, trained, "dead letters")
+    tfstream.run("score", "--topic", trained_topic, "--until-end")
+    letters = found(tfstream, trained_topic, "dead letters")
     assert letters["state"] == "warning"
     assert "in the last 24 hours, the last" in letters["detail"]
     assert "no time" in letters["detail"]

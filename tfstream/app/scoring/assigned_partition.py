@@ -59,7 +59,7 @@ class AssignedPartition:
         """Start live at an offset without any state; returns the offset.
 
         The next commit writes this start and removes the stored state, of which ``stored_keys`` are the keys.
-        Beside a new head, old state could not be told from new state.
+        A reader could not distinguish old state from new state beside a new head.
         """
         self.committed = self.position = offset
         self.uncommitted.removed = set(stored_keys) - {HEAD_KEY}
@@ -131,9 +131,10 @@ class AssignedPartition:
     def _stop_reason(self, offset: int, excess: str, reason: str) -> str:
         return (
             f"partition {self.partition} of {self._topic}, offset {offset}: {excess} "
-            f"(this one: {reason}), and its scoring stops before all are diverted; mend the producer, or "
-            f"the definition with `tfstream streams set {self._topic}`, and start again, or divert them "
-            f"with `--dead-letter-run off --dead-letter-share off`"
+            f"(this message: {reason}). The scorer reads this partition no further, so that not all messages "
+            f"become dead letters. Fix the producer, or the definition with `tfstream streams set "
+            f"{self._topic}`, and start again; or divert all of them with "
+            f"`--dead-letter-run off --dead-letter-share off`"
         )
 
     @property

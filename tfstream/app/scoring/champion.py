@@ -1,4 +1,4 @@
-"""The model in charge of a stream: loading it, and waiting for the first one."""
+"""A stream's champion: loading it, and waiting for the first champion."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _POLL_S = 0.5
 
 
 class Champion(NamedTuple):
-    """A loaded model, and what events tell about it."""
+    """A loaded model, with the version and the checksum that events carry."""
 
     detector: Detector
     version: int

@@ -72,7 +72,7 @@ class AssetUpdate(NamedTuple):
 
 
 class EpisodeTracker:
-    """Updates assets under one model. It keeps nothing of them itself: memory goes in, updates come out."""
+    """Updates assets under one model. It keeps no state of the assets: memory goes in, updates come out."""
 
     def __init__(self, definition: StreamDefinition, champion: Champion) -> None:
         self.champion = champion
@@ -90,7 +90,7 @@ class EpisodeTracker:
     def process_batch(self, batch: Sequence[AssetEvent]) -> list[AssetUpdate]:
         """Score all windows of a batch together, then process its events in the order of the log.
 
-        An asset may have several events: each starts from the memory that the one before it leaves.
+        An asset may have several events: each starts from the memory after the previous event.
         """
         scores = self._score_windows(batch)
         memories: dict[tuple[int, str], AssetMemory | None] = {}

@@ -38,7 +38,7 @@ class ScorerMonitor:
 
     @classmethod
     def log_only(cls, definition: StreamDefinition) -> ScorerMonitor:
-        """A monitor without metrics: the log still tells why nothing is scored."""
+        """A monitor without metrics: the log still gives the reason why nothing is scored."""
         board = MetricBoard()
         return cls(definition, board, ScoringStatus(definition.topic, board))
 

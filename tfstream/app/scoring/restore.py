@@ -7,7 +7,7 @@ output, go live.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -83,6 +83,21 @@ class PartitionRestorer:
         # first: the state topic then holds the state of these commits
         committed = self._source.offsets.committed(partitions)
         tables = self._states.read(_SLICE_S)
+        ready = self._readable(partitions, committed, tables)
+        policy = self._policy([stored.position for stored in ready], topic_partitions)
+        restored = {
+            stored.partition: self._restored(policy, stored, tables[stored.partition], shape)
+            for stored in ready
+        }
+        self._states.drop(restored)
+        if self._states.idle:
+            self._states.close()
+        return restored
+
+    def _readable(
+        self, partitions: Sequence[int], committed: Mapping[int, Position | None], tables: Mapping[int, Table]
+    ) -> list[StoredPartition]:
+        """The partitions whose state has been read to the end and belongs to the last commit."""
         heads = {number: _head(tables[number]) for number in partitions if number in tables}
         ready = [
             number
@@ -90,20 +105,9 @@ class PartitionRestorer:
             if not self._wait.is_behind(number, committed[number], head)
         ]
         bounds = self._source.offsets.bounds(ready)
-        policy = self._policy([committed[number] for number in ready], topic_partitions)
-        restored = {
-            number: self._restored(
-                policy,
-                StoredPartition(number, committed[number], heads[number], *bounds[number]),
-                tables[number],
-                shape,
-            )
-            for number in ready
-        }
-        self._states.drop(restored)
-        if self._states.idle:
-            self._states.close()
-        return restored
+        return [
+            StoredPartition(number, committed[number], heads[number], *bounds[number]) for number in ready
+        ]
 
     def close(self) -> None:
         """Stop reading states."""

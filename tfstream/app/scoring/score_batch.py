@@ -1,4 +1,4 @@
-"""The windows of all assets through the detector as one batch."""
+"""Scores the windows of all assets as one batch."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ def continue_episode(
     """An open episode after one more hop, None once it is closed, and the event to write.
 
     A long fault may become part of what the score compares with, so that the score falls. Such an episode
-    stays open while the level of one of its main sensors still disagrees with the other sensors.
+    stays open while the level of a main sensor still disagrees with the other sensors.
     """
     if not hop.judgement.holds:
         if evidence.departs(episode.main_sensors):

@@ -9,7 +9,7 @@ from tfstream.core.messages.anomaly_event import EventKind, EventType, SensorSha
 
 
 def open_silence(since_us: int, offset: int, sensors: tuple[SensorShare, ...]) -> EpisodeEvent:
-    """Open an episode: the asset (no sensors named) or the named sensors were last heard at ``since_us``."""
+    """Open an episode: the asset (no sensors named) or the named sensors are silent since ``since_us``."""
     episode = Episode(
         kind=EventKind.SILENCE,
         started_us=since_us,

@@ -51,12 +51,12 @@ def events(champion: Champion) -> list[TrackEvent]:
     faulty[100:130, 1] += 50.0
     faulty[150:170, 0] = np.nan
     values = {"x": faulty, "y": plant(200)}
-    found = []
+    track_events = []
     for row in range(200):
         for number, asset in enumerate(ASSETS):
             reading = Reading(asset, row * SECOND, values[asset][row].copy())
-            found += tracks.push(reading, 2 * row + number)
-    return found
+            track_events += tracks.push(reading, 2 * row + number)
+    return track_events
 
 
 def process(
