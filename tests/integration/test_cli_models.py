@@ -35,7 +35,7 @@ def test_a_refit_of_all_streams_reports_the_streams_it_could_not_refit(
             examples.add_stream(connection, other)
         others = sorted({stream.definition.topic for stream in streams.list_all(connection)} - {topic})
     refit = shell.run("trainer", "--once", exit_code=1)
-    assert f"{topic}: version 2 in charge" in refit.stderr
+    assert f"{topic}: version 2 is the champion after a refit of " in refit.stderr
     assert "empty.sensors was not refitted, its champion stays" in refit.stderr
     assert f"error: not refitted: {', '.join(others)};" in refit.stderr
     with shell_database.begin() as connection:

@@ -31,8 +31,8 @@ limits = st.builds(
 
 
 @dataclass
-class StoredPartition:
-    """What Kafka stores of a partition: committed offset, head record of the state, offsets of dead letters."""
+class CommittedPartition:
+    """What Kafka stores of a partition: committed offset, head record of the state, dead letter offsets."""
 
     limit: DeadLetterLimit
     offset: int = 0
@@ -61,7 +61,7 @@ class StoredPartition:
 def test_restarts_write_no_further_dead_letters(
     log: list[bool], limit: DeadLetterLimit, data: st.DataObject
 ) -> None:
-    whole, cut = StoredPartition(limit), StoredPartition(limit)
+    whole, cut = CommittedPartition(limit), CommittedPartition(limit)
     stopped = whole.score(log, len(log))
     while cut.offset < len(log) and cut.score(log, data.draw(st.integers(1, 500))) is None:
         pass
@@ -76,7 +76,7 @@ def test_restarts_write_no_further_dead_letters(
 @settings(max_examples=50, derandomize=True, deadline=None)
 @given(logs, limits)
 def test_readable_messages_after_a_correction_are_all_read(log: list[bool], limit: DeadLetterLimit) -> None:
-    partition = StoredPartition(limit)
+    partition = CommittedPartition(limit)
     partition.score(log, len(log))
     dead_letters = list(partition.dead_letters)
     assert partition.score([True] * len(log), len(log)) is None
