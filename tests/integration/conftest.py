@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Broker, database_url_of, kafka_home, template_database, temporary_database
+from tests.integration import rows
 from tests.integration.commands import Tfstream
 from tests.integration.plants import Plant, write_plant
 from tests.integration.secured import SecuredKafka, SecuredPostgres, secured_kafka, secured_postgres
 from tests.integration.stream_copy import copy_stream
 from tests.shared import Facts, folder_of_the_run, shared
 from tfstream.embedded.process import free_port
+from tfstream.storage.database import Database
 
 TEMPLATE_STREAM = "template"
 
@@ -82,6 +84,13 @@ def _replayed(plant: Plant, topic: str) -> str:
     copy_stream(plant.tfstream.database_url, TEMPLATE_STREAM, topic)
     plant.tfstream.run("replay", plant.faulty, "--topic", topic)
     return topic
+
+
+@pytest.fixture
+def stream_id(database: Database) -> int:
+    """The id of a stream without readings or models."""
+    with database.begin() as connection:
+        return rows.stream(connection)
 
 
 @pytest.fixture(scope="session")
