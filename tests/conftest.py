@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests.shared import Facts, folder_of_the_run, shared
+from tests.shared_service import ServiceFacts, run_folder, shared_service
 from tfstream.embedded import kafka as apache
 from tfstream.embedded.kafka import ApacheKafka
 from tfstream.embedded.mock import MockKafka
@@ -42,14 +42,14 @@ class Broker:
 
 
 @pytest.fixture(scope="session")
-def database_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Facts]:
+def database_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceFacts]:
     """The database server of all test processes, and a migrated database on it to clone."""
-    with shared(folder_of_the_run(tmp_path_factory), "postgres", _database_server) as facts:
+    with shared_service(run_folder(tmp_path_factory), "postgres", _database_server) as facts:
         yield facts
 
 
 @contextmanager
-def _database_server(folder: Path) -> Iterator[Facts]:
+def _database_server(folder: Path) -> Iterator[ServiceFacts]:
     """TFSTREAM_TEST_DATABASE_URL, or the embedded one."""
     with ExitStack() as stack:
         given = os.environ.get("TFSTREAM_TEST_DATABASE_URL")
@@ -68,13 +68,13 @@ def template_database(server_url: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(database_server: Facts) -> str:
+def postgres_url(database_server: ServiceFacts) -> str:
     """The database server's URL."""
     return str(database_server["url"])
 
 
 @pytest.fixture(scope="session")
-def template(database_server: Facts) -> str:
+def template(database_server: ServiceFacts) -> str:
     """A migrated database that the tests' own are cloned from."""
     return str(database_server["template"])
 
@@ -108,12 +108,12 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     if given:
         yield Broker(given)
         return
-    with shared(folder_of_the_run(tmp_path_factory), "kafka", _broker) as facts:
+    with shared_service(run_folder(tmp_path_factory), "kafka", _broker) as facts:
         yield Broker(facts["bootstrap"])
 
 
 @contextmanager
-def _broker(folder: Path) -> Iterator[Facts]:
+def _broker(folder: Path) -> Iterator[ServiceFacts]:
     with ApacheKafka(kafka_home(), folder) as server:
         yield {"bootstrap": server.bootstrap}
 

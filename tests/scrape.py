@@ -25,7 +25,7 @@ def scrape(port: int, name: str, **labels: str) -> list[float]:
     ]
 
 
-def reason(port: int) -> str | None:
+def idle_reason(port: int) -> str | None:
     """Why a scorer says that it scores nothing; None while windows are scored, or nobody listens."""
     return next(
         (one for one in IdleReason if scrape(port, "tfstream_not_scoring", reason=one) == [1.0]), None

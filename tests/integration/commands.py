@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from tests.integration import forked
-from tests.integration.forked import Forked
+from tests.integration import forked_command
+from tests.integration.forked_command import ForkedCommand
 
 _TIMEOUT_S = 240.0
 _TICK_S, _LONGEST_TICK_S = 0.05, 0.5
@@ -20,7 +20,7 @@ _TICK_S, _LONGEST_TICK_S = 0.05, 0.5
 class Tfstream:
     """``tfstream`` with an environment of its own; its fits take few steps."""
 
-    module = "tests.integration.quick"
+    module = "tests.integration.short_training"
 
     def __init__(self, database_url: str, bootstrap: str, **more: str) -> None:
         self.database_url = database_url
@@ -36,16 +36,16 @@ class Tfstream:
 
     def run(self, *arguments: str | Path, exit_code: int = 0) -> subprocess.CompletedProcess[str]:
         """Run a command to its end and hold it to its exit code."""
-        done = forked.run(self.module, [*map(str, arguments)], self.environment, _TIMEOUT_S)
+        done = forked_command.run(self.module, [*map(str, arguments)], self.environment, _TIMEOUT_S)
         assert done.returncode == exit_code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 
-    def start(self, *arguments: str | Path, output: IO[str] | None = None) -> Forked:
+    def start(self, *arguments: str | Path, output: IO[str] | None = None) -> ForkedCommand:
         """What it says goes to ``output``, errors included; without one to the process's ``stdout``."""
-        return forked.start(self.module, [*map(str, arguments)], self.environment, output)
+        return forked_command.start(self.module, [*map(str, arguments)], self.environment, output)
 
     @contextmanager
-    def running(self, *arguments: str | Path) -> Iterator[Forked]:
+    def running(self, *arguments: str | Path) -> Iterator[ForkedCommand]:
         """A command that runs for as long as the block, and is killed with it at the latest."""
         process = self.start(*arguments)
         try:
@@ -55,7 +55,7 @@ class Tfstream:
             process.communicate()
 
 
-class Thorough(Tfstream):
+class FullTrainingTfstream(Tfstream):
     """As it is for its users."""
 
     module = "tfstream.__main__"
@@ -64,7 +64,7 @@ class Thorough(Tfstream):
 def wait_until(
     happened: Callable[[], bool],
     what: str,
-    process: Forked | None = None,
+    process: ForkedCommand | None = None,
     timeout_s: float = 180.0,
 ) -> None:
     """Await a condition; a process that ends first, or a deadline, is a failure with its words."""
@@ -82,5 +82,5 @@ def wait_until(
         began = time.monotonic()
 
 
-def _said(process: Forked) -> str:
+def _said(process: ForkedCommand) -> str:
     return process.communicate(timeout=_TIMEOUT_S)[0] or ""  # without one it could not be asked again

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Broker, database_url_of, kafka_home, template_database, temporary_database
-from tests.integration import rows
+from tests.integration import examples
 from tests.integration.commands import Tfstream
 from tests.integration.plants import Plant, write_plant
-from tests.integration.secured import SecuredKafka, SecuredPostgres, secured_kafka, secured_postgres
+from tests.integration.secured_services import SecuredKafka, SecuredPostgres, secured_kafka, secured_postgres
 from tests.integration.stream_copy import copy_stream
-from tests.shared import Facts, folder_of_the_run, shared
+from tests.shared_service import ServiceFacts, run_folder, shared_service
 from tfstream.embedded.process import free_port
 from tfstream.storage.database import Database
 
@@ -26,7 +26,7 @@ def plant_template(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) 
     """A database with a trained stream, to be cloned: the test processes train it once for all."""
 
     @contextmanager
-    def trained_once(folder: Path) -> Iterator[Facts]:
+    def trained_once(folder: Path) -> Iterator[ServiceFacts]:
         folder.mkdir()
         normal = write_plant(folder / "normal.csv", rows=900)
         with template_database(postgres_url) as name:
@@ -35,7 +35,7 @@ def plant_template(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) 
             tfstream.run("train", "--topic", TEMPLATE_STREAM)
             yield {"database": name}
 
-    with shared(folder_of_the_run(tmp_path_factory), "plant", trained_once) as facts:
+    with shared_service(run_folder(tmp_path_factory), "plant", trained_once) as facts:
         yield facts["database"]
 
 
@@ -69,13 +69,13 @@ def template_stream() -> str:
 
 
 @pytest.fixture
-def trained(plant: Plant, topic: str) -> str:
+def trained_topic(plant: Plant, topic: str) -> str:
     """A topic with a stream, a model, and the faulty file of one asset replayed to it."""
     return _replayed(plant, topic)
 
 
 @pytest.fixture
-def own_trained(own_plant: Plant, topic: str) -> str:
+def own_trained_topic(own_plant: Plant, topic: str) -> str:
     """The same on the broker that may be disturbed."""
     return _replayed(own_plant, topic)
 
@@ -90,7 +90,7 @@ def _replayed(plant: Plant, topic: str) -> str:
 def stream_id(database: Database) -> int:
     """The id of a stream without readings or models."""
     with database.begin() as connection:
-        return rows.stream(connection)
+        return examples.add_stream(connection)
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wai
 
 
 @contextmanager
-def opened(url: str) -> Iterator[Connection]:
+def transaction(url: str) -> Iterator[Connection]:
     """One transaction."""
     with closing(Database(url)) as database, database.begin() as connection:
         yield connection
@@ -30,7 +30,7 @@ def acting_as(url: str, role: str) -> str:
     return f"{url}?options=-crole%3D{role}"
 
 
-def at_once(job: Callable[[], _Result], times: int) -> list[_Result]:
+def run_concurrently(job: Callable[[], _Result], times: int) -> list[_Result]:
     """The same job in so many threads; the first error of any is raised."""
     with ThreadPoolExecutor(times) as pool:
         return [running.result() for running in [pool.submit(job) for _ in range(times)]]

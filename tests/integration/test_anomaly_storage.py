@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-from tests.integration import rows
+from tests.integration import examples
 from tfstream.core.messages.anomaly_event import EventKind, EventType, ModelReference, iso
 from tfstream.errors import BadData
 from tfstream.storage import anomalies
@@ -20,9 +20,9 @@ pytestmark = pytest.mark.postgres
 
 
 def test_an_anomaly_has_the_state_of_its_newest_event(database: Database, stream_id: int) -> None:
-    opened, updated = rows.event(), rows.event(event=EventType.UPDATED, sequence=2, score=8.0)
-    tuesday = iso(rows.MONDAY_US + rows.DAY_US)
-    closed = rows.event(event=EventType.CLOSED, sequence=3, score=8.0, ended_at=tuesday)
+    opened, updated = examples.event(), examples.event(event=EventType.UPDATED, sequence=2, score=8.0)
+    tuesday = iso(examples.MONDAY_US + examples.DAY_US)
+    closed = examples.event(event=EventType.CLOSED, sequence=3, score=8.0, ended_at=tuesday)
     with database.begin() as connection:
         anomalies.apply(connection, stream_id, [])
         anomalies.apply(connection, stream_id, [updated, opened])
@@ -31,7 +31,9 @@ def test_an_anomaly_has_the_state_of_its_newest_event(database: Database, stream
         connection.execute(text("UPDATE anomaly SET verdict = 'confirmed', note = 'pump 3'"))
         anomalies.apply(connection, stream_id, [opened])  # an older event, from a topic that is read again
         anomalies.apply(connection, stream_id, [closed])
-        anomalies.apply(connection, stream_id, [rows.event(event=EventType.UPDATED, sequence=3, score=1.0)])
+        anomalies.apply(
+            connection, stream_id, [examples.event(event=EventType.UPDATED, sequence=3, score=1.0)]
+        )
         (anomaly,) = anomalies.find(connection)
     assert (anomaly.sequence, anomaly.state, anomaly.score) == (3, "closed", 8.0)
     assert iso_of(anomaly.ended_at) == closed.ended_at
@@ -44,17 +46,17 @@ def test_an_anomaly_has_the_state_of_its_newest_event(database: Database, stream
 
 def test_an_anomaly_is_stored_with_all_its_fields(database: Database, stream_id: int) -> None:
     model = ModelReference(version=9, sha256="cd" * 32)
-    event = rows.event(kind=EventKind.INSTRUMENT, extrapolated=True, model=model)
+    event = examples.event(kind=EventKind.INSTRUMENT, extrapolated=True, model=model)
     with database.begin() as connection:
         anomalies.apply(connection, stream_id, [event])
         anomaly = anomalies.get(connection, event.anomaly_id)
-    assert (anomaly.topic, anomaly.asset, anomaly.kind) == (rows.TOPIC, "line-1", "instrument")
+    assert (anomaly.topic, anomaly.asset, anomaly.kind) == (examples.TOPIC, "line-1", "instrument")
     assert (iso_of(anomaly.started_at), iso_of(anomaly.peak_at)) == (event.started_at, event.peak_at)
     assert (anomaly.score, anomaly.threshold, anomaly.expected_per_week) == (6.0, 4.0, 0.02)
     assert (anomaly.model_version, anomaly.model_sha256, anomaly.extrapolated) == (9, "cd" * 32, True)
     assert anomaly.source == {"partition": 2, "first_offset": 10, "last_offset": 90}
     assert [sensor["name"] for sensor in anomaly.sensors] == ["flow", "level"]
-    assert anomaly.sensors[0] == msgspec.to_builtins(rows.share("flow", 0.7))
+    assert anomaly.sensors[0] == msgspec.to_builtins(examples.share("flow", 0.7))
     assert anomaly.sensors[0]["band"] == {
         "shortest_s": 120.0,
         "longest_s": 240.0,
@@ -66,35 +68,35 @@ def test_an_anomaly_is_stored_with_all_its_fields(database: Database, stream_id:
 def test_anomalies_are_selected_by_topic_asset_time_state_and_kind(
     database: Database, stream_id: int
 ) -> None:
-    hours = [iso(rows.MONDAY_US + hour * rows.HOUR_US) for hour in range(4)]
+    hours = [iso(examples.MONDAY_US + hour * examples.HOUR_US) for hour in range(4)]
     with database.begin() as connection:
-        other = rows.stream(connection, "other.sensors")
+        other = examples.add_stream(connection, "other.sensors")
         anomalies.apply(
             connection,
             stream_id,
             [
-                rows.event(0, started_at=hours[0], event=EventType.CLOSED),
-                rows.event(1, started_at=hours[1], asset="line-2"),
-                rows.event(2, started_at=hours[2], kind=EventKind.SILENCE),
+                examples.event(0, started_at=hours[0], event=EventType.CLOSED),
+                examples.event(1, started_at=hours[1], asset="line-2"),
+                examples.event(2, started_at=hours[2], kind=EventKind.SILENCE),
             ],
         )
-        anomalies.apply(connection, other, [rows.event(3, started_at=hours[3])])
-        since_us = rows.MONDAY_US + rows.HOUR_US
+        anomalies.apply(connection, other, [examples.event(3, started_at=hours[3])])
+        since_us = examples.MONDAY_US + examples.HOUR_US
         assert [row.id.int for row in anomalies.find(connection)] == [3, 2, 1, 0]
-        assert [row.id.int for row in anomalies.find(connection, topic=rows.TOPIC)] == [2, 1, 0]
+        assert [row.id.int for row in anomalies.find(connection, topic=examples.TOPIC)] == [2, 1, 0]
         assert [row.id.int for row in anomalies.find(connection, asset="line-2")] == [1]
         assert [row.id.int for row in anomalies.find(connection, since_us=since_us)] == [3, 2, 1]
         assert [row.id.int for row in anomalies.find(connection, open_only=True)] == [3, 2, 1]
         assert [row.id.int for row in anomalies.find(connection, kind=EventKind.SILENCE)] == [2]
         assert [row.id.int for row in anomalies.find(connection, limit=2)] == [3, 2]
-        assert anomalies.find(connection, topic=rows.TOPIC, asset="line-2", open_only=True, limit=1)
+        assert anomalies.find(connection, topic=examples.TOPIC, asset="line-2", open_only=True, limit=1)
         assert anomalies.find(connection, topic="nowhere") == []
 
 
 def test_an_anomaly_is_selected_by_the_beginning_of_its_id(database: Database, stream_id: int) -> None:
     first, second = uuid.UUID(f"abcdef00{'0' * 24}"), uuid.UUID(f"abc00000{'0' * 24}")
     with database.begin() as connection:
-        anomalies.apply(connection, stream_id, [rows.event(first.int), rows.event(second.int)])
+        anomalies.apply(connection, stream_id, [examples.event(first.int), examples.event(second.int)])
         for prefix in ("abcd", "ABCDEF00-0", str(first)):
             assert anomalies.get(connection, prefix).id == first
         for prefix, reason in {

@@ -13,8 +13,8 @@ import pytest
 
 from tests.conftest import Broker
 from tests.integration.commands import wait_until
+from tests.integration.in_process_scorer import score
 from tests.integration.plants import Plant
-from tests.integration.scoring import score
 from tests.integration.topic_reader import read_committed
 from tfstream.app.ingest.recorder import Recorder
 from tfstream.app.runtime.background import Background, run_beside
@@ -48,11 +48,11 @@ pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.slow]
 
 
 def test_a_slow_detector_keeps_its_partitions(
-    plant: Plant, trained: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    plant: Plant, trained_topic: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """All that waits would take longer than the group lets a member be silent; the batches grow smaller."""
     for asset in ("a", "b", "c"):
-        plant.tfstream.run("replay", plant.faulty, "--topic", trained, "--asset", asset)
+        plant.tfstream.run("replay", plant.faulty, "--topic", trained_topic, "--asset", asset)
     measure = Detector.measure
 
     def slowly(self: Detector, values: Any, assets: Any) -> Any:
@@ -62,23 +62,24 @@ def test_a_slow_detector_keeps_its_partitions(
     monkeypatch.setattr(Detector, "measure", slowly)
     caplog.set_level(logging.INFO, logger="tfstream")
     began = time.monotonic()
-    progress = score(plant.tfstream, trained, kafka={"max.poll.interval.ms": "6000"})
+    progress = score(plant.tfstream, trained_topic, kafka={"max.poll.interval.ms": "6000"})
     assert time.monotonic() - began > 2 * 6.0, "the detector was not slow enough to show anything"
     assert "lost partitions" not in caplog.text
     assert "a commit failed" not in caplog.text
     assert progress.commits > 10
     scored = [
-        (one.key, one.body["ts"]) for one in read_committed(plant.tfstream.bootstrap, f"{trained}.scores")
+        (one.key, one.body["ts"])
+        for one in read_committed(plant.tfstream.bootstrap, f"{trained_topic}.scores")
     ]
     assert len(scored) == len(set(scored)) == 4 * 80
 
 
 def test_a_slow_broker_takes_no_more_than_half_of_the_time(
-    plant: Plant, trained: str, monkeypatch: pytest.MonkeyPatch
+    plant: Plant, trained_topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A commit that lasts longer than its interval must not come after every batch: it would set the pace."""
     for asset in ("a", "b", "c"):
-        plant.tfstream.run("replay", plant.faulty, "--topic", trained, "--asset", asset)
+        plant.tfstream.run("replay", plant.faulty, "--topic", trained_topic, "--asset", asset)
     measure, commit = Detector.measure, TransactionalWriter.commit
     began: list[float] = []
     ended: list[float] = []
@@ -95,7 +96,7 @@ def test_a_slow_broker_takes_no_more_than_half_of_the_time(
 
     monkeypatch.setattr(Detector, "measure", measured)
     monkeypatch.setattr(TransactionalWriter, "commit", committed)
-    assert score(plant.tfstream, trained, commit_interval_s=0.05).windows == 4 * 80
+    assert score(plant.tfstream, trained_topic, commit_interval_s=0.05).windows == 4 * 80
     assert len(ended) > 3
     assert sum(ended) - sum(began) < 0.7 * (ended[-1] - began[0])  # half, and the first and the last one
 
@@ -108,7 +109,7 @@ def test_a_slow_broker_takes_no_more_than_half_of_the_time(
 def test_a_database_that_takes_nothing_is_waited_for(
     kafka: Broker,
     plant: Plant,
-    trained: str,
+    trained_topic: str,
     caplog: pytest.LogCaptureFixture,
     full: str,
     freed: str,
@@ -118,7 +119,7 @@ def test_a_database_that_takes_nothing_is_waited_for(
     url = plant.tfstream.database_url
     with opened(url) as database:
         with database.begin() as connection:
-            stream = streams.get(connection, trained)
+            stream = streams.get(connection, trained_topic)
         recorder = Recorder(kafka.properties, database, stream)
         execute(url, full)
         try:
@@ -127,7 +128,7 @@ def test_a_database_that_takes_nothing_is_waited_for(
                 assert recorder.recorded == 0
                 execute(url, freed)
                 wait_until(lambda: recorder.recorded == 700 or work.failed, "it has caught up")
-                plant.tfstream.run("replay", plant.faulty, "--topic", trained, "--asset", "later")
+                plant.tfstream.run("replay", plant.faulty, "--topic", trained_topic, "--asset", "later")
                 wait_until(lambda: recorder.recorded == 1400 or work.failed, "it goes on")
         finally:
             execute(url, freed.replace("FUNCTION disk", "FUNCTION IF EXISTS disk"))

@@ -12,8 +12,8 @@ import pytest
 from confluent_kafka import Producer
 
 from tests.conftest import Broker
+from tests.integration.in_process_scorer import score
 from tests.integration.plants import SENSORS, Plant
-from tests.integration.scoring import score
 from tests.integration.topic_reader import read_committed
 from tfstream.core.messages.codec import MAX_BYTES
 
@@ -56,15 +56,15 @@ def sendings() -> Iterator[tuple[str, bytes | None]]:
 
 
 @pytest.fixture
-def spoilt(kafka: Broker, trained: str) -> str:
+def spoilt(kafka: Broker, trained_topic: str) -> str:
     """The topic with its good readings, and then all that is not good."""
     producer = Producer(
         {**kafka.properties, "message.max.bytes": 5 * MAX_BYTES, "compression.type": "lz4", "linger.ms": 20}
     )
     for key, value in sendings():
-        producer.produce(trained, value, key)
+        producer.produce(trained_topic, value, key)
     assert producer.flush(30.0) == 0
-    return trained
+    return trained_topic
 
 
 def test_bad_input_has_its_stated_end_and_stops_nothing(kafka: Broker, plant: Plant, spoilt: str) -> None:

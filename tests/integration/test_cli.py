@@ -19,10 +19,10 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from tests.conftest import temporary_database
-from tests.integration import rows
+from tests.integration import examples
 from tests.integration.commands import Tfstream
-from tests.integration.connections import opened, wait_until_blocked
-from tests.integration.small_model import weights
+from tests.integration.connections import transaction, wait_until_blocked
+from tests.integration.small_bundle import small_bundle
 from tfstream.core.messages.anomaly_event import EventKind, EventType, iso
 from tfstream.embedded.process import free_port
 from tfstream.storage import anomalies, migrate, models, partitions, readings, streams
@@ -164,9 +164,9 @@ def test_files_are_loaded(shell: Shell, database: Database, tmp_path: Path) -> N
             readings.read(connection, stream.id, asset, None, None, 2) for asset in ("line-1", "line-2")
         )
     assert stream.definition.sensors == ("T101 [bar]", "flow")
-    np.testing.assert_array_equal(line_1.values, rows.cells([1, 2], [3, 4]))
-    np.testing.assert_array_equal(line_2.values, rows.cells([5, float("nan")]))
-    assert line_2.times_us.tolist() == rows.times(2).tolist()
+    np.testing.assert_array_equal(line_1.values, examples.cells([1, 2], [3, 4]))
+    np.testing.assert_array_equal(line_2.values, examples.cells([5, float("nan")]))
+    assert line_2.times_us.tolist() == examples.times(2).tolist()
 
 
 def test_a_model_is_trained_and_refitted(shell: Shell, database: Database, tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_a_model_is_trained_and_refitted(shell: Shell, database: Database, tmp_p
     trained = shell.json("train", "--topic", topic, "--seed", "3")
     assert (trained["version"], trained["promoted"], trained["rows"], trained["assets"]) == (1, True, 500, 1)
     with database.begin() as connection:
-        rows.stream(connection, "empty.sensors")
+        examples.add_stream(connection, "empty.sensors")
         others = sorted({one.definition.topic for one in streams.list_all(connection)} - {topic})
     refit = shell.run("trainer", "--once", exit_code=1)
     assert f"{topic}: version 2 in charge" in refit.stderr
@@ -197,18 +197,18 @@ def test_a_model_is_trained_and_refitted(shell: Shell, database: Database, tmp_p
 def test_models_are_listed_shown_and_promoted(shell: Shell, database: Database) -> None:
     topic = "models.sensors"
     with database.begin() as connection:
-        stream_id = rows.stream(connection, topic)
+        stream_id = examples.add_stream(connection, topic)
         for _ in range(2):
-            models.promote(connection, stream_id, rows.save_model(connection, stream_id, weights()))
+            models.promote(connection, stream_id, examples.save_model(connection, stream_id, small_bundle()))
     promoted = shell.run("models", "promote", "1", "--topic", topic)
     assert (promoted.stdout, promoted.stderr) == ("", f"model version 1 is the champion of {topic}\n")
     listed = shell.json("models", "list", "--topic", topic)
     assert [(one["version"], one["status"]) for one in listed] == [(2, "retired"), (1, "champion")]
-    assert listed[0]["trained_from"] == iso(rows.MONDAY_US)
+    assert listed[0]["trained_from"] == iso(examples.MONDAY_US)
     table = lines(shell.run("models", "list", "--topic", topic).stdout)
     assert [line[:2] for line in table[1:]] == [["2", "retired"], ["1", "champion"]]
     shown = shell.json("models", "show", "2", "--topic", topic)
-    assert (shown["metrics"], shown["bundle_bytes"]) == ({"loss": 0.5}, len(weights()))
+    assert (shown["metrics"], shown["bundle_bytes"]) == ({"loss": 0.5}, len(small_bundle()))
     assert "bundle" not in shown
     assert "loss                  0.5\n" in shell.run("models", "show", "2", "--topic", topic).stdout
 
@@ -216,10 +216,10 @@ def test_models_are_listed_shown_and_promoted(shell: Shell, database: Database) 
 def test_anomalies_are_listed_and_shown(shell: Shell, database: Database) -> None:
     topic = "anomalies.sensors"
     with database.begin() as connection:
-        stream_id = rows.stream(connection, topic)
-        old = rows.event(0xAAAA << 112, event=EventType.CLOSED, started_at="2020-01-06T00:00:00Z")
-        sensors = (rows.share("T101 [bar]", 0.7), rows.share("P101 [/h]", 0.3))
-        here = rows.event(0xBBBB << 112, asset="line-2", kind=EventKind.INSTRUMENT, sensors=sensors)
+        stream_id = examples.add_stream(connection, topic)
+        old = examples.event(0xAAAA << 112, event=EventType.CLOSED, started_at="2020-01-06T00:00:00Z")
+        sensors = (examples.share("T101 [bar]", 0.7), examples.share("P101 [/h]", 0.3))
+        here = examples.event(0xBBBB << 112, asset="line-2", kind=EventKind.INSTRUMENT, sensors=sensors)
         anomalies.apply(connection, stream_id, [old, here])
     listed = shell.json("anomalies", "list", "--topic", topic)
     assert [(one["asset"], one["state"]) for one in listed] == [("line-2", "open"), ("line-1", "closed")]
@@ -244,8 +244,10 @@ def test_failures_say_what_happened_and_end_with_their_exit_codes(
     shell: Shell, database: Database, tmp_path: Path
 ) -> None:
     with database.begin() as connection:
-        rows.stream(connection, "known")
-        anomalies.apply(connection, rows.stream(connection, "twins"), [rows.event(1), rows.event(2)])
+        examples.add_stream(connection, "known")
+        anomalies.apply(
+            connection, examples.add_stream(connection, "twins"), [examples.event(1), examples.event(2)]
+        )
     bad = written(tmp_path)
     usage = {
         f"load {bad / 'one-row.csv'}": "Missing option '--topic'",
@@ -299,10 +301,10 @@ def test_a_traceback_is_there_for_those_who_ask(shell: Shell) -> None:
 
 
 def test_a_defect_is_told_in_one_line(database_url: str) -> None:
-    with opened(database_url) as connection:
-        rows.save_model(connection, rows.stream(connection))
+    with transaction(database_url) as connection:
+        examples.save_model(connection, examples.add_stream(connection))
         connection.execute(text("UPDATE model SET metrics = '[]'"))
-    told = Shell(database_url).run("models", "show", "1", "--topic", rows.TOPIC, exit_code=1)
+    told = Shell(database_url).run("models", "show", "1", "--topic", examples.TOPIC, exit_code=1)
     assert told.stderr.startswith("error: AttributeError: ")
     assert told.stderr.endswith("this is a defect, --debug shows the traceback\n")
 
@@ -346,4 +348,4 @@ def normal_readings(count: int) -> pd.DataFrame:
     wave = np.sin(minutes / 10)
     values = np.stack([wave, 2 * wave + 1, np.cos(minutes / 10)], axis=1) + noise
     times = pd.date_range("2026-01-05", periods=count, freq="1min", tz="UTC")
-    return pd.DataFrame({"ts": times, **dict(zip(rows.SENSORS, values.T, strict=True))})
+    return pd.DataFrame({"ts": times, **dict(zip(examples.SENSORS, values.T, strict=True))})

@@ -8,9 +8,9 @@ from datetime import date
 import pytest
 from sqlalchemy import text
 
-from tests.integration import rows
+from tests.integration import examples
 from tests.integration.commands import wait_until
-from tests.integration.connections import acting_as, opened
+from tests.integration.connections import acting_as, transaction
 from tfstream.embedded.process import free_port
 from tfstream.errors import BadData, ConfigurationError, ServiceUnavailable
 from tfstream.storage import migrate, partitions, readings, streams
@@ -43,17 +43,17 @@ def test_a_connection_that_breaks_is_told_and_replaced(database: Database) -> No
         with database.begin() as connection, database.begin() as another:
             server = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
             another.execute(text("SELECT pg_terminate_backend(:server, 5000)"), {"server": server})
-            rows.stream(connection)
+            examples.add_stream(connection)
 
     with pytest.raises(ServiceUnavailable, match="is it running"):
         lose()
     with database.begin() as connection:
-        assert streams.find(connection, rows.TOPIC) is None
+        assert streams.find(connection, examples.TOPIC) is None
 
 
 def test_a_transaction_that_the_server_gave_up(database: Database, database_url: str) -> None:
     def alive(server: int) -> bool:
-        with opened(database_url) as another:
+        with transaction(database_url) as another:
             found = another.execute(text("SELECT 1 FROM pg_stat_activity WHERE pid = :pid"), {"pid": server})
             return found.first() is not None
 
@@ -62,7 +62,7 @@ def test_a_transaction_that_the_server_gave_up(database: Database, database_url:
             server = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
             connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = '1ms'"))
             wait_until(lambda: not alive(server), "the server ended the session", timeout_s=20.0)
-            rows.stream(connection)
+            examples.add_stream(connection)
 
     with pytest.raises(ServiceUnavailable, match="is it running"):
         idle()
@@ -73,7 +73,7 @@ def test_a_connection_that_broke_while_nobody_used_it_is_replaced(
 ) -> None:
     with database.begin() as connection:
         server = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
-    with opened(database_url) as another:
+    with transaction(database_url) as another:
         another.execute(text("SELECT pg_terminate_backend(:server, 5000)"), {"server": server})
     with database.begin() as connection:
         assert streams.list_all(connection) == []
@@ -81,12 +81,12 @@ def test_a_connection_that_broke_while_nobody_used_it_is_replaced(
 
 def test_a_table_that_is_not_there(database: Database) -> None:
     with database.begin() as connection:
-        stream_id = rows.stream(connection)
+        stream_id = examples.add_stream(connection)
         connection.execute(text("DROP TABLE reading CASCADE"))
 
     def write() -> None:
         with database.begin() as connection:
-            readings.write(connection, stream_id, ["a"], rows.times(0), rows.cells([1, 2, 3]))
+            readings.write(connection, stream_id, ["a"], examples.times(0), examples.cells([1, 2, 3]))
 
     with pytest.raises(ConfigurationError, match=r'"reading" does not exist; run `tfstream db upgrade`'):
         write()
@@ -95,16 +95,16 @@ def test_a_table_that_is_not_there(database: Database) -> None:
 def test_a_right_that_is_missing(database: Database, database_url: str) -> None:
     """Through SQLAlchemy and through a COPY, which goes past it."""
     with database.begin() as connection:
-        stream_id = rows.stream(connection)
+        stream_id = examples.add_stream(connection)
         partitions.ensure(connection, "reading", [date(2026, 1, 5)])
 
     def add() -> None:
-        with opened(reader_url) as connection:
-            rows.stream(connection, "other.sensors")
+        with transaction(reader_url) as connection:
+            examples.add_stream(connection, "other.sensors")
 
     def copy() -> None:
-        with opened(reader_url) as connection:
-            readings.write(connection, stream_id, ["a"], rows.times(0), rows.cells([1, 2, 3]))
+        with transaction(reader_url) as connection:
+            readings.write(connection, stream_id, ["a"], examples.times(0), examples.cells([1, 2, 3]))
 
     reader_url = acting_as(database_url, "tfstream_read")
     for use in (add, copy):
@@ -121,7 +121,7 @@ def test_a_schema_that_may_not_be_looked_at(database: Database, database_url: st
 
 def test_a_value_that_postgres_cannot_hold(database: Database) -> None:
     with pytest.raises(BadData, match="refuses a value"), database.begin() as connection:
-        rows.stream(connection, "plant\x00sensors")
+        examples.add_stream(connection, "plant\x00sensors")
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_a_url_that_makes_no_sense(url: str, reason: str) -> None:
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
 def test_a_url_is_taken_in_its_usual_spellings(database_url: str, scheme: str) -> None:
-    with opened(scheme + database_url[database_url.index("://") :]) as connection:
+    with transaction(scheme + database_url[database_url.index("://") :]) as connection:
         assert streams.list_all(connection) == []
 
 
@@ -157,5 +157,5 @@ def test_the_place_has_no_password() -> None:
 
 
 def list_streams(url: str) -> None:
-    with opened(url) as connection:
+    with transaction(url) as connection:
         streams.list_all(connection)

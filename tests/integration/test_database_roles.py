@@ -10,8 +10,8 @@ from datetime import date
 import pytest
 from sqlalchemy import inspect, text
 
-from tests.integration import rows
-from tests.integration.connections import acting_as, opened
+from tests.integration import examples
+from tests.integration.connections import acting_as, transaction
 from tests.integration.queries import count
 from tfstream.errors import ConfigurationError
 from tfstream.storage import anomalies, migrate, models, partitions, progress, readings, streams
@@ -27,12 +27,12 @@ TUESDAY = date(2026, 1, 6)
 def owned_url(postgres_url: str, empty_database_url: str) -> Iterator[str]:
     """A database whose schema belongs to an ordinary user: its views have no superuser's rights."""
     owner = f"tfstream_test_owner_{uuid.uuid4().hex[:8]}"
-    with opened(empty_database_url) as connection:
+    with transaction(empty_database_url) as connection:
         connection.execute(text(f"CREATE ROLE {owner} NOLOGIN"))
         connection.execute(text(f"GRANT CREATE, USAGE ON SCHEMA public TO {owner}"))
     migrate.upgrade(acting_as(empty_database_url, owner))
     yield empty_database_url
-    with opened(empty_database_url) as connection:
+    with transaction(empty_database_url) as connection:
         connection.execute(text(f"DROP OWNED BY {owner}"))
         connection.execute(text(f"DROP ROLE {owner}"))
 
@@ -42,10 +42,10 @@ def test_the_writing_role_can_do_all_that_tfstream_does(owned_url: str) -> None:
     with closing(Database(url)) as database:
         migrate.require_current(database)
         with database.begin() as connection:
-            rows.fill(connection)
-            stream = streams.get(connection, rows.TOPIC)
-            readings.write(connection, stream.id, ["line-1"], rows.times(0), rows.cells([4, 5, 6]))
-            progress.advance(connection, "record", rows.TOPIC, 0, 1, 2)
+            examples.fill_tables(connection)
+            stream = streams.get(connection, examples.TOPIC)
+            readings.write(connection, stream.id, ["line-1"], examples.times(0), examples.cells([4, 5, 6]))
+            progress.advance(connection, "record", examples.TOPIC, 0, 1, 2)
             streams.update(connection, stream.definition)
             assert models.champion(connection, stream.id) is not None
             assert len(anomalies.find(connection)) == 1
@@ -66,25 +66,25 @@ def test_the_writing_role_can_do_all_that_tfstream_does(owned_url: str) -> None:
     ],
 )
 def test_the_writing_role_cannot_change_tables(owned_url: str, statement: str) -> None:
-    with opened(owned_url) as connection:
-        rows.fill(connection)
+    with transaction(owned_url) as connection:
+        examples.fill_tables(connection)
     assert_refused(acting_as(owned_url, "tfstream_write"), statement)
 
 
 def test_the_writing_role_can_drop_only_day_partitions(owned_url: str) -> None:
     """The functions run with the owner's rights: they must refuse other tables."""
-    with opened(owned_url) as connection:
+    with transaction(owned_url) as connection:
         connection.execute(text("CREATE TABLE backup_20260105 (a integer)"))
     with (
         pytest.raises(Exception, match="backup is not partitioned by day"),
-        opened(acting_as(owned_url, "tfstream_write")) as connection,
+        transaction(acting_as(owned_url, "tfstream_write")) as connection,
     ):
         connection.execute(text("SELECT drop_partition('backup', '2026-01-05')"))
 
 
 def test_the_reading_role_reads_every_table_and_changes_none(owned_url: str) -> None:
-    with opened(owned_url) as connection:
-        rows.fill(connection)
+    with transaction(owned_url) as connection:
+        examples.fill_tables(connection)
         names = [*metadata.tables, *inspect(connection).get_view_names()]
     url = acting_as(owned_url, "tfstream_read")
     with closing(Database(url)) as database:
@@ -95,7 +95,7 @@ def test_the_reading_role_reads_every_table_and_changes_none(owned_url: str) -> 
     for name in metadata.tables:
         assert_refused(url, f"DELETE FROM {name}")
     assert_refused(url, "UPDATE anomaly SET verdict = 'confirmed'")
-    assert_refused(url, f"INSERT INTO progress VALUES ('record', '{rows.TOPIC}', 9, 1)")
+    assert_refused(url, f"INSERT INTO progress VALUES ('record', '{examples.TOPIC}', 9, 1)")
     assert_refused(url, "SELECT make_partition('reading', '2020-01-01')")
     assert_refused(url, "SELECT drop_partition('reading', '2026-01-05')")
 
@@ -103,6 +103,6 @@ def test_the_reading_role_reads_every_table_and_changes_none(owned_url: str) -> 
 def assert_refused(url: str, statement: str) -> None:
     with (
         pytest.raises(ConfigurationError, match=r"permission denied|must be owner"),
-        opened(url) as connection,
+        transaction(url) as connection,
     ):
         connection.execute(text(statement))

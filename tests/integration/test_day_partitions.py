@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
-from tests.integration import rows
-from tests.integration.connections import at_once, wait_until_blocked
+from tests.integration import examples
+from tests.integration.connections import run_concurrently, wait_until_blocked
 from tfstream.app.files.load import load
 from tfstream.app.files.sensor_table import SensorTable
 from tfstream.storage import partitions, readings, scores
@@ -23,7 +23,7 @@ MONDAY = date(2026, 1, 5)
 
 def test_writing_no_rows_creates_no_partition(database: Database, stream_id: int) -> None:
     with database.begin() as connection:
-        assert readings.write(connection, stream_id, [], rows.times(), np.empty((0, 3), np.float32)) == 0
+        assert readings.write(connection, stream_id, [], examples.times(), np.empty((0, 3), np.float32)) == 0
         scores.write(connection, stream_id, [])
         assert partitions.list_all(connection, "reading") == partitions.list_all(connection, "score") == []
 
@@ -42,16 +42,18 @@ def test_two_transactions_that_create_the_same_partition_wait_for_each_other(dat
             wait_until_blocked(database)
         assert second.result() == days[1:]
     assert ensure() == []
-    assert sorted(at_once(lambda: ensure_partitions(database, "score", days), 3)) == [[], [], days]
+    assert sorted(run_concurrently(lambda: ensure_partitions(database, "score", days), 3)) == [[], [], days]
 
 
 def test_a_new_partition_does_not_wait_for_writers(database: Database, stream_id: int) -> None:
     with database.begin() as connection:
         partitions.ensure(connection, "reading", [MONDAY])
     with database.begin() as first, database.begin() as second:
-        readings.write(first, stream_id, ["a"], rows.times(0), rows.cells([1, 2, 3]))
+        readings.write(first, stream_id, ["a"], examples.times(0), examples.cells([1, 2, 3]))
         second.execute(text("SET LOCAL lock_timeout = '5s'"))
-        readings.write(second, stream_id, ["a"], rows.times(0) + rows.DAY_US, rows.cells([1, 2, 3]))
+        readings.write(
+            second, stream_id, ["a"], examples.times(0) + examples.DAY_US, examples.cells([1, 2, 3])
+        )
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -60,18 +62,18 @@ def test_a_long_load_and_a_recorder_at_midnight_do_not_stop_each_other(
 ) -> None:
     """Both need new partitions: the recorder in the middle of the load, the load in its second half."""
     rows_of_file = 25_000  # more than one batch of the load; three weeks of minutes
-    minutes = np.arange(rows_of_file, dtype=np.int64) * rows.MINUTE_US
+    minutes = np.arange(rows_of_file, dtype=np.int64) * examples.MINUTE_US
     table = SensorTable(
         source="history.csv",
-        sensors=rows.SENSORS,
+        sensors=examples.SENSORS,
         assets=["a"] * rows_of_file,
-        times_us=rows.MONDAY_US + minutes,
+        times_us=examples.MONDAY_US + minutes,
         values=np.ones((rows_of_file, 3), np.float32),
     )
 
     def record() -> None:
         with database.begin() as connection:
-            readings.write(connection, stream_id, ["b"], rows.times(-1), rows.cells([1, 2, 3]))
+            readings.write(connection, stream_id, ["b"], examples.times(-1), examples.cells([1, 2, 3]))
 
     recorders: list[Future[None]] = []
 
@@ -85,7 +87,7 @@ def test_a_long_load_and_a_recorder_at_midnight_do_not_stop_each_other(
             wait_until_blocked(database)
 
     with ThreadPoolExecutor() as pool:
-        result = load(database, table, rows.TOPIC if known else "new.sensors", progress=start_recorder)
+        result = load(database, table, examples.TOPIC if known else "new.sensors", progress=start_recorder)
         recorders[0].result(timeout=20)
     assert (result.rows, result.assets, result.created_stream) == (rows_of_file, 1, not known)
 
@@ -95,14 +97,14 @@ def test_old_partitions_are_dropped_whole(database: Database, stream_id: int) ->
         for table in ("reading", "score"):
             partitions.ensure(connection, table, [MONDAY + timedelta(days=day) for day in range(3)])
         readings.write(
-            connection, stream_id, ["a"] * 2, rows.times(0, 24 * 60), rows.cells([1, 2, 3], [1, 2, 3])
+            connection, stream_id, ["a"] * 2, examples.times(0, 24 * 60), examples.cells([1, 2, 3], [1, 2, 3])
         )
         assert partitions.drop_before(connection, "reading", MONDAY) == []
         dropped = partitions.drop_before(connection, "reading", MONDAY + timedelta(days=1))
         assert dropped == ["reading_20260105"]
         assert partitions.list_all(connection, "reading") == ["reading_20260106", "reading_20260107"]
         assert len(partitions.list_all(connection, "score")) == 3
-        assert readings.span(connection, stream_id) == (*[rows.MONDAY_US + rows.DAY_US] * 2, 1)
+        assert readings.span(connection, stream_id) == (*[examples.MONDAY_US + examples.DAY_US] * 2, 1)
         with pytest.raises(ValueError, match="anomaly is not partitioned"):
             partitions.drop_before(connection, "anomaly", MONDAY)
 

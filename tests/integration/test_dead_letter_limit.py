@@ -13,7 +13,7 @@ from tests.integration.commands import Tfstream, wait_until
 from tests.integration.plants import Plant, write_plant
 from tests.integration.stream_copy import copy_stream
 from tests.integration.topic_reader import TopicMessage, read_committed
-from tests.scrape import reason, scrape
+from tests.scrape import idle_reason, scrape
 from tfstream.embedded.process import free_port
 from tfstream.streaming.topics import ensure_topic
 
@@ -40,24 +40,26 @@ def scores(plant: Plant, topic: str) -> list[tuple[str, str, float]]:
     return sorted((one["asset"], one["ts"], one["score"]) for one in bodies)
 
 
-def test_it_stops_at_the_limit_and_goes_on_once_mended(plant: Plant, trained: str, deployed: Path) -> None:
+def test_it_stops_at_the_limit_and_goes_on_once_mended(
+    plant: Plant, trained_topic: str, deployed: Path
+) -> None:
     tfstream = plant.tfstream
-    tfstream.run("score", "--topic", trained, "--until-end")
-    tfstream.run("replay", deployed, "--topic", trained, "--asset", "deployed")
+    tfstream.run("score", "--topic", trained_topic, "--until-end")
+    tfstream.run("replay", deployed, "--topic", trained_topic, "--asset", "deployed")
     often = ("--commit-interval", "50ms", "--dead-letter-share", "off")
-    arguments = ("score", "--topic", trained, "--until-end", *often)
+    arguments = ("score", "--topic", trained_topic, "--until-end", *often)
     for _ in range(4):  # a supervisor starts it again and again
         said = tfstream.run(*arguments, exit_code=5).stderr
         assert f"more than {LIMIT} messages in a row cannot be read" in said
-        assert f"tfstream streams set {trained}" in said
+        assert f"tfstream streams set {trained_topic}" in said
         assert "Traceback" not in said
-        assert len(letters(plant, trained)) == LIMIT
+        assert len(letters(plant, trained_topic)) == LIMIT
 
-    tfstream.run("streams", "set", trained, *AHEAD)
+    tfstream.run("streams", "set", trained_topic, *AHEAD)
     tfstream.run(*arguments)
-    assert len(letters(plant, trained)) == LIMIT
+    assert len(letters(plant, trained_topic)) == LIMIT
     held_back = ROWS - LIMIT
-    assert Counter(asset for asset, _, _ in scores(plant, trained)) == {
+    assert Counter(asset for asset, _, _ in scores(plant, trained_topic)) == {
         "faulty": 80,
         "deployed": (held_back - 64) // 8 + 1,
     }
@@ -70,13 +72,13 @@ def send_broken(plant: Plant, topic: str, partition: int) -> None:
     assert producer.flush(20.0) == 0
 
 
-def test_one_partition_at_the_limit_stops_no_other(plant: Plant, trained: str) -> None:
+def test_one_partition_at_the_limit_stops_no_other(plant: Plant, trained_topic: str) -> None:
     """Not in its own process, nor in those that share the topic later; a restart changes nothing."""
     tfstream, ports = plant.tfstream, [free_port() for _ in range(3)]
-    (good,) = {message.partition for message in read_committed(tfstream.bootstrap, trained)}
+    (good,) = {message.partition for message in read_committed(tfstream.bootstrap, trained_topic)}
     broken = (good + 1) % 3
-    send_broken(plant, trained, broken)
-    limited = ("score", "--topic", trained, "--dead-letter-run", str(SHORT))
+    send_broken(plant, trained_topic, broken)
+    limited = ("score", "--topic", trained_topic, "--dead-letter-run", str(SHORT))
 
     def everywhere(metric: str, **labels: str) -> list[float]:
         return [value for port in ports for value in scrape(port, metric, process="score", **labels)]
@@ -87,9 +89,9 @@ def test_one_partition_at_the_limit_stops_no_other(plant: Plant, trained: str) -
 
     def goes_on(day: str) -> None:
         more = write_plant(plant.normal.with_name("more.csv"), rows=200, start=f"{day}T00:00:00Z")
-        tfstream.run("replay", more, "--topic", trained, "--asset", "faulty")
+        tfstream.run("replay", more, "--topic", trained_topic, "--asset", "faulty")
         wait_until(
-            lambda: f"{day}T00:03:20Z" in [ts for _, ts, _ in scores(plant, trained)],
+            lambda: f"{day}T00:03:20Z" in [ts for _, ts, _ in scores(plant, trained_topic)],
             "the last score of the other partition",
         )
 
@@ -101,25 +103,25 @@ def test_one_partition_at_the_limit_stops_no_other(plant: Plant, trained: str) -
             if number == 0:
                 wait_until(lambda: at_the_limit() == [1.0], "the limit", processes[0])
                 goes_on("2026-01-07")
-                assert reason(ports[0]) == "dead-letter-limit"
+                assert idle_reason(ports[0]) == "dead-letter-limit"
         wait_until(
             lambda: everywhere("tfstream_assigned_partitions") == [1.0, 1.0, 1.0], "a partition for each"
         )
         wait_until(lambda: at_the_limit() == [1.0], "the limit, wherever the partition is now")
         goes_on("2026-01-08")
         assert [process.poll() for process in processes] == [None, None, None]
-        said = tfstream.run("check", "--topic", trained, exit_code=5).stdout
+        said = tfstream.run("check", "--topic", trained_topic, exit_code=5).stdout
         assert f"partition {broken} at offset {SHORT}, and nothing from there on is scored" in said
         for process in processes:
             process.terminate()
         assert [process.wait(60) for process in processes] == [0, 0, 0]
 
     tfstream.run(*limited, "--until-end", exit_code=5)
-    assert len(letters(plant, trained)) == SHORT
-    tfstream.run("score", "--topic", trained, "--until-end", "--dead-letter-run", "off")
-    assert len(letters(plant, trained)) == SHORT + 10
-    tfstream.run("check", "--topic", trained)
-    tfstream.run("check", "--topic", trained, "--strict", exit_code=1)  # the dead letters are a warning
+    assert len(letters(plant, trained_topic)) == SHORT
+    tfstream.run("score", "--topic", trained_topic, "--until-end", "--dead-letter-run", "off")
+    assert len(letters(plant, trained_topic)) == SHORT + 10
+    tfstream.run("check", "--topic", trained_topic)
+    tfstream.run("check", "--topic", trained_topic, "--strict", exit_code=1)  # the dead letters are a warning
 
 
 def test_a_scorer_ends_when_nobody_could_go_on(plant: Plant, template_stream: str, topic: str) -> None:
@@ -132,41 +134,41 @@ def test_a_scorer_ends_when_nobody_could_go_on(plant: Plant, template_stream: st
 
 
 def test_what_is_held_back_is_scored_as_if_it_had_never_been(
-    plant: Plant, trained: str, template_stream: str, deployed: Path
+    plant: Plant, trained_topic: str, template_stream: str, deployed: Path
 ) -> None:
     """All but the one message within the limit, as on a topic that never had that one."""
-    tfstream, control = plant.tfstream, f"{trained}.control"
+    tfstream, control = plant.tfstream, f"{trained_topic}.control"
     copy_stream(tfstream.database_url, template_stream, control)
     tfstream.run("streams", "set", control, *AHEAD)
     lines = deployed.read_text().splitlines(keepends=True)
     without_first = deployed.with_name("without-first.csv")
     without_first.write_text("".join([lines[0], *lines[2:]]))
-    tfstream.run("replay", deployed, "--topic", trained, "--asset", "deployed")
+    tfstream.run("replay", deployed, "--topic", trained_topic, "--asset", "deployed")
     tfstream.run("replay", plant.faulty, "--topic", control)
     tfstream.run("replay", without_first, "--topic", control, "--asset", "deployed")
     for _ in range(2):
-        tfstream.run("score", "--topic", trained, "--until-end", "--dead-letter-run", "1", exit_code=5)
-    tfstream.run("streams", "set", trained, *AHEAD)
-    tfstream.run("score", "--topic", trained, "--until-end")
+        tfstream.run("score", "--topic", trained_topic, "--until-end", "--dead-letter-run", "1", exit_code=5)
+    tfstream.run("streams", "set", trained_topic, *AHEAD)
+    tfstream.run("score", "--topic", trained_topic, "--until-end")
     tfstream.run("score", "--topic", control, "--until-end")
-    assert len(letters(plant, trained)) == 1
+    assert len(letters(plant, trained_topic)) == 1
     expected = scores(plant, control)
     assert len(expected) == 80 + WINDOWS - 1
-    assert scores(plant, trained) == expected
+    assert scores(plant, trained_topic) == expected
 
 
-def test_without_limits_all_of_it_is_diverted(plant: Plant, trained: str, deployed: Path) -> None:
+def test_without_limits_all_of_it_is_diverted(plant: Plant, trained_topic: str, deployed: Path) -> None:
     tfstream = plant.tfstream
-    tfstream.run("replay", deployed, "--topic", trained, "--asset", "deployed")
+    tfstream.run("replay", deployed, "--topic", trained_topic, "--asset", "deployed")
     off = ("--dead-letter-run", "off", "--dead-letter-share", "off")
-    tfstream.run("score", "--topic", trained, "--until-end", "--workers", "2", *off)
-    assert len(letters(plant, trained)) == ROWS
-    refused = tfstream.run("score", "--topic", trained, "--dead-letter-share", "2", exit_code=2)
+    tfstream.run("score", "--topic", trained_topic, "--until-end", "--workers", "2", *off)
+    assert len(letters(plant, trained_topic)) == ROWS
+    refused = tfstream.run("score", "--topic", trained_topic, "--dead-letter-share", "2", exit_code=2)
     assert "'off'" in refused.stderr
 
 
-def test_a_worker_s_exit_code_is_the_command_s(plant: Plant, trained: str, deployed: Path) -> None:
+def test_a_worker_s_exit_code_is_the_command_s(plant: Plant, trained_topic: str, deployed: Path) -> None:
     """However it was asked for two workers: they must not take the environment for their own orders."""
-    plant.tfstream.run("replay", deployed, "--topic", trained, "--asset", "deployed")
+    plant.tfstream.run("replay", deployed, "--topic", trained_topic, "--asset", "deployed")
     two = Tfstream(plant.tfstream.database_url, plant.tfstream.bootstrap, TFSTREAM_WORKERS="2")
-    two.run("score", "--topic", trained, "--until-end", exit_code=5)
+    two.run("score", "--topic", trained_topic, "--until-end", exit_code=5)

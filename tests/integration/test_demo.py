@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.commands import Thorough
+from tests.integration.commands import FullTrainingTfstream
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres]
 
 
 def test_the_demo_finds_most_faults_and_draws_their_episodes(tmp_path: Path) -> None:
-    command = Thorough("", "", KAFKA_HOME="")
+    command = FullTrainingTfstream("", "", KAFKA_HOME="")
     process = command.run("demo", "--training-days", "2", "--output", tmp_path, "--json")
     summary = json.loads(process.stdout)
     assert "librdkafka's mock cluster" in process.stderr

@@ -11,9 +11,9 @@ import pytest
 
 from tests.conftest import Broker
 from tests.integration.commands import wait_until
-from tests.integration.forked import Forked
-from tests.integration.frozen import frozen
+from tests.integration.forked_command import ForkedCommand
 from tests.integration.plants import Plant
+from tests.integration.suspended_process import suspended
 from tests.integration.topic_reader import read_committed
 from tests.scrape import scrape
 from tfstream.embedded.process import free_port
@@ -35,18 +35,18 @@ def plant(own_plant: Plant) -> Plant:
 
 
 @pytest.fixture
-def trained(own_trained: str) -> str:
-    return own_trained
+def trained_topic(own_trained_topic: str) -> str:
+    return own_trained_topic
 
 
 def frozen_broker(kafka: Broker) -> AbstractContextManager[None]:
     if kafka.server is None:
         pytest.skip("needs a broker of its own")
-    return frozen(kafka.server.pid)
+    return suspended(kafka.server.pid)
 
 
 @contextmanager
-def told_to_end(parent: Forked) -> Iterator[None]:
+def told_to_end(parent: ForkedCommand) -> Iterator[None]:
     """Killed at once it would leave its workers behind."""
     try:
         yield
@@ -60,9 +60,17 @@ def read(port: int, process: str) -> float:
     return sum(scrape(port, "tfstream_messages_total", process=process))
 
 
-def test_a_scorer_that_cannot_commit_ends_in_time(kafka: Broker, plant: Plant, trained: str) -> None:
+def test_a_scorer_that_cannot_commit_ends_in_time(kafka: Broker, plant: Plant, trained_topic: str) -> None:
     tfstream, port = plant.tfstream, free_port()
-    arguments = ("score", "--topic", trained, "--commit-interval", "1h", "--drain-timeout", f"{DRAIN_S:g}s")
+    arguments = (
+        "score",
+        "--topic",
+        trained_topic,
+        "--commit-interval",
+        "1h",
+        "--drain-timeout",
+        f"{DRAIN_S:g}s",
+    )
     with tfstream.running(*arguments, "--metrics-port", str(port)) as scorer:
         wait_until(lambda: read(port, "score") == 700, "everything in hand", scorer)
         with frozen_broker(kafka):
@@ -74,16 +82,16 @@ def test_a_scorer_that_cannot_commit_ends_in_time(kafka: Broker, plant: Plant, t
     assert f"could not be finished in {DRAIN_S:g} s" in said
     assert "Traceback" not in said
     assert took < DRAIN_S + MARGIN_S
-    assert read_committed(tfstream.bootstrap, f"{trained}.scores") == []
-    tfstream.run("score", "--topic", trained, "--until-end")
-    assert len(read_committed(tfstream.bootstrap, f"{trained}.scores")) == 80
+    assert read_committed(tfstream.bootstrap, f"{trained_topic}.scores") == []
+    tfstream.run("score", "--topic", trained_topic, "--until-end")
+    assert len(read_committed(tfstream.bootstrap, f"{trained_topic}.scores")) == 80
 
 
 @pytest.mark.parametrize("command", ["record", "sink"])
-def test_what_only_reads_ends_in_time(kafka: Broker, plant: Plant, trained: str, command: str) -> None:
+def test_what_only_reads_ends_in_time(kafka: Broker, plant: Plant, trained_topic: str, command: str) -> None:
     tfstream, port = plant.tfstream, free_port()
-    tfstream.run("score", "--topic", trained, "--until-end", "--no-sink")
-    arguments = (command, "--topic", trained, "--drain-timeout", f"{DRAIN_S:g}s")
+    tfstream.run("score", "--topic", trained_topic, "--until-end", "--no-sink")
+    arguments = (command, "--topic", trained_topic, "--drain-timeout", f"{DRAIN_S:g}s")
     with tfstream.running(*arguments, "--metrics-port", str(port)) as process:
         wait_until(lambda: read(port, command) >= 80, "everything", process)
         with frozen_broker(kafka):
@@ -96,9 +104,19 @@ def test_what_only_reads_ends_in_time(kafka: Broker, plant: Plant, trained: str,
     assert took < DRAIN_S + MARGIN_S
 
 
-def test_workers_are_given_their_time_and_a_little_more(kafka: Broker, plant: Plant, trained: str) -> None:
+def test_workers_are_given_their_time_and_a_little_more(
+    kafka: Broker, plant: Plant, trained_topic: str
+) -> None:
     tfstream, port = plant.tfstream, free_port()
-    arguments = ("score", "--topic", trained, "--commit-interval", "1h", "--drain-timeout", f"{DRAIN_S:g}s")
+    arguments = (
+        "score",
+        "--topic",
+        trained_topic,
+        "--commit-interval",
+        "1h",
+        "--drain-timeout",
+        f"{DRAIN_S:g}s",
+    )
     more = ("--workers", "2", "--metrics-port", str(port))
     with tfstream.running(*arguments, *more) as parent, told_to_end(parent):
         wait_until(lambda: read(port, "score") + read(port + 1, "score") == 700, "all in hand", parent)
@@ -110,9 +128,9 @@ def test_workers_are_given_their_time_and_a_little_more(kafka: Broker, plant: Pl
     assert "is killed" not in said
 
 
-def test_workers_of_a_killed_parent_drain(plant: Plant, trained: str) -> None:
+def test_workers_of_a_killed_parent_drain(plant: Plant, trained_topic: str) -> None:
     tfstream, port = plant.tfstream, free_port()
-    arguments = ("score", "--topic", trained, "--commit-interval", "1h", "--workers", "2")
+    arguments = ("score", "--topic", trained_topic, "--commit-interval", "1h", "--workers", "2")
     with tfstream.running(*arguments, "--metrics-port", str(port)) as parent:
         wait_until(lambda: read(port, "score") + read(port + 1, "score") == 700, "all in hand", parent)
         parent.kill()
@@ -120,6 +138,6 @@ def test_workers_of_a_killed_parent_drain(plant: Plant, trained: str) -> None:
     assert said.count("stopping: finishing the work in progress") == 2
     assert "could not be finished" not in said
     tfstream.run(
-        "score", "--topic", trained, "--until-end"
+        "score", "--topic", trained_topic, "--until-end"
     )  # what two that left at once may have rolled back
-    assert len(read_committed(tfstream.bootstrap, f"{trained}.scores")) == 80, said
+    assert len(read_committed(tfstream.bootstrap, f"{trained_topic}.scores")) == 80, said

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
-from tests.integration import quick, rows
+from tests.integration import examples, short_training
 from tests.integration.commands import Tfstream
 from tests.studies.simulated_readings import SECOND_US
 from tests.studies.simulated_readings import readings as simulated
@@ -41,7 +41,7 @@ def tfstream(database_url: str) -> Tfstream:
 
 
 def store(database: Database, values: Values, first_row: int) -> None:
-    times = rows.MONDAY_US + (first_row + np.arange(len(values), dtype=np.int64)) * SECOND_US
+    times = examples.MONDAY_US + (first_row + np.arange(len(values), dtype=np.int64)) * SECOND_US
     with database.begin() as connection:
         stream = streams.get(connection, TOPIC)
         readings.write(connection, stream.id, ["line-1"] * len(values), times, values)
@@ -60,7 +60,7 @@ def test_a_worse_refit_is_rejected_with_its_reasons(stored: Database, tfstream: 
     store(stored, plant[:GOOD_ROWS], 0)
     first = json.loads(tfstream.run("train", "--topic", TOPIC, "--json").stdout)
     assert (first["outcome"], first["rows"]) == ("promoted", GOOD_ROWS)
-    assert first["metrics"]["config_sha256"] == quick.CONFIG.sha256
+    assert first["metrics"]["config_sha256"] == short_training.CONFIG.sha256
     assert "then refitted on all rows, the held-out rows included" in first["reason"]
     assert "there is no champion to compare it with" in first["reason"]
     told = json.loads(tfstream.run("models", "show", "1", "--topic", TOPIC, "--json").stdout)
@@ -113,7 +113,7 @@ def test_a_champion_of_meanwhile_is_not_replaced_unseen(stored: Database, tfstre
             tfstream.run("models", "rollback", "--topic", TOPIC, "--reason", "too loud")
 
     store(stored, simulated(GOOD_ROWS + 300, len(SENSORS))[GOOD_ROWS:], GOOD_ROWS)
-    found = train.train(stored, stream, TrainingOptions(seed=2, config=quick.CONFIG), goes_back)
+    found = train.train(stored, stream, TrainingOptions(seed=2, config=short_training.CONFIG), goes_back)
     assert found.reason is not None
     assert found.reason.startswith("it was tested against version 2, but version 1 is the champion now")
     assert statuses(stored) == {1: "champion", 2: "rejected", 3: "rejected"}
@@ -138,7 +138,7 @@ def test_a_champion_that_cannot_be_compared_is_told_of(stored: Database, tfstrea
         stream = streams.add(
             connection, StreamDefinition(topic=TOPIC, sensors=SENSORS, interval_us=SECOND_US)
         )
-        models.promote(connection, stream.id, rows.save_model(connection, stream.id, b"of another time"))
+        models.promote(connection, stream.id, examples.save_model(connection, stream.id, b"of another time"))
     store(stored, simulated(1200, len(SENSORS)), 0)
     found = json.loads(tfstream.run("train", "--topic", TOPIC, "--json").stdout)
     assert found["outcome"] == "promoted"

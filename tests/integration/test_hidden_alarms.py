@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import pytest
 from sqlalchemy import Connection
 
-from tests.integration import rows
-from tests.integration.rows import DAY_US, MINUTE_US, MONDAY_US, TOPIC
+from tests.integration import examples
+from tests.integration.examples import DAY_US, MINUTE_US, MONDAY_US, TOPIC
 from tfstream.app.history.hidden_alarms import is_hidden
 from tfstream.core.learning.exclusion import Exclusion
 from tfstream.core.messages.anomaly_event import EventType, SensorShare, iso
@@ -78,14 +78,14 @@ def random_sensors(rng: random.Random) -> tuple[SensorShare, ...]:
 
 def hidden_by_sql(connection: Connection, case: Case) -> bool:
     """Store the exclusions and the closed episode, and read the anomaly."""
-    stream_id = rows.stream(connection)
+    stream_id = examples.add_stream(connection)
     ids = [
         exclusions.add(connection, stream_id, exclusion, reason=None, by="anna", now_us=MONDAY_US)
         for exclusion in case.exclusions
     ]
     if case.removed_us is not None:
         exclusions.remove(connection, ids[0], case.removed_us)
-    event = rows.event(
+    event = examples.event(
         event=EventType.CLOSED,
         started_at=iso(case.episode.start_us),
         ended_at=iso(case.episode.end_us),

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.conftest import temporary_database
-from tests.integration import rows
+from tests.integration import examples
 from tests.integration.commands import Tfstream
 from tests.integration.plants import SENSORS, write_plant
 from tfstream.app.training import training_data
@@ -54,9 +54,9 @@ def database(shell: JsonShell) -> Iterator[Database]:
 def test_exclusions_from_the_command_line(shell: JsonShell, database: Database) -> None:
     topic = "excluded.sensors"
     with database.begin() as connection:
-        stream_id = rows.stream(connection, topic, time_zone="Europe/Berlin")
+        stream_id = examples.add_stream(connection, topic, time_zone="Europe/Berlin")
         ended = {"event": EventType.CLOSED, "ended_at": f"{DAY}09:00:00Z", "topic": topic}
-        anomalies.apply(connection, stream_id, [rows.event(0xA1 << 120, **ended)])
+        anomalies.apply(connection, stream_id, [examples.event(0xA1 << 120, **ended)])
     when = ("--from", "2025-12-01T08:00", "--for", "3h", "--rrule", "FREQ=WEEKLY;BYDAY=MO", "--hide")
     said = shell.run("exclusions", "add", "--topic", topic, *when, "--reason", "new filter").stderr
     assert "2025-12-01 07:00:00 to 2025-12-01 10:00:00, 2025-12-08 07:00:00" in said
@@ -80,7 +80,7 @@ def test_exclusions_from_the_command_line(shell: JsonShell, database: Database) 
 def test_an_exclusion_of_no_sensor_says_so(shell: JsonShell, database: Database) -> None:
     topic = "misnamed.sensors"
     with database.begin() as connection:
-        rows.stream(connection, topic)
+        examples.add_stream(connection, topic)
     span = ("--topic", topic, "--from", "2025-12-01T08:00", "--for", "3h")
     said = shell.run("exclusions", "add", *span, "--sensor", "presure*", "--no-learn").stderr
     assert "hidden" not in said  # it hides nothing
@@ -102,7 +102,7 @@ def test_an_exclusion_that_makes_no_sense(
     shell: JsonShell, database: Database, topic: str, options: tuple[str, ...], exit_code: int, why: str
 ) -> None:
     with database.begin() as connection:
-        rows.stream(connection, topic)
+        examples.add_stream(connection, topic)
     done = shell.run("exclusions", "add", "--topic", topic, *options, exit_code=exit_code)
     assert why in done.stderr
     with database.begin() as connection:
@@ -112,8 +112,8 @@ def test_an_exclusion_that_makes_no_sense(
 def test_verdicts_from_the_command_line(shell: JsonShell, database: Database) -> None:
     topic = "judged.sensors"
     with database.begin() as connection:
-        stream_id = rows.stream(connection, topic)
-        raised = [rows.event(number << 120, topic=topic) for number in (0xB1, 0xB2, 0xB3)]
+        stream_id = examples.add_stream(connection, topic)
+        raised = [examples.event(number << 120, topic=topic) for number in (0xB1, 0xB2, 0xB3)]
         anomalies.apply(connection, stream_id, raised)
     said = shell.run("anomalies", "label", "b1", "b2", "false-alarm", "--note", "test run").stderr
     assert said.count("line-1, 2026-01-05 08:00: false-alarm") == 2
@@ -156,15 +156,15 @@ def test_the_newest_of_too_much_is_learnt_from(
     assert sum(len(one.values) for one in found.series) == 513  # ends included
     assert any("only the newest 512 rows" in note for note in found.left_out.notes)
     newest = max(int(one.times_us[-1]) for one in found.series)
-    assert newest == rows.MONDAY_US + 899 * 1_000_000
+    assert newest == examples.MONDAY_US + 899 * 1_000_000
 
 
 def test_an_asset_that_ended_before_what_fits_into_memory(
     shell: JsonShell, database: Database, plant: StreamRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with database.begin() as connection:
-        first = np.array([rows.MONDAY_US - rows.DAY_US])
-        readings.write(connection, plant.id, ["retired"], first, rows.cells([1.0] * len(SENSORS)))
+        first = np.array([examples.MONDAY_US - examples.DAY_US])
+        readings.write(connection, plant.id, ["retired"], first, examples.cells([1.0] * len(SENSORS)))
     monkeypatch.setattr(training_data, "memory_limit", partial(memory_limit, most_cells=2048 * 4 * 2))
     found = learnt(database, plant)
     assert {one.asset for one in found.series} == {"normal"}
@@ -174,8 +174,8 @@ def test_an_asset_that_ended_before_what_fits_into_memory(
 def test_an_alarm_at_the_edge_of_the_span_is_left_out_with_its_margin(
     shell: JsonShell, database: Database, plant: StreamRecord
 ) -> None:
-    minute = rows.MINUTE_US
-    before = rows.event(
+    minute = examples.MINUTE_US
+    before = examples.event(
         0xF1 << 120,
         topic=plant.definition.topic,
         asset="normal",
@@ -183,13 +183,13 @@ def test_an_alarm_at_the_edge_of_the_span_is_left_out_with_its_margin(
         started_at=f"{DAY}00:01:00Z",
         ended_at=f"{DAY}00:01:50Z",
     )
-    after = rows.event(
+    after = examples.event(
         0xF2 << 120, topic=plant.definition.topic, asset="normal", started_at=f"{DAY}00:12:10Z"
     )
     with database.begin() as connection:
         anomalies.apply(connection, plant.id, [before, after])
     shell.run("anomalies", "label", "f1", "f2", "confirmed")
-    since, until = rows.MONDAY_US + 2 * minute, rows.MONDAY_US + 12 * minute
+    since, until = examples.MONDAY_US + 2 * minute, examples.MONDAY_US + 12 * minute
     with database.begin() as connection:
         options = TrainingOptions(since_us=since, until_us=until)
         (piece,) = training_data.read(connection, plant, options, lambda *_: None).series
@@ -202,7 +202,7 @@ def test_a_refit_learns_from_what_is_normal_and_says_how_much_that_is(
     topic = plant.definition.topic
     kept_out = ("--from", f"{DAY}00:02:00", "--to", f"{DAY}00:03:00", "--no-learn")
     shell.run("exclusions", "add", "--topic", topic, *kept_out)
-    fault = rows.event(
+    fault = examples.event(
         0xC1 << 120,
         topic=topic,
         asset="normal",
@@ -210,7 +210,7 @@ def test_a_refit_learns_from_what_is_normal_and_says_how_much_that_is(
         kind=EventKind.INSTRUMENT,
         started_at=f"{DAY}00:08:20Z",
         ended_at=f"{DAY}00:08:30Z",
-        sensors=(rows.share("flow", 0.95),),
+        sensors=(examples.share("flow", 0.95),),
     )
     with database.begin() as connection:
         anomalies.apply(connection, plant.id, [fault])
@@ -236,7 +236,7 @@ def test_too_little_that_is_normal_is_refused_with_its_causes(
     shell: JsonShell, database: Database, plant: StreamRecord
 ) -> None:
     topic = plant.definition.topic
-    still = rows.event(0xD1 << 120, topic=topic, asset="normal", started_at=f"{DAY}00:04:00Z")
+    still = examples.event(0xD1 << 120, topic=topic, asset="normal", started_at=f"{DAY}00:04:00Z")
     with database.begin() as connection:
         anomalies.apply(connection, plant.id, [still])
     refused = shell.run("train", "--topic", topic, exit_code=5).stderr
@@ -258,7 +258,7 @@ def test_a_level_that_is_accepted_is_learnt_at_once(
         series = readings.read(connection, plant.id, "normal", None, None, width)
         series.values[800:] += 50.0
         readings.write(connection, plant.id, ["normal"] * 900, series.times_us, series.values)
-        still = rows.event(0xE1 << 120, topic=topic, asset="normal", started_at=f"{DAY}00:13:20Z")
+        still = examples.event(0xE1 << 120, topic=topic, asset="normal", started_at=f"{DAY}00:13:20Z")
         anomalies.apply(connection, plant.id, [still])
     assert learnt(database, plant).left_out.shares == {"open anomalies": pytest.approx((100 + 64) / 900)}
     shell.run("anomalies", "label", "e1", "new-normal")

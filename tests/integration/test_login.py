@@ -13,7 +13,7 @@ import pytest
 from tests.integration.certificates import Authority
 from tests.integration.commands import Tfstream
 from tests.integration.plants import write_plant
-from tests.integration.secured import ADMIN, SECRET, SecuredKafka, SecuredPostgres, tfstream
+from tests.integration.secured_services import ADMIN, SECRET, SecuredKafka, SecuredPostgres, tfstream
 from tests.integration.topic_reader import read_committed
 from tfstream.embedded.process import free_port
 from tfstream.errors import TfstreamError

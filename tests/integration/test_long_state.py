@@ -9,8 +9,8 @@ from confluent_kafka import Producer
 
 from tests.conftest import Broker
 from tests.integration.commands import wait_until
+from tests.integration.in_process_scorer import score
 from tests.integration.plants import Plant
-from tests.integration.scoring import score
 from tests.integration.topic_reader import read_committed
 from tfstream.streaming.state_reader import StateReader
 from tfstream.streaming.topics import ensure_topic, state_topic
@@ -34,16 +34,16 @@ def fill(broker: Broker, topic: str, records: int) -> None:
 
 
 def test_a_scorer_stays_in_its_group_while_it_reads_a_long_state(
-    kafka: Broker, plant: Plant, trained: str, caplog: pytest.LogCaptureFixture
+    kafka: Broker, plant: Plant, trained_topic: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Its messages are junk, which costs those assets their windows and nobody the membership."""
-    ensure_topic(kafka.properties, state_topic(trained), 3, {"cleanup.policy": "compact"})
-    fill(kafka, state_topic(trained), RECORDS)
+    ensure_topic(kafka.properties, state_topic(trained_topic), 3, {"cleanup.policy": "compact"})
+    fill(kafka, state_topic(trained_topic), RECORDS)
     with caplog.at_level(logging.INFO, "tfstream.kafka"):
-        score(plant.tfstream, trained, kafka=IMPATIENT)
+        score(plant.tfstream, trained_topic, kafka=IMPATIENT)
     assert "lost partitions" not in caplog.text
     assert caplog.text.count("assigned partitions") == 1
-    assert len(read_committed(kafka.bootstrap, f"{trained}.scores")) == 80
+    assert len(read_committed(kafka.bootstrap, f"{trained_topic}.scores")) == 80
 
 
 def test_a_state_is_read_bit_by_bit(kafka: Broker, topic: str) -> None:

@@ -11,8 +11,8 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import CheckConstraint, Connection, inspect, text
 
-from tests.integration import rows
-from tests.integration.connections import opened
+from tests.integration import examples
+from tests.integration.connections import transaction
 from tests.integration.queries import count
 from tfstream.errors import ConfigurationError
 from tfstream.storage import migrate, partitions, streams
@@ -60,7 +60,7 @@ def test_a_second_upgrade_changes_nothing(empty_database_url: str) -> None:
     migrate.upgrade(empty_database_url)
     assert schema(empty_database_url) == before
     assert migrate.current(empty_database_url) == migrate.head()
-    with opened(empty_database_url) as connection:
+    with transaction(empty_database_url) as connection:
         assert all(count(connection, name) == 1 for name in metadata.tables)
 
 
@@ -104,8 +104,8 @@ def previous(revision: str) -> str:
 
 
 def fill_every_table(url: str) -> None:
-    with opened(url) as connection:
-        rows.fill(connection)
+    with transaction(url) as connection:
+        examples.fill_tables(connection)
         assert all(count(connection, name) for name in metadata.tables)
 
 
@@ -120,6 +120,6 @@ def schema(url: str) -> list[tuple[object, ...]]:
         "SELECT proname, prosrc, array_to_string(proacl, ' ') FROM pg_proc"
         " WHERE pronamespace = 'public'::regnamespace",
     )
-    with opened(url) as connection:
+    with transaction(url) as connection:
         descriptions = [tuple(row) for query in queries for row in connection.execute(text(query))]
     return sorted(descriptions, key=str)

@@ -8,8 +8,8 @@ from datetime import date
 import pytest
 from sqlalchemy import text
 
-from tests.integration import rows
-from tests.integration.connections import at_once, wait_until_blocked
+from tests.integration import examples
+from tests.integration.connections import run_concurrently, wait_until_blocked
 from tfstream.errors import BadData
 from tfstream.storage import models, partitions, readings
 from tfstream.storage.database import Database
@@ -24,14 +24,17 @@ def test_model_versions_are_numbered_per_stream_and_only_one_is_champion(
     database: Database, stream_id: int
 ) -> None:
     with database.begin() as connection:
-        other = rows.stream(connection, "other.sensors")
-        assert [rows.save_model(connection, stream_id, bundle) for bundle in (b"first", b"second")] == [1, 2]
-        assert rows.save_model(connection, other) == 1
+        other = examples.add_stream(connection, "other.sensors")
+        assert [examples.save_model(connection, stream_id, bundle) for bundle in (b"first", b"second")] == [
+            1,
+            2,
+        ]
+        assert examples.save_model(connection, other) == 1
         assert models.champion(connection, stream_id) is None
         models.promote(connection, stream_id, 1)
         models.promote(connection, stream_id, 2)
         models.promote(connection, stream_id, 2)
-        models.reject(connection, stream_id, rows.save_model(connection, stream_id), "too many alarms")
+        models.reject(connection, stream_id, examples.save_model(connection, stream_id), "too many alarms")
         listed = models.list_all(connection, stream_id)
         assert [(row.version, row.status, row.reason) for row in listed] == [
             (3, "rejected", "too many alarms"),
@@ -44,23 +47,25 @@ def test_model_versions_are_numbered_per_stream_and_only_one_is_champion(
         assert champion is not None
         assert (champion.bundle, champion.metrics) == (b"second", {"loss": 0.5})
         assert (champion.rows, champion.seed) == (1440, 7)
-        assert to_us(champion.trained_until) - to_us(champion.trained_from) == rows.DAY_US
+        assert to_us(champion.trained_until) - to_us(champion.trained_from) == examples.DAY_US
         assert models.champion_version(connection, other) is None
 
 
 def test_a_missing_champion_is_described_with_a_remedy(database: Database, stream_id: int) -> None:
     with database.begin() as connection:
-        assert "run `tfstream train" in models.describe_missing_champion(connection, stream_id, rows.TOPIC)
-        version = rows.save_model(connection, stream_id)
+        assert "run `tfstream train" in models.describe_missing_champion(
+            connection, stream_id, examples.TOPIC
+        )
+        version = examples.save_model(connection, stream_id)
         models.reject(connection, stream_id, version, "too many alarms")
-        description = models.describe_missing_champion(connection, stream_id, rows.TOPIC)
-    assert f"no model version of {rows.TOPIC} is in charge: version 1 is rejected" in description
-    assert f"`tfstream models promote 1 --topic {rows.TOPIC}`" in description
+        description = models.describe_missing_champion(connection, stream_id, examples.TOPIC)
+    assert f"no model version of {examples.TOPIC} is in charge: version 1 is rejected" in description
+    assert f"`tfstream models promote 1 --topic {examples.TOPIC}`" in description
 
 
 def test_a_missing_version_and_a_damaged_bundle_are_refused(database: Database, stream_id: int) -> None:
     with database.begin() as connection:
-        models.promote(connection, stream_id, rows.save_model(connection, stream_id))
+        models.promote(connection, stream_id, examples.save_model(connection, stream_id))
     for operation in (models.promote, models.load):
         with pytest.raises(BadData, match="no model version 7"), database.begin() as connection:
             operation(connection, stream_id, 7)
@@ -76,17 +81,17 @@ def test_two_refits_that_end_at_the_same_time_get_different_versions(
 ) -> None:
     def save_and_promote() -> int:
         with database.begin() as connection:
-            version = rows.save_model(connection, stream_id)
+            version = examples.save_model(connection, stream_id)
             models.promote(connection, stream_id, version)
             return version
 
     with ThreadPoolExecutor() as pool:
         with database.begin() as connection:
-            rows.save_model(connection, stream_id)
+            examples.save_model(connection, stream_id)
             second = pool.submit(save_and_promote)
             wait_until_blocked(database)
         assert second.result() == 2
-    assert sorted(at_once(save_and_promote, 4)) == [3, 4, 5, 6]
+    assert sorted(run_concurrently(save_and_promote, 4)) == [3, 4, 5, 6]
     with database.begin() as connection:
         statuses = [row.status for row in models.list_all(connection, stream_id)]
     assert sorted(statuses) == ["candidate", "champion", "retired", "retired", "retired", "retired"]
@@ -96,6 +101,6 @@ def test_saving_a_model_does_not_block_writers_of_readings(database: Database, s
     with database.begin() as connection:
         partitions.ensure(connection, "reading", [MONDAY])
     with database.begin() as refit, database.begin() as recorder:
-        rows.save_model(refit, stream_id)
+        examples.save_model(refit, stream_id)
         recorder.execute(text("SET LOCAL lock_timeout = '5s'"))
-        readings.write(recorder, stream_id, ["a"], rows.times(0), rows.cells([1, 2, 3]))
+        readings.write(recorder, stream_id, ["a"], examples.times(0), examples.cells([1, 2, 3]))

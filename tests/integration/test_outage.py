@@ -10,11 +10,11 @@ import pytest
 
 from tests.conftest import Broker
 from tests.integration.commands import Tfstream, wait_until
-from tests.integration.frozen import frozen
 from tests.integration.plants import Plant, write_plant
 from tests.integration.stream_copy import copy_stream
+from tests.integration.suspended_process import suspended
 from tests.integration.topic_reader import read_committed
-from tests.scrape import reason, scrape
+from tests.scrape import idle_reason, scrape
 from tfstream.app.files.replay import replay
 from tfstream.app.files.sensor_table import read_table
 from tfstream.app.ingest.recorder import Recorder
@@ -86,15 +86,17 @@ def test_a_database_that_hangs_delays_nothing_but_new_models(
 
         arguments = ("score", "--topic", topic, "--commit-interval", "100ms", "--metrics-port", str(port))
         with tfstream.running(*arguments) as scorer:
-            wait_until(lambda: reason(port) == "no-model", "the reason no-model", scorer)
-            with frozen(server.pid):
+            wait_until(lambda: idle_reason(port) == "no-model", "the reason no-model", scorer)
+            with suspended(server.pid):
                 wait_until(
-                    lambda: reason(port) == "database-unreachable", "the reason database-unreachable", scorer
+                    lambda: idle_reason(port) == "database-unreachable",
+                    "the reason database-unreachable",
+                    scorer,
                 )
             tfstream.run("train", "--topic", topic, "--no-gate")
             wait_until(lambda: count_scores_on_topic(kafka, topic) == WINDOWS, "the first scores", scorer)
             add_version_2(server.url)
-            with frozen(server.pid):
+            with suspended(server.pid):
                 wait_until(lambda: waiting_metric(port) == [1.0], "the metric shows the late answer", scorer)
                 replay(kafka.properties, read_table(more), definition)
                 wait_until(

@@ -14,7 +14,7 @@ from ops.kafka import acls
 from ops.kafka.acls import Right
 from tests.integration.commands import Tfstream
 from tests.integration.plants import write_plant
-from tests.integration.secured import ADMIN, ROLES, SECRET, SecuredKafka, tfstream
+from tests.integration.secured_services import ADMIN, ROLES, SECRET, SecuredKafka, tfstream
 from tests.integration.topic_reader import read_committed
 
 pytestmark = [pytest.mark.kafka, pytest.mark.postgres, pytest.mark.slow]

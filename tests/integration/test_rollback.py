@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from tests.integration import quick, rows
+from tests.integration import examples, short_training
 from tests.integration.commands import wait_until
 from tests.integration.plants import SENSORS, Plant
-from tests.integration.small_model import weights
+from tests.integration.small_bundle import small_bundle
 from tests.integration.topic_reader import TopicMessage, read_committed
 from tfstream.app.training import promote, train
 from tfstream.app.training.training_options import TrainingOptions
@@ -40,11 +40,11 @@ MOST_COMMITS = 5
 def stream(database: Database) -> StreamRecord:
     """Versions 1, 2 and 3 were champion in turn; 4 is a candidate."""
     with database.begin() as connection:
-        stream_id = rows.stream(connection)
+        stream_id = examples.add_stream(connection)
         for _ in range(3):
-            models.promote(connection, stream_id, rows.save_model(connection, stream_id, weights()))
-        rows.save_model(connection, stream_id, weights())
-        return streams.get(connection, rows.TOPIC)
+            models.promote(connection, stream_id, examples.save_model(connection, stream_id, small_bundle()))
+        examples.save_model(connection, stream_id, small_bundle())
+        return streams.get(connection, examples.TOPIC)
 
 
 def test_a_rollback_never_returns_to_a_version_that_was_rolled_back(
@@ -101,7 +101,7 @@ def test_a_rollback_to_a_given_version_requires_a_former_champion(
 def test_a_version_that_does_not_fit_the_stream_is_not_promoted(
     database: Database, stream: StreamRecord
 ) -> None:
-    changed = stream._replace(definition=stream.definition.with_sensors((*rows.SENSORS, "speed")))
+    changed = stream._replace(definition=stream.definition.with_sensors((*examples.SENSORS, "speed")))
     with pytest.raises(ConfigurationError, match=r"version 2 does not fit .*only the stream has speed"):
         promote.roll_back(database, changed, None, by="anna", reason=None)
     with pytest.raises(ConfigurationError, match=r"version 4 does not fit .*only the stream has speed"):
@@ -113,11 +113,11 @@ def test_a_version_that_does_not_fit_the_stream_is_not_promoted(
 
 def test_a_refit_that_gives_the_same_bytes_as_a_rolled_back_version_is_rejected(database: Database) -> None:
     """Each refit learns from nearly the same readings: a version that was rolled back must not return."""
-    definition = StreamDefinition(topic="again", sensors=("a", "b"), interval_us=rows.MINUTE_US)
+    definition = StreamDefinition(topic="again", sensors=("a", "b"), interval_us=examples.MINUTE_US)
     values = np.random.default_rng(1).normal(size=(300, 2)).astype(np.float32)
     with database.begin() as connection:
         stream = streams.add(connection, definition)
-        readings.write(connection, stream.id, ["x"] * 300, rows.times(*range(300)), values)
+        readings.write(connection, stream.id, ["x"] * 300, examples.times(*range(300)), values)
     results = [refit(database, stream, seed) for seed in (0, 1)]
     assert [result.outcome for result in results] == ["promoted", "promoted"]
     promote.roll_back(database, stream, None, by="anna", reason=None)
@@ -131,17 +131,17 @@ def test_a_refit_that_gives_the_same_bytes_as_a_rolled_back_version_is_rejected(
 
 
 def refit(database: Database, stream: StreamRecord, seed: int) -> train.TrainingResult:
-    options = TrainingOptions(seed=seed, gate=False, config=quick.CONFIG)
+    options = TrainingOptions(seed=seed, gate=False, config=short_training.CONFIG)
     return train.train(database, stream, options, lambda stage, done: None)
 
 
 @pytest.mark.kafka
-def test_running_scorers_follow_a_promotion_and_a_rollback(plant: Plant, trained: str) -> None:
-    tfstream, topic = plant.tfstream, trained
+def test_running_scorers_follow_a_promotion_and_a_rollback(plant: Plant, trained_topic: str) -> None:
+    tfstream, topic = plant.tfstream, trained_topic
     with closing(Database(tfstream.database_url)) as database, database.begin() as connection:
         stream_id = streams.get(connection, topic).id
         first = models.load(connection, stream_id, 1)
-        rows.save_model(connection, stream_id, first.bundle)
+        examples.save_model(connection, stream_id, first.bundle)
     with (
         tfstream.running("score", "--topic", topic, "--commit-interval", COMMIT) as scorer,
         flowing_readings(tfstream.bootstrap, topic),

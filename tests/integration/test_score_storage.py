@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
-from tests.integration import rows
+from tests.integration import examples
 from tfstream.storage import partitions, scores
 from tfstream.storage.database import Database
 
@@ -14,14 +14,14 @@ pytestmark = pytest.mark.postgres
 
 
 def test_a_second_write_replaces_the_scores_of_the_same_window(database: Database, stream_id: int) -> None:
-    first = [rows.score(rows.MONDAY_US + hour * rows.HOUR_US, score=hour) for hour in (0, 1, 25)]
-    again = rows.score(rows.MONDAY_US, score=9.0, threshold=5.0, model_version=4, masked=("flow",))
-    other = rows.score(rows.MONDAY_US, asset="line-2", score=7.0)
+    first = [examples.score(examples.MONDAY_US + hour * examples.HOUR_US, score=hour) for hour in (0, 1, 25)]
+    again = examples.score(examples.MONDAY_US, score=9.0, threshold=5.0, model_version=4, masked=("flow",))
+    other = examples.score(examples.MONDAY_US, asset="line-2", score=7.0)
     with database.begin() as connection:
         scores.write(connection, stream_id, first)
         scores.write(connection, stream_id, first)
-        scores.write(connection, stream_id, [rows.score(rows.MONDAY_US, score=8.0), again, other])
-        hours = [rows.MONDAY_US, rows.MONDAY_US + rows.HOUR_US]
+        scores.write(connection, stream_id, [examples.score(examples.MONDAY_US, score=8.0), again, other])
+        hours = [examples.MONDAY_US, examples.MONDAY_US + examples.HOUR_US]
         points = scores.read(connection, stream_id, "line-1", hours[0], hours[1])
         assert points == [(hours[0], 9.0, 5.0), (hours[1], 1.0, 4.0)]
         stored = connection.execute(text("SELECT count(*), max(model_version), max(masked) FROM score")).one()
@@ -30,8 +30,8 @@ def test_a_second_write_replaces_the_scores_of_the_same_window(database: Databas
 
 
 def test_more_scores_than_fit_one_statement_are_written(database: Database, stream_id: int) -> None:
-    times_us = rows.MONDAY_US + np.arange(4500) * 1_000_000
+    times_us = examples.MONDAY_US + np.arange(4500) * 1_000_000
     with database.begin() as connection:
-        scores.write(connection, stream_id, [rows.score(int(time_us)) for time_us in times_us])
+        scores.write(connection, stream_id, [examples.score(int(time_us)) for time_us in times_us])
         points = scores.read(connection, stream_id, "line-1", int(times_us[0]), int(times_us[-1]))
     assert [point.time_us for point in points] == times_us.tolist()

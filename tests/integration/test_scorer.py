@@ -8,9 +8,9 @@ import signal
 import pytest
 
 from tests.integration.commands import Tfstream, wait_until
-from tests.integration.forked import Forked
+from tests.integration.forked_command import ForkedCommand
+from tests.integration.in_process_scorer import score
 from tests.integration.plants import SENSORS, Plant, write_plant
-from tests.integration.scoring import score
 from tests.integration.topic_reader import committed_offsets, read_committed
 from tfstream.streaming.topics import partition_count
 
@@ -48,28 +48,30 @@ def test_a_scorer_waits_for_a_model_and_changes_models_without_a_restart(plant: 
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_scorer_with_a_summary(plant: Plant, trained: str, number: signal.Signals) -> None:
-    with plant.tfstream.running("score", "--topic", trained, "--commit-interval", "100ms") as scorer:
-        wait_until(lambda: committed(plant.tfstream, trained) == 700, "the commit", scorer)
+def test_a_signal_ends_the_scorer_with_a_summary(
+    plant: Plant, trained_topic: str, number: signal.Signals
+) -> None:
+    with plant.tfstream.running("score", "--topic", trained_topic, "--commit-interval", "100ms") as scorer:
+        wait_until(lambda: committed(plant.tfstream, trained_topic) == 700, "the commit", scorer)
         output = end(scorer, number)
     assert "700 messages, 80 windows scored" in output
 
 
-def test_the_scorer_commits_when_it_ends(plant: Plant, trained: str) -> None:
+def test_the_scorer_commits_when_it_ends(plant: Plant, trained_topic: str) -> None:
     """The commit interval is an hour, so only the end can have committed."""
-    score(plant.tfstream, trained, lambda progress: progress.records == 700, commit_interval_s=3600.0)
-    assert committed(plant.tfstream, trained) == 700
-    assert len(read_committed(plant.tfstream.bootstrap, f"{trained}.scores")) == 80
+    score(plant.tfstream, trained_topic, lambda progress: progress.records == 700, commit_interval_s=3600.0)
+    assert committed(plant.tfstream, trained_topic) == 700
+    assert len(read_committed(plant.tfstream.bootstrap, f"{trained_topic}.scores")) == 80
 
 
-def test_the_older_of_two_processes_with_the_same_slot_ends(plant: Plant, trained: str) -> None:
+def test_the_older_of_two_processes_with_the_same_slot_ends(plant: Plant, trained_topic: str) -> None:
     """The broker fences it: it logs the reason, and writes no score that the younger process writes, too."""
     tfstream = plant.tfstream
-    arguments = ("score", "--topic", trained, "--slot", "same", "--commit-interval", "100ms")
+    arguments = ("score", "--topic", trained_topic, "--slot", "same", "--commit-interval", "100ms")
     with tfstream.running(*arguments) as older:
-        wait_until(lambda: committed(tfstream, trained) == 700, "the first commit", older)
+        wait_until(lambda: committed(tfstream, trained_topic) == 700, "the first commit", older)
         with tfstream.running(*arguments) as younger:
-            read_until(younger, "scoring", trained)
+            read_until(younger, "scoring", trained_topic)
             more = write_plant(plant.normal.with_name("more.csv"), rows=120, start="2026-01-07T00:00:00Z")
             for asset in (
                 "a",
@@ -79,26 +81,26 @@ def test_the_older_of_two_processes_with_the_same_slot_ends(plant: Plant, traine
                 "e",
                 "f",
             ):  # to all partitions, one of which the older process has
-                tfstream.run("replay", more, "--topic", trained, "--asset", asset)
+                tfstream.run("replay", more, "--topic", trained_topic, "--asset", asset)
             output, _ = older.communicate(timeout=60)
             wait_until(
-                lambda: committed(tfstream, trained) == 700 + 6 * 120,
+                lambda: committed(tfstream, trained_topic) == 700 + 6 * 120,
                 "the younger process's commits",
                 younger,
             )
     assert older.returncode == 1
     assert "another process took over the transactional id" in output
     assert "give each process on a host a --slot of its own" in output
-    scores = [message.body for message in read_committed(tfstream.bootstrap, f"{trained}.scores")]
+    scores = [message.body for message in read_committed(tfstream.bootstrap, f"{trained_topic}.scores")]
     assert len({(score["asset"], score["ts"]) for score in scores}) == len(scores)
 
 
-def test_two_workers_give_every_asset_the_same_scores(plant: Plant, trained: str) -> None:
+def test_two_workers_give_every_asset_the_same_scores(plant: Plant, trained_topic: str) -> None:
     tfstream = plant.tfstream
     for number in range(4):
-        tfstream.run("replay", plant.faulty, "--topic", trained, "--asset", f"asset-{number}")
-    tfstream.run("score", "--topic", trained, "--workers", "2", "--until-end")
-    scores = [message.body for message in read_committed(tfstream.bootstrap, f"{trained}.scores")]
+        tfstream.run("replay", plant.faulty, "--topic", trained_topic, "--asset", f"asset-{number}")
+    tfstream.run("score", "--topic", trained_topic, "--workers", "2", "--until-end")
+    scores = [message.body for message in read_committed(tfstream.bootstrap, f"{trained_topic}.scores")]
     by_asset: dict[str, list[tuple[str, float]]] = {}
     for scored in scores:
         by_asset.setdefault(scored["asset"], []).append((scored["ts"], scored["score"]))
@@ -108,22 +110,22 @@ def test_two_workers_give_every_asset_the_same_scores(plant: Plant, trained: str
         assert asset_scores == own, asset  # the same readings under another name
 
 
-def test_a_model_that_does_not_fit_is_refused(plant: Plant, trained: str) -> None:
+def test_a_model_that_does_not_fit_is_refused(plant: Plant, trained_topic: str) -> None:
     tfstream = plant.tfstream
-    tfstream.run("streams", "set", trained, "--sensors", ",".join([*SENSORS, "speed"]))
-    output = tfstream.run("score", "--topic", trained, "--until-end", exit_code=3).stderr
+    tfstream.run("streams", "set", trained_topic, "--sensors", ",".join([*SENSORS, "speed"]))
+    output = tfstream.run("score", "--topic", trained_topic, "--until-end", exit_code=3).stderr
     assert "model version 1 does not fit" in output
     assert "only the stream has speed" in output
     assert "Traceback" not in output
 
 
 def test_a_fault_is_reported_with_its_sensor_on_the_topic_and_by_the_commands(
-    plant: Plant, trained: str
+    plant: Plant, trained_topic: str
 ) -> None:
     """The event on the topic, `anomalies list` and `anomalies show`."""
     tfstream = plant.tfstream
-    tfstream.run("score", "--topic", trained, "--until-end")
-    listed = json.loads(tfstream.run("anomalies", "list", "--topic", trained, "--json").stdout)
+    tfstream.run("score", "--topic", trained_topic, "--until-end")
+    listed = json.loads(tfstream.run("anomalies", "list", "--topic", trained_topic, "--json").stdout)
     fault = next(
         anomaly
         for anomaly in listed
@@ -136,11 +138,11 @@ def test_a_fault_is_reported_with_its_sensor_on_the_topic_and_by_the_commands(
     assert "level" in shown
     opened = next(
         event.body
-        for event in read_committed(tfstream.bootstrap, f"{trained}.anomalies")
+        for event in read_committed(tfstream.bootstrap, f"{trained_topic}.anomalies")
         if event.body["anomaly_id"] == fault["id"]
     )
     assert opened["event"] == "opened"
-    assert opened["topic"] == trained
+    assert opened["topic"] == trained_topic
 
 
 def versions(tfstream: Tfstream, topic: str) -> set[int]:
@@ -153,7 +155,7 @@ def committed(tfstream: Tfstream, topic: str) -> int:
     return sum(max(offset, 0) for offset in offsets.values())
 
 
-def read_until(process: Forked, *words: str) -> None:
+def read_until(process: ForkedCommand, *words: str) -> None:
     """Read lines of a process up to the first line that has all the words."""
     assert process.stdout is not None
     for line in process.stdout:
@@ -162,7 +164,7 @@ def read_until(process: Forked, *words: str) -> None:
     raise AssertionError(f"the process ended with {process.wait()} and printed no line with {words}")
 
 
-def end(process: Forked, number: signal.Signals) -> str:
+def end(process: ForkedCommand, number: signal.Signals) -> str:
     """Send a signal, require exit code 0, and return the rest of the output."""
     process.send_signal(number)
     output, _ = process.communicate(timeout=60)

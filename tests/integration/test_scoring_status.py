@@ -12,12 +12,12 @@ from confluent_kafka import Producer
 
 from tests.conftest import Broker
 from tests.integration.commands import Tfstream, wait_until
-from tests.integration.forked import Forked
-from tests.integration.frozen import frozen
+from tests.integration.forked_command import ForkedCommand
 from tests.integration.plants import Plant, write_plant
 from tests.integration.stream_copy import copy_models, copy_stream
+from tests.integration.suspended_process import suspended
 from tests.integration.topic_reader import committed_offsets
-from tests.scrape import reason, scrape
+from tests.scrape import idle_reason, scrape
 from tfstream.embedded.process import free_port
 from tfstream.streaming.topics import ensure_topic
 
@@ -36,8 +36,8 @@ def plant(own_plant: Plant) -> Plant:
 
 
 @pytest.fixture
-def trained(own_trained: str) -> str:
-    return own_trained
+def trained_topic(own_trained_topic: str) -> str:
+    return own_trained_topic
 
 
 def check_result(tfstream: Tfstream, topic: str, name: str) -> dict[str, str]:
@@ -48,7 +48,7 @@ def check_result(tfstream: Tfstream, topic: str, name: str) -> dict[str, str]:
     return result
 
 
-def end(process: Forked) -> str:
+def end(process: ForkedCommand) -> str:
     """Send SIGTERM, require exit code 0, and return the rest of the output."""
     process.send_signal(signal.SIGTERM)
     output, _ = process.communicate(timeout=60)
@@ -74,16 +74,16 @@ def test_a_scorer_gives_the_reason_why_it_does_not_score(
     score = ("score", "--topic", topic, "--commit-interval", "100ms")
     with ExitStack() as stack:
         scorer = stack.enter_context(tfstream.running(*score, "--metrics-port", str(port)))
-        wait_until(lambda: reason(port) == "no-model", "no model", scorer)
+        wait_until(lambda: idle_reason(port) == "no-model", "no model", scorer)
         assert check_scorers(tfstream, topic) == "no scorer is running"
         copy_models(tfstream.database_url, template_stream, topic)
-        wait_until(lambda: reason(port) == "windows-filling", "an empty window", scorer)
+        wait_until(lambda: idle_reason(port) == "windows-filling", "an empty window", scorer)
 
         send(plant, topic, 30, "first")
         wait_until(lambda: scrape(port, "tfstream_messages_total", process="score") == [30.0], "rows", scorer)
-        wait_until(lambda: reason(port) == "windows-filling", "half a window", scorer)
+        wait_until(lambda: idle_reason(port) == "windows-filling", "half a window", scorer)
         send(plant, topic, 200, "second")
-        wait_until(lambda: reason(port) is None, "windows", scorer)
+        wait_until(lambda: idle_reason(port) is None, "windows", scorer)
         wait_until(
             lambda: scrape(port, "tfstream_windows_scored_total", process="score") == [18.0], "scores", scorer
         )
@@ -102,7 +102,7 @@ def test_a_scorer_gives_the_reason_why_it_does_not_score(
 
         arguments = (*score, "--slot", "spare", "--metrics-port", str(spare))
         second = stack.enter_context(tfstream.running(*arguments))
-        wait_until(lambda: reason(spare) == "no-partitions", "a spare scorer", second)
+        wait_until(lambda: idle_reason(spare) == "no-partitions", "a spare scorer", second)
         wait_until(
             lambda: "1 of 2 scorers without a partition" in check_scorers(tfstream, topic), "check", second
         )
@@ -130,86 +130,86 @@ def check_scorers(tfstream: Tfstream, topic: str) -> str:
     return check_result(tfstream, topic, "scorers")["detail"]
 
 
-def test_readings_without_a_sensor_of_the_model_are_a_reason(plant: Plant, trained: str) -> None:
+def test_readings_without_a_sensor_of_the_model_are_a_reason(plant: Plant, trained_topic: str) -> None:
     """The producer has renamed all sensors: rows arrive, without a value of a known sensor."""
     tfstream, port = plant.tfstream, free_port()
     producer = Producer({"bootstrap.servers": tfstream.bootstrap})
     for second in range(200):
         body = {"ts": 1_767_700_000 + second, "asset": "renamed", "LEVEL": 1.0}
-        producer.produce(trained, json.dumps(body).encode(), b"renamed", 0)
+        producer.produce(trained_topic, json.dumps(body).encode(), b"renamed", 0)
     producer.flush(20.0)
-    tfstream.run("score", "--topic", trained, "--until-end")
-    with tfstream.running("score", "--topic", trained, "--metrics-port", str(port)) as scorer:
+    tfstream.run("score", "--topic", trained_topic, "--until-end")
+    with tfstream.running("score", "--topic", trained_topic, "--metrics-port", str(port)) as scorer:
         for second in range(200, 300):
             body = {"ts": 1_767_700_000 + second, "asset": "renamed", "LEVEL": 1.0}
-            producer.produce(trained, json.dumps(body).encode(), b"renamed", 0)
+            producer.produce(trained_topic, json.dumps(body).encode(), b"renamed", 0)
         producer.flush(20.0)
-        wait_until(lambda: reason(port) == "no-known-sensor", "unknown sensors", scorer)
+        wait_until(lambda: idle_reason(port) == "no-known-sensor", "unknown sensors", scorer)
 
 
-def test_an_unreachable_broker_is_the_reason(kafka: Broker, plant: Plant, trained: str) -> None:
+def test_an_unreachable_broker_is_the_reason(kafka: Broker, plant: Plant, trained_topic: str) -> None:
     if kafka.server is None:
         pytest.skip("needs a broker of its own")
     tfstream, port = plant.tfstream, free_port()
-    arguments = ("score", "--topic", trained, "--commit-interval", "100ms", "--metrics-port", str(port))
+    arguments = ("score", "--topic", trained_topic, "--commit-interval", "100ms", "--metrics-port", str(port))
     with tfstream.running(*arguments) as scorer:
         wait_until(
-            lambda: committed(kafka, trained) == 700,
+            lambda: committed(kafka, trained_topic) == 700,
             "the commit",
             scorer,
         )
-        wait_until(lambda: reason(port) is None, "scores", scorer)
+        wait_until(lambda: idle_reason(port) is None, "scores", scorer)
         kafka.server.kill()
         try:
-            wait_until(lambda: reason(port) == "broker-unreachable", "the outage", scorer)
+            wait_until(lambda: idle_reason(port) == "broker-unreachable", "the outage", scorer)
         finally:
             kafka.server.start()
-        wait_until(lambda: reason(port) is None, "it is back", scorer)
+        wait_until(lambda: idle_reason(port) is None, "it is back", scorer)
         assert "not scoring: Kafka cannot be reached" in end(scorer)
 
 
-def test_a_broker_that_hangs_is_the_reason(kafka: Broker, plant: Plant, trained: str) -> None:
+def test_a_broker_that_hangs_is_the_reason(kafka: Broker, plant: Plant, trained_topic: str) -> None:
     """Its connections stay open: the session ends and the partitions are lost, which is not the reason."""
     if kafka.server is None:
         pytest.skip("needs a broker of its own")
     tfstream, port = plant.tfstream, free_port()
-    with tfstream.running("score", "--topic", trained, "--metrics-port", str(port)) as scorer:
-        wait_until(lambda: committed(kafka, trained) == 700, "the commit", scorer)
-        with frozen(kafka.server.pid):
+    with tfstream.running("score", "--topic", trained_topic, "--metrics-port", str(port)) as scorer:
+        wait_until(lambda: committed(kafka, trained_topic) == 700, "the commit", scorer)
+        with suspended(kafka.server.pid):
             wait_until(
                 lambda: scrape(port, "tfstream_assigned_partitions", process="score") == [0.0],
                 "the session's end",
                 scorer,
             )
-            wait_until(lambda: reason(port) == "broker-unreachable", "the hang", scorer, timeout_s=10.0)
+            wait_until(lambda: idle_reason(port) == "broker-unreachable", "the hang", scorer, timeout_s=10.0)
         wait_until(
             lambda: scrape(port, "tfstream_assigned_partitions", process="score") == [3.0], "it is back"
         )
 
 
 def test_a_restart_logs_how_full_the_windows_are_and_counts_only_new_messages(
-    kafka: Broker, plant: Plant, trained: str
+    kafka: Broker, plant: Plant, trained_topic: str
 ) -> None:
     tfstream = plant.tfstream
-    tfstream.run("score", "--topic", trained, "--until-end")
-    with tfstream.running("score", "--topic", trained) as scorer:
+    tfstream.run("score", "--topic", trained_topic, "--until-end")
+    with tfstream.running("score", "--topic", trained_topic) as scorer:
         assert scorer.stdout is not None
         output = ""
         while "rows of 1 s" not in output and "scoring windows" not in output:
             output += scorer.stdout.readline()
-        send(plant, trained, 10, "faulty", start="2026-01-06T00:11:40Z")
-        wait_until(lambda: committed(kafka, trained) == 710, "the commit", scorer)
+        send(plant, trained_topic, 10, "faulty", start="2026-01-06T00:11:40Z")
+        wait_until(lambda: committed(kafka, trained_topic) == 710, "the commit", scorer)
         output += end(scorer)
     assert " 0 of 64 rows" not in output
     assert "10 messages, " in output
 
 
-def test_every_line_of_stderr_is_json_with_log_format_json(plant: Plant, trained: str) -> None:
+def test_every_line_of_stderr_is_json_with_log_format_json(plant: Plant, trained_topic: str) -> None:
     """The summary, errors, tracebacks and the lines of workers included."""
     tfstream = plant.tfstream
     for arguments, exit_code, last in (
-        (("score", "--topic", trained, "--until-end"), 0, "700 messages, 80 windows scored"),
-        (("record", "--topic", trained, "--until-end"), 0, "700 messages recorded, 0 unreadable"),
+        (("score", "--topic", trained_topic, "--until-end"), 0, "700 messages, 80 windows scored"),
+        (("record", "--topic", trained_topic, "--until-end"), 0, "700 messages recorded, 0 unreadable"),
         (("score", "--topic", "nowhere"), 3, "nowhere"),
         (("score", "--topic", "nowhere", "--workers", "2"), 3, "ended with exit code 3"),
         (("--debug", "score", "--topic", "nowhere"), 3, "nowhere"),
@@ -221,15 +221,15 @@ def test_every_line_of_stderr_is_json_with_log_format_json(plant: Plant, trained
         assert ("Traceback" in lines[-1].get("exception", "")) == ("--debug" in arguments)
 
 
-def test_check_counts_dead_letters_and_quotes_the_last(plant: Plant, trained: str) -> None:
+def test_check_counts_dead_letters_and_quotes_the_last(plant: Plant, trained_topic: str) -> None:
     tfstream = plant.tfstream
-    assert check_result(tfstream, trained, "dead letters")["detail"] == "none"
+    assert check_result(tfstream, trained_topic, "dead letters")["detail"] == "none"
     producer = Producer({"bootstrap.servers": tfstream.bootstrap})
     for value in (b"{", b'{"asset": "x"}'):
-        producer.produce(trained, value, b"x", 0)
+        producer.produce(trained_topic, value, b"x", 0)
         producer.flush(20.0)
-    tfstream.run("score", "--topic", trained, "--until-end")
-    letters = check_result(tfstream, trained, "dead letters")
+    tfstream.run("score", "--topic", trained_topic, "--until-end")
+    letters = check_result(tfstream, trained_topic, "dead letters")
     assert letters["state"] == "warning"
     assert "in the last 24 hours, the last" in letters["detail"]
     assert "no time" in letters["detail"]

@@ -19,7 +19,7 @@ from confluent_kafka import Producer
 from psycopg.rows import dict_row
 
 from tests.conftest import Broker, temporary_database
-from tests.integration.commands import Tfstream, Thorough, wait_until
+from tests.integration.commands import FullTrainingTfstream, Tfstream, wait_until
 from tests.integration.stream_copy import copy_stream
 from tests.integration.topic_reader import TopicMessage, committed_offsets, read_committed
 from tfstream.streaming.topics import ensure_topic
@@ -47,7 +47,7 @@ class ScoredRuns(NamedTuple):
 def scored(kafka: Broker, postgres_url: str, template: str, labelled_data: Path) -> Iterator[ScoredRuns]:
     """Load, train, replay and score the five runs, with unreadable messages among the readings."""
     for url in temporary_database(postgres_url, template):
-        tfstream = Thorough(url, kafka.bootstrap, TFSTREAM_KAFKA_SESSION_TIMEOUT_MS="6000")
+        tfstream = FullTrainingTfstream(url, kafka.bootstrap, TFSTREAM_KAFKA_SESSION_TIMEOUT_MS="6000")
         files = {run: labelled_data / "skab" / f"{run}.csv" for run in RUNS}
         learn(tfstream, labelled_data / "skab" / "normal.csv", files)
         for file in files.values():

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from tests.conftest import temporary_database
-from tests.integration import quick, rows
+from tests.integration import examples, short_training
 from tests.integration.commands import Tfstream, wait_until
 from tests.integration.plants import write_plant
 from tfstream.app.training import train, trainer
@@ -31,7 +31,7 @@ from tfstream.storage.streams import StreamRecord
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
 NIGHTLY = ("trainer", "--schedule", "0 2 * * *")
-QUICK = RefitPlan(options=TrainingOptions(config=quick.CONFIG))
+QUICK = RefitPlan(options=TrainingOptions(config=short_training.CONFIG))
 RUNS = "SELECT outcome, reason, model_version, took FROM training_history WHERE topic = :topic ORDER BY id"
 
 
@@ -53,7 +53,7 @@ def plant(shell: Tfstream, topic: str, tmp_path: Path, database: Database) -> It
     shell.run("load", write_plant(tmp_path / "normal.csv", rows=600), "--topic", topic)
     with database.begin() as connection:
         stream_id = streams.get(connection, topic).id
-        rows.save_model(connection, stream_id)
+        examples.save_model(connection, stream_id)
         models.promote(connection, stream_id, 1)
         connection.execute(text("UPDATE stream SET created_at = created_at - interval '3 days'"))
     yield topic
@@ -189,9 +189,9 @@ def test_a_refit_that_cannot_start_waits_for_its_next_time(database: Database, p
     """An exclusion has a rule, written in SQL, that cannot be read."""
     with database.begin() as connection:
         stream_id = streams.get(connection, plant).id
-        first = Span(rows.MONDAY_US, rows.MONDAY_US + rows.HOUR_US)
+        first = Span(examples.MONDAY_US, examples.MONDAY_US + examples.HOUR_US)
         wrong = Exclusion(first=first, rule="FREQ=DAILY")
-        exclusions.add(connection, stream_id, wrong, reason=None, by="anna", now_us=rows.MONDAY_US)
+        exclusions.add(connection, stream_id, wrong, reason=None, by="anna", now_us=examples.MONDAY_US)
         connection.execute(text("UPDATE exclusion SET rrule = 'FREQ=HOURLY', spans_until = NULL"))
     for _ in range(2):
         Trainer(database, QUICK)._refit_due(lambda: False)
@@ -206,7 +206,7 @@ def test_a_stream_that_is_added_during_the_check_is_due_at_the_next(
     list_all = streams.list_all
 
     def add_stream_and_list(connection: Connection) -> list[StreamRecord]:
-        rows.stream(connection, f"other.{plant}")
+        examples.add_stream(connection, f"other.{plant}")
         return list_all(connection)
 
     monkeypatch.setattr(streams, "list_all", add_stream_and_list)
@@ -217,7 +217,7 @@ def test_a_stream_that_fails_does_not_stop_the_others(
     shell: Tfstream, database: Database, plant: str
 ) -> None:
     with database.begin() as connection:
-        rows.stream(connection, "empty.sensors")
+        examples.add_stream(connection, "empty.sensors")
     done = shell.run("trainer", "--once", "--json", exit_code=1)
     assert '"promoted": true' in done.stdout
     assert "empty.sensors has no readings" in done.stdout
@@ -230,7 +230,7 @@ def test_an_unreadable_definition_does_not_stop_the_others(
 ) -> None:
     """As after a change in SQL, or by a newer version of tfstream."""
     with database.begin() as connection:
-        rows.stream(connection, "broken.sensors")
+        examples.add_stream(connection, "broken.sensors")
         broken = "UPDATE stream SET definition = definition || :change WHERE topic = 'broken.sensors'"
         connection.execute(text(broken), {"change": '{"interval_us": "1s"}'})
     done = shell.run("trainer", "--once", "--json", exit_code=1)

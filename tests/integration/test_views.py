@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection, text
 
-from tests.integration import rows
+from tests.integration import examples
 from tests.integration.queries import utc, view
 from tfstream.core.messages.anomaly_event import EventKind, EventType, iso
 from tfstream.storage import anomalies, readings, scores
@@ -16,20 +16,22 @@ from tfstream.storage.database import Database
 
 pytestmark = pytest.mark.postgres
 
-HOURS = tuple(rows.MONDAY_US + hour * rows.HOUR_US for hour in range(24))
+HOURS = tuple(examples.MONDAY_US + hour * examples.HOUR_US for hour in range(24))
 
 
 def test_anomaly_history(database: Database) -> None:
     with database.begin() as connection:
-        stream_id = rows.stream(connection)
+        stream_id = examples.add_stream(connection)
         ended = iso(HOURS[9])
-        closed = rows.event(1, event=EventType.CLOSED, sequence=2, ended_at=ended, score=10.0)
-        silence = rows.event(2, kind=EventKind.SILENCE, sensors=(), threshold=0.0, started_at=iso(HOURS[10]))
+        closed = examples.event(1, event=EventType.CLOSED, sequence=2, ended_at=ended, score=10.0)
+        silence = examples.event(
+            2, kind=EventKind.SILENCE, sensors=(), threshold=0.0, started_at=iso(HOURS[10])
+        )
         anomalies.apply(connection, stream_id, [closed, silence])
         connection.execute(text("UPDATE anomaly SET verdict = 'expected' WHERE state = 'closed'"))
         first, second = view(connection, "SELECT * FROM anomaly_history ORDER BY started_at")
     assert first == {
-        "topic": rows.TOPIC,
+        "topic": examples.TOPIC,
         "asset": "line-1",
         "kind": "process",
         "state": "closed",
@@ -57,13 +59,13 @@ def test_anomaly_history(database: Database) -> None:
 
 def test_alarm_budget(database: Database) -> None:
     """Budget 0.5 per week, 2 for line-2; the limits of chance depend on the scored share of the week."""
-    next_week = rows.MONDAY_US + 7 * rows.DAY_US
+    next_week = examples.MONDAY_US + 7 * examples.DAY_US
     with database.begin() as connection:
-        stream_id = rows.stream(connection, alarm_budget_per_week=0.5, asset_budgets={"line-2": 2.0})
-        starts = [rows.MONDAY_US, rows.MONDAY_US + rows.DAY_US, next_week - 1, next_week]
-        raised = [rows.event(number, started_at=iso(start)) for number, start in enumerate(starts)]
-        other = rows.event(10, asset="line-2", kind=EventKind.INSTRUMENT)
-        silence = rows.event(11, kind=EventKind.SILENCE)
+        stream_id = examples.add_stream(connection, alarm_budget_per_week=0.5, asset_budgets={"line-2": 2.0})
+        starts = [examples.MONDAY_US, examples.MONDAY_US + examples.DAY_US, next_week - 1, next_week]
+        raised = [examples.event(number, started_at=iso(start)) for number, start in enumerate(starts)]
+        other = examples.event(10, asset="line-2", kind=EventKind.INSTRUMENT)
+        silence = examples.event(11, kind=EventKind.SILENCE)
         anomalies.apply(connection, stream_id, [*raised, other, silence])
         confirm = text("UPDATE anomaly SET verdict = :verdict WHERE id = :id")
         connection.execute(confirm, {"verdict": "confirmed", "id": uuid.UUID(int=0)})
@@ -78,9 +80,9 @@ def test_alarm_budget(database: Database) -> None:
         ).all()
         weeks = view(connection, "SELECT * FROM alarm_budget_week ORDER BY week")
     assert [tuple(row) for row in budgets] == [
-        (rows.TOPIC, "line-1", utc(rows.MONDAY_US), 0.5, 2, 3, 1, 0, 2, True),
-        (rows.TOPIC, "line-1", utc(next_week), 0.5, 1, 1, 0, 0, 0, False),
-        (rows.TOPIC, "line-2", utc(rows.MONDAY_US), 2.0, 1, 1, 0, 0, 0, False),
+        (examples.TOPIC, "line-1", utc(examples.MONDAY_US), 0.5, 2, 3, 1, 0, 2, True),
+        (examples.TOPIC, "line-1", utc(next_week), 0.5, 1, 1, 0, 0, 0, False),
+        (examples.TOPIC, "line-2", utc(examples.MONDAY_US), 2.0, 1, 1, 0, 0, 0, False),
     ]
     assert [(week["assets"], week["raised_unconfirmed"], week["most"]) for week in weeks] == [
         (2, 3, 2),
@@ -99,9 +101,11 @@ def insert_scored_days(connection: Connection, stream_id: int, asset: str, *, da
 
 def test_the_watched_time_of_an_asset_remains_when_its_scores_are_deleted(database: Database) -> None:
     with database.begin() as connection:
-        stream_id = rows.stream(connection)
+        stream_id = examples.add_stream(connection)
         scores.write(
-            connection, stream_id, [rows.score(rows.MONDAY_US + 8 * rows.MINUTE_US * n) for n in range(90)]
+            connection,
+            stream_id,
+            [examples.score(examples.MONDAY_US + 8 * examples.MINUTE_US * n) for n in range(90)],
         )
         watched = "SELECT round((weeks * 7 * 24)::numeric, 6) AS hours FROM watched_week"
         assert [row["hours"] for row in view(connection, watched)] == [12]
@@ -123,15 +127,17 @@ def test_poisson_quantiles(database: Database, mean: float, least: int, most: in
 
 def test_asset_health(database: Database) -> None:
     with database.begin() as connection:
-        stream_id = rows.stream(connection)
+        stream_id = examples.add_stream(connection)
         assets = ["line-1", "line-1", "line-2"]
-        readings.write(connection, stream_id, assets, rows.times(0, 9 * 60, 1), rows.cells(*[[1, 2, 3]] * 3))
-        scores.write(connection, stream_id, [rows.score(HOURS[1]), rows.score(HOURS[2])])
-        week_ago = rows.event(1, event=EventType.CLOSED, started_at=iso(HOURS[9] - 7 * rows.DAY_US))
-        within = rows.event(2, event=EventType.CLOSED, started_at=iso(HOURS[10] - 7 * rows.DAY_US))
-        anomalies.apply(connection, stream_id, [week_ago, within, rows.event(3)])
+        readings.write(
+            connection, stream_id, assets, examples.times(0, 9 * 60, 1), examples.cells(*[[1, 2, 3]] * 3)
+        )
+        scores.write(connection, stream_id, [examples.score(HOURS[1]), examples.score(HOURS[2])])
+        week_ago = examples.event(1, event=EventType.CLOSED, started_at=iso(HOURS[9] - 7 * examples.DAY_US))
+        within = examples.event(2, event=EventType.CLOSED, started_at=iso(HOURS[10] - 7 * examples.DAY_US))
+        anomalies.apply(connection, stream_id, [week_ago, within, examples.event(3)])
         assets_health = view(connection, "SELECT * FROM asset_health ORDER BY asset")
     assert [tuple(row.values()) for row in assets_health] == [
-        (rows.TOPIC, "line-1", utc(HOURS[9]), utc(HOURS[2]), 1, 2),
-        (rows.TOPIC, "line-2", utc(rows.MONDAY_US + rows.MINUTE_US), None, 0, 0),
+        (examples.TOPIC, "line-1", utc(HOURS[9]), utc(HOURS[2]), 1, 2),
+        (examples.TOPIC, "line-2", utc(examples.MONDAY_US + examples.MINUTE_US), None, 0, 0),
     ]

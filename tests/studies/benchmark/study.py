@@ -8,7 +8,7 @@ _INTRO = """# Performance
 
 `make bench` measures these results and writes this page from the JSON files in `performance/`; do not edit it
 by hand. Targets stand beside the results, with the word *met* or *missed*. Ratios compare processes that ran
-within the same minute on the same core; they hold on other machines, too, while rates are those of one
+within the same minute on the same core; they mean more than the rates beside them, which are those of one
 machine. Results of earlier runs on other machines are folded up under each part.
 """
 STUDY = Study(

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from tests.integration import forked
-from tests.integration.forked import Forked
+from tests.integration import forked_command
+from tests.integration.forked_command import ForkedCommand
 
 _CRASHING_PROCESS = "tests.studies.chaos.crashing_process"
 _ASSIGNED = b"assigned partitions"
@@ -32,7 +32,7 @@ class SupervisedProcess:
         self._crash_order = folder / f"{name}.crash"
         self._arguments = [str(self._crash_order), *arguments]
         self._environment = dict(environment)
-        self._process: Forked | None = None
+        self._process: ForkedCommand | None = None
         self._log_start = 0
         self._start_at = 0.0
         self._lock = threading.RLock()
@@ -41,7 +41,7 @@ class SupervisedProcess:
         """Start the command; its output is appended to the log file."""
         with self._lock, self.log_file.open("ab") as log:
             self._log_start = log.tell()
-            self._process = forked.start(
+            self._process = forked_command.start(
                 _CRASHING_PROCESS, self._arguments, self._environment, log, own_session=True
             )
 
@@ -116,7 +116,7 @@ class SupervisedProcess:
         self._start_at = time.monotonic() + _RESTART_AFTER_S
 
 
-def _kill_hanging(process: Forked) -> None:
+def _kill_hanging(process: ForkedCommand) -> None:
     process.send_signal(signal.SIGUSR1)  # faulthandler writes to the log where the process hangs
     with suppress(subprocess.TimeoutExpired):
         process.wait(1.0)

@@ -11,7 +11,7 @@ from typing import Any
 from confluent_kafka import Producer
 from sqlalchemy import text
 
-from tests.integration.commands import Thorough, wait_until
+from tests.integration.commands import FullTrainingTfstream, wait_until
 from tests.scrape import scrape
 from tfstream.core.messages.encode import encode
 from tfstream.core.reading import Reading, Series
@@ -36,7 +36,7 @@ class MonthDeployment:
 
     def __init__(self, definition: StreamDefinition, bootstrap: str, database_url: str, folder: Path) -> None:
         self.definition = definition
-        self.tfstream = Thorough(database_url, bootstrap)
+        self.tfstream = FullTrainingTfstream(database_url, bootstrap)
         self.database = Database(database_url)
         self._folder = folder
         self._sent = 0

@@ -1,4 +1,4 @@
-"""How wide a channel counts: in units that a fault of any sensor can be seen in."""
+"""The scale of a channel: units in which a fault of any sensor is visible."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def scaler(values: Values, asset: str = "x") -> Scaler:
 
 
 def scale_of(*columns: np.ndarray) -> list[float]:
-    found: list[float] = scaler(channels(*columns)).scale[-1].tolist()
-    return found
+    scales: list[float] = scaler(channels(*columns)).scale[-1].tolist()
+    return scales
 
 
 def test_a_measured_channel_has_its_deviation() -> None:
@@ -33,7 +33,7 @@ def test_a_measured_channel_has_its_deviation() -> None:
 
 
 @pytest.mark.parametrize("positions", [(0.0, 1.0), (2.0, 5.0), (0.0, 1.0, 2.0)])
-def test_a_switch_is_as_wide_as_its_way_however_rarely_it_moves(positions: tuple[float, ...]) -> None:
+def test_the_scale_of_a_switch_is_its_range_however_rarely_it_moves(positions: tuple[float, ...]) -> None:
     valve = np.full(ROWS, positions[0])
     for number, position in enumerate(positions[1:]):
         valve[100 * (number + 1)] = position
@@ -46,7 +46,7 @@ def test_four_values_are_no_switch() -> None:
 
 
 def valve(rows: int) -> np.ndarray:
-    """Shut, and open in so many rows."""
+    """Shut, and open in ``rows`` rows."""
     position = np.zeros(ROWS)
     position[np.linspace(100, 900, rows).astype(int)] = 100.0
     return position
@@ -55,15 +55,15 @@ def valve(rows: int) -> np.ndarray:
 @pytest.mark.parametrize(
     ("clean", "width"), [(noise(1), 1.0), (valve(5), 100.0), (valve(1), 100.0), (np.full(ROWS, 5.0), 1.0)]
 )
-def test_one_reading_of_a_broken_transmitter_makes_no_sensor_blind(clean: np.ndarray, width: float) -> None:
+def test_readings_of_a_broken_transmitter_do_not_widen_the_scale(clean: np.ndarray, width: float) -> None:
     broken = clean.copy()
     broken[[10, 500]] = 1e30, -1e30
-    found = scaler(channels(noise(0), broken))
-    assert found.scale[-1, 1] == pytest.approx(width, rel=0.05)
-    assert found.location[-1, 1] == pytest.approx(clean.mean(), rel=0.01, abs=0.1)
+    fitted = scaler(channels(noise(0), broken))
+    assert fitted.scale[-1, 1] == pytest.approx(width, rel=0.05)
+    assert fitted.location[-1, 1] == pytest.approx(clean.mean(), rel=0.01, abs=0.1)
 
 
-def test_what_comes_back_is_believed_however_far_from_the_usual_noise() -> None:
+def test_a_value_that_comes_back_is_believed_however_far_it_is() -> None:
     measured = valve(7) + 0.01 * noise(1)
     assert scale_of(noise(0), measured)[1] == pytest.approx(measured.std(), rel=1e-3)
 
@@ -73,7 +73,7 @@ def test_rounding_errors_are_no_movement() -> None:
 
 
 @pytest.mark.parametrize("unit", [1e-6, 1e-3, 1e3, 1e20])
-def test_a_sensor_is_as_well_seen_in_any_unit(unit: float) -> None:
+def test_a_fault_is_visible_in_any_unit(unit: float) -> None:
     """A tenth of its own size is worth a deviation at least, whatever the sensors beside it."""
     assert scale_of(noise(0), unit * noise(1, mean=10, deviation=2))[1] <= unit * 2.2
 
@@ -91,14 +91,14 @@ def test_a_constant_has_the_usual_width_or_a_hundredth_of_its_size() -> None:
     assert scale_of(noise(0, deviation=300), constant)[1] == pytest.approx(300, rel=0.1)
 
 
-def test_a_switch_that_rests_on_one_asset_has_the_width_of_the_others() -> None:
+def test_a_switch_that_rests_on_an_asset_has_the_scale_of_the_others() -> None:
     moving, resting = np.arange(ROWS) % 2 * 4.0, np.zeros(ROWS)
-    found = Scaler.fit(
+    fitted = Scaler.fit(
         [
             Series("a", np.arange(ROWS), channels(noise(0), moving)),
             Series("b", np.arange(ROWS), channels(noise(1), resting)),
         ]
     )
-    assert found.assets == ("a", "b")
-    assert found.scale[1, 1] == 4.0
-    assert found.location[1, 1] == 0.0
+    assert fitted.assets == ("a", "b")
+    assert fitted.scale[1, 1] == 4.0
+    assert fitted.location[1, 1] == 0.0

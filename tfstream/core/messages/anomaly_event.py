@@ -129,8 +129,14 @@ def iso(time_us: int) -> str:
 
 
 def from_iso(text: str) -> int:
-    """The inverse of :func:`iso`: microseconds since 1970."""
-    return (datetime.fromisoformat(text) - _EPOCH) // timedelta(microseconds=1)
+    """The inverse of :func:`iso`: microseconds since 1970.
+
+    :raises ValueError: when the text is no time, or names no zone.
+    """
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise ValueError(f"the time {text!r} names no zone; {iso(0)!r} is the form")
+    return (time - _EPOCH) // timedelta(microseconds=1)
 
 
 def rounded(value: float) -> float:

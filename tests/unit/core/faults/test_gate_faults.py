@@ -1,4 +1,4 @@
-"""Every kind of trial fault is what it says, and none of those that networks are trained against."""
+"""Every kind of gate fault does what its name says, and no kind is a training fault."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Cells = NDArray[np.float64]
 MEDIOCRE = {name: kind.most / (8 if kind.most > 1 else 1) for name, kind in KINDS.items()}
 
 
-def lively(sensors: int = 5, seed: int = 0, rows: int = BEFORE_ROWS + TRIAL_ROWS) -> Values:
-    """Noise that remembers some rows, and shared by the sensors in parts."""
+def noise(sensors: int = 5, seed: int = 0, rows: int = BEFORE_ROWS + TRIAL_ROWS) -> Values:
+    """Autocorrelated noise, partly shared by the sensors."""
     rng = np.random.default_rng(seed)
     shocks = rng.normal(size=(rows, sensors)) + rng.normal(size=(rows, 1))
     for row in range(1, rows):
@@ -27,7 +27,7 @@ def lively(sensors: int = 5, seed: int = 0, rows: int = BEFORE_ROWS + TRIAL_ROWS
 
 def changed(name: str, amount: float, seed: int = 0) -> tuple[Cells, Cells, Cells]:
     """Before, truth and what is shown ``[n, k]`` of the channels that a fault has touched."""
-    rows = lively(seed=seed)
+    rows = noise(seed=seed)
     shown = make_fault(name, rows, amount, np.random.default_rng(seed))
     touched = (shown != rows[-TRIAL_ROWS:]).any(axis=0)
     assert touched.any()
@@ -37,7 +37,7 @@ def changed(name: str, amount: float, seed: int = 0) -> tuple[Cells, Cells, Cell
 
 @pytest.mark.parametrize("name", KINDS)
 def test_a_fault_is_repeatable_grows_and_spares_most_channels(name: str) -> None:
-    rows = lively()
+    rows = noise()
     once, again, other = (
         make_fault(name, rows, MEDIOCRE[name], np.random.default_rng(seed)) for seed in (3, 3, 5)
     )
@@ -51,7 +51,7 @@ def test_a_fault_is_repeatable_grows_and_spares_most_channels(name: str) -> None
 
 @pytest.mark.parametrize("name", KINDS)
 def test_what_is_missing_stays_missing(name: str) -> None:
-    rows = lively()
+    rows = noise()
     rows[-5:] = np.nan
     shown = make_fault(name, rows, MEDIOCRE[name], np.random.default_rng(0))
     assert np.isnan(shown[-5:]).all()
@@ -104,11 +104,11 @@ def test_lag_shows_what_was_true_earlier() -> None:
 
 
 def test_lost_correlation_keeps_level_and_size() -> None:
-    found = [changed("lost correlation", 1.0, seed) for seed in range(30)]
+    parts = [changed("lost correlation", 1.0, seed) for seed in range(30)]
     late = slice(8, None)
-    together = [np.corrcoef(truth[late, 0], shown[late, 0])[0, 1] for _, truth, shown in found]
-    size = [shown[late].std() / np.concatenate([before, truth]).std() for before, truth, shown in found]
-    assert abs(np.mean(together)) < 0.2
+    correlation = [np.corrcoef(truth[late, 0], shown[late, 0])[0, 1] for _, truth, shown in parts]
+    size = [shown[late].std() / np.concatenate([before, truth]).std() for before, truth, shown in parts]
+    assert abs(np.mean(correlation)) < 0.2
     assert np.mean(size) == pytest.approx(1.0, abs=0.2)
 
 
@@ -126,12 +126,12 @@ def test_channel_swap_puts_two_in_each_others_place() -> None:
     np.testing.assert_allclose(shown, truth[:, ::-1], atol=1e-6)
 
 
-def test_a_lone_sensor_has_nobody_to_be_confused_with() -> None:
+def test_a_single_sensor_has_fewer_kinds() -> None:
     assert set(KINDS) - set(gate_faults.kinds_for(1)) == {"lost correlation", "channel swap"}
     assert gate_faults.kinds_for(2) == list(KINDS)
 
 
-def test_no_kind_is_one_that_training_has() -> None:
+def test_no_kind_is_a_training_fault() -> None:
     assert not set(KINDS) & set(training_faults.KINDS)
 
 
@@ -150,7 +150,7 @@ def test_no_trained_kind_comes_close(name: str) -> None:
 
 
 def _unexplained(truth: Cells, shown: Cells) -> float:
-    """The part of the change that is left by the trained kind that comes closest."""
+    """The part of the change that the closest training fault leaves unexplained."""
     error = shown - truth
     shapes = (np.ones(TRIAL_ROWS), truth[0] - truth, np.linspace(0, 1, TRIAL_ROWS), truth)
     explained = [np.square(error @ shape) / np.square(shape).sum() for shape in shapes]

@@ -1,4 +1,4 @@
-"""Alarms against events, one by one and by their distance."""
+"""Alarms against events, by number and by distance."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def labels(*events: tuple[int, int], rows: int = 1000) -> NDArray[np.bool_]:
 @pytest.mark.parametrize("case", DECIDABLE, ids=lambda case: case.name)
 def test_affiliation_is_that_of_the_reference(case: MetricCase) -> None:
     reference = REFERENCE["cases"][case.name]
-    found = affiliation(case.alarms, case.labels.astype(np.bool_))
-    assert found.precision == pytest.approx(reference["affiliation_precision"], abs=1e-6)
-    assert found.recall == pytest.approx(reference["affiliation_recall"], abs=1e-6)
+    result = affiliation(case.alarms, case.labels.astype(np.bool_))
+    assert result.precision == pytest.approx(reference["affiliation_precision"], abs=1e-6)
+    assert result.recall == pytest.approx(reference["affiliation_recall"], abs=1e-6)
 
 
 def test_affiliation_at_its_limits() -> None:
@@ -56,24 +56,28 @@ def test_affiliation_beats_chance_only_with_better_alarms() -> None:
     assert 0.3 < chance.precision < 0.75
 
 
-def found(*alarms: Alarm, events: NDArray[np.bool_]) -> tuple[int, int, tuple[int, ...]]:
+def outcome(*alarms: Alarm, events: NDArray[np.bool_]) -> tuple[int, int, tuple[int, ...]]:
     quality = match_alarms(alarms, events, rows_per_week=500)
     return quality.found, quality.false_alarms, quality.delays
 
 
 def test_alarms_belong_to_the_event_they_were_raised_in() -> None:
     events = labels((100, 150), (600, 700))
-    assert found(Alarm(112, 120, 300), events=events) == (1, 0, (20,))
-    assert found(Alarm(96, 104, 300), events=events) == (1, 0, (4,))  # its hop reaches into the event
-    assert found(Alarm(92, 100, 300), events=events) == (0, 1, ())  # raised before the event
-    assert found(Alarm(160, 168, 200), events=events) == (1, 0, (68,))  # the score still depends on the event
-    assert found(Alarm(166, 174, 200), events=events) == (0, 1, ())
+    assert outcome(Alarm(112, 120, 300), events=events) == (1, 0, (20,))
+    assert outcome(Alarm(96, 104, 300), events=events) == (1, 0, (4,))  # its hop reaches into the event
+    assert outcome(Alarm(92, 100, 300), events=events) == (0, 1, ())  # raised before the event
+    assert outcome(Alarm(160, 168, 200), events=events) == (
+        1,
+        0,
+        (68,),
+    )  # the score depends on the event
+    assert outcome(Alarm(166, 174, 200), events=events) == (0, 1, ())
 
 
-def test_an_alarm_that_was_up_already_finds_nothing() -> None:
+def test_an_alarm_from_before_an_event_does_not_detect_it() -> None:
     events = labels((100, 150), (600, 700))
-    assert found(Alarm(8, 16, 1000), events=events) == (0, 1, ())
-    assert found(Alarm(104, 112, 1000), events=events) == (1, 0, (12,))
+    assert outcome(Alarm(8, 16, 1000), events=events) == (0, 1, ())
+    assert outcome(Alarm(104, 112, 1000), events=events) == (1, 0, (12,))
 
 
 def test_several_alarms_of_one_event() -> None:
@@ -100,11 +104,11 @@ def test_nothing_to_count_is_not_zero() -> None:
 
 
 def test_series_add_up() -> None:
-    one = match_alarms([Alarm(608, 616, 620)], labels((600, 700)), rows_per_week=450)
-    other = match_alarms([Alarm(8, 16, 20)], labels((600, 700), (800, 810)), rows_per_week=450)
-    both = combine([one, other])
+    first = match_alarms([Alarm(608, 616, 620)], labels((600, 700)), rows_per_week=450)
+    second = match_alarms([Alarm(8, 16, 20)], labels((600, 700), (800, 810)), rows_per_week=450)
+    both = combine([first, second])
     assert (both.events, both.found, both.alarms, both.false_alarms) == (3, 1, 2, 1)
-    assert both.normal_weeks == one.normal_weeks + other.normal_weeks
+    assert both.normal_weeks == first.normal_weeks + second.normal_weeks
     assert both.delays == (16,)
 
 

@@ -1,4 +1,4 @@
-"""Quality measures: the reference implementation's own numbers, and what any such measure must keep to."""
+"""Quality measures: the numbers of the reference implementation, and properties that every measure has."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def same(ours: float, reference: float | None) -> bool:
 @CASES
 def test_volumes_and_areas_are_those_of_the_reference(case: MetricCase) -> None:
     reference = REFERENCE["cases"][case.name]
-    found = volume(case.scores, case.labels, case.window)
-    assert same(found.pr, reference["vus_pr"])
-    assert same(found.roc, reference["vus_roc"])
+    volumes = volume(case.scores, case.labels, case.window)
+    assert same(volumes.pr, reference["vus_pr"])
+    assert same(volumes.roc, reference["vus_roc"])
     if case.name != "nothing else":  # precision is defined there: it is 1
         assert same(auc_pr(case.scores, case.labels), reference["auc_pr"])
     assert same(auc_roc(case.scores, case.labels), reference["auc_roc"])
@@ -52,7 +52,7 @@ def test_a_period_of_a_channel_with_gaps() -> None:
 
 
 def labelled(rows: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Random scores, and events that they know nothing of."""
+    """Random scores, and events that they do not depend on."""
     rng = np.random.default_rng(seed)
     labels = np.zeros(rows, dtype=np.bool_)
     for first in rng.integers(rows, size=rows // 400):
@@ -111,7 +111,7 @@ def test_what_cannot_be_measured_is_refused() -> None:
 @CASES
 def test_ranges_are_the_runs_of_a_mask(case: MetricCase) -> None:
     mask = case.labels.astype(np.bool_)
-    found = ranges_of(mask)
-    assert (found.first < found.stop).all()
-    assert (found.stop[:-1] < found.first[1:]).all()
-    np.testing.assert_array_equal(mask_of(found, len(mask)), mask)
+    ranges = ranges_of(mask)
+    assert (ranges.first < ranges.stop).all()
+    assert (ranges.stop[:-1] < ranges.first[1:]).all()
+    np.testing.assert_array_equal(mask_of(ranges, len(mask)), mask)

@@ -1,4 +1,4 @@
-"""A fault that lasts for days: the score grows used to it, the other sensors do not."""
+"""A fault that lasts for days: the score falls, but the sensor does not agree with the others."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ SECOND = 1_000_000
 SENSORS = tuple(f"s{i}" for i in range(12))
 DEFINITION = StreamDefinition(topic="t", sensors=SENSORS, interval_us=SECOND, alarm_budget_per_week=7.0)
 LEARNT, BEGINS, ENDS = 6000, 7000, 13_000
-GUILTY = 7
+FAULTY = 7
 
 
 @pytest.fixture(scope="module")
 def values() -> Values:
-    found = readings(14_000, len(SENSORS) - 1, seed=2)
-    return np.concatenate([found, np.full((len(found), 1), 7, dtype=np.float32)], axis=1)
+    moving = readings(14_000, len(SENSORS) - 1, seed=2)
+    return np.concatenate([moving, np.full((len(moving), 1), 7, dtype=np.float32)], axis=1)
 
 
 @pytest.fixture(scope="module")
@@ -37,40 +37,40 @@ def detector(values: Values) -> Detector:
 
 @pytest.fixture(scope="module")
 def shifted(values: Values) -> Values:
-    """One sensor shows too much for 6,000 rows, 94 windows."""
-    found = values.copy()
-    found[BEGINS:ENDS, GUILTY] += 0.4 * found[:LEARNT, GUILTY].std()
-    return found
+    """A sensor is too high for 6,000 rows, 94 windows."""
+    changed = values.copy()
+    changed[BEGINS:ENDS, FAULTY] += 0.4 * changed[:LEARNT, FAULTY].std()
+    return changed
 
 
 def departures(detector: Detector, values: Values, rows: range) -> Values:
     return np.stack([detector.departures(values[row - 64 : row], "x") for row in rows])
 
 
-def test_it_departs_for_as_long_as_it_is_wrong(detector: Detector, values: Values) -> None:
+def test_a_sensor_departs_for_as_long_as_it_is_wrong(detector: Detector, values: Values) -> None:
     wrong = values.copy()
-    wrong[:, GUILTY] += 2 * values[:LEARNT, GUILTY].std()
+    wrong[:, FAULTY] += 2 * values[:LEARNT, FAULTY].std()
     rows = range(BEGINS, ENDS, 8)
     assert (np.abs(departures(detector, values, rows)) > 1).mean() < 0.03
-    assert (departures(detector, wrong, rows)[:, GUILTY] > 1).mean() > 0.99
+    assert (departures(detector, wrong, rows)[:, FAULTY] > 1).mean() > 0.99
 
 
-def test_a_silent_sensor_is_expected_to_be_where_the_others_say(detector: Detector, values: Values) -> None:
+def test_a_silent_sensor_has_finite_departures(detector: Detector, values: Values) -> None:
     silent = values[6500:6564].copy()
-    silent[:, GUILTY] = np.nan
+    silent[:, FAULTY] = np.nan
     assert np.isfinite(detector.departures(silent, "x")).all()
 
 
-def test_it_is_one_episode_throughout(detector: Detector, shifted: Values) -> None:
+def test_the_fault_is_a_single_episode(detector: Detector, shifted: Values) -> None:
     alarms = raised(detector, shifted, SeriesEvidence(DEFINITION, detector, "x", shifted))
-    (found,) = [one for one in alarms if one.stop > BEGINS]
-    assert BEGINS - 8 <= found.first <= BEGINS + 4 * 64
-    assert ENDS - 64 <= found.stop <= ENDS + 3 * 64
+    (alarm,) = [alarm for alarm in alarms if alarm.stop > BEGINS]
+    assert BEGINS - 8 <= alarm.first <= BEGINS + 4 * 64
+    assert ENDS - 64 <= alarm.stop <= ENDS + 3 * 64
 
 
-def test_by_the_score_alone_it_would_end_in_the_middle(detector: Detector, shifted: Values) -> None:
-    """The control: without the other sensors' word this fault is not one episode."""
-    alarms = [one for one in raised(detector, shifted, None) if one.stop > BEGINS]
+def test_by_the_score_alone_the_episode_would_end_too_early(detector: Detector, shifted: Values) -> None:
+    """The control: without the agreement of the sensors, this fault is not a single episode."""
+    alarms = [alarm for alarm in raised(detector, shifted, None) if alarm.stop > BEGINS]
     assert alarms
     assert alarms[0].stop < ENDS - 1000
 
@@ -88,8 +88,8 @@ def raised(detector: Detector, values: Values, evidence: SeriesEvidence | None) 
     return raise_alarms(rule, "x", hops, first_row=LEARNT, evidence=evidence)
 
 
-def test_it_survives_the_bundle(detector: Detector, shifted: Values) -> None:
-    """Its weights are kept in half precision from the start: the same to the last bit."""
+def test_a_bundle_keeps_the_agreement(detector: Detector, shifted: Values) -> None:
+    """Its weights are rounded to half precision in the fit: a loaded detector is the same, bit for bit."""
     again = bundle.load(bundle.dump(detector))
     window = shifted[8000:8064]
     np.testing.assert_array_equal(again.departures(window, "x"), detector.departures(window, "x"))

@@ -1,4 +1,4 @@
-"""Who is blamed, and for which band, when one sensor of a small plant goes wrong."""
+"""Which sensor is blamed, and for which band, when a sensor of a small plant is faulty."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DEFINITION = StreamDefinition(topic="plant", sensors=SENSORS, interval_us=STEP_S
 
 
 def plant(rows: int, seed: int = 0) -> Values:
-    """Slow swings that all sensors share in, each in its own unit and with noise of its own."""
+    """Slow swings that all sensors share, each in its own unit and with noise of its own."""
     rng = np.random.default_rng(seed)
     time = np.arange(rows)[:, None]
     sources = np.concatenate([np.sin(time / 7), np.sin(time / 23 + 1), np.cos(time / 11)], axis=1)
@@ -45,33 +45,33 @@ def detector() -> Detector:
     return fit([series], SENSORS, DEFINITION.interval_us, config, 0, lambda stage, done: None)
 
 
-def told(detector: Detector, window: Values) -> tuple[SensorShare, ...]:
+def blamed(detector: Detector, window: Values) -> tuple[SensorShare, ...]:
     scored = score_batch(detector, [ScoringInput(0, "x", Window(63, window, 0, 0), None)])
     return WindowExplainer(DEFINITION, detector).sensors(scored[0])
 
 
-@pytest.mark.parametrize("guilty", range(CHANNELS))
-def test_a_swing_is_told_with_its_sensor_and_its_band(detector: Detector, guilty: int) -> None:
+@pytest.mark.parametrize("faulty", range(CHANNELS))
+def test_a_swing_is_explained_by_its_sensor_and_its_band(detector: Detector, faulty: int) -> None:
     window = plant(64, seed=3)
-    swing = 2.0 * 2.0**guilty * np.cos(2 * np.pi * np.arange(16) / 4 + 0.4)
-    window[-16:, guilty] += swing.astype(np.float32)
-    first = told(detector, window)[0]
-    assert first.name == SENSORS[guilty]
+    swing = 2.0 * 2.0**faulty * np.cos(2 * np.pi * np.arange(16) / 4 + 0.4)
+    window[-16:, faulty] += swing.astype(np.float32)
+    first = blamed(detector, window)[0]
+    assert first.name == SENSORS[faulty]
     assert first.share > 0.8
     assert first.band is not None
     assert first.band.longest_s is not None
     assert first.band.shortest_s <= 4 * STEP_S <= first.band.longest_s
-    assert first.band.actual == pytest.approx(2.0 * 2.0**guilty, rel=0.25)
+    assert first.band.actual == pytest.approx(2.0 * 2.0**faulty, rel=0.25)
     assert first.band.expected < 0.3 * first.band.actual
 
 
 @pytest.mark.parametrize("rows", [3, 8, 16])
-def test_a_shift_is_told_as_a_change_of_level(detector: Detector, rows: int) -> None:
-    """However much of it is seen yet."""
+def test_a_shift_is_explained_as_a_change_of_level(detector: Detector, rows: int) -> None:
+    """However many of its rows the window has."""
     clean = plant(64, seed=4)
     window = clean.copy()
     window[-rows:, 2] += 2.0 * 4
-    first = told(detector, window)[0]
+    first = blamed(detector, window)[0]
     assert first.name == "s2"
     assert first.band is not None
     assert first.band.longest_s is None
@@ -79,10 +79,10 @@ def test_a_shift_is_told_as_a_change_of_level(detector: Detector, rows: int) -> 
     assert first.band.expected == pytest.approx(clean[-8:, 2].mean(), abs=2.0)
 
 
-def test_a_fault_larger_than_the_clip_is_told_as_it_is(detector: Detector) -> None:
+def test_a_fault_beyond_the_clip_has_its_real_size(detector: Detector) -> None:
     window = plant(64, seed=5)
     window[-8:, 1] += 1000.0
-    first = told(detector, window)[0]
+    first = blamed(detector, window)[0]
     assert first.band is not None
     assert first.band.actual > 1000.0
 
@@ -91,22 +91,22 @@ def test_a_masked_sensor_is_not_blamed(detector: Detector) -> None:
     window = plant(64, seed=6)
     window[-12:, 3] = np.nan
     window[-8:, 4] += 3.0 * 2.0**4
-    found = told(detector, window)
-    assert found[0].name == "s4"
-    assert "s3" not in {one.name for one in found}
+    sensors = blamed(detector, window)
+    assert sensors[0].name == "s4"
+    assert "s3" not in {sensor.name for sensor in sensors}
 
 
-def test_two_guilty_sensors_share_the_blame(detector: Detector) -> None:
+def test_two_faulty_sensors_share_the_blame(detector: Detector) -> None:
     window = plant(64, seed=7)
     for channel in (1, 6):
         window[-8:, channel] += 2.0 * 2.0**channel
-    found = told(detector, window)
-    assert {one.name for one in found[:2]} == {"s1", "s6"}
-    assert found[1].share > 0.25
-    assert sum(one.share for one in found) == pytest.approx(1, rel=1e-4)
+    sensors = blamed(detector, window)
+    assert {sensor.name for sensor in sensors[:2]} == {"s1", "s6"}
+    assert sensors[1].share > 0.25
+    assert sum(sensor.share for sensor in sensors) == pytest.approx(1, rel=1e-4)
 
 
-def test_the_guilty_sensor_comes_first(detector: Detector) -> None:
+def test_the_faulty_sensor_comes_first(detector: Detector) -> None:
     """Nine kinds of faults through the stream's own alarms; the study has more and real data."""
     values = plant(3000, seed=8)
     monitored = monitor_series(detector, DEFINITION, "x", values, np.ones(len(values), np.bool_), 128)
@@ -128,12 +128,12 @@ def test_bands_cover_all_periods_once() -> None:
 @pytest.mark.parametrize("period", [2.5, 4.0, 7.0, 9.0, 16.0])
 def test_a_swing_lies_in_the_band_of_its_period(period: float) -> None:
     swing = torch.sin(2 * torch.pi * torch.arange(16).double() / period + 0.3)
-    found = change(10 + swing, torch.full((16,), 10.0).double(), usual=0.01, hop_rows=8)
-    assert found.longest is not None
-    assert found.shortest <= period <= found.longest
+    band = change(10 + swing, torch.full((16,), 10.0).double(), usual=0.01, hop_rows=8)
+    assert band.longest is not None
+    assert band.shortest <= period <= band.longest
 
 
-def test_a_step_is_known_wherever_it_begins() -> None:
+def test_a_step_is_recognised_wherever_it_begins() -> None:
     for rows in range(1, 17):
         step = torch.zeros(16).double()
         step[-rows:] = -3.0
@@ -143,15 +143,15 @@ def test_a_step_is_known_wherever_it_begins() -> None:
     assert step_part(spike) < 0.1
 
 
-def test_records_without_a_band_are_read_still() -> None:
+def test_records_without_a_band_can_still_be_read() -> None:
     old = b'{"name": "s0", "share": 0.5, "actual": 1.0, "expected": null}'
-    found = msgspec.json.decode(old, type=SensorShare)
-    assert found.band is None
-    assert msgspec.json.decode(msgspec.json.encode(found), type=SensorShare) == found
+    share = msgspec.json.decode(old, type=SensorShare)
+    assert share.band is None
+    assert msgspec.json.decode(msgspec.json.encode(share), type=SensorShare) == share
 
 
-def test_a_quiet_window_is_no_evidence_against_anybody(detector: Detector) -> None:
-    """Freedom has its price: that a fault of 24 free rows explains noise somewhat better says nothing."""
+def test_a_quiet_window_is_no_evidence_against_a_sensor(detector: Detector) -> None:
+    """The price covers the free numbers: 24 free rows always explain noise somewhat better."""
     values = plant(900, seed=5)
     quiet = [detector.explain(values[end - 64 : end], "x")[0].evidence for end in range(100, 900, 16)]
     assert np.median(quiet) < 0.01

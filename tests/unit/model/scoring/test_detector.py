@@ -72,12 +72,12 @@ def windows(values: Values) -> Values:
 
 def scored(detector: Detector, batch: Values) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """Every window by itself, after none."""
-    found = detector.measure(batch, ["x"] * len(batch))
-    return detector.fuse(found.terms.astype(np.float64), found.usual)
+    measured = detector.measure(batch, ["x"] * len(batch))
+    return detector.fuse(measured.terms.astype(np.float64), measured.usual)
 
 
 def candidates(batch: Values, before: SmoothedTerms | None, first: int = 0) -> list[ScoringInput]:
-    """Consecutive windows of one asset; the first of all ends with row 63."""
+    """Consecutive windows of an asset; the first ends with row 63."""
     ends = range(63 + 8 * first, 63 + 8 * (first + len(batch)), 8)
     return [
         ScoringInput(0, "x", Window(end, values, 0, 0), before if i == 0 else None)
@@ -96,15 +96,15 @@ def test_faults_score_higher_than_normal(detector: Detector) -> None:
 def test_masked_sensors_have_no_values(detector: Detector) -> None:
     batch = windows(plant(400, seed=7))
     batch[:, -10:, 3] = np.nan
-    found = detector.measure(batch, ["x"] * len(batch))
-    assert np.isnan(found.actual[:, 3]).all()
-    assert np.isfinite(found.terms).all()
+    measured = detector.measure(batch, ["x"] * len(batch))
+    assert np.isnan(measured.actual[:, 3]).all()
+    assert np.isfinite(measured.terms).all()
 
 
 def test_expected_values_are_in_the_sensors_units(detector: Detector) -> None:
     batch = windows(plant(800, seed=8))
-    found = detector.measure(batch, ["x"] * len(batch))
-    assert np.abs(found.expected - found.actual).mean() < 0.3
+    measured = detector.measure(batch, ["x"] * len(batch))
+    assert np.abs(measured.expected - measured.actual).mean() < 0.3
 
 
 def test_a_windows_numbers_do_not_depend_on_its_batch(detector: Detector) -> None:
@@ -113,7 +113,7 @@ def test_a_windows_numbers_do_not_depend_on_its_batch(detector: Detector) -> Non
     whole = detector.measure(batch, ["x"] * len(batch))
     order = np.random.default_rng(0).permutation(len(batch))
     shuffled = detector.measure(batch[order], ["x"] * len(batch))
-    alone = [detector.measure(one[None], ["x"]).terms[0] for one in batch[:40]]
+    alone = [detector.measure(window[None], ["x"]).terms[0] for window in batch[:40]]
     np.testing.assert_array_equal(shuffled.terms, whole.terms[order])
     np.testing.assert_array_equal(np.stack(alone), whole.terms[:40])
 
@@ -125,7 +125,7 @@ def test_scores_go_on_where_an_earlier_batch_ended(detector: Detector) -> None:
     half = score_batch(detector, candidates(values[:30], None))
     kept = SmoothedTerms(half[-1].terms.end_index, tuple(json.loads(json.dumps(half[-1].terms.values))))
     rest = score_batch(detector, candidates(values[30:], kept, first=30))
-    assert [one.score for one in half + rest] == [one.score for one in whole]
+    assert [window.score for window in half + rest] == [window.score for window in whole]
     alone = score_batch(detector, candidates(values[30:], None, first=30))
     assert alone[0].score != rest[0].score
 
@@ -134,7 +134,7 @@ def test_a_gap_ends_the_smoothing(detector: Detector) -> None:
     values = windows(plant(300, seed=11))
     after_gap = score_batch(detector, candidates(values[5:], SmoothedTerms(63, (9.0,) * len(TERMS)), first=5))
     fresh = score_batch(detector, candidates(values[5:], None, first=5))
-    assert [one.score for one in after_gap] == [one.score for one in fresh]
+    assert [window.score for window in after_gap] == [window.score for window in fresh]
 
 
 def test_hops_smooth_v_as_rows_would() -> None:
@@ -154,7 +154,7 @@ def test_hops_smooth_v_as_rows_would() -> None:
     np.testing.assert_allclose(by_hop, by_row, rtol=1e-4)
 
 
-def test_an_error_that_normal_data_showed_too_is_expected() -> None:
+def test_an_error_that_normal_data_showed_is_expected() -> None:
     """A rare but normal event is in the bank with the error that comes with it."""
     recent = torch.zeros(50, 16, 2)
     recent[10, -4:] = 3.0
@@ -179,16 +179,16 @@ def test_the_self_test_takes_weight_from_a_blind_term() -> None:
     faulty = faulted(normal, rng)
 
     def measured(batch: Values) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-        seeing = np.square(batch[:, -8:]).mean(axis=(1, 2))
-        return np.stack([seeing, rng.random(len(batch))], axis=1).astype(np.float64)
+        sensitive = np.square(batch[:, -8:]).mean(axis=(1, 2))
+        return np.stack([sensitive, rng.random(len(batch))], axis=1).astype(np.float64)
 
-    found = weigh_terms(np.array([1.0, 1.0]), measured(normal), measured(faulty), 1.0)
-    assert found[0] > 3 * found[1] > 0
-    np.testing.assert_allclose(found.mean(), 1)
+    weights = weigh_terms(np.array([1.0, 1.0]), measured(normal), measured(faulty), 1.0)
+    assert weights[0] > 3 * weights[1] > 0
+    np.testing.assert_allclose(weights.mean(), 1)
 
 
-def test_nothing_drowns_v() -> None:
-    """All other terms together, however large, are outdone by a V that is large enough."""
+def test_no_term_drowns_v() -> None:
+    """A V that is large enough scores higher than all other terms together, however large."""
     fusion = Fusion(np.zeros(len(TERMS)), np.ones(len(TERMS)), np.ones(len(TERMS)))
     terms = np.full((2, len(TERMS)), 1e30)
     terms[0, 0], terms[1, 0] = 1.0, 1e30
@@ -196,23 +196,23 @@ def test_nothing_drowns_v() -> None:
     assert low < 70 < high
 
 
-def test_held_out_windows_are_remembered_in_the_end(detector: Detector) -> None:
-    """The threshold's blocks are normal data, too: once it is calibrated, they are nothing new."""
-    found = detector.measure(windows(plant(1500)), ["x"] * 180)
-    assert found.terms[:, TERMS.index("P")].max() < 1e-4
+def test_the_bank_has_the_held_out_windows_after_the_fit(detector: Detector) -> None:
+    """The blocks that calibrate the threshold are normal data, too: the bank has them after the fit."""
+    measured = detector.measure(windows(plant(1500)), ["x"] * 180)
+    assert measured.terms[:, TERMS.index("P")].max() < 1e-4
     assert len(detector.bank.usual) <= 1500 / 4  # half a hop apart
 
 
-def test_severity_shows(detector: Detector) -> None:
-    """The larger a fault the higher the score, far beyond anything seen in training."""
+def test_a_larger_fault_scores_higher(detector: Detector) -> None:
+    """Also far beyond the values in training."""
     normal = windows(plant(700, seed=12))
-    found = []
+    medians = []
     for size in (0.5, 1.0, 2.0, 4.0, 8.0):
         faulty = normal.copy()
         faulty[:, -6:, 1] += size
-        found.append(float(np.median(scored(detector, faulty))))
-    assert found == sorted(found)
-    assert found[-1] > found[-2] + 0.5
+        medians.append(float(np.median(scored(detector, faulty))))
+    assert medians == sorted(medians)
+    assert medians[-1] > medians[-2] + 0.5
 
 
 def test_a_bundle_stays_small(detector: Detector) -> None:
@@ -262,20 +262,20 @@ def test_windows_of_another_shape_are_refused(detector: Detector) -> None:
 
 @pytest.mark.parametrize("channels", [1, 2])
 def test_few_channels(channels: int) -> None:
-    found = fitted(plant(600, channels=channels), DetectorConfig(steps=10))
-    assert np.isfinite(found.measure(windows(plant(200, channels=channels)), ["x"] * 18).terms).all()
+    fit_detector = fitted(plant(600, channels=channels), DetectorConfig(steps=10))
+    assert np.isfinite(fit_detector.measure(windows(plant(200, channels=channels)), ["x"] * 18).terms).all()
 
 
-def test_strange_readings_are_trained_on_and_scored() -> None:
+def test_abnormal_readings_are_trained_on_and_scored() -> None:
     values = plant(800)
     values[:, 0] = 7.0  # constant
     values[:, 1] = np.nan  # never there
     values[100:140, 2] = np.nan
     values[300, 3], values[301, 3] = np.inf, 1e30
-    found = fitted(values, DetectorConfig(steps=10))
+    detector = fitted(values, DetectorConfig(steps=10))
     batch = windows(values)
-    assert np.isfinite(scored(found, batch)).all()
-    assert not found.live[1]
+    assert np.isfinite(scored(detector, batch)).all()
+    assert not detector.live[1]
 
 
 def test_too_little_is_refused_with_a_reason() -> None:
@@ -288,11 +288,11 @@ def test_too_little_is_refused_with_a_reason() -> None:
 @pytest.mark.parametrize("idea", ["dual_path", "cross_domain", "contrastive", "stage_average"])
 def test_every_idea_can_be_switched_off(idea: str) -> None:
     config = DetectorConfig(steps=5, **{idea: False})
-    found = fitted(plant(600), config)
+    without_it = fitted(plant(600), config)
     with_it = fitted(plant(600), DetectorConfig(steps=5))
     batch = windows(plant(300, seed=3))
-    assert np.isfinite(scored(found, batch)).all()
-    assert not np.allclose(scored(found, batch), scored(with_it, batch))
+    assert np.isfinite(scored(without_it, batch)).all()
+    assert not np.allclose(scored(without_it, batch), scored(with_it, batch))
 
 
 def test_the_spectrum_and_back() -> None:
@@ -302,11 +302,11 @@ def test_the_spectrum_and_back() -> None:
     torch.testing.assert_close(spectral.from_tokens(tokens, 64, 64), batch)
 
 
-def test_hidden_rows_do_not_leak() -> None:
-    """What is hidden must not change the network's input, in frequency as little as in time."""
-    one, other = torch.randn(2, 64, 3), torch.randn(2, 64, 3)
-    other[:, :-8] = one[:, :-8]
-    torch.testing.assert_close(hide(one, 8), hide(other, 8))
+def test_masked_rows_do_not_leak() -> None:
+    """Masked rows must not change the input of the network, neither in time nor in frequency."""
+    first, second = torch.randn(2, 64, 3), torch.randn(2, 64, 3)
+    second[:, :-8] = first[:, :-8]
+    torch.testing.assert_close(hide(first, 8), hide(second, 8))
 
 
 def test_views_and_loss() -> None:
@@ -318,12 +318,13 @@ def test_views_and_loss() -> None:
     assert views.time.shape == views.frequency.shape == (3, 4, 64, 2)
     assert views.a.shape == views.b.shape == (3, 6, config.projection)
     torch.testing.assert_close(views.a.norm(dim=-1), torch.ones(3, 6))
-    found = loss(views, batch[:4], config)
-    torch.testing.assert_close(found.total, found.reconstruction + config.contrast_weight * found.contrast)
+    losses = loss(views, batch[:4], config)
+    total = losses.reconstruction + config.contrast_weight * losses.contrast
+    torch.testing.assert_close(losses.total, total)
 
 
 class OneDevice(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Holds every operation to operands of one device; not every one does that of itself on ``meta``."""
+    """Checks that all operands of an operation are on the same device; on ``meta``, torch does not always."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         parts = tree_leaves((args, kwargs or {}))
@@ -333,14 +334,14 @@ class OneDevice(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def test_a_training_step_stays_on_the_networks_device() -> None:
-    """On the device that computes nothing."""
+    """On the ``meta`` device, which computes nothing."""
     config, meta = DetectorConfig(masked_batch=5, contrast_batch=3), torch.device("meta")
     network = TimeFrequencyTransformer(config, 2).to(meta)
     targets, faulty = (np.zeros((count, config.window_rows, 2), dtype=np.float32) for count in (5, 3))
     with OneDevice():  # type: ignore[no-untyped-call]
-        found = loss_of(network, (targets, faulty, faulty), config, meta)
-        found.total.backward()  # type: ignore[no-untyped-call]
-    assert {part.device for part in found} == {meta}
+        losses = loss_of(network, (targets, faulty, faulty), config, meta)
+        losses.total.backward()  # type: ignore[no-untyped-call]
+    assert {part.device for part in losses} == {meta}
     assert all(parameter.grad is not None for parameter in network.parameters())
 
 
@@ -367,8 +368,8 @@ def test_scaling_and_back() -> None:
 
 
 @pytest.mark.parametrize("silent", range(CHANNELS))
-def test_a_silent_sensor_is_no_fault_of_its_neighbours(silent: int) -> None:
-    """What is missing is what V expects there: the mean in its place would be a fault of its own."""
+def test_a_silent_sensor_does_not_spoil_the_errors_of_others(silent: int) -> None:
+    """V's prediction replaces a missing value; the mean in its place would look like a fault."""
     rng = np.random.default_rng(0)
     level = np.cumsum(0.1 * rng.normal(size=(3000, 2)), axis=0) @ np.random.default_rng(9).normal(size=(2, 6))
     values = (level + 0.05 * rng.normal(size=(3000, CHANNELS)) + 10).astype(np.float32)
@@ -415,25 +416,25 @@ def test_a_bundle_of_another_format_says_so(detector: Detector) -> None:
 
 
 @pytest.mark.parametrize("channels", [3, 6, 127])
-def test_the_prepared_network_says_what_the_network_says(channels: int) -> None:
-    """Spectra of what the paths rebuild, and the representations, of a hidden and of the whole window."""
+def test_the_prepared_network_computes_what_the_network_computes(channels: int) -> None:
+    """Spectra of the reconstructions of masked windows, and representations of whole windows."""
     torch.manual_seed(3)
     config = DetectorConfig()
     network = TimeFrequencyTransformer(config, channels).eval().requires_grad_(False)
     batch = torch.randn(8, 64, channels)
     with torch.inference_mode():
         views = network(torch.cat([hide(batch, 8), batch]), 8, 16)
-        seen = PreparedNetwork(network, 16, torch.float32)(batch)
-        for path, spectra in ((views.time, seen.time), (views.frequency, seen.frequency)):
+        prepared = PreparedNetwork(network, 16, torch.float32)(batch)
+        for path, spectra in ((views.time, prepared.time), (views.frequency, prepared.frequency)):
             expected = spectral.magnitudes(path.flatten(0, 1)).reshape(*path.shape[:2], 9, channels)
             torch.testing.assert_close(spectral.sizes(spectra), expected, rtol=1e-4, atol=1e-5)
-        torch.testing.assert_close(seen.a, views.a, rtol=1e-4, atol=1e-5)
-        torch.testing.assert_close(seen.b, views.b, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(prepared.a, views.a, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(prepared.b, views.b, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("channels", [1, 7, 25, 127])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_what_the_prepared_network_says_does_not_depend_on_a_windows_place(
+def test_the_prepared_network_does_not_depend_on_the_position_in_the_batch(
     channels: int, dtype: torch.dtype
 ) -> None:
     """Bit for bit, in either precision."""
@@ -443,5 +444,5 @@ def test_what_the_prepared_network_says_does_not_depend_on_a_windows_place(
     batch, order = torch.randn(CHUNK, 64, channels), torch.randperm(CHUNK)
     with torch.inference_mode():
         straight, shuffled = prepared(batch), prepared(batch[order])
-    for one, other in zip(straight, shuffled, strict=True):
-        assert torch.equal(one[:, order], other)
+    for expected, result in zip(straight, shuffled, strict=True):
+        assert torch.equal(expected[:, order], result)

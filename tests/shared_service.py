@@ -15,19 +15,19 @@ from typing import Any
 
 import pytest
 
-Facts = dict[str, Any]  # what a user must know of a service, as JSON
+ServiceFacts = dict[str, Any]  # what a user must know of a service, as JSON
 
 
-def folder_of_the_run(factory: pytest.TempPathFactory) -> Path:
+def run_folder(factory: pytest.TempPathFactory) -> Path:
     """The same for all processes of pytest-xdist, whose own folders are in it."""
     own = factory.getbasetemp()
     return own.parent if own.name.startswith("popen-") else own
 
 
 @contextmanager
-def shared(
-    folder: Path, name: str, service: Callable[[Path], AbstractContextManager[Facts]]
-) -> Iterator[Facts]:
+def shared_service(
+    folder: Path, name: str, service: Callable[[Path], AbstractContextManager[ServiceFacts]]
+) -> Iterator[ServiceFacts]:
     """The facts of a running service, started in a folder of its own unless it runs already."""
     told = folder / f"{name}.json"
     with (folder / f"{name}.lock").open("w") as lock:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from tests.integration import rows
-from tests.integration.rows import HOUR_US, MINUTE_US, MONDAY_US, TOPIC
+from tests.integration import examples
+from tests.integration.examples import HOUR_US, MINUTE_US, MONDAY_US, TOPIC
 from tfstream.core.learning.exclusion import Exclusion
 from tfstream.core.learning.pattern import matches
 from tfstream.core.learning.verdict import Verdict
@@ -23,7 +23,7 @@ from tfstream.storage.database import Database
 
 pytestmark = pytest.mark.postgres
 
-NOW_US = MONDAY_US + 30 * rows.DAY_US
+NOW_US = MONDAY_US + 30 * examples.DAY_US
 WINDOW_US = DetectorConfig().window_rows * MINUTE_US
 HOP_US = DetectorConfig().hop_rows * MINUTE_US
 MORNING = Span(MONDAY_US + 8 * HOUR_US, MONDAY_US + 10 * HOUR_US)
@@ -31,7 +31,7 @@ MORNING = Span(MONDAY_US + 8 * HOUR_US, MONDAY_US + 10 * HOUR_US)
 
 def closed(start_us: int, end_us: int, **more: Any) -> AnomalyEvent:
     fields = {"event": EventType.CLOSED, "started_at": iso(start_us), "ended_at": iso(end_us), **more}
-    return rows.event(1, **fields)
+    return examples.event(1, **fields)
 
 
 def hide(connection: Connection, span: Span = MORNING, **more: Any) -> int:
@@ -56,14 +56,14 @@ def hidden(connection: Connection) -> bool:
         (closed(MORNING.start_us - HOP_US, MORNING.end_us + WINDOW_US - 1), True),
         (closed(MORNING.start_us - HOP_US - 1, MORNING.end_us), False),  # it began before
         (closed(MORNING.start_us, MORNING.end_us + WINDOW_US), False),  # it outlasts the work
-        (rows.event(1), False),  # nor one that is still open long after
+        (examples.event(1), False),  # nor one that is still open long after
     ],
 )
 def test_an_episode_is_hidden_when_all_of_it_lies_within(
     database: Database, event: AnomalyEvent, found: bool
 ) -> None:
     with database.begin() as connection:
-        anomalies.apply(connection, rows.stream(connection), [event])
+        anomalies.apply(connection, examples.add_stream(connection), [event])
         assert not hidden(connection)
         hide(connection)
         assert hidden(connection) == found
@@ -72,8 +72,8 @@ def test_an_episode_is_hidden_when_all_of_it_lies_within(
 def test_an_open_episode_is_hidden_while_the_work_goes_on(database: Database) -> None:
     with database.begin() as connection:
         now = connection.execute(text("SELECT extract(epoch FROM now())::bigint")).scalar_one() * 10**6
-        began = rows.event(1, started_at=iso(now - HOUR_US))
-        anomalies.apply(connection, rows.stream(connection), [began])
+        began = examples.event(1, started_at=iso(now - HOUR_US))
+        anomalies.apply(connection, examples.add_stream(connection), [began])
         hide(connection, Span(now - 2 * HOUR_US, now + HOUR_US))
         assert hidden(connection)
 
@@ -81,7 +81,7 @@ def test_an_open_episode_is_hidden_while_the_work_goes_on(database: Database) ->
 def test_two_exclusions_that_touch_hide_as_one(database: Database) -> None:
     middle = MORNING.start_us + HOUR_US // 2
     with database.begin() as connection:
-        anomalies.apply(connection, rows.stream(connection), [closed(*MORNING)])
+        anomalies.apply(connection, examples.add_stream(connection), [closed(*MORNING)])
         hide(connection, Span(MORNING.start_us, middle))
         assert not hidden(connection)
         hide(connection, Span(middle, MORNING.end_us))
@@ -102,7 +102,7 @@ def test_two_exclusions_that_touch_hide_as_one(database: Database) -> None:
 )
 def test_which_episodes_an_exclusion_concerns(database: Database, more: dict[str, Any], found: bool) -> None:
     with database.begin() as connection:
-        anomalies.apply(connection, rows.stream(connection), [closed(*MORNING)])
+        anomalies.apply(connection, examples.add_stream(connection), [closed(*MORNING)])
         hide(connection, **more)
         assert hidden(connection) == found
 
@@ -123,16 +123,16 @@ def test_which_silences_are_hidden(
     sensors = tuple(SensorShare(name=name, share=0.0, actual=None, expected=None) for name in silent)
     silence = closed(*MORNING, kind=EventKind.SILENCE, sensors=sensors)
     with database.begin() as connection:
-        anomalies.apply(connection, rows.stream(connection), [silence])
+        anomalies.apply(connection, examples.add_stream(connection), [silence])
         hide(connection, sensor=pattern)
         assert hidden(connection) == found
 
 
 def test_an_exclusion_that_is_removed_shows_again_what_it_hid(database: Database) -> None:
     with database.begin() as connection:
-        anomalies.apply(connection, rows.stream(connection), [closed(*MORNING)])
+        anomalies.apply(connection, examples.add_stream(connection), [closed(*MORNING)])
         daily = hide(connection, rule="FREQ=DAILY")
-        exclusions.remove(connection, daily, MORNING.start_us + rows.DAY_US)
+        exclusions.remove(connection, daily, MORNING.start_us + examples.DAY_US)
         assert hidden(connection)  # what is past stays
         exclusions.remove(connection, daily, None)
         assert not hidden(connection)
@@ -146,11 +146,11 @@ def test_an_exclusion_that_is_removed_shows_again_what_it_hid(database: Database
 
 
 def test_work_that_ended_early_hides_nothing_after_its_end(database: Database) -> None:
-    at_ten = rows.MONDAY_US + 10 * rows.HOUR_US
-    work = Span(at_ten - 4 * rows.HOUR_US, at_ten + 14 * rows.HOUR_US)
-    after = Span(at_ten + 3 * rows.HOUR_US, at_ten + 4 * rows.HOUR_US)
+    at_ten = examples.MONDAY_US + 10 * examples.HOUR_US
+    work = Span(at_ten - 4 * examples.HOUR_US, at_ten + 14 * examples.HOUR_US)
+    after = Span(at_ten + 3 * examples.HOUR_US, at_ten + 4 * examples.HOUR_US)
     with database.begin() as connection:
-        anomalies.apply(connection, rows.stream(connection), [closed(*after)])
+        anomalies.apply(connection, examples.add_stream(connection), [closed(*after)])
         number = hide(connection, work)
         assert hidden(connection)
         exclusions.remove(connection, number, at_ten)
@@ -164,11 +164,11 @@ def test_work_that_ended_early_hides_nothing_after_its_end(database: Database) -
 def test_spans_are_written_ahead_and_only_once(database: Database) -> None:
     counted = text("SELECT count(*), count(DISTINCT starts_at), max(starts_at) FROM exclusion_span")
     with database.begin() as connection:
-        rows.stream(connection)
+        examples.add_stream(connection)
         hide(connection, rule="FREQ=DAILY")
         before = connection.execute(counted).one()
         assert exclusions.extend_spans(connection, NOW_US) == 0
-        assert exclusions.extend_spans(connection, NOW_US + 31 * rows.DAY_US) == 1
+        assert exclusions.extend_spans(connection, NOW_US + 31 * examples.DAY_US) == 1
         after = connection.execute(counted).one()
     assert after[0] == after[1] == before[0] + 31
     assert (after[2] - before[2]).days == 31
@@ -176,7 +176,7 @@ def test_spans_are_written_ahead_and_only_once(database: Database) -> None:
 
 def test_an_exclusion_written_in_sql_is_extended_as_well(database: Database) -> None:
     with database.begin() as connection:
-        stream_id = rows.stream(connection)
+        stream_id = examples.add_stream(connection)
         connection.execute(
             text(
                 "INSERT INTO exclusion (stream_id, starts_at, ends_at, rrule, hide, no_learn) "
@@ -190,7 +190,7 @@ def test_an_exclusion_written_in_sql_is_extended_as_well(database: Database) -> 
 
 def test_a_rule_that_sql_got_wrong_is_named_and_keeps_no_other_stream(database: Database) -> None:
     with database.begin() as connection:
-        stream_id, other = rows.stream(connection), rows.stream(connection, "other.sensors")
+        stream_id, other = examples.add_stream(connection), examples.add_stream(connection, "other.sensors")
         number = hide(connection, rule="FREQ=DAILY")
         connection.execute(text("UPDATE exclusion SET rrule = 'FREQ=HOURLY', spans_until = NULL"))
         assert exclusions.extend_spans(connection, NOW_US, other) == 0
@@ -213,12 +213,12 @@ def test_patterns_are_the_same_in_sql(database: Database) -> None:
 def test_every_verdict_is_kept_and_an_update_of_the_anomaly_leaves_it(database: Database) -> None:
     one = uuid.UUID(int=1)
     with database.begin() as connection:
-        stream_id = rows.stream(connection)
-        anomalies.apply(connection, stream_id, [rows.event(1)])
+        stream_id = examples.add_stream(connection)
+        anomalies.apply(connection, stream_id, [examples.event(1)])
         verdicts.give(connection, [one], Verdict.CONFIRMED, note="bearing", from_us=None, by="anna")
         verdicts.give(connection, [one], None, note=None, from_us=None, by="ben")
         verdicts.give(connection, [one], Verdict.NEW_NORMAL, note=None, from_us=MONDAY_US, by="cleo")
-        anomalies.apply(connection, stream_id, [rows.event(1, sequence=2, score=9.0)])
+        anomalies.apply(connection, stream_id, [examples.event(1, sequence=2, score=9.0)])
         (row,) = anomalies.find(connection)
         log = connection.execute(text("SELECT verdict, note, given_by FROM verdict ORDER BY id")).all()
     assert (row.score, row.verdict, row.verdict_by, row.note) == (9.0, "new-normal", "cleo", None)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.in_process_scorer import score
 from tests.integration.plants import Plant, write_plant
-from tests.integration.scoring import score
 from tests.integration.topic_reader import read_committed
 from tfstream.core.state import HEAD_KEY
 from tfstream.streaming.topics import state_topic
@@ -44,20 +44,20 @@ def scores(plant: Plant, topic: str, asset: str) -> int:
 
 
 def test_an_asset_that_is_gone_leaves_nothing_behind_and_may_return(
-    plant: Plant, trained: str, tmp_path: Path
+    plant: Plant, trained_topic: str, tmp_path: Path
 ) -> None:
     """It was last heard on the sixth; in between the scorer is another process each time."""
-    replay(plant, trained, tmp_path, 10, *ALONG)
-    score(plant.tfstream, trained)
-    assert silences(plant, trained, "faulty") == [("opened", None)]
-    assert known_assets(plant, trained) == {"faulty", *ALONG}
-    replay(plant, trained, tmp_path, 14, *ALONG)
-    score(plant.tfstream, trained)
-    assert known_assets(plant, trained) == set(ALONG)
-    ((_, _), (event, ended_at)) = silences(plant, trained, "faulty")
+    replay(plant, trained_topic, tmp_path, 10, *ALONG)
+    score(plant.tfstream, trained_topic)
+    assert silences(plant, trained_topic, "faulty") == [("opened", None)]
+    assert known_assets(plant, trained_topic) == {"faulty", *ALONG}
+    replay(plant, trained_topic, tmp_path, 14, *ALONG)
+    score(plant.tfstream, trained_topic)
+    assert known_assets(plant, trained_topic) == set(ALONG)
+    ((_, _), (event, ended_at)) = silences(plant, trained_topic, "faulty")
     assert event == "closed"
     assert (ended_at or "").startswith("2026-01-13T00:1")  # a week after its last readings
-    replay(plant, trained, tmp_path, 15, "faulty")
-    score(plant.tfstream, trained)
-    assert known_assets(plant, trained) == {"faulty", *ALONG}
-    assert scores(plant, trained, "faulty") == 80 + 30
+    replay(plant, trained_topic, tmp_path, 15, "faulty")
+    score(plant.tfstream, trained_topic)
+    assert known_assets(plant, trained_topic) == {"faulty", *ALONG}
+    assert scores(plant, trained_topic, "faulty") == 80 + 30

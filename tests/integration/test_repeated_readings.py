@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from tests.integration import rows
+from tests.integration import examples
 from tfstream.core.messages.reading_batch import ReadingBatch, concatenate, merge
 from tfstream.storage import partitions, readings
 from tfstream.storage.database import Database
@@ -19,14 +19,14 @@ pytestmark = pytest.mark.postgres
 @pytest.fixture
 def stream_id(database: Database) -> int:
     with database.begin() as connection:
-        return rows.stream(connection)
+        return examples.add_stream(connection)
 
 
 def some(rng: np.random.Generator, count: int, moments: int) -> ReadingBatch:
     """Rows of three assets, half of their cells known."""
     values = rng.normal(size=(count, 3)).astype(np.float32)
     values[rng.random(values.shape) < 0.5] = np.nan
-    times = rows.MONDAY_US + rng.integers(0, moments, count) * rows.MINUTE_US
+    times = examples.MONDAY_US + rng.integers(0, moments, count) * examples.MINUTE_US
     return merge(ReadingBatch([f"pump {number}" for number in rng.integers(0, 3, count)], times, values))
 
 
@@ -68,8 +68,8 @@ def test_what_was_rolled_back_is_written_again(database: Database, stream_id: in
 def test_a_day_without_a_partition_begins_a_transaction(database: Database, stream_id: int) -> None:
     inflow, rng = ReadingCopy(stream_id), np.random.default_rng(2)
     monday = some(rng, 20, 40)
-    tuesday = monday._replace(times_us=monday.times_us + rows.DAY_US)
-    slices = [monday, tuesday, monday._replace(times_us=monday.times_us + rows.HOUR_US)]
+    tuesday = monday._replace(times_us=monday.times_us + examples.DAY_US)
+    slices = [monday, tuesday, monday._replace(times_us=monday.times_us + examples.HOUR_US)]
     with database.begin() as connection:
         partitions.drop_before(connection, "reading", date.max)
     with database.begin() as connection:

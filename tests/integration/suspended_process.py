@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 @contextmanager
-def frozen(pid: int) -> Iterator[None]:
+def suspended(pid: int) -> Iterator[None]:
     """The process and its children, which a stopped parent cannot multiply, for as long as the block runs."""
     os.kill(pid, signal.SIGSTOP)
     stopped = [pid]

@@ -49,7 +49,7 @@ def definition(topic: str = TOPIC, sensors: Sequence[str] = SENSORS, **more: Any
     return StreamDefinition(topic=topic, sensors=tuple(sensors), interval_us=MINUTE_US, **more)
 
 
-def stream(connection: Connection, topic: str = TOPIC, **more: Any) -> int:
+def add_stream(connection: Connection, topic: str = TOPIC, **more: Any) -> int:
     """A stream of three sensors, one row a minute; returns its id."""
     return streams.add(connection, definition(topic, **more)).id
 
@@ -116,9 +116,9 @@ def save_model(connection: Connection, stream_id: int, bundle: bytes = b"weights
     )
 
 
-def fill(connection: Connection) -> None:
+def fill_tables(connection: Connection) -> None:
     """A row in every table that the program writes."""
-    stream_id = stream(connection)
+    stream_id = add_stream(connection)
     readings.write(connection, stream_id, ["line-1"], times(0), cells([1, 2, 3]))
     scores.write(connection, stream_id, [score(MONDAY_US)])
     scores.count_days(connection)

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.shared import Facts, shared
+from tests.shared_service import ServiceFacts, shared_service
 
 
 class Service:
@@ -17,7 +17,7 @@ class Service:
         self.starts = self.ends = 0
 
     @contextmanager
-    def __call__(self, folder: Path) -> Iterator[Facts]:
+    def __call__(self, folder: Path) -> Iterator[ServiceFacts]:
         self.starts += 1
         yield {"folder": str(folder), "start": self.starts}
         self.ends += 1
@@ -25,9 +25,9 @@ class Service:
 
 def test_who_started_a_service_ends_it_when_all_others_have_let_go(tmp_path: Path) -> None:
     service, first, second = Service(), ExitStack(), ExitStack()
-    facts = first.enter_context(shared(tmp_path, "broker", service))
+    facts = first.enter_context(shared_service(tmp_path, "broker", service))
     assert facts == {"folder": str(tmp_path / "broker"), "start": 1}
-    assert second.enter_context(shared(tmp_path, "broker", service)) == facts
+    assert second.enter_context(shared_service(tmp_path, "broker", service)) == facts
     with ThreadPoolExecutor(1) as pool:
         ending = pool.submit(first.close)
         assert wait([ending], timeout=0.2).not_done
@@ -40,13 +40,13 @@ def test_who_started_a_service_ends_it_when_all_others_have_let_go(tmp_path: Pat
 def test_a_later_user_starts_the_service_again(tmp_path: Path) -> None:
     service = Service()
     for number in (1, 2):
-        with shared(tmp_path, "broker", service) as facts:
+        with shared_service(tmp_path, "broker", service) as facts:
             assert facts["start"] == number
         assert service.ends == number
 
 
 def test_two_services_do_not_wait_for_each_other(tmp_path: Path) -> None:
     service = Service()
-    with shared(tmp_path, "broker", service), shared(tmp_path, "database", service):
+    with shared_service(tmp_path, "broker", service), shared_service(tmp_path, "database", service):
         assert service.starts == 2
     assert service.ends == 2

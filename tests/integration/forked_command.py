@@ -60,7 +60,7 @@ def run(
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder, "out"), Path(folder, "err")
         with out.open("w") as stdout, err.open("w") as stderr:
-            started = Forked(module, arguments, environment, stdout, stderr)
+            started = ForkedCommand(module, arguments, environment, stdout, stderr)
         try:
             code = started.wait(timeout_s)
         except subprocess.TimeoutExpired:
@@ -77,18 +77,18 @@ def start(
     output: IO[Any] | None = None,
     *,
     own_session: bool = False,
-) -> Forked:
+) -> ForkedCommand:
     """A command that goes on running; its output, errors included, goes to a file or else to ``stdout``."""
     if output is not None:
-        return Forked(module, arguments, environment, output, output, own_session=own_session)
+        return ForkedCommand(module, arguments, environment, output, output, own_session=own_session)
     reader, writer = os.pipe()
     with os.fdopen(writer, "w") as given:
-        started = Forked(module, arguments, environment, given, given, own_session=own_session)
+        started = ForkedCommand(module, arguments, environment, given, given, own_session=own_session)
     started.stdout = os.fdopen(reader, encoding="utf-8")
     return started
 
 
-class Forked:
+class ForkedCommand:
     """A started command, with what the tests use of :class:`subprocess.Popen`; threads may share it."""
 
     def __init__(

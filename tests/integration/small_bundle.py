@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from tests.integration import rows
+from tests.integration import examples
 from tfstream.core.reading import Series
 from tfstream.model import bundle
 from tfstream.model.detector_config import DetectorConfig
@@ -14,9 +14,9 @@ from tfstream.model.fitting.fit import fit
 
 
 @cache
-def weights() -> bytes:
+def small_bundle() -> bytes:
     """It fits the streams of ``rows``."""
     values = np.random.default_rng(0).normal(size=(300, 3)).astype(np.float32)
-    series = [Series("line-1", rows.times(*range(300)), values)]
+    series = [Series("line-1", examples.times(*range(300)), values)]
     config = DetectorConfig(steps=2)
-    return bundle.dump(fit(series, rows.SENSORS, rows.MINUTE_US, config, 0, lambda stage, done: None))
+    return bundle.dump(fit(series, examples.SENSORS, examples.MINUTE_US, config, 0, lambda stage, done: None))
