@@ -13,7 +13,7 @@ from tfstream.core.reading import Reading, Series, Values
 from tfstream.core.state import AssetMemory, encode
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.windowing.partition_tracks import (
-    AssetGone,
+    AssetForgotten,
     AssetReturned,
     AssetSilent,
     PartitionTracks,
@@ -116,6 +116,6 @@ def test_a_silence_opens_and_closes_and_a_gone_asset_leaves_no_memory(champion: 
     returned = tracker.process(silent.memory, AssetReturned("x", 20 * SECOND, 8))
     assert [event.event for event in returned.events] == [EventType.CLOSED]
     assert returned.memory is not None
-    gone = tracker.process(silent.memory, AssetGone("x", 30 * SECOND, 9))
+    gone = tracker.process(silent.memory, AssetForgotten("x", 30 * SECOND, 9))
     assert [event.event for event in gone.events] == [EventType.CLOSED]
     assert (gone.memory, gone.window) == (None, None)
