@@ -13,7 +13,7 @@ from typing import IO
 from tests.integration import forked
 from tests.integration.forked import Forked
 
-_TIMEOUT_S = 240.0
+_TIMEOUT_S = 480.0
 _TICK_S, _LONGEST_TICK_S = 0.05, 0.5
 
 
