@@ -128,7 +128,7 @@ def test_a_killed_refit_leaves_the_champion_and_the_next_one_is_clean(
         wait_until(reaches(database, plant, "interrupted", "promoted"), "the next refit")
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
-    assert "ended in the middle" in runs(database, plant)[0].reason
+    assert "the process ended before the refit did" in runs(database, plant)[0].reason
     assert champion(database, plant) == 2
 
 
