@@ -1,4 +1,4 @@
-"""Services for the tests: PostgreSQL always, Apache Kafka where there is one, librdkafka's mock cluster."""
+"""Services for the tests: PostgreSQL, Apache Kafka where it is installed, and librdkafka's mock cluster."""
 
 from __future__ import annotations
 
@@ -21,45 +21,45 @@ from tfstream.embedded.postgres import EmbeddedPostgres
 from tfstream.storage import migrate
 from tfstream.storage.database import Database
 
-# Brokers of the tests live for seconds: Java's second compiler and its collector for servers only cost them.
+# A test's broker runs for seconds: Java's second compiler and its server garbage collector only cost time.
 os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
-# More test processes than cores: a second thread of a fit only waits for the first, and spends a core on it.
+# There are more test processes than cores: a second thread of a fit only waits for the first on a busy core.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-_MANY_CONNECTIONS = {"max_connections": "400"}  # all test processes' and those of their commands
+_MANY_CONNECTIONS = {"max_connections": "400"}  # of all test processes and of the commands that they start
 
 
 @dataclass(frozen=True)
 class Broker:
-    """A running broker; ``server`` is there only when the tests started it themselves."""
+    """A running broker; ``server`` is None unless the tests started it."""
 
     bootstrap: str
     server: ApacheKafka | None = None
-    more: Mapping[str, str] = field(default_factory=dict)
+    extra_properties: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def properties(self) -> dict[str, str]:
-        return {"bootstrap.servers": self.bootstrap, **self.more}
+        return {"bootstrap.servers": self.bootstrap, **self.extra_properties}
 
 
 @pytest.fixture(scope="session")
 def database_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceFacts]:
-    """The database server of all test processes, and a migrated database on it to clone."""
+    """URL of the database server of all test processes, and a migrated database on it to clone."""
     with shared_service(run_folder(tmp_path_factory), "postgres", _database_server) as facts:
         yield facts
 
 
 @contextmanager
 def _database_server(folder: Path) -> Iterator[ServiceFacts]:
-    """TFSTREAM_TEST_DATABASE_URL, or the embedded one."""
+    """The server of TFSTREAM_TEST_DATABASE_URL, or else an embedded PostgreSQL."""
     with ExitStack() as stack:
-        given = os.environ.get("TFSTREAM_TEST_DATABASE_URL")
-        url = given or stack.enter_context(EmbeddedPostgres(folder, settings=_MANY_CONNECTIONS)).url
+        given_url = os.environ.get("TFSTREAM_TEST_DATABASE_URL")
+        url = given_url or stack.enter_context(EmbeddedPostgres(folder, settings=_MANY_CONNECTIONS)).url
         yield {"url": url, "template": stack.enter_context(template_database(url))}
 
 
 @contextmanager
 def template_database(server_url: str) -> Iterator[str]:
-    """The name of a migrated database that the tests' own are cloned from."""
+    """Create a migrated database to clone; yields its name."""
     name = f"tfstream_template_{uuid.uuid4().hex[:8]}"
     _execute(server_url, "CREATE DATABASE {}", name)
     migrate.upgrade(database_url_of(server_url, name))
@@ -75,7 +75,7 @@ def postgres_url(database_server: ServiceFacts) -> str:
 
 @pytest.fixture(scope="session")
 def template(database_server: ServiceFacts) -> str:
-    """A migrated database that the tests' own are cloned from."""
+    """Name of a migrated database; a test's database is a clone of it."""
     return str(database_server["template"])
 
 
@@ -93,20 +93,20 @@ def database_url(postgres_url: str, template: str) -> Iterator[str]:
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    opened = Database(database_url)
-    yield opened
-    opened.close()
+    database = Database(database_url)
+    yield database
+    database.close()
 
 
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """The Apache Kafka of all test processes: for tests that leave it alone.
+    """The Apache Kafka of all test processes, for tests that do not disturb the broker.
 
-    TFSTREAM_REQUIRE_KAFKA turns a missing one from a skip into a failure.
+    Without Apache Kafka the test is skipped, or fails if TFSTREAM_REQUIRE_KAFKA is set.
     """
-    given = os.environ.get("TFSTREAM_TEST_BOOTSTRAP_SERVERS")
-    if given:
-        yield Broker(given)
+    bootstrap = os.environ.get("TFSTREAM_TEST_BOOTSTRAP_SERVERS")
+    if bootstrap:
+        yield Broker(bootstrap)
         return
     with shared_service(run_folder(tmp_path_factory), "kafka", _broker) as facts:
         yield Broker(facts["bootstrap"])
@@ -120,13 +120,16 @@ def _broker(folder: Path) -> Iterator[ServiceFacts]:
 
 @pytest.fixture(scope="session")
 def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """An Apache Kafka of this test process alone, which tests may stop, kill and start again."""
+    """An Apache Kafka of this test process alone; tests may stop, kill and restart it."""
     with ApacheKafka(kafka_home(), tmp_path_factory.mktemp("kafka")) as server:
         yield Broker(server.bootstrap, server)
 
 
 def kafka_home() -> Path:
-    """The jars to start a broker from; without them the test is skipped, or fails where they are a must."""
+    """Folder with the jars of Apache Kafka.
+
+    Without it the test is skipped, or fails if TFSTREAM_REQUIRE_KAFKA is set.
+    """
     home = apache.find_kafka_home()
     if home is None:
         if os.environ.get("TFSTREAM_REQUIRE_KAFKA"):
@@ -140,18 +143,18 @@ def kafka_home() -> Path:
 @pytest.fixture(scope="session")
 def mock_kafka() -> Iterator[Broker]:
     with MockKafka() as cluster:
-        yield Broker(cluster.bootstrap, more=cluster.properties)
+        yield Broker(cluster.bootstrap, extra_properties=cluster.properties)
 
 
 @pytest.fixture
 def topic() -> str:
-    """A topic name that nobody else uses."""
+    """A topic name that no other test uses."""
     return f"test.{uuid.uuid4().hex[:12]}"
 
 
 @pytest.fixture(scope="session")
 def labelled_data() -> Path:
-    """The folder of labelled real data, where there is one."""
+    """The folder of labelled real data; without it the test is skipped."""
     folder = Path(os.environ.get("TFSTREAM_TEST_DATA", "../shared/data")).resolve()
     if not (folder / "skab" / "normal.csv").exists():
         pytest.skip("needs labelled data: set TFSTREAM_TEST_DATA")
@@ -159,7 +162,7 @@ def labelled_data() -> Path:
 
 
 def temporary_database(server_url: str, template: str) -> Iterator[str]:
-    """The URL of a fresh database with the current schema, for fixtures of any scope."""
+    """Create a database with the current schema, for fixtures of any scope; yields its URL."""
     yield from _temporary(server_url, f"CREATE DATABASE {{}} TEMPLATE {template}")
 
 

@@ -1,4 +1,4 @@
-"""Reading a process's metrics as Prometheus does."""
+"""Read a process's metrics as Prometheus does."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from tfstream.app.scoring.status import IdleReason
 
 
 def scrape(port: int, name: str, **labels: str) -> list[float]:
-    """The values of a metric's samples with these labels; none while nobody listens."""
+    """Values of a metric's samples with these labels; empty while no process listens on the port."""
     try:
-        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
-            text = answer.read().decode()
+        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as response:
+            text = response.read().decode()
     except (URLError, ConnectionError):
         return []
     return [
@@ -26,7 +26,8 @@ def scrape(port: int, name: str, **labels: str) -> list[float]:
 
 
 def idle_reason(port: int) -> str | None:
-    """Why a scorer says that it scores nothing; None while windows are scored, or nobody listens."""
-    return next(
-        (one for one in IdleReason if scrape(port, "tfstream_not_scoring", reason=one) == [1.0]), None
+    """Why a scorer scores no windows, from its metrics; None while it scores, or while no process listens."""
+    reasons = (
+        reason for reason in IdleReason if scrape(port, "tfstream_not_scoring", reason=reason) == [1.0]
     )
+    return next(reasons, None)

@@ -1,4 +1,4 @@
-"""A certificate authority of the test's own, made with openssl."""
+"""A certificate authority for tests, made with openssl."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 
-class Pair(NamedTuple):
-    """A certificate, its key, and both in one file, as Kafka's PEM key stores want them."""
+class KeyPair(NamedTuple):
+    """A certificate, its key, and a file with both, the form of Kafka's PEM key stores."""
 
     certificate: Path
     key: Path
@@ -16,7 +16,7 @@ class Pair(NamedTuple):
 
 
 class Authority:
-    """Issues certificates for 127.0.0.1 and localhost whose common name is a user's or a server's."""
+    """Issues certificates for 127.0.0.1 and localhost; the common name is a user or a server."""
 
     def __init__(self, folder: Path, name: str = "test authority") -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -35,8 +35,9 @@ class Authority:
             f"/CN={name}",
         )
 
-    def issue(self, name: str) -> Pair:
-        pair = Pair(*(self._folder / f"{name}{ending}" for ending in (".pem", ".key", ".store.pem")))
+    def issue(self, name: str) -> KeyPair:
+        """Create a key and a certificate with this common name, valid for two days."""
+        pair = KeyPair(*(self._folder / f"{name}{ending}" for ending in (".pem", ".key", ".store.pem")))
         request = self._folder / f"{name}.csr"
         alternatives = "subjectAltName=DNS:localhost,IP:127.0.0.1"
         _openssl("req", *_NEW_KEY, pair.key, "-out", request, "-subj", f"/CN={name}", "-addext", alternatives)
@@ -58,6 +59,6 @@ class Authority:
 _NEW_KEY = ("-newkey", "rsa:2048", "-nodes", "-keyout")
 
 
-def _openssl(*words: str | Path) -> None:
-    done = subprocess.run(["openssl", *map(str, words)], capture_output=True, text=True, check=False)
+def _openssl(*arguments: str | Path) -> None:
+    done = subprocess.run(["openssl", *map(str, arguments)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""The real command line as child processes."""
+"""The command line ``tfstream`` in child processes."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _TICK_S, _LONGEST_TICK_S = 0.05, 0.5
 
 
 class Tfstream:
-    """``tfstream`` with an environment of its own; its fits take few steps."""
+    """Runs ``tfstream`` with its own environment; a fit takes few training steps."""
 
     module = "tests.integration.short_training"
 
-    def __init__(self, database_url: str, bootstrap: str, **more: str) -> None:
+    def __init__(self, database_url: str, bootstrap: str, **variables: str) -> None:
         self.database_url = database_url
         self.bootstrap = bootstrap
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("TFSTREAM_")}
@@ -31,22 +31,22 @@ class Tfstream:
             "TFSTREAM_DATABASE_URL": database_url,
             "TFSTREAM_KAFKA_BOOTSTRAP_SERVERS": bootstrap,
             "COLUMNS": "200",
-            **more,
+            **variables,
         }
 
     def run(self, *arguments: str | Path, exit_code: int = 0) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end and hold it to its exit code."""
+        """Run a command to its end and check its exit code."""
         done = forked_command.run(self.module, [*map(str, arguments)], self.environment, _TIMEOUT_S)
         assert done.returncode == exit_code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 
     def start(self, *arguments: str | Path, output: IO[str] | None = None) -> ForkedCommand:
-        """What it says goes to ``output``, errors included; without one to the process's ``stdout``."""
+        """Start a command; its stdout and stderr go to ``output``, or else to the process's ``stdout``."""
         return forked_command.start(self.module, [*map(str, arguments)], self.environment, output)
 
     @contextmanager
     def running(self, *arguments: str | Path) -> Iterator[ForkedCommand]:
-        """A command that runs for as long as the block, and is killed with it at the latest."""
+        """Run a command during the block; at the end of the block the process is killed if it still runs."""
         process = self.start(*arguments)
         try:
             yield process
@@ -56,31 +56,31 @@ class Tfstream:
 
 
 class FullTrainingTfstream(Tfstream):
-    """As it is for its users."""
+    """Runs ``tfstream`` as users run it, with all training steps."""
 
     module = "tfstream.__main__"
 
 
 def wait_until(
-    happened: Callable[[], bool],
-    what: str,
+    condition: Callable[[], bool],
+    description: str,
     process: ForkedCommand | None = None,
     timeout_s: float = 180.0,
 ) -> None:
-    """Await a condition; a process that ends first, or a deadline, is a failure with its words."""
-    began = time.monotonic()
-    deadline = began + timeout_s
-    while not happened():
-        asked_for_s = time.monotonic() - began
+    """Wait for a condition; fails if the process ends first (its output is shown) or after ``timeout_s``."""
+    started_s = time.monotonic()
+    deadline_s = started_s + timeout_s
+    while not condition():
+        check_s = time.monotonic() - started_s
         if process is not None and process.poll() is not None:
             raise AssertionError(
-                f"the process ended with {process.returncode} before {what}\n{_said(process)}"
+                f"the process ended with {process.returncode} before {description}\n{_output(process)}"
             )
-        if time.monotonic() > deadline:
-            raise AssertionError(f"{timeout_s:g} s went by before {what}")
-        time.sleep(max(_TICK_S, min(asked_for_s, _LONGEST_TICK_S)))  # asking takes half of the time at most
-        began = time.monotonic()
+        if time.monotonic() > deadline_s:
+            raise AssertionError(f"{timeout_s:g} s went by before {description}")
+        time.sleep(max(_TICK_S, min(check_s, _LONGEST_TICK_S)))  # checks take half of the time at most
+        started_s = time.monotonic()
 
 
-def _said(process: ForkedCommand) -> str:
-    return process.communicate(timeout=_TIMEOUT_S)[0] or ""  # without one it could not be asked again
+def _output(process: ForkedCommand) -> str:
+    return process.communicate(timeout=_TIMEOUT_S)[0] or ""  # without a timeout a second call would fail

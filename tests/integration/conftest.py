@@ -1,4 +1,4 @@
-"""A small plant on its own services; its model is trained once and copied to every stream that needs one."""
+"""A small plant and its services; its model is trained once and copied to each stream that needs a model."""
 
 from __future__ import annotations
 
@@ -9,22 +9,24 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Broker, database_url_of, kafka_home, template_database, temporary_database
+from tests.integration import examples
 from tests.integration.commands import Tfstream
 from tests.integration.plants import Plant, write_plant
 from tests.integration.secured_services import SecuredKafka, SecuredPostgres, secured_kafka, secured_postgres
 from tests.integration.stream_copy import copy_stream
 from tests.shared_service import ServiceFacts, run_folder, shared_service
 from tfstream.embedded.process import free_port
+from tfstream.storage.database import Database
 
 TEMPLATE_STREAM = "template"
 
 
 @pytest.fixture(scope="session")
 def plant_template(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A database with a trained stream, to be cloned: the test processes train it once for all."""
+    """Name of a database with a trained stream, to be cloned; one test process trains it for all."""
 
     @contextmanager
-    def trained_once(folder: Path) -> Iterator[ServiceFacts]:
+    def train_once(folder: Path) -> Iterator[ServiceFacts]:
         folder.mkdir()
         normal = write_plant(folder / "normal.csv", rows=900)
         with template_database(postgres_url) as name:
@@ -33,7 +35,7 @@ def plant_template(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) 
             tfstream.run("train", "--topic", TEMPLATE_STREAM)
             yield {"database": name}
 
-    with shared_service(run_folder(tmp_path_factory), "plant", trained_once) as facts:
+    with shared_service(run_folder(tmp_path_factory), "plant", train_once) as facts:
         yield facts["database"]
 
 
@@ -41,7 +43,7 @@ def plant_template(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) 
 def plant(
     kafka: Broker, postgres_url: str, plant_template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Plant]:
-    """A database of this test process alone, and the broker of all of them."""
+    """A plant with a database of this test process alone, and the broker of all test processes."""
     yield from _plant(kafka, postgres_url, plant_template, tmp_path_factory.mktemp("plant"))
 
 
@@ -49,7 +51,7 @@ def plant(
 def own_plant(
     own_kafka: Broker, postgres_url: str, plant_template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Plant]:
-    """The same with a broker of this test process alone, for tests that disturb the broker."""
+    """A plant with a broker of this test process alone, for tests that disturb the broker."""
     yield from _plant(own_kafka, postgres_url, plant_template, tmp_path_factory.mktemp("own-plant"))
 
 
@@ -62,37 +64,44 @@ def _plant(kafka: Broker, postgres_url: str, plant_template: str, folder: Path) 
 
 @pytest.fixture(scope="session")
 def template_stream() -> str:
-    """A stream of the plant's database with a model, to be copied."""
+    """Topic of the stream with a model in the plant's database, to be copied."""
     return TEMPLATE_STREAM
 
 
 @pytest.fixture
 def trained_topic(plant: Plant, topic: str) -> str:
-    """A topic with a stream, a model, and the faulty file of one asset replayed to it."""
-    return _replayed(plant, topic)
+    """A topic with a stream and a model; the faulty file of one asset was replayed to it."""
+    return _replay_faulty(plant, topic)
 
 
 @pytest.fixture
 def own_trained_topic(own_plant: Plant, topic: str) -> str:
-    """The same on the broker that may be disturbed."""
-    return _replayed(own_plant, topic)
+    """A trained topic on the broker that tests may disturb."""
+    return _replay_faulty(own_plant, topic)
 
 
-def _replayed(plant: Plant, topic: str) -> str:
+def _replay_faulty(plant: Plant, topic: str) -> str:
     copy_stream(plant.tfstream.database_url, TEMPLATE_STREAM, topic)
     plant.tfstream.run("replay", plant.faulty, "--topic", topic)
     return topic
 
 
+@pytest.fixture
+def stream_id(database: Database) -> int:
+    """The id of a stream without readings or models."""
+    with database.begin() as connection:
+        return examples.add_stream(connection)
+
+
 @pytest.fixture(scope="session")
 def guarded_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
     """A broker with TLS, logins and an access list."""
-    with secured_kafka(kafka_home(), tmp_path_factory.mktemp("guarded")) as found:
-        yield found
+    with secured_kafka(kafka_home(), tmp_path_factory.mktemp("guarded")) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
 def guarded_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredPostgres]:
     """A PostgreSQL with TLS and passwords."""
-    with secured_postgres(tmp_path_factory.mktemp("guarded-postgres")) as found:
-        yield found
+    with secured_postgres(tmp_path_factory.mktemp("guarded-postgres")) as server:
+        yield server

@@ -1,4 +1,4 @@
-"""Connections: with another role's rights, and several that meet at the same rows."""
+"""Database connections: with the rights of another role, and several that use the same rows at once."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wai
 
 @contextmanager
 def transaction(url: str) -> Iterator[Connection]:
-    """One transaction."""
+    """One transaction in a new connection."""
     with closing(Database(url)) as database, database.begin() as connection:
         yield connection
 
 
 def acting_as(url: str, role: str) -> str:
-    """The same database with the rights of a role, whoever logs in."""
+    """URL of the same database with the rights of ``role`` for any login."""
     return f"{url}?options=-crole%3D{role}"
 
 
 def run_concurrently(job: Callable[[], _Result], times: int) -> list[_Result]:
-    """The same job in so many threads; the first error of any is raised."""
+    """Run the job in ``times`` threads; returns all results, or raises the first error."""
     with ThreadPoolExecutor(times) as pool:
-        return [running.result() for running in [pool.submit(job) for _ in range(times)]]
+        return [future.result() for future in [pool.submit(job) for _ in range(times)]]
 
 
 def wait_until_blocked(database: Database, connections: int = 1) -> None:
-    """Until so many connections to the database wait for a lock."""
+    """Wait until this number of connections to the database wait for a lock."""
 
     def blocked() -> bool:
         with database.begin() as connection:

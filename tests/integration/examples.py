@@ -1,4 +1,4 @@
-"""Hand-made streams, readings, scores and events, for the tests that need rows in the database."""
+"""Example streams, readings, scores and events, for tests that need rows in the database."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from tfstream.core.messages.anomaly_event import (
     ModelReference,
     ScoreRecord,
     SensorShare,
+    SourceSpan,
     iso,
 )
-from tfstream.core.messages.anomaly_event import SourceSpan as Span
 from tfstream.core.reading import Times, Values
-from tfstream.core.spans import Span as Interval
+from tfstream.core.spans import Span
 from tfstream.core.stream import StreamDefinition
 from tfstream.storage import (
     anomalies,
@@ -45,17 +45,17 @@ TOPIC = "plant.sensors"
 SENSORS = ("level", "flow", "pressure")
 
 
-def definition(topic: str = TOPIC, sensors: Sequence[str] = SENSORS, **more: Any) -> StreamDefinition:
-    return StreamDefinition(topic=topic, sensors=tuple(sensors), interval_us=MINUTE_US, **more)
+def definition(topic: str = TOPIC, sensors: Sequence[str] = SENSORS, **fields: Any) -> StreamDefinition:
+    return StreamDefinition(topic=topic, sensors=tuple(sensors), interval_us=MINUTE_US, **fields)
 
 
-def add_stream(connection: Connection, topic: str = TOPIC, **more: Any) -> int:
-    """A stream of three sensors, one row a minute; returns its id."""
-    return streams.add(connection, definition(topic, **more)).id
+def add_stream(connection: Connection, topic: str = TOPIC, **fields: Any) -> int:
+    """Store a stream of three sensors, one row per minute; returns its id."""
+    return streams.add(connection, definition(topic, **fields)).id
 
 
 def times(*minutes: int) -> Times:
-    """So many minutes after Monday, 2026-01-05 00:00 UTC."""
+    """Times in microseconds, this number of minutes after Monday, 2026-01-05 00:00 UTC."""
     return MONDAY_US + np.array(minutes, dtype=np.int64) * MINUTE_US
 
 
@@ -64,7 +64,7 @@ def cells(*rows: Sequence[float]) -> Values:
 
 
 def event(number: int = 1, **changed: Any) -> AnomalyEvent:
-    """The first event of an episode of line-1 on Monday morning; ``number`` tells episodes apart."""
+    """The first event of an episode of line-1 on Monday morning; ``number`` makes its id."""
     fields: dict[str, Any] = {
         "event": EventType.OPENED,
         "anomaly_id": str(uuid.UUID(int=number)),
@@ -81,7 +81,7 @@ def event(number: int = 1, **changed: Any) -> AnomalyEvent:
         "kind": EventKind.PROCESS,
         "sensors": (share("flow", 0.7), share("level", 0.3)),
         "model": ModelReference(version=3, sha256="ab" * 32),
-        "source": Span(partition=2, first_offset=10, last_offset=90),
+        "source": SourceSpan(partition=2, first_offset=10, last_offset=90),
     }
     return AnomalyEvent(**(fields | changed))
 
@@ -117,7 +117,7 @@ def save_model(connection: Connection, stream_id: int, bundle: bytes = b"weights
 
 
 def fill_tables(connection: Connection) -> None:
-    """A row in every table that the program writes."""
+    """Store a row in every table that the program writes."""
     stream_id = add_stream(connection)
     readings.write(connection, stream_id, ["line-1"], times(0), cells([1, 2, 3]))
     scores.write(connection, stream_id, [score(MONDAY_US)])
@@ -126,6 +126,6 @@ def fill_tables(connection: Connection) -> None:
     models.promote(connection, stream_id, save_model(connection, stream_id))
     progress.advance(connection, "record", TOPIC, 0, None, 1)
     training_runs.start(connection, stream_id, trained_from_us=MONDAY_US, trained_until_us=None)
-    span = Exclusion(first=Interval(MONDAY_US, MONDAY_US + HOUR_US))
+    span = Exclusion(first=Span(MONDAY_US, MONDAY_US + HOUR_US))
     exclusions.add(connection, stream_id, span, reason="valve", by="anna", now_us=MONDAY_US)
     verdicts.give(connection, [uuid.UUID(int=1)], Verdict.CONFIRMED, note=None, from_us=None, by="anna")

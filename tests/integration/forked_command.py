@@ -1,8 +1,7 @@
-"""Commands as processes of their own, without the two seconds that each takes to import torch.
+"""Commands in child processes, without the two seconds that each takes to import torch.
 
-Python's fork server has the libraries imported, and all of tfstream but its command line, which reads the
-environment when it is imported. Every command is a fork of it, with an environment, an output and an exit
-code of its own.
+Python's fork server has imported the libraries and all of tfstream except its command line, which reads the
+environment at import. Each command is a fork of that server, with its own environment, output and exit code.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from typing import IO, Any
 import tfstream
 
 _SERVER = multiprocessing.get_context("forkserver")
-_ONE_AT_A_TIME = threading.Lock()  # multiprocessing asks for the ends of all its children at every start
+_START_LOCK = threading.Lock()  # every start of multiprocessing collects the exit codes of all children
 _LIBRARIES = [
     "torch",
     "pandas",
@@ -53,9 +52,9 @@ _PRELOADED = [
 def run(
     module: str, arguments: Sequence[str], environment: Mapping[str, str], timeout_s: float
 ) -> subprocess.CompletedProcess[str]:
-    """As ``subprocess.run`` of a module's ``main`` with its output captured.
+    """Run a module's ``main`` to its end and capture its output, as ``subprocess.run`` does.
 
-    :raises subprocess.TimeoutExpired: when it does not end; it is killed then.
+    :raises subprocess.TimeoutExpired: if it does not end in time; it is killed then.
     """
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder, "out"), Path(folder, "err")
@@ -78,18 +77,18 @@ def start(
     *,
     own_session: bool = False,
 ) -> ForkedCommand:
-    """A command that goes on running; its output, errors included, goes to a file or else to ``stdout``."""
+    """Start a command; its stdout and stderr go to the file ``output``, or else to its ``stdout``."""
     if output is not None:
         return ForkedCommand(module, arguments, environment, output, output, own_session=own_session)
     reader, writer = os.pipe()
-    with os.fdopen(writer, "w") as given:
-        started = ForkedCommand(module, arguments, environment, given, given, own_session=own_session)
+    with os.fdopen(writer, "w") as pipe:
+        started = ForkedCommand(module, arguments, environment, pipe, pipe, own_session=own_session)
     started.stdout = os.fdopen(reader, encoding="utf-8")
     return started
 
 
 class ForkedCommand:
-    """A started command, with what the tests use of :class:`subprocess.Popen`; threads may share it."""
+    """A started command, with the part of :class:`subprocess.Popen` that tests use; threads may share it."""
 
     def __init__(
         self,
@@ -104,15 +103,15 @@ class ForkedCommand:
         self.args = [module, *arguments]
         self.stdout: IO[str] | None = None
         self.returncode: int | None = None
-        self._said = ""
-        self._reading: threading.Thread | None = None
+        self._output = ""
+        self._reader: threading.Thread | None = None
         _SERVER.set_forkserver_preload(_PRELOADED)
-        # a Connection is what multiprocessing hands over to a child; the file's own descriptor stays with us
+        # multiprocessing passes a Connection to a child, so its descriptor is a copy
         files = [Connection(os.dup(file.fileno()), readable=False) for file in (stdout, stderr)]
         self._process = _SERVER.Process(
             target=_command, args=(module, [*arguments], dict(environment), *files, own_session), daemon=True
         )
-        with _ONE_AT_A_TIME:
+        with _START_LOCK:
             self._process.start()
         for file in files:
             file.close()
@@ -123,14 +122,17 @@ class ForkedCommand:
         return self._process.pid
 
     def poll(self) -> int | None:
-        """The exit code, or None while it runs."""
-        with _ONE_AT_A_TIME:
+        """The exit code, or None while the command runs."""
+        with _START_LOCK:
             if self.returncode is None:
                 self.returncode = self._process.exitcode
             return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
-        """:raises subprocess.TimeoutExpired: when it does not end in time."""
+        """Wait for the end; returns the exit code.
+
+        :raises subprocess.TimeoutExpired: if it does not end in time.
+        """
         if self.returncode is None:
             connection.wait([self._process.sentinel], timeout)
         code = self.poll()
@@ -139,26 +141,26 @@ class ForkedCommand:
         return code
 
     def communicate(self, timeout: float | None = None) -> tuple[str, None]:
-        """The rest of its output, once it and all that write to it have ended.
+        """The rest of the output, after the command and all processes that write to it have ended.
 
-        :raises subprocess.TimeoutExpired: when they do not end in time.
+        :raises subprocess.TimeoutExpired: if they do not end in time.
         """
         if self.stdout is not None:
-            if self._reading is None:
-                self._reading = threading.Thread(target=self._read, args=(self.stdout.read,), daemon=True)
-                self._reading.start()
-            self._reading.join(timeout)
-            if self._reading.is_alive():
+            if self._reader is None:
+                self._reader = threading.Thread(target=self._read, args=(self.stdout.read,), daemon=True)
+                self._reader.start()
+            self._reader.join(timeout)
+            if self._reader.is_alive():
                 raise subprocess.TimeoutExpired(self.args, timeout or 0.0)
             self.stdout.close()
         self.wait(timeout)
-        return self._said, None
+        return self._output, None
 
     def _read(self, rest: Callable[[], str]) -> None:
-        self._said = rest()
+        self._output = rest()
 
     def send_signal(self, number: int) -> None:
-        """Nothing happens to a process that has ended."""
+        """Send a signal unless the process has ended."""
         if self.poll() is None:
             os.kill(self.pid, number)
 
@@ -177,7 +179,7 @@ def _command(
     err: Connection,
     own_session: bool,
 ) -> None:
-    """In the fork: what the interpreter does before ``__main__``."""
+    """Run ``main`` of a module in the fork, with the given environment and output files."""
     os.environ.clear()
     os.environ.update(environment)
     if own_session:

@@ -1,4 +1,4 @@
-"""A scorer inside the test's own process, to be stopped wherever a test wants it."""
+"""A scorer in the test process; a test can stop it at any record."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def score(
     start: str = "earliest",
     kafka: Mapping[str, str] | None = None,
 ) -> Progress:
-    """Score until ``stop`` says so, by default to the topic's end."""
+    """Score until ``stop`` returns True or the topic ends; returns the scorer's progress."""
     database = Database(tfstream.database_url)
     properties = {"bootstrap.servers": tfstream.bootstrap, "session.timeout.ms": "6000", **(kafka or {})}
     with database.begin() as connection:

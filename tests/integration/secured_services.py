@@ -1,4 +1,4 @@
-"""A broker and a PostgreSQL that ask who you are: TLS, passwords, certificates, tokens, access lists."""
+"""A broker and a PostgreSQL that require a login: TLS, passwords, certificates, tokens, access lists."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ hostssl all all 127.0.0.1/32 scram-sha-256
 
 @dataclass(frozen=True)
 class SecuredKafka:
-    """What each kind of login needs of a client."""
+    """A secured broker, and the client properties of each kind of login."""
 
     server: ApacheKafka
     authority: Authority
@@ -59,7 +59,7 @@ class SecuredKafka:
         }
 
     def oauth(self, user: str) -> dict[str, str]:
-        """An unsecured token: good for a test of the way, no login to rely on."""
+        """An unsecured token: it tests the login procedure and protects nothing."""
         return {
             **_tls("SASL_SSL", f"127.0.0.1:{self.oauth_port}", self.authority),
             "sasl.mechanism": "OAUTHBEARER",
@@ -67,17 +67,26 @@ class SecuredKafka:
             "sasl.oauthbearer.config": f"principal={user}",
         }
 
-    def grant(self, command: str, topic: str, user: str, *more: str) -> None:
-        """``ops/kafka/acls.py``, as the administrator."""
-        words = [sys.executable, str(ACLS), command, "--topic", topic, "--principal", f"User:{user}", *more]
+    def grant(self, command: str, topic: str, user: str, *options: str) -> None:
+        """Run ``ops/kafka/acls.py`` as the administrator."""
+        arguments = [
+            sys.executable,
+            str(ACLS),
+            command,
+            "--topic",
+            topic,
+            "--principal",
+            f"User:{user}",
+            *options,
+        ]
         admin = tfstream("", self.scram(ADMIN))
-        done = subprocess.run(words, env=admin.environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(arguments, env=admin.environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
 
 
 @contextmanager
 def secured_kafka(home: Path, folder: Path) -> Iterator[SecuredKafka]:
-    """A broker with three listeners, and an access list on which nobody stands but the administrator."""
+    """A broker with three listeners; its access list allows only the administrator."""
     authority = Authority(folder / "certificates")
     mtls, oauth = free_port(), free_port()
     server = ApacheKafka(
@@ -86,9 +95,9 @@ def secured_kafka(home: Path, folder: Path) -> Iterator[SecuredKafka]:
         server=_server_properties(authority, mtls, oauth),
         client=_admin_client(authority),
         formatting=[
-            word
+            argument
             for user in USERS
-            for word in ("--add-scram", f"SCRAM-SHA-512=[name={user},password={user}-{SECRET}]")
+            for argument in ("--add-scram", f"SCRAM-SHA-512=[name={user},password={user}-{SECRET}]")
         ],
     )
     with server:
@@ -137,14 +146,14 @@ def _tls(protocol: str, bootstrap: str, authority: Authority) -> dict[str, str]:
 
 
 def tfstream(database_url: str, properties: Mapping[str, str]) -> Tfstream:
-    """The command line with librdkafka properties in its environment, as docs/security.md says."""
+    """The command line with librdkafka properties in its environment, as docs/security.md describes."""
     names = {f"TFSTREAM_KAFKA_{name.upper().replace('.', '_')}": value for name, value in properties.items()}
     return Tfstream(database_url, properties["bootstrap.servers"], **names)
 
 
 @dataclass(frozen=True)
 class SecuredPostgres:
-    """A server that takes passwords over TLS alone, but for its superuser, who sets it up."""
+    """A server that accepts passwords over TLS only; its superuser, who sets it up, needs no password."""
 
     server: EmbeddedPostgres
     authority: Authority
@@ -158,34 +167,36 @@ class SecuredPostgres:
 
 @contextmanager
 def secured_postgres(folder: Path) -> Iterator[SecuredPostgres]:
-    """The wheel's PostgreSQL knows no TLS: this is the system's."""
+    """A PostgreSQL with TLS: the system's, since the PostgreSQL of the wheel has no TLS."""
     authority = Authority(folder / "certificates")
     pair = authority.issue("postgres")
-    place = Path(tempfile.mkdtemp(prefix="tfstream-tls-"))
-    place.chmod(0o755)
+    server_folder = Path(tempfile.mkdtemp(prefix="tfstream-tls-"))
+    server_folder.chmod(0o755)
     try:
         files = {"ssl_cert_file": pair.certificate, "ssl_key_file": pair.key}
-        settings = {name: str(_for_the_server(place, path)) for name, path in files.items()}
+        settings = {name: str(_copy_for_server(server_folder, path)) for name, path in files.items()}
         (folder / "pg_hba.conf").write_text(_HBA)
-        settings |= {"ssl": "on", "hba_file": str(_for_the_server(place, folder / "pg_hba.conf"))}
+        settings |= {"ssl": "on", "hba_file": str(_copy_for_server(server_folder, folder / "pg_hba.conf"))}
         with EmbeddedPostgres(folder / "data", binaries=_binaries(), settings=settings) as server:
             yield SecuredPostgres(server, authority)
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(server_folder, ignore_errors=True)
 
 
 def _binaries() -> Path:
-    found = shutil.which("postgres")
-    folder = Path(found).resolve().parent if found else Path()
-    built = subprocess.run(["ldd", folder / "postgres"], capture_output=True, text=True, check=False).stdout
-    if "libssl" not in built:
+    program = shutil.which("postgres")
+    folder = Path(program).resolve().parent if program else Path()
+    libraries = subprocess.run(
+        ["ldd", folder / "postgres"], capture_output=True, text=True, check=False
+    ).stdout
+    if "libssl" not in libraries:
         pytest.skip("needs a PostgreSQL with TLS on the path")
     return folder
 
 
-def _for_the_server(place: Path, path: Path) -> Path:
-    """A copy that the server's user, and nobody else, may read."""
-    copy = Path(shutil.copy(path, place))
+def _copy_for_server(server_folder: Path, path: Path) -> Path:
+    """Copy a file; only the server's user may read the copy."""
+    copy = Path(shutil.copy(path, server_folder))
     copy.chmod(0o600)
     if os.geteuid() == 0:
         os.chown(copy, pwd.getpwnam("nobody").pw_uid, -1)

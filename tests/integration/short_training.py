@@ -1,4 +1,4 @@
-"""``tfstream`` with a tenth of the training steps: for tests of what becomes of a model."""
+"""``tfstream`` with a tenth of the training steps, for tests that need a model but not a good model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model that is soon fitted, for tests that need one that can be loaded."""
+"""A model bundle that is fitted quickly, for tests that load a model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tfstream.model.fitting.fit import fit
 
 @cache
 def small_bundle() -> bytes:
-    """It fits the streams of ``rows``."""
+    """Bytes of a model for the streams of ``examples``."""
     values = np.random.default_rng(0).normal(size=(300, 3)).astype(np.float32)
     series = [Series("line-1", examples.times(*range(300)), values)]
     config = DetectorConfig(steps=2)

@@ -1,4 +1,4 @@
-"""A second stream that is like a first one, model and all: training once serves many tests."""
+"""Copy a stream with its models, so that one training serves many tests."""
 
 from __future__ import annotations
 
@@ -26,13 +26,14 @@ ORDER BY champion_change.id
 
 
 def copy_stream(url: str, topic: str, copy: str) -> None:
-    """The same definition under another name, and the same models, byte for byte."""
+    """Copy the definition under another topic, and the models, byte for byte."""
     with psycopg.connect(url) as connection:
         connection.execute(_STREAM, {"topic": topic, "copy": copy})
     copy_models(url, topic, copy)
 
 
 def copy_models(url: str, topic: str, copy: str) -> None:
+    """Copy the models and the champion history of ``topic`` to the stream ``copy``."""
     with psycopg.connect(url) as connection:
         connection.execute(_MODEL, {"topic": topic, "copy": copy})
         connection.execute(_HISTORY, {"topic": topic, "copy": copy})

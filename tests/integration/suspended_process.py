@@ -1,4 +1,4 @@
-"""A server that hangs: its connections stay open, new ones are accepted, and nobody answers."""
+"""A suspended server: connections stay open, the kernel accepts new connections, requests get no answer."""
 
 from __future__ import annotations
 
@@ -11,26 +11,27 @@ from pathlib import Path
 
 @contextmanager
 def suspended(pid: int) -> Iterator[None]:
-    """The process and its children, which a stopped parent cannot multiply, for as long as the block runs."""
+    """Suspend a process and its children during the block; the parent first, so that it forks no more."""
     os.kill(pid, signal.SIGSTOP)
-    stopped = [pid]
+    suspended_pids = [pid]
     try:
         for child in children(pid):
             os.kill(child, signal.SIGSTOP)
-            stopped.append(child)
+            suspended_pids.append(child)
         yield
     finally:
-        for one in reversed(stopped):
-            os.kill(one, signal.SIGCONT)
+        for process in reversed(suspended_pids):
+            os.kill(process, signal.SIGCONT)
 
 
 def children(pid: int) -> list[int]:
-    found = []
+    """Pids of the children of a process."""
+    pids = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             parent = stat.read_text().rpartition(")")[2].split()[1]
-        except (FileNotFoundError, ProcessLookupError):  # it has ended since
+        except (FileNotFoundError, ProcessLookupError):  # the process has ended
             continue
         if int(parent) == pid:
-            found.append(int(stat.parent.name))
-    return found
+            pids.append(int(stat.parent.name))
+    return pids

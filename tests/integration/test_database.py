@@ -1,4 +1,4 @@
-"""What the database's errors mean to a user, and that none of them tells a password."""
+"""Each error of the database becomes an error that a user understands, without the password."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ pytestmark = pytest.mark.postgres
 SECRET = "geheim-4711"
 
 
-def test_a_server_that_is_not_there() -> None:
-    place = f"127.0.0.1:{free_port()}/tfstream"
-    url = f"postgresql://tfstream:{SECRET}@{place}"
+def test_an_unreachable_server_is_named_without_the_password() -> None:
+    address = f"127.0.0.1:{free_port()}/tfstream"
+    url = f"postgresql://tfstream:{SECRET}@{address}"
     for use in (list_streams, migrate.current, migrate.upgrade):
-        with pytest.raises(ServiceUnavailable, match=f"PostgreSQL at {place} cannot be used") as told:
+        with pytest.raises(ServiceUnavailable, match=f"PostgreSQL at {address} cannot be used") as error:
             use(url)
-        assert SECRET not in str(told.value)
+        assert SECRET not in str(error.value)
 
 
-def test_a_database_that_is_not_there(database_url: str) -> None:
+def test_a_missing_database_is_named(database_url: str) -> None:
     missing = database_url + "_missing"
     name = missing.rpartition("/")[2]
     for use in (list_streams, migrate.current):
@@ -38,39 +38,39 @@ def test_a_database_that_is_not_there(database_url: str) -> None:
             use(missing)
 
 
-def test_a_connection_that_breaks_is_told_and_replaced(database: Database) -> None:
-    def lose() -> None:
+def test_a_broken_connection_raises_and_is_replaced(database: Database) -> None:
+    def break_connection() -> None:
         with database.begin() as connection, database.begin() as another:
             server = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
             another.execute(text("SELECT pg_terminate_backend(:server, 5000)"), {"server": server})
             examples.add_stream(connection)
 
     with pytest.raises(ServiceUnavailable, match="is it running"):
-        lose()
+        break_connection()
     with database.begin() as connection:
         assert streams.find(connection, examples.TOPIC) is None
 
 
-def test_a_transaction_that_the_server_gave_up(database: Database, database_url: str) -> None:
-    def alive(server: int) -> bool:
+def test_a_session_that_the_server_ends_raises(database: Database, database_url: str) -> None:
+    def session_exists(server: int) -> bool:
         with transaction(database_url) as another:
-            found = another.execute(text("SELECT 1 FROM pg_stat_activity WHERE pid = :pid"), {"pid": server})
-            return found.first() is not None
+            sessions = another.execute(
+                text("SELECT 1 FROM pg_stat_activity WHERE pid = :pid"), {"pid": server}
+            )
+            return sessions.first() is not None
 
-    def idle() -> None:
+    def stay_idle() -> None:
         with database.begin() as connection:
             server = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
             connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = '1ms'"))
-            wait_until(lambda: not alive(server), "the server ended the session", timeout_s=20.0)
+            wait_until(lambda: not session_exists(server), "the server ended the session", timeout_s=20.0)
             examples.add_stream(connection)
 
     with pytest.raises(ServiceUnavailable, match="is it running"):
-        idle()
+        stay_idle()
 
 
-def test_a_connection_that_broke_while_nobody_used_it_is_replaced(
-    database: Database, database_url: str
-) -> None:
+def test_a_connection_that_broke_while_idle_is_replaced(database: Database, database_url: str) -> None:
     with database.begin() as connection:
         server = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
     with transaction(database_url) as another:
@@ -79,7 +79,7 @@ def test_a_connection_that_broke_while_nobody_used_it_is_replaced(
         assert streams.list_all(connection) == []
 
 
-def test_a_table_that_is_not_there(database: Database) -> None:
+def test_a_missing_table_calls_for_an_upgrade(database: Database) -> None:
     with database.begin() as connection:
         stream_id = examples.add_stream(connection)
         connection.execute(text("DROP TABLE reading CASCADE"))
@@ -92,8 +92,8 @@ def test_a_table_that_is_not_there(database: Database) -> None:
         write()
 
 
-def test_a_right_that_is_missing(database: Database, database_url: str) -> None:
-    """Through SQLAlchemy and through a COPY, which goes past it."""
+def test_a_missing_right_names_the_role_to_grant(database: Database, database_url: str) -> None:
+    """For statements of SQLAlchemy and for COPY, which bypasses SQLAlchemy."""
     with database.begin() as connection:
         stream_id = examples.add_stream(connection)
         partitions.ensure(connection, "reading", [date(2026, 1, 5)])
@@ -112,14 +112,14 @@ def test_a_right_that_is_missing(database: Database, database_url: str) -> None:
             use()
 
 
-def test_a_schema_that_may_not_be_looked_at(database: Database, database_url: str) -> None:
+def test_an_unreadable_schema_version_raises(database: Database, database_url: str) -> None:
     with database.begin() as connection:
         connection.execute(text("REVOKE ALL ON alembic_version FROM tfstream_read"))
     with pytest.raises(ConfigurationError, match="permission denied for table alembic_version"):
         migrate.current(acting_as(database_url, "tfstream_read"))
 
 
-def test_a_value_that_postgres_cannot_hold(database: Database) -> None:
+def test_a_value_that_postgres_refuses_is_bad_data(database: Database) -> None:
     with pytest.raises(BadData, match="refuses a value"), database.begin() as connection:
         examples.add_stream(connection, "plant\x00sensors")
 
@@ -132,24 +132,24 @@ def test_a_value_that_postgres_cannot_hold(database: Database) -> None:
         (f"mysql://tfstream:{SECRET}@db/tfstream", "is for mysql; tfstream needs postgresql://"),
     ],
 )
-def test_a_url_that_makes_no_sense(url: str, reason: str) -> None:
-    with pytest.raises(ConfigurationError, match=reason) as told:
+def test_an_invalid_url_is_refused_without_the_password(url: str, reason: str) -> None:
+    with pytest.raises(ConfigurationError, match=reason) as error:
         Database(url)
-    assert SECRET not in str(told.value)
+    assert SECRET not in str(error.value)
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
-def test_a_url_is_taken_in_its_usual_spellings(database_url: str, scheme: str) -> None:
+def test_the_usual_url_schemes_are_accepted(database_url: str, scheme: str) -> None:
     with transaction(scheme + database_url[database_url.index("://") :]) as connection:
         assert streams.list_all(connection) == []
 
 
-def test_a_dead_host_is_given_up_whatever_else_the_url_asks_for() -> None:
+def test_every_url_has_a_connect_timeout() -> None:
     for query, timeout_s in {"": "10", "?sslmode=require": "10", "?connect_timeout=3": "3"}.items():
         assert parse_url(f"postgresql://db/x{query}").query["connect_timeout"] == timeout_s
 
 
-def test_the_place_has_no_password() -> None:
+def test_the_address_has_no_password() -> None:
     with closing(Database(f"postgresql://tfstream:{SECRET}@db:6543/plant")) as database:
         assert database.address == "db:6543/plant"
     with closing(Database("postgresql:///plant")) as database:

@@ -1,4 +1,4 @@
-"""A broken deployment stops its partition, however often scorers start; mended, nothing has been lost."""
+"""A broken producer stops its partition, after any number of restarts; after a correction nothing is lost."""
 
 from __future__ import annotations
 
@@ -17,47 +17,49 @@ from tests.scrape import idle_reason, scrape
 from tfstream.embedded.process import free_port
 from tfstream.streaming.topics import ensure_topic
 
-ROWS, WINDOWS = 3000, 368  # 64 rows to a window, one every 8
+ROWS, WINDOWS = 3000, 368  # a window of 64 rows every 8 rows
 LIMIT, SHORT = 1000, 20
-AHEAD = ("--max-ahead", "5000w")  # the year 2100 is no mistake any more
+AHEAD = ("--max-ahead", "5000w")  # accepts timestamps of the year 2100
 
 pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
 def deployed(plant: Plant) -> Path:
-    """What the new version of a producer sends: its clock is wrong by decades."""
+    """Readings of a faulty producer version: its clock is wrong by decades."""
     path = plant.normal.with_name("deployed.csv")
     return write_plant(path, rows=ROWS, start="2100-01-05T00:00:00Z")
 
 
-def letters(plant: Plant, topic: str) -> list[TopicMessage]:
+def dead_letters(plant: Plant, topic: str) -> list[TopicMessage]:
+    """All dead letters of the topic."""
     return read_committed(plant.tfstream.bootstrap, f"{topic}.dead-letters")
 
 
 def scores(plant: Plant, topic: str) -> list[tuple[str, str, float]]:
-    bodies = [found.body for found in read_committed(plant.tfstream.bootstrap, f"{topic}.scores")]
-    return sorted((one["asset"], one["ts"], one["score"]) for one in bodies)
+    """Asset, time and value of each score, sorted."""
+    bodies = [message.body for message in read_committed(plant.tfstream.bootstrap, f"{topic}.scores")]
+    return sorted((body["asset"], body["ts"], body["score"]) for body in bodies)
 
 
-def test_it_stops_at_the_limit_and_goes_on_once_mended(
+def test_a_scorer_stops_at_the_limit_and_goes_on_after_the_correction(
     plant: Plant, trained_topic: str, deployed: Path
 ) -> None:
     tfstream = plant.tfstream
     tfstream.run("score", "--topic", trained_topic, "--until-end")
     tfstream.run("replay", deployed, "--topic", trained_topic, "--asset", "deployed")
-    often = ("--commit-interval", "50ms", "--dead-letter-share", "off")
-    arguments = ("score", "--topic", trained_topic, "--until-end", *often)
-    for _ in range(4):  # a supervisor starts it again and again
-        said = tfstream.run(*arguments, exit_code=5).stderr
-        assert f"more than {LIMIT} messages in a row cannot be read" in said
-        assert f"tfstream streams set {trained_topic}" in said
-        assert "Traceback" not in said
-        assert len(letters(plant, trained_topic)) == LIMIT
+    options = ("--commit-interval", "50ms", "--dead-letter-share", "off")
+    arguments = ("score", "--topic", trained_topic, "--until-end", *options)
+    for _ in range(4):  # a supervisor restarts it
+        errors = tfstream.run(*arguments, exit_code=5).stderr
+        assert f"more than {LIMIT} messages in a row cannot be read" in errors
+        assert f"tfstream streams set {trained_topic}" in errors
+        assert "Traceback" not in errors
+        assert len(dead_letters(plant, trained_topic)) == LIMIT
 
     tfstream.run("streams", "set", trained_topic, *AHEAD)
     tfstream.run(*arguments)
-    assert len(letters(plant, trained_topic)) == LIMIT
+    assert len(dead_letters(plant, trained_topic)) == LIMIT
     held_back = ROWS - LIMIT
     assert Counter(asset for asset, _, _ in scores(plant, trained_topic)) == {
         "faulty": 80,
@@ -66,28 +68,30 @@ def test_it_stops_at_the_limit_and_goes_on_once_mended(
 
 
 def send_broken(plant: Plant, topic: str, partition: int) -> None:
+    """Send more broken messages to a partition than the limit SHORT."""
     producer = Producer({"bootstrap.servers": plant.tfstream.bootstrap})
     for _ in range(SHORT + 10):
         producer.produce(topic, b"{", partition=partition)
     assert producer.flush(20.0) == 0
 
 
-def test_one_partition_at_the_limit_stops_no_other(plant: Plant, trained_topic: str) -> None:
-    """Not in its own process, nor in those that share the topic later; a restart changes nothing."""
+def test_a_partition_at_the_limit_stops_no_other_partition(plant: Plant, trained_topic: str) -> None:
+    """Neither in its own process nor in processes that share the topic later, also after a restart."""
     tfstream, ports = plant.tfstream, [free_port() for _ in range(3)]
     (good,) = {message.partition for message in read_committed(tfstream.bootstrap, trained_topic)}
     broken = (good + 1) % 3
     send_broken(plant, trained_topic, broken)
     limited = ("score", "--topic", trained_topic, "--dead-letter-run", str(SHORT))
 
-    def everywhere(metric: str, **labels: str) -> list[float]:
+    def scrape_all(metric: str, **labels: str) -> list[float]:
         return [value for port in ports for value in scrape(port, metric, process="score", **labels)]
 
     def at_the_limit() -> list[float]:
-        """What each process that has the broken partition says of it."""
-        return everywhere("tfstream_at_dead_letter_limit", partition=str(broken))
+        """The metric of each process that has the broken partition."""
+        return scrape_all("tfstream_at_dead_letter_limit", partition=str(broken))
 
-    def goes_on(day: str) -> None:
+    def check_other_partition(day: str) -> None:
+        """Replay readings of that day; they must be scored to the last."""
         more = write_plant(plant.normal.with_name("more.csv"), rows=200, start=f"{day}T00:00:00Z")
         tfstream.run("replay", more, "--topic", trained_topic, "--asset", "faulty")
         wait_until(
@@ -102,41 +106,43 @@ def test_one_partition_at_the_limit_stops_no_other(plant: Plant, trained_topic: 
             processes.append(stack.enter_context(tfstream.running(*arguments)))
             if number == 0:
                 wait_until(lambda: at_the_limit() == [1.0], "the limit", processes[0])
-                goes_on("2026-01-07")
+                check_other_partition("2026-01-07")
                 assert idle_reason(ports[0]) == "dead-letter-limit"
         wait_until(
-            lambda: everywhere("tfstream_assigned_partitions") == [1.0, 1.0, 1.0], "a partition for each"
+            lambda: scrape_all("tfstream_assigned_partitions") == [1.0, 1.0, 1.0], "a partition for each"
         )
-        wait_until(lambda: at_the_limit() == [1.0], "the limit, wherever the partition is now")
-        goes_on("2026-01-08")
+        wait_until(lambda: at_the_limit() == [1.0], "the limit, in the process that has the partition now")
+        check_other_partition("2026-01-08")
         assert [process.poll() for process in processes] == [None, None, None]
-        said = tfstream.run("check", "--topic", trained_topic, exit_code=5).stdout
-        assert f"partition {broken} at offset {SHORT}, and nothing from there on is scored" in said
+        report = tfstream.run("check", "--topic", trained_topic, exit_code=5).stdout
+        assert f"partition {broken} at offset {SHORT}, and nothing from there on is scored" in report
         for process in processes:
             process.terminate()
         assert [process.wait(60) for process in processes] == [0, 0, 0]
 
     tfstream.run(*limited, "--until-end", exit_code=5)
-    assert len(letters(plant, trained_topic)) == SHORT
+    assert len(dead_letters(plant, trained_topic)) == SHORT
     tfstream.run("score", "--topic", trained_topic, "--until-end", "--dead-letter-run", "off")
-    assert len(letters(plant, trained_topic)) == SHORT + 10
+    assert len(dead_letters(plant, trained_topic)) == SHORT + 10
     tfstream.run("check", "--topic", trained_topic)
-    tfstream.run("check", "--topic", trained_topic, "--strict", exit_code=1)  # the dead letters are a warning
+    tfstream.run("check", "--topic", trained_topic, "--strict", exit_code=1)  # dead letters are a warning
 
 
-def test_a_scorer_ends_when_nobody_could_go_on(plant: Plant, template_stream: str, topic: str) -> None:
+def test_a_scorer_ends_when_its_only_partition_is_at_the_limit(
+    plant: Plant, template_stream: str, topic: str
+) -> None:
     tfstream = plant.tfstream
     ensure_topic({"bootstrap.servers": tfstream.bootstrap}, topic, 1)
     copy_stream(tfstream.database_url, template_stream, topic)
     send_broken(plant, topic, 0)
-    said = tfstream.run("score", "--topic", topic, "--dead-letter-run", str(SHORT), exit_code=5).stderr
-    assert f"more than {SHORT} messages in a row cannot be read" in said
+    errors = tfstream.run("score", "--topic", topic, "--dead-letter-run", str(SHORT), exit_code=5).stderr
+    assert f"more than {SHORT} messages in a row cannot be read" in errors
 
 
-def test_what_is_held_back_is_scored_as_if_it_had_never_been(
+def test_held_back_readings_get_the_scores_of_an_undisturbed_scorer(
     plant: Plant, trained_topic: str, template_stream: str, deployed: Path
 ) -> None:
-    """All but the one message within the limit, as on a topic that never had that one."""
+    """The scores equal those of a topic without the first message, the only dead letter."""
     tfstream, control = plant.tfstream, f"{trained_topic}.control"
     copy_stream(tfstream.database_url, template_stream, control)
     tfstream.run("streams", "set", control, *AHEAD)
@@ -151,24 +157,28 @@ def test_what_is_held_back_is_scored_as_if_it_had_never_been(
     tfstream.run("streams", "set", trained_topic, *AHEAD)
     tfstream.run("score", "--topic", trained_topic, "--until-end")
     tfstream.run("score", "--topic", control, "--until-end")
-    assert len(letters(plant, trained_topic)) == 1
+    assert len(dead_letters(plant, trained_topic)) == 1
     expected = scores(plant, control)
     assert len(expected) == 80 + WINDOWS - 1
     assert scores(plant, trained_topic) == expected
 
 
-def test_without_limits_all_of_it_is_diverted(plant: Plant, trained_topic: str, deployed: Path) -> None:
+def test_without_limits_all_broken_messages_become_dead_letters(
+    plant: Plant, trained_topic: str, deployed: Path
+) -> None:
     tfstream = plant.tfstream
     tfstream.run("replay", deployed, "--topic", trained_topic, "--asset", "deployed")
     off = ("--dead-letter-run", "off", "--dead-letter-share", "off")
     tfstream.run("score", "--topic", trained_topic, "--until-end", "--workers", "2", *off)
-    assert len(letters(plant, trained_topic)) == ROWS
+    assert len(dead_letters(plant, trained_topic)) == ROWS
     refused = tfstream.run("score", "--topic", trained_topic, "--dead-letter-share", "2", exit_code=2)
     assert "'off'" in refused.stderr
 
 
-def test_a_worker_s_exit_code_is_the_command_s(plant: Plant, trained_topic: str, deployed: Path) -> None:
-    """However it was asked for two workers: they must not take the environment for their own orders."""
+def test_the_command_ends_with_the_exit_code_of_its_worker(
+    plant: Plant, trained_topic: str, deployed: Path
+) -> None:
+    """Workers set by TFSTREAM_WORKERS must not start workers of their own from the same variable."""
     plant.tfstream.run("replay", deployed, "--topic", trained_topic, "--asset", "deployed")
-    two = Tfstream(plant.tfstream.database_url, plant.tfstream.bootstrap, TFSTREAM_WORKERS="2")
-    two.run("score", "--topic", trained_topic, "--until-end", exit_code=5)
+    two_workers = Tfstream(plant.tfstream.database_url, plant.tfstream.bootstrap, TFSTREAM_WORKERS="2")
+    two_workers.run("score", "--topic", trained_topic, "--until-end", exit_code=5)

@@ -13,7 +13,7 @@ from tests.integration.commands import FullTrainingTfstream
 pytestmark = [pytest.mark.slow, pytest.mark.postgres]
 
 
-def test_the_demo_finds_most_faults_and_draws_their_episodes(tmp_path: Path) -> None:
+def test_the_demo_detects_most_faults_and_draws_their_episodes(tmp_path: Path) -> None:
     command = FullTrainingTfstream("", "", KAFKA_HOME="")
     process = command.run("demo", "--training-days", "2", "--output", tmp_path, "--json")
     summary = json.loads(process.stdout)

@@ -1,4 +1,4 @@
-"""SIGTERM with a broker that does not answer: the process ends in time, and nothing is written by halves."""
+"""SIGTERM while the broker does not answer: the process ends in time and writes nothing incomplete."""
 
 from __future__ import annotations
 
@@ -39,15 +39,16 @@ def trained_topic(own_trained_topic: str) -> str:
     return own_trained_topic
 
 
-def frozen_broker(kafka: Broker) -> AbstractContextManager[None]:
+def suspended_broker(kafka: Broker) -> AbstractContextManager[None]:
+    """Suspend the broker during the block."""
     if kafka.server is None:
         pytest.skip("needs a broker of its own")
     return suspended(kafka.server.pid)
 
 
 @contextmanager
-def told_to_end(parent: ForkedCommand) -> Iterator[None]:
-    """Killed at once it would leave its workers behind."""
+def terminated(parent: ForkedCommand) -> Iterator[None]:
+    """Terminate the parent after the block, and wait: killed at once, it would leave its workers behind."""
     try:
         yield
     finally:
@@ -56,7 +57,8 @@ def told_to_end(parent: ForkedCommand) -> Iterator[None]:
             parent.wait(60)
 
 
-def read(port: int, process: str) -> float:
+def messages_read(port: int, process: str) -> float:
+    """Number of messages that the process has read."""
     return sum(scrape(port, "tfstream_messages_total", process=process))
 
 
@@ -72,39 +74,41 @@ def test_a_scorer_that_cannot_commit_ends_in_time(kafka: Broker, plant: Plant, t
         f"{DRAIN_S:g}s",
     )
     with tfstream.running(*arguments, "--metrics-port", str(port)) as scorer:
-        wait_until(lambda: read(port, "score") == 700, "everything in hand", scorer)
-        with frozen_broker(kafka):
-            began = time.monotonic()
+        wait_until(lambda: messages_read(port, "score") == 700, "all messages were read", scorer)
+        with suspended_broker(kafka):
+            started = time.monotonic()
             scorer.send_signal(signal.SIGTERM)
-            said, _ = scorer.communicate(timeout=60)
-            took = time.monotonic() - began
-    assert scorer.returncode == 4, said
-    assert f"could not be finished in {DRAIN_S:g} s" in said
-    assert "Traceback" not in said
-    assert took < DRAIN_S + MARGIN_S
+            output, _ = scorer.communicate(timeout=60)
+            elapsed_s = time.monotonic() - started
+    assert scorer.returncode == 4, output
+    assert f"could not be finished in {DRAIN_S:g} s" in output
+    assert "Traceback" not in output
+    assert elapsed_s < DRAIN_S + MARGIN_S
     assert read_committed(tfstream.bootstrap, f"{trained_topic}.scores") == []
     tfstream.run("score", "--topic", trained_topic, "--until-end")
     assert len(read_committed(tfstream.bootstrap, f"{trained_topic}.scores")) == 80
 
 
 @pytest.mark.parametrize("command", ["record", "sink"])
-def test_what_only_reads_ends_in_time(kafka: Broker, plant: Plant, trained_topic: str, command: str) -> None:
+def test_a_recorder_and_a_sink_end_in_time(
+    kafka: Broker, plant: Plant, trained_topic: str, command: str
+) -> None:
     tfstream, port = plant.tfstream, free_port()
     tfstream.run("score", "--topic", trained_topic, "--until-end", "--no-sink")
     arguments = (command, "--topic", trained_topic, "--drain-timeout", f"{DRAIN_S:g}s")
     with tfstream.running(*arguments, "--metrics-port", str(port)) as process:
-        wait_until(lambda: read(port, command) >= 80, "everything", process)
-        with frozen_broker(kafka):
-            began = time.monotonic()
+        wait_until(lambda: messages_read(port, command) >= 80, "all messages were read", process)
+        with suspended_broker(kafka):
+            started = time.monotonic()
             process.send_signal(signal.SIGTERM)
-            said, _ = process.communicate(timeout=60)
-            took = time.monotonic() - began
-    assert process.returncode in (0, 4), said
-    assert "Traceback" not in said
-    assert took < DRAIN_S + MARGIN_S
+            output, _ = process.communicate(timeout=60)
+            elapsed_s = time.monotonic() - started
+    assert process.returncode in (0, 4), output
+    assert "Traceback" not in output
+    assert elapsed_s < DRAIN_S + MARGIN_S
 
 
-def test_workers_are_given_their_time_and_a_little_more(
+def test_the_parent_waits_for_the_drain_timeout_of_its_workers(
     kafka: Broker, plant: Plant, trained_topic: str
 ) -> None:
     tfstream, port = plant.tfstream, free_port()
@@ -117,27 +121,35 @@ def test_workers_are_given_their_time_and_a_little_more(
         "--drain-timeout",
         f"{DRAIN_S:g}s",
     )
-    more = ("--workers", "2", "--metrics-port", str(port))
-    with tfstream.running(*arguments, *more) as parent, told_to_end(parent):
-        wait_until(lambda: read(port, "score") + read(port + 1, "score") == 700, "all in hand", parent)
-        with frozen_broker(kafka):
+    workers = ("--workers", "2", "--metrics-port", str(port))
+    with tfstream.running(*arguments, *workers) as parent, terminated(parent):
+        wait_until(
+            lambda: messages_read(port, "score") + messages_read(port + 1, "score") == 700,
+            "all messages were read",
+            parent,
+        )
+        with suspended_broker(kafka):
             parent.send_signal(signal.SIGTERM)
-            said, _ = parent.communicate(timeout=60)
-    assert parent.returncode == 4, said
-    assert "ended with exit code 4" in said
-    assert "is killed" not in said
+            output, _ = parent.communicate(timeout=60)
+    assert parent.returncode == 4, output
+    assert "ended with exit code 4" in output
+    assert "is killed" not in output
 
 
-def test_workers_of_a_killed_parent_drain(plant: Plant, trained_topic: str) -> None:
+def test_the_workers_of_a_killed_parent_finish_their_work(plant: Plant, trained_topic: str) -> None:
     tfstream, port = plant.tfstream, free_port()
     arguments = ("score", "--topic", trained_topic, "--commit-interval", "1h", "--workers", "2")
     with tfstream.running(*arguments, "--metrics-port", str(port)) as parent:
-        wait_until(lambda: read(port, "score") + read(port + 1, "score") == 700, "all in hand", parent)
+        wait_until(
+            lambda: messages_read(port, "score") + messages_read(port + 1, "score") == 700,
+            "all messages were read",
+            parent,
+        )
         parent.kill()
-        said, _ = parent.communicate(timeout=60)  # the workers write there, too: until they have ended
-    assert said.count("stopping: finishing the work in progress") == 2
-    assert "could not be finished" not in said
-    tfstream.run(
-        "score", "--topic", trained_topic, "--until-end"
-    )  # what two that left at once may have rolled back
-    assert len(read_committed(tfstream.bootstrap, f"{trained_topic}.scores")) == 80, said
+        # returns when the workers, which share the output, have ended
+        output, _ = parent.communicate(timeout=60)
+    assert output.count("stopping: finishing the work in progress") == 2
+    assert "could not be finished" not in output
+    # the workers left the group at once: a commit may have been rolled back
+    tfstream.run("score", "--topic", trained_topic, "--until-end")
+    assert len(read_committed(tfstream.bootstrap, f"{trained_topic}.scores")) == 80, output

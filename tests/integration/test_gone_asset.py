@@ -1,4 +1,4 @@
-"""An asset that is gone for good is forgotten: its silence is closed and its state removed at once."""
+"""An asset that sends nothing for a week is forgotten: its silence is closed and its state removed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tfstream.streaming.topics import state_topic
 
 pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.slow]
 
-ALONG = ("a", "b", "c", "d", "e", "f")  # enough for one beside "faulty" in its partition
+OTHER_ASSETS = ("a", "b", "c", "d", "e", "f")  # enough that another asset shares the partition of "faulty"
 
 
 def replay(plant: Plant, topic: str, folder: Path, day: int, *assets: str) -> None:
@@ -24,40 +24,42 @@ def replay(plant: Plant, topic: str, folder: Path, day: int, *assets: str) -> No
 
 
 def known_assets(plant: Plant, topic: str) -> set[str]:
-    """Whose state compaction would leave."""
-    last = {one.key: one.value for one in read_committed(plant.tfstream.bootstrap, state_topic(topic))}
+    """Assets whose state is in the state topic after compaction."""
+    last = {
+        message.key: message.value for message in read_committed(plant.tfstream.bootstrap, state_topic(topic))
+    }
     return {(key or b"").decode() for key, value in last.items() if value is not None and key != HEAD_KEY}
 
 
 def silences(plant: Plant, topic: str, asset: str) -> list[tuple[str, str | None]]:
-    events = [one.body for one in read_committed(plant.tfstream.bootstrap, f"{topic}.anomalies")]
+    events = [message.body for message in read_committed(plant.tfstream.bootstrap, f"{topic}.anomalies")]
     return [
-        (one["event"], one["ended_at"])
-        for one in events
-        if one["kind"] == "silence" and one["asset"] == asset
+        (event["event"], event["ended_at"])
+        for event in events
+        if event["kind"] == "silence" and event["asset"] == asset
     ]
 
 
-def scores(plant: Plant, topic: str, asset: str) -> int:
-    found = read_committed(plant.tfstream.bootstrap, f"{topic}.scores")
-    return sum(one.key == asset.encode() for one in found)
+def count_scores(plant: Plant, topic: str, asset: str) -> int:
+    messages = read_committed(plant.tfstream.bootstrap, f"{topic}.scores")
+    return sum(message.key == asset.encode() for message in messages)
 
 
-def test_an_asset_that_is_gone_leaves_nothing_behind_and_may_return(
+def test_a_gone_asset_leaves_no_state_and_may_return(
     plant: Plant, trained_topic: str, tmp_path: Path
 ) -> None:
-    """It was last heard on the sixth; in between the scorer is another process each time."""
-    replay(plant, trained_topic, tmp_path, 10, *ALONG)
+    """The asset's last reading is of January 6; each call of ``score`` is a new scorer."""
+    replay(plant, trained_topic, tmp_path, 10, *OTHER_ASSETS)
     score(plant.tfstream, trained_topic)
     assert silences(plant, trained_topic, "faulty") == [("opened", None)]
-    assert known_assets(plant, trained_topic) == {"faulty", *ALONG}
-    replay(plant, trained_topic, tmp_path, 14, *ALONG)
+    assert known_assets(plant, trained_topic) == {"faulty", *OTHER_ASSETS}
+    replay(plant, trained_topic, tmp_path, 14, *OTHER_ASSETS)
     score(plant.tfstream, trained_topic)
-    assert known_assets(plant, trained_topic) == set(ALONG)
+    assert known_assets(plant, trained_topic) == set(OTHER_ASSETS)
     ((_, _), (event, ended_at)) = silences(plant, trained_topic, "faulty")
     assert event == "closed"
     assert (ended_at or "").startswith("2026-01-13T00:1")  # a week after its last readings
     replay(plant, trained_topic, tmp_path, 15, "faulty")
     score(plant.tfstream, trained_topic)
-    assert known_assets(plant, trained_topic) == {"faulty", *ALONG}
-    assert scores(plant, trained_topic, "faulty") == 80 + 30
+    assert known_assets(plant, trained_topic) == {"faulty", *OTHER_ASSETS}
+    assert count_scores(plant, trained_topic, "faulty") == 80 + 30

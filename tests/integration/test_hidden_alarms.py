@@ -64,7 +64,7 @@ def random_exclusion(rng: random.Random) -> Exclusion:
 
 
 def random_offset(rng: random.Random, *, sign: int) -> int:
-    """A distance from a limit; mostly inwards, so that about half of the episodes are hidden."""
+    """A distance from a limit, mostly inwards, so that about half of the episodes are hidden."""
     return sign * rng.choice([-MINUTE_US, -1, 0, 1, MINUTE_US, MINUTE_US, 30 * MINUTE_US])
 
 

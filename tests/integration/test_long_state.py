@@ -1,4 +1,4 @@
-"""A state topic that nobody has compacted for long takes longer to read than a member may be away."""
+"""A state topic without compaction takes longer to read than ``max.poll.interval.ms``."""
 
 from __future__ import annotations
 
@@ -18,11 +18,15 @@ from tfstream.streaming.topics import ensure_topic, state_topic
 pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.slow]
 
 RECORDS = 2_000_000
-IMPATIENT = {"session.timeout.ms": "6000", "heartbeat.interval.ms": "1000", "max.poll.interval.ms": "6000"}
+SHORT_TIMEOUTS = {
+    "session.timeout.ms": "6000",
+    "heartbeat.interval.ms": "1000",
+    "max.poll.interval.ms": "6000",
+}
 
 
 def fill(broker: Broker, topic: str, records: int) -> None:
-    """The same few keys over and over, as commits of weeks."""
+    """Send a few keys again and again, as the commits of weeks do."""
     producer = Producer(
         {**broker.properties, "linger.ms": 50, "queue.buffering.max.messages": 2 * records, "log_level": 0}
     )
@@ -36,34 +40,36 @@ def fill(broker: Broker, topic: str, records: int) -> None:
 def test_a_scorer_stays_in_its_group_while_it_reads_a_long_state(
     kafka: Broker, plant: Plant, trained_topic: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Its messages are junk, which costs those assets their windows and nobody the membership."""
+    """The state records cannot be read: those assets lose their windows, the scorer keeps its partitions."""
     ensure_topic(kafka.properties, state_topic(trained_topic), 3, {"cleanup.policy": "compact"})
     fill(kafka, state_topic(trained_topic), RECORDS)
     with caplog.at_level(logging.INFO, "tfstream.kafka"):
-        score(plant.tfstream, trained_topic, kafka=IMPATIENT)
+        score(plant.tfstream, trained_topic, kafka=SHORT_TIMEOUTS)
     assert "lost partitions" not in caplog.text
     assert caplog.text.count("assigned partitions") == 1
     assert len(read_committed(kafka.bootstrap, f"{trained_topic}.scores")) == 80
 
 
-def test_a_state_is_read_bit_by_bit(kafka: Broker, topic: str) -> None:
-    """Each partition is given when its end is reached, what comes later is added, and none is read twice."""
+def test_a_state_is_read_partition_by_partition(kafka: Broker, topic: str) -> None:
+    """Each partition is returned at its end, later records are added, and no partition is read twice."""
     ensure_topic(kafka.properties, topic, 3)
     fill(kafka, topic, 30_000)
     reader = StateReader(kafka.properties, topic)
     try:
         reader.request([0, 1])
         reader.request([0, 1, 2])
-        wait_until(lambda: len(reader.read(0.0)) == 3, "all were read")
+        wait_until(lambda: len(reader.read(0.0)) == 3, "all partitions are read")
         tables = reader.read(0.0)
         assert {len(table) for table in tables.values()} == {7}
         reader.drop([0])
         fill(kafka, topic, 4)
-        wait_until(lambda: reader.read(0.0).get(1, {}).get(b"asset-1") == b"1", "the newest was added")
+        wait_until(lambda: reader.read(0.0).get(1, {}).get(b"asset-1") == b"1", "the newest record is added")
         assert set(reader.read(0.0)) == {1, 2}
         reader.request([0, 1, 2])
         assert 0 not in reader.read(0.0)
-        wait_until(lambda: reader.read(0.0).get(0, {}).get(b"asset-3") == b"3", "it was read anew")
+        wait_until(
+            lambda: reader.read(0.0).get(0, {}).get(b"asset-3") == b"3", "the dropped partition is read again"
+        )
     finally:
         reader.close()
     assert reader.idle

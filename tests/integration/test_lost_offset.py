@@ -1,4 +1,4 @@
-"""A held partition whose place is gone: nobody is told, and reading must go on all the same."""
+"""A held partition whose offset no longer exists: librdkafka reports no error, and reading must go on."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from tfstream.streaming.topics import ensure_topic
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 
-class Owner:
-    """Remembers what it has."""
+class PartitionOwner:
+    """Records its assigned partitions."""
 
     def __init__(self) -> None:
-        self.has: set[int] = set()
+        self.assigned_partitions: set[int] = set()
 
     def assigned(self, partitions: Sequence[int]) -> None:
-        self.has.update(partitions)
+        self.assigned_partitions.update(partitions)
 
     def revoked(self, partitions: Sequence[int]) -> None:
-        self.has.difference_update(partitions)
+        self.assigned_partitions.difference_update(partitions)
 
 
 def fetching_stopped(consumer: Consumer, topic: str) -> bool:
-    """Whether the fetcher has met the lost place; its word of it waits to be polled."""
+    """Whether the fetcher has stopped at the lost offset; its error waits in the queue."""
     try:
         consumer.seek(TopicPartition(topic, 0, 0))
     except KafkaException:
@@ -39,27 +39,31 @@ def fetching_stopped(consumer: Consumer, topic: str) -> bool:
     return False
 
 
-def read_on(source: Source, records: list[Record]) -> list[Record]:
+def read_more(source: Source, records: list[Record]) -> list[Record]:
+    """Poll once; adds to ``records`` and returns it."""
     records.extend(source.poll(max_records=10, timeout_s=0.1))
     return records
 
 
-def test_a_place_that_is_lost_while_a_commit_fails_is_found_again(kafka: Broker, topic: str) -> None:
-    """The fetcher stops, and what it says of it is dropped with all else that was fetched."""
+def test_reading_resumes_after_an_offset_is_lost_during_a_failed_commit(kafka: Broker, topic: str) -> None:
+    """The fetcher stops, and its error is dropped with the fetched records."""
     ensure_topic(kafka.properties, topic, 1)
     producer = Producer(kafka.properties)
     for number in range(5):
         producer.produce(topic, b"%d" % number)
     assert producer.flush(20.0) == 0
-    owner, records = Owner(), list[Record]()
+    owner, records = PartitionOwner(), list[Record]()
     with Source(kafka.properties, topic, f"lost.{topic}", owner) as source:
         wait_until(
-            lambda: source.poll(max_records=10, timeout_s=0.1) == [] and owner.has == {0}, "it is assigned"
+            lambda: source.poll(max_records=10, timeout_s=0.1) == [] and owner.assigned_partitions == {0},
+            "the partition is assigned",
         )
         source.read_from({0: 10})
-        wait_until(lambda: fetching_stopped(source._consumer, topic), "the fetcher has met the lost place")
+        wait_until(
+            lambda: fetching_stopped(source._consumer, topic), "the fetcher has stopped at the lost offset"
+        )
         source.hold([0])
         assert source.poll(max_records=10, timeout_s=0.1) == []
         source.read_from({0: 0})
-        wait_until(lambda: len(read_on(source, records)) >= 5, "it reads on")
+        wait_until(lambda: len(read_more(source, records)) >= 5, "the records are read")
     assert [record.value for record in records] == [b"0", b"1", b"2", b"3", b"4"]

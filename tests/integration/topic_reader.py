@@ -1,4 +1,4 @@
-"""What a read_committed reader sees of a topic, and what a group has committed."""
+"""Read a topic with isolation level read_committed, and the committed offsets of a group."""
 
 from __future__ import annotations
 
@@ -21,30 +21,31 @@ class TopicMessage(NamedTuple):
 
     @property
     def body(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.value or b"{}")
-        return found
+        """The JSON object of the value; empty without a value."""
+        fields: dict[str, Any] = json.loads(self.value or b"{}")
+        return fields
 
 
 def read_committed(
     bootstrap: str, topic: str, properties: Mapping[str, str] | None = None
 ) -> list[TopicMessage]:
-    """Everything in a topic, partition by partition; nothing for a topic that does not exist."""
+    """All messages of a topic, partition by partition; none if the topic does not exist."""
     consumer = _consumer(bootstrap, f"test.{uuid.uuid4()}", properties)
     try:
         partitions = sorted(consumer.list_topics(topic, timeout=60.0).topics[topic].partitions)
         consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions])
-        return sorted(_until_end(consumer, set(partitions)))
+        return sorted(_read_to_end(consumer, set(partitions)))
     finally:
         consumer.close()
 
 
 def committed_offsets(bootstrap: str, topic: str, group: str) -> dict[int, int]:
-    """The group's next offset of every partition; -1001 where it has committed nothing."""
+    """The group's next offset per partition; -1001 where it has committed nothing."""
     consumer = _consumer(bootstrap, group)
     try:
         partitions = consumer.list_topics(topic, timeout=60.0).topics[topic].partitions
-        wanted = [TopicPartition(topic, number) for number in partitions]
-        return {found.partition: found.offset for found in consumer.committed(wanted, timeout=60.0)}
+        queries = [TopicPartition(topic, number) for number in partitions]
+        return {answer.partition: answer.offset for answer in consumer.committed(queries, timeout=60.0)}
     finally:
         consumer.close()
 
@@ -63,18 +64,18 @@ def _consumer(bootstrap: str, group: str, properties: Mapping[str, str] | None =
     )
 
 
-def _until_end(consumer: Consumer, waiting: set[int]) -> list[TopicMessage]:
+def _read_to_end(consumer: Consumer, partitions: set[int]) -> list[TopicMessage]:
     messages = []
-    while waiting:
-        for found in consumer.consume(500, timeout=0.1):
-            error = found.error()
+    while partitions:
+        for message in consumer.consume(500, timeout=0.1):
+            error = message.error()
             if error is None:
-                messages.append(_message(found))
+                messages.append(_message(message))
             elif error.code() == KafkaError._PARTITION_EOF:
-                waiting.discard(found.partition() or 0)
+                partitions.discard(message.partition() or 0)
     return messages
 
 
-def _message(found: Any) -> TopicMessage:
-    headers: Headers = tuple(found.headers() or ())
-    return TopicMessage(found.partition(), found.offset(), found.key(), found.value(), headers)
+def _message(message: Any) -> TopicMessage:
+    headers: Headers = tuple(message.headers() or ())
+    return TopicMessage(message.partition(), message.offset(), message.key(), message.value(), headers)

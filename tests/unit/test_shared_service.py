@@ -1,4 +1,4 @@
-"""Services that test processes share: started once, ended after the last user, started again later."""
+"""A service that test processes share starts once, ends after its last user, and starts again later."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Service:
         self.ends += 1
 
 
-def test_who_started_a_service_ends_it_when_all_others_have_let_go(tmp_path: Path) -> None:
+def test_the_starter_ends_the_service_after_its_last_user(tmp_path: Path) -> None:
     service, first, second = Service(), ExitStack(), ExitStack()
     facts = first.enter_context(shared_service(tmp_path, "broker", service))
     assert facts == {"folder": str(tmp_path / "broker"), "start": 1}
