@@ -130,7 +130,7 @@ def test_a_killed_refit_keeps_the_champion_and_the_next_refit_promotes(
         wait_until(have_outcomes(database, plant, "interrupted", "promoted"), "the next refit")
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
-    assert "ended in the middle" in runs(database, plant)[0].reason
+    assert "the process ended before the refit did" in runs(database, plant)[0].reason
     assert champion(database, plant) == 2
 
 

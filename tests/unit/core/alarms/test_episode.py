@@ -60,14 +60,14 @@ def events_of(*scores: float) -> list[EpisodeEvent]:
     return events
 
 
-def test_it_closes_after_the_cooldown_at_the_last_hop_that_kept_it_open() -> None:
+def test_an_episode_closes_after_the_cooldown_at_the_last_hop_that_kept_it_open() -> None:
     events = events_of(6.0, 4.0, 1.0, 1.0, 1.0)
     assert [each.event for each in events] == [EventType.OPENED, EventType.CLOSED]
     assert [each.episode.sequence for each in events] == [1, 2]
     assert events[-1].episode.ended_us == 20  # 4.0 is below the threshold and above the hold
 
 
-def test_a_short_quiet_time_does_not_close_it() -> None:
+def test_a_short_quiet_time_does_not_close_an_episode() -> None:
     assert [each.event for each in events_of(6.0, 1.0, 1.0, 6.0, 1.0, 1.0)] == [EventType.OPENED]
 
 
@@ -81,7 +81,7 @@ def test_a_long_episode_needs_a_longer_quiet_time() -> None:
     assert [each.event for each in events_of(*[6.0] * 6, 1.0, 1.0, 1.0)] == closed
 
 
-def test_it_is_updated_when_it_grows_by_a_fifth() -> None:
+def test_an_episode_is_updated_when_it_grows_by_a_fifth() -> None:
     events = events_of(6.0, 7.0, 7.3, 7.4)
     assert [(each.event, each.episode.score) for each in events] == [
         (EventType.OPENED, 6.0),
@@ -90,7 +90,7 @@ def test_it_is_updated_when_it_grows_by_a_fifth() -> None:
     assert events[1].episode.started_us == 0
 
 
-def test_it_is_pending_until_unbroken_hops_last_long_enough() -> None:
+def test_an_episode_is_pending_until_unbroken_hops_last_long_enough() -> None:
     first, event = start_episode(None, hop(0, 9.0), sensors(0.5, 0.5), 20)
     assert (event, first.pending, first.last_us) == (None, True, 10)
     second, opened = start_episode(first, hop(1, 6.0), sensors(0.9, 0.1), 20)
