@@ -13,7 +13,7 @@ from typing import IO
 from tests.integration import forked_command
 from tests.integration.forked_command import ForkedCommand
 
-_TIMEOUT_S = 240.0
+_TIMEOUT_S = 480.0
 _TICK_S, _LONGEST_TICK_S = 0.05, 0.5
 
 

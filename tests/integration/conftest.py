@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Broker, database_url_of, kafka_home, template_database, temporary_database
+from tests.integration import examples
 from tests.integration.cli_shell import Shell
 from tests.integration.commands import Tfstream
 from tests.integration.plants import Plant, write_plant
@@ -103,6 +104,13 @@ def shell_database(module_database_url: str) -> Iterator[Database]:
     """The database of ``shell``."""
     with closing(Database(module_database_url)) as database:
         yield database
+
+
+@pytest.fixture
+def stream_id(database: Database) -> int:
+    """The id of a stream without readings or models."""
+    with database.begin() as connection:
+        return examples.add_stream(connection)
 
 
 @pytest.fixture(scope="session")

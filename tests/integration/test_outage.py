@@ -1,4 +1,4 @@
-"""A service goes away and comes back: nothing lost, nothing twice, nobody has to be started again."""
+"""A service fails and returns: no message is lost or stored twice, and no process needs a restart."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from tfstream.storage import migrate, streams
 from tfstream.storage.database import Database
 
 OUTAGE_S = 17.0  # longer than a transaction may last
-# of 600, 300 and 900 rows, 64 to a window, one every 8
+# of 600, 300 and 900 rows, with windows of 64 rows and a hop of 8
 WINDOWS, LATER_WINDOWS, FLOW_WINDOWS = 68, 30, 105
 
 pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.slow]
 
 
-def test_scoring_goes_on_without_the_database(kafka: Broker, topic: str, tmp_path: Path) -> None:
+def test_scoring_continues_without_the_database(kafka: Broker, topic: str, tmp_path: Path) -> None:
     with EmbeddedPostgres(tmp_path / "postgres") as server:
         tfstream = Tfstream(server.url, kafka.bootstrap, TFSTREAM_KAFKA_SESSION_TIMEOUT_MS="6000")
         tfstream.run("db", "upgrade")
@@ -47,20 +47,26 @@ def test_scoring_goes_on_without_the_database(kafka: Broker, topic: str, tmp_pat
 
         with tfstream.running("score", "--topic", topic, "--commit-interval", "100ms") as scorer:
             wait_until(
-                lambda: in_sql(server.url) == on_topic(kafka, topic) == WINDOWS, "the first scores", scorer
+                lambda: count_scores_in_sql(server.url) == count_scores_on_topic(kafka, topic) == WINDOWS,
+                "the first scores",
+                scorer,
             )
             server.pause()
             replay(kafka.properties, table, definition)
             wait_until(
-                lambda: on_topic(kafka, topic) == WINDOWS + LATER_WINDOWS, "scores without a database", scorer
+                lambda: count_scores_on_topic(kafka, topic) == WINDOWS + LATER_WINDOWS,
+                "scores without a database",
+                scorer,
             )
             server.start()
-            wait_until(lambda: in_sql(server.url) == WINDOWS + LATER_WINDOWS, "SQL to catch up", scorer)
+            wait_until(
+                lambda: count_scores_in_sql(server.url) == WINDOWS + LATER_WINDOWS, "SQL to catch up", scorer
+            )
 
-            server.pause()  # a second scorer joins while nobody can say where its sink's partitions stand
+            server.pause()  # a new sink cannot read its offsets without the database
             with tfstream.running("sink", "--topic", topic) as refused:
-                said, _ = refused.communicate(timeout=60)
-                assert refused.returncode == 4, said
+                output, _ = refused.communicate(timeout=60)
+                assert refused.returncode == 4, output
             assert scorer.poll() is None
             server.start()
 
@@ -68,7 +74,7 @@ def test_scoring_goes_on_without_the_database(kafka: Broker, topic: str, tmp_pat
 def test_a_database_that_hangs_delays_nothing_but_new_models(
     kafka: Broker, topic: str, tmp_path: Path
 ) -> None:
-    """Its connections stay open and nobody answers: who asks it waits, and nobody waits for who asks."""
+    """Its connections stay open without an answer: only the thread that sent the query waits."""
     with EmbeddedPostgres(tmp_path / "postgres") as server:
         tfstream, port = Tfstream(server.url, kafka.bootstrap), free_port()
         tfstream.run("db", "upgrade")
@@ -80,36 +86,44 @@ def test_a_database_that_hangs_delays_nothing_but_new_models(
 
         arguments = ("score", "--topic", topic, "--commit-interval", "100ms", "--metrics-port", str(port))
         with tfstream.running(*arguments) as scorer:
-            wait_until(lambda: idle_reason(port) == "no-model", "it asks for a model", scorer)
+            wait_until(lambda: idle_reason(port) == "no-model", "the reason no-model", scorer)
             with suspended(server.pid):
-                wait_until(lambda: idle_reason(port) == "database-unreachable", "the hang is told", scorer)
+                wait_until(
+                    lambda: idle_reason(port) == "database-unreachable",
+                    "the reason database-unreachable",
+                    scorer,
+                )
             tfstream.run("train", "--topic", topic, "--no-gate")
-            wait_until(lambda: on_topic(kafka, topic) == WINDOWS, "the first scores", scorer)
+            wait_until(lambda: count_scores_on_topic(kafka, topic) == WINDOWS, "the first scores", scorer)
             add_version_2(server.url)
             with suspended(server.pid):
-                wait_until(lambda: waits(port) == [1.0], "the question is told to be late", scorer)
+                wait_until(lambda: waiting_metric(port) == [1.0], "the metric shows the late answer", scorer)
                 replay(kafka.properties, read_table(more), definition)
                 wait_until(
-                    lambda: on_topic(kafka, topic) == WINDOWS + LATER_WINDOWS, "scores meanwhile", scorer
+                    lambda: count_scores_on_topic(kafka, topic) == WINDOWS + LATER_WINDOWS,
+                    "scores meanwhile",
+                    scorer,
                 )
-            wait_until(lambda: waits(port) == [0.0], "it is answered", scorer)
+            wait_until(lambda: waiting_metric(port) == [0.0], "the answer", scorer)
             tfstream.run("models", "promote", "2", "--topic", topic)
             wait_until(
                 lambda: scrape(port, "tfstream_model_version", process="score") == [2.0],
                 "the new model",
                 scorer,
             )
-            wait_until(lambda: in_sql(server.url) == WINDOWS + LATER_WINDOWS, "SQL to catch up", scorer)
+            wait_until(
+                lambda: count_scores_in_sql(server.url) == WINDOWS + LATER_WINDOWS, "SQL to catch up", scorer
+            )
             scorer.terminate()
-            said, _ = scorer.communicate(timeout=60)
-        assert scorer.returncode == 0, said
-    assert "cannot check for a newer model, version 1 continues: PostgreSQL at" in said
+            output, _ = scorer.communicate(timeout=60)
+        assert scorer.returncode == 0, output
+    assert "cannot check for a newer model, version 1 continues: PostgreSQL at" in output
 
 
-def test_partitions_that_come_during_an_outage_wait_for_it(
+def test_partitions_that_are_assigned_during_an_outage_wait_for_its_end(
     kafka: Broker, topic: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Only the database knows where to read on: nothing is stored twice, nothing left out."""
+    """Only the database holds the next offsets: no reading is stored twice or skipped."""
     with EmbeddedPostgres(tmp_path / "postgres") as server:
         migrate.upgrade(server.url)
         table = read_table(write_plant(tmp_path / "plant.csv", rows=100))
@@ -124,18 +138,18 @@ def test_partitions_that_come_during_an_outage_wait_for_it(
         server.pause()
         recorder = Recorder(kafka.properties, database, stream)
         with run_beside(Background("recorder", recorder.run)) as work:
-            wait_until(lambda: "trying again" in caplog.text or work.failed, "it met the outage")
+            wait_until(lambda: "trying again" in caplog.text or work.failed, "the recorder met the outage")
             assert recorder.recorded == 0
             server.start()
-            wait_until(lambda: recorder.recorded == 100 or work.failed, "it has caught up")
+            wait_until(lambda: recorder.recorded == 100 or work.failed, "the recorder has caught up")
         assert recorder.recorded == 100
         database.close()
 
 
-def test_a_scorer_outlives_a_crash_of_the_broker(
+def test_a_scorer_continues_after_a_crash_of_the_broker(
     plant: Plant, template_stream: str, topic: str, tmp_path: Path
 ) -> None:
-    """Killed in the middle of the flow, with a transaction open more often than not, and started again."""
+    """The broker is killed while readings arrive, mostly during an open transaction, and started again."""
     home = apache.find_kafka_home()
     if home is None:
         pytest.skip("needs an Apache Kafka of its own")
@@ -147,23 +161,34 @@ def test_a_scorer_outlives_a_crash_of_the_broker(
         tfstream = Tfstream(plant.tfstream.database_url, server.bootstrap)
         replay(broker.properties, read_table(file, asset="before"), definition)
         with tfstream.running("score", "--topic", topic, "--commit-interval", "1s", "--no-sink") as scorer:
-            wait_until(lambda: on_topic(broker, topic) == FLOW_WINDOWS, "the first scores", scorer)
+            wait_until(
+                lambda: count_scores_on_topic(broker, topic) == FLOW_WINDOWS, "the first scores", scorer
+            )
             flowing = read_table(file, asset="flowing")
             flow = Background("flow", lambda stop: replay(broker.properties, flowing, definition, speed=60))
             with run_beside(flow):
-                wait_until(lambda: on_topic(broker, topic) > FLOW_WINDOWS + 20, "scores of the flow", scorer)
+                wait_until(
+                    lambda: count_scores_on_topic(broker, topic) > FLOW_WINDOWS + 20,
+                    "scores of the flow",
+                    scorer,
+                )
                 server.kill()
                 time.sleep(OUTAGE_S)
                 server.start()
                 wait_until(
-                    lambda: on_topic(broker, topic) == 2 * FLOW_WINDOWS, "all scores", scorer, timeout_s=180.0
+                    lambda: count_scores_on_topic(broker, topic) == 2 * FLOW_WINDOWS,
+                    "all scores",
+                    scorer,
+                    timeout_s=180.0,
                 )
-        scored = [(one.key, one.body["ts"]) for one in read_committed(server.bootstrap, f"{topic}.scores")]
+        scored = [
+            (score.key, score.body["ts"]) for score in read_committed(server.bootstrap, f"{topic}.scores")
+        ]
     assert len(set(scored)) == 2 * FLOW_WINDOWS
 
 
 def add_version_2(url: str) -> None:
-    """The first model once more, not in charge yet."""
+    """Copy model version 1 as version 2, a candidate."""
     with psycopg.connect(url) as connection:
         connection.execute(
             "INSERT INTO model (stream_id, version, status, metrics, bundle, sha256, trained_from, "
@@ -172,8 +197,8 @@ def add_version_2(url: str) -> None:
         )
 
 
-def waits(port: int) -> list[float]:
-    """Whether the scorer waits in vain for an answer about its successor's model."""
+def waiting_metric(port: int) -> list[float]:
+    """The metric for a late answer about a newer model: [1.0] while the scorer waits."""
     return scrape(port, "tfstream_waiting_for_service", process="score")
 
 
@@ -186,12 +211,12 @@ def definition_of(url: str, topic: str) -> StreamDefinition:
         database.close()
 
 
-def in_sql(url: str) -> int:
+def count_scores_in_sql(url: str) -> int:
     with psycopg.connect(url) as connection:
         row = connection.execute("SELECT count(*) FROM score").fetchone()
     assert row is not None
     return int(row[0])
 
 
-def on_topic(kafka: Broker, topic: str) -> int:
+def count_scores_on_topic(kafka: Broker, topic: str) -> int:
     return len(read_committed(kafka.bootstrap, f"{topic}.scores"))

@@ -1,4 +1,4 @@
-"""The scripts in ops/ give each command what it needs and no more: less is refused, naming the right."""
+"""The scripts in ops/ grant each command the rights that it needs and no more; a refusal names the right."""
 
 from __future__ import annotations
 
@@ -38,32 +38,34 @@ class Site(NamedTuple):
     database: str
     topic: str
 
-    def of(self, user: str) -> Tfstream:
+    def commands_of(self, user: str) -> Tfstream:
         """The command line of one user, who has a login of its own at both services."""
         url = make_url(self.database).set(username=user, password=f"{user}-{SECRET}")
         return tfstream(url.render_as_string(hide_password=False), self.kafka.scram(user))
 
     def works(self, user: str, *command: str | Path) -> str:
-        done = self.of(user).run(*command)
+        done = self.commands_of(user).run(*command)
         return done.stdout + done.stderr
 
     def refused_without(self, right: Right, user: str, *command: str) -> None:
-        """With one right less the command ends at once, and its last line names what is missing."""
+        """Without the right the command ends at once, and its last line names the right."""
         admin, principal = self.kafka.scram(ADMIN), f"User:{user}"
         acls.change(admin, [right], principal, remove=True)
-        done = self.of(user).run(*command, exit_code=3)
+        done = self.commands_of(user).run(*command, exit_code=3)
         acls.change(admin, [right], principal)
-        said = done.stderr.splitlines()[-1]
-        assert "does not allow it" in said, done.stderr
-        assert right.operation in said.partition("grant ")[2]
-        assert f"{right.resource.replace('-', ' ')} {right.name}" in said
+        message = done.stderr.splitlines()[-1]
+        assert "does not allow it" in message, done.stderr
+        assert right.operation in message.partition("grant ")[2]
+        assert f"{right.resource.replace('-', ' ')} {right.name}" in message
         assert "Traceback" not in done.stderr
 
-    def refused_by_the_database(self, lost: str, given: str, said: str, user: str, *command: str) -> None:
-        self.sql(lost)
-        done = self.of(user).run(*command, exit_code=3)
-        self.sql(given)
-        assert said in done.stderr.splitlines()[-1], done.stderr
+    def refused_by_the_database(
+        self, revoke: str, grant: str, message: str, user: str, *command: str
+    ) -> None:
+        self.sql(revoke)
+        done = self.commands_of(user).run(*command, exit_code=3)
+        self.sql(grant)
+        assert message in done.stderr.splitlines()[-1], done.stderr
 
     def sql(self, statement: str) -> None:
         with psycopg.connect(self.database, autocommit=True) as connection:
@@ -73,14 +75,14 @@ class Site(NamedTuple):
 @pytest.fixture
 def site(guarded_kafka: SecuredKafka, database_url: str, topic: str, tmp_path: Path) -> Iterator[Site]:
     owner = tfstream(database_url, guarded_kafka.scram(ADMIN))
-    found = Site(guarded_kafka, owner, database_url, topic)
-    found.sql(ROLES.read_text(encoding="utf-8"))
+    site = Site(guarded_kafka, owner, database_url, topic)
+    site.sql(ROLES.read_text(encoding="utf-8"))
     for user, role in LOGINS.items():
-        found.sql(f"CREATE ROLE {user} LOGIN PASSWORD '{user}-{SECRET}' IN ROLE {role}")
+        site.sql(f"CREATE ROLE {user} LOGIN PASSWORD '{user}-{SECRET}' IN ROLE {role}")
     owner.run("load", write_plant(tmp_path / "normal.csv", rows=600), "--topic", topic)
-    yield found
+    yield site
     for user in LOGINS:
-        found.sql(f"DROP ROLE {user}")
+        site.sql(f"DROP ROLE {user}")
 
 
 def test_each_command_works_with_its_own_rights_and_no_more(site: Site, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The main job on real input: learn a water circulation's normal, find its valve faults, survive kill -9.
+"""The whole pipeline on real readings: learn normal operation, detect valve faults, survive kill -9.
 
 Five runs of the SKAB testbed, each an asset: the first 400 rows of each are learnt from, then all are
 replayed to a topic of real Apache Kafka and scored. Everything goes through the command line.
@@ -29,23 +29,23 @@ pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.quality, pyte
 TOPIC, KILLED_TOPIC = "skab.sensors", "skab-killed.sensors"
 RUNS = tuple(f"valve1_{number}" for number in range(5))
 LEARNT_ROWS = 400
-BUDGET_PER_WEEK = "168"  # one an hour: half an hour of calibration data says nothing of one a week
+BUDGET_PER_WEEK = "168"  # one alarm an hour: half an hour of calibration data cannot set one a week
 POISON = (b'{"ts": "2020-03-09T10:30:00Z", "asset"', b"\xff\xfe", b"", b'{"asset": "valve1_0"}')
 KILLS = 3
 
 Row = dict[str, Any]
 
 
-class Story(NamedTuple):
-    """Where the undisturbed pass has run."""
+class ScoredRuns(NamedTuple):
+    """The commands and the files of the five runs, loaded, trained on and scored without a kill."""
 
     tfstream: Tfstream
     files: dict[str, Path]
 
 
 @pytest.fixture(scope="module")
-def story(kafka: Broker, postgres_url: str, template: str, labelled_data: Path) -> Iterator[Story]:
-    """Load, train, replay, score; then the same log once more, under kill -9."""
+def scored(kafka: Broker, postgres_url: str, template: str, labelled_data: Path) -> Iterator[ScoredRuns]:
+    """Load, train, replay and score the five runs, with unreadable messages among the readings."""
     for url in temporary_database(postgres_url, template):
         tfstream = FullTrainingTfstream(url, kafka.bootstrap, TFSTREAM_KAFKA_SESSION_TIMEOUT_MS="6000")
         files = {run: labelled_data / "skab" / f"{run}.csv" for run in RUNS}
@@ -54,16 +54,18 @@ def story(kafka: Broker, postgres_url: str, template: str, labelled_data: Path) 
             tfstream.run("replay", file, "--topic", TOPIC)
         send(kafka.bootstrap, TOPIC, [TopicMessage(0, -1, RUNS[0].encode(), value, ()) for value in POISON])
         tfstream.run("score", "--topic", TOPIC, "--until-end")
-        yield Story(tfstream, files)
+        yield ScoredRuns(tfstream, files)
 
 
 @pytest.fixture(scope="module")
-def killed(story: Story) -> str:
-    """The same messages under the same model, scored by processes of which three are killed at work."""
-    tfstream = story.tfstream
+def killed(scored: ScoredRuns) -> str:
+    """The same messages and model, scored by four processes, of which three are killed."""
+    tfstream = scored.tfstream
     ensure_topic({"bootstrap.servers": tfstream.bootstrap}, KILLED_TOPIC, 3)
     copy_stream(tfstream.database_url, TOPIC, KILLED_TOPIC)
-    log = sorted(read_committed(tfstream.bootstrap, TOPIC), key=lambda found: (found.offset, found.partition))
+    log = sorted(
+        read_committed(tfstream.bootstrap, TOPIC), key=lambda message: (message.offset, message.partition)
+    )
     part = len(log) // (KILLS + 1)
     for number in range(KILLS):
         send(tfstream.bootstrap, KILLED_TOPIC, log[number * part : (number + 1) * part])
@@ -73,20 +75,20 @@ def killed(story: Story) -> str:
     return KILLED_TOPIC
 
 
-def test_most_labelled_faults_are_found(story: Story) -> None:
-    """Four of the five are; three are asked for, so that the test is not about a score's last digit."""
-    episodes = [row for row in anomalies(story.tfstream, TOPIC) if row["kind"] != "silence"]
-    found = [
-        run for run, (start, end) in labels(story.files).items() if overlapping(episodes, run, start, end)
+def test_most_labelled_faults_are_detected(scored: ScoredRuns) -> None:
+    """Four of the five are; the test requires three, so that the last digit of a score does not decide."""
+    episodes = [row for row in anomalies(scored.tfstream, TOPIC) if row["kind"] != "silence"]
+    detected = [
+        run for run, (start, end) in labels(scored.files).items() if overlapping(episodes, run, start, end)
     ]
-    assert len(found) >= 3, f"only {found} of {RUNS}"
+    assert len(detected) >= 3, f"only {detected} of {RUNS}"
     assert all(row["score"] >= row["threshold"] and row["sensors"] for row in episodes)
 
 
-def test_the_topic_and_sql_say_the_same(story: Story) -> None:
-    bootstrap = story.tfstream.bootstrap
-    last = {found.body["anomaly_id"]: found.body for found in by_sequence(bootstrap, TOPIC)}
-    stored = {str(row["id"]): row for row in anomalies(story.tfstream, TOPIC)}
+def test_the_topics_and_sql_hold_the_same_values(scored: ScoredRuns) -> None:
+    bootstrap = scored.tfstream.bootstrap
+    last = {event.body["anomaly_id"]: event.body for event in by_sequence(bootstrap, TOPIC)}
+    stored = {str(row["id"]): row for row in anomalies(scored.tfstream, TOPIC)}
     assert stored.keys() == last.keys()
     for anomaly_id, event in last.items():
         row = stored[anomaly_id]
@@ -95,69 +97,70 @@ def test_the_topic_and_sql_say_the_same(story: Story) -> None:
         assert row["started_at"] == datetime.fromisoformat(event["started_at"])
         assert (row["state"] == "closed") == (event["event"] == "closed")
     scores = {
-        (found.body["asset"], datetime.fromisoformat(found.body["ts"]), found.body["score"])
-        for found in read_committed(bootstrap, f"{TOPIC}.scores")
+        (score.body["asset"], datetime.fromisoformat(score.body["ts"]), score.body["score"])
+        for score in read_committed(bootstrap, f"{TOPIC}.scores")
     }
     assert scores == {
-        (row["asset"], row["ts"], row["score"]) for row in rows_of(story.tfstream, "score", TOPIC)
+        (row["asset"], row["ts"], row["score"]) for row in rows_of(scored.tfstream, "score", TOPIC)
     }
 
 
-def test_every_event_of_an_episode_is_there_once(story: Story) -> None:
-    told: dict[str, list[str]] = {}
-    for found in by_sequence(story.tfstream.bootstrap, TOPIC):
-        events = told.setdefault(found.body["anomaly_id"], [])
-        events.append(found.body["event"])
-        assert found.body["sequence"] == len(events)
-    assert told
-    for events in told.values():
-        assert events[0] == "opened"
-        assert set(events[1:-1]) <= {"updated"}
+def test_every_event_of_an_episode_is_written_once_and_in_order(scored: ScoredRuns) -> None:
+    episodes: dict[str, list[str]] = {}
+    for event in by_sequence(scored.tfstream.bootstrap, TOPIC):
+        types = episodes.setdefault(event.body["anomaly_id"], [])
+        types.append(event.body["event"])
+        assert event.body["sequence"] == len(types)
+    assert episodes
+    for types in episodes.values():
+        assert types[0] == "opened"
+        assert set(types[1:-1]) <= {"updated"}
 
 
-def test_unreadable_messages_are_kept_with_their_reason(story: Story) -> None:
-    letters = read_committed(story.tfstream.bootstrap, f"{TOPIC}.dead-letters")
-    assert sorted(found.value or b"" for found in letters) == sorted(POISON)
+def test_unreadable_messages_are_kept_with_their_reason(scored: ScoredRuns) -> None:
+    letters = read_committed(scored.tfstream.bootstrap, f"{TOPIC}.dead-letters")
+    assert sorted(letter.value or b"" for letter in letters) == sorted(POISON)
     source = {
-        (found.partition, found.offset): found for found in read_committed(story.tfstream.bootstrap, TOPIC)
+        (message.partition, message.offset): message
+        for message in read_committed(scored.tfstream.bootstrap, TOPIC)
     }
-    for found in letters:
-        headers = {name: (value or b"").decode() for name, value in found.headers}
+    for letter in letters:
+        headers = {name: (value or b"").decode() for name, value in letter.headers}
         assert headers["tfstream.topic"] == TOPIC
         assert headers["tfstream.reason"]
         origin = source[int(headers["tfstream.partition"]), int(headers["tfstream.offset"])]
-        assert (origin.key, origin.value or b"") == (found.key, found.value or b"")
+        assert (origin.key, origin.value or b"") == (letter.key, letter.value or b"")
 
 
-def test_kill_minus_nine_changes_nothing_in_kafka(story: Story, killed: str) -> None:
-    """Row for row, in the order of each partition."""
-    bootstrap = story.tfstream.bootstrap
+def test_kill_minus_nine_changes_nothing_in_kafka(scored: ScoredRuns, killed: str) -> None:
+    """Record for record, in the order of each partition."""
+    bootstrap = scored.tfstream.bootstrap
     for suffix in ("anomalies", "scores", "dead-letters"):
-        expected = [comparable(found, TOPIC) for found in read_committed(bootstrap, f"{TOPIC}.{suffix}")]
+        expected = [comparable(record, TOPIC) for record in read_committed(bootstrap, f"{TOPIC}.{suffix}")]
         assert expected
         assert by_asset(expected) == by_asset(
-            [comparable(found, killed) for found in read_committed(bootstrap, f"{killed}.{suffix}")]
+            [comparable(record, killed) for record in read_committed(bootstrap, f"{killed}.{suffix}")]
         )
 
 
-def test_kill_minus_nine_changes_nothing_in_sql(story: Story, killed: str) -> None:
+def test_kill_minus_nine_changes_nothing_in_sql(scored: ScoredRuns, killed: str) -> None:
     for table in ("anomaly", "score"):
-        expected = [without_identity(row) for row in rows_of(story.tfstream, table, TOPIC)]
+        expected = [without_identity(row) for row in rows_of(scored.tfstream, table, TOPIC)]
         assert expected
-        assert [without_identity(row) for row in rows_of(story.tfstream, table, killed)] == expected
+        assert [without_identity(row) for row in rows_of(scored.tfstream, table, killed)] == expected
 
 
-def test_scoring_again_writes_nothing(story: Story) -> None:
-    before = read_committed(story.tfstream.bootstrap, f"{TOPIC}.scores")
-    done = story.tfstream.run("score", "--topic", TOPIC, "--until-end")
+def test_scoring_again_writes_nothing(scored: ScoredRuns) -> None:
+    before = read_committed(scored.tfstream.bootstrap, f"{TOPIC}.scores")
+    done = scored.tfstream.run("score", "--topic", TOPIC, "--until-end")
     assert "0 windows scored" in done.stderr
-    assert read_committed(story.tfstream.bootstrap, f"{TOPIC}.scores") == before
+    assert read_committed(scored.tfstream.bootstrap, f"{TOPIC}.scores") == before
 
 
-def test_check_finds_everything_in_order(story: Story) -> None:
-    findings = json.loads(story.tfstream.run("check", "--topic", TOPIC, "--json").stdout)
-    assert {one["state"] for one in findings} <= {"ok", "warning"}
-    lag = next(one for one in findings if one["name"].endswith("scorer lag"))
+def test_check_reports_no_error(scored: ScoredRuns) -> None:
+    results = json.loads(scored.tfstream.run("check", "--topic", TOPIC, "--json").stdout)
+    assert {result["state"] for result in results} <= {"ok", "warning"}
+    lag = next(result for result in results if result["name"].endswith("scorer lag"))
     assert "0 messages behind" in lag["detail"]
 
 
@@ -182,8 +185,8 @@ def progress(tfstream: Tfstream) -> int:
 
 def send(bootstrap: str, topic: str, messages: Sequence[TopicMessage]) -> None:
     producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True})
-    for found in messages:
-        producer.produce(topic, found.value, found.key, found.partition)
+    for message in messages:
+        producer.produce(topic, message.value, message.key, message.partition)
     assert producer.flush(30.0) == 0
 
 
@@ -205,26 +208,26 @@ def without_identity(row: Row) -> Row:
 
 
 def by_sequence(bootstrap: str, topic: str) -> list[TopicMessage]:
-    return sorted(read_committed(bootstrap, f"{topic}.anomalies"), key=lambda found: found.body["sequence"])
+    return sorted(read_committed(bootstrap, f"{topic}.anomalies"), key=lambda event: event.body["sequence"])
 
 
-def comparable(found: TopicMessage, topic: str) -> tuple[bytes, object, object]:
-    """A record without what must differ: the topic's name, and the id that is made from it."""
+def comparable(record: TopicMessage, topic: str) -> tuple[bytes, object, object]:
+    """A record without the parts that must differ: the topic's name, and the id that is computed from it."""
     try:
         body: object = {
-            name: value for name, value in found.body.items() if name not in ("topic", "anomaly_id")
+            name: value for name, value in record.body.items() if name not in ("topic", "anomaly_id")
         }
     except ValueError:
-        body = found.value
-    headers = [(name, value) for name, value in found.headers if value != topic.encode()]
-    return found.key or b"", body, headers
+        body = record.value
+    headers = [(name, value) for name, value in record.headers if value != topic.encode()]
+    return record.key or b"", body, headers
 
 
 def by_asset(records: Sequence[tuple[bytes, object, object]]) -> dict[bytes, list[object]]:
-    found: dict[bytes, list[object]] = {}
+    grouped: dict[bytes, list[object]] = {}
     for key, body, headers in records:
-        found.setdefault(key, []).append((body, headers))
-    return found
+        grouped.setdefault(key, []).append((body, headers))
+    return grouped
 
 
 def labels(files: dict[str, Path]) -> dict[str, tuple[datetime, datetime]]:

@@ -1,4 +1,4 @@
-"""Unattended refits: at their times, one at a time, made up for, and never worse for having been killed."""
+"""The trainer: refits on schedule, one at a time; after a missed or killed refit it tries again."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def shell(postgres_url: str, template: str) -> Iterator[Tfstream]:
 
 @pytest.fixture
 def database(shell: Tfstream) -> Iterator[Database]:
-    with closing(Database(shell.database_url)) as found:
-        yield found
+    with closing(Database(shell.database_url)) as database:
+        yield database
 
 
 @pytest.fixture
 def plant(shell: Tfstream, topic: str, tmp_path: Path, database: Database) -> Iterator[str]:
-    """A stream with readings and a champion, defined three days ago; nobody else's is left beside it."""
+    """A stream with readings and a champion, defined three days ago; it is the only stream."""
     shell.run("load", write_plant(tmp_path / "normal.csv", rows=600), "--topic", topic)
     with database.begin() as connection:
         stream_id = streams.get(connection, topic).id
@@ -75,20 +75,20 @@ def champion(database: Database, topic: str) -> int | None:
         return models.champion_version(connection, streams.get(connection, topic).id)
 
 
-def reaches(database: Database, topic: str, *wanted: str) -> Callable[[], bool]:
+def have_outcomes(database: Database, topic: str, *wanted: str) -> Callable[[], bool]:
     return lambda: outcomes(database, topic) == list(wanted)
 
 
-def test_what_was_missed_is_made_up_for_once_by_one_of_two(
+def test_missed_refits_are_done_once_by_one_of_two_trainers(
     shell: Tfstream, database: Database, plant: str
 ) -> None:
-    """Three nights went by without a trainer: one refit, whoever does it."""
-    with shell.running(*NIGHTLY) as one, shell.running(*NIGHTLY) as other:
-        wait_until(reaches(database, plant, "promoted"), "the refit")
-        for process in (one, other):
+    """Three nights passed without a trainer: one refit by either trainer."""
+    with shell.running(*NIGHTLY) as first, shell.running(*NIGHTLY) as second:
+        wait_until(have_outcomes(database, plant, "promoted"), "the refit")
+        for process in (first, second):
             process.send_signal(signal.SIGTERM)
-        said = [process.communicate(timeout=60)[0] for process in (one, other)]
-    assert [one.returncode, other.returncode] == [0, 0], said
+        outputs = [process.communicate(timeout=60)[0] for process in (first, second)]
+    assert [first.returncode, second.returncode] == [0, 0], outputs
     assert outcomes(database, plant) == ["promoted"]
     assert champion(database, plant) == 2
     assert runs(database, plant)[0].took > timedelta(0)
@@ -96,7 +96,7 @@ def test_what_was_missed_is_made_up_for_once_by_one_of_two(
     assert "promoted" in listed
 
 
-def test_what_another_trainer_has_refitted_meanwhile_is_passed_over(
+def test_a_stream_that_another_trainer_has_just_refitted_is_skipped(
     shell: Tfstream, database: Database, plant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = f"other.{plant}"
@@ -104,39 +104,41 @@ def test_what_another_trainer_has_refitted_meanwhile_is_passed_over(
     with database.begin() as connection:
         connection.execute(text("UPDATE stream SET created_at = created_at - interval '3 days'"))
 
-    def beside_another(found: Database, stream: StreamRecord, *arguments: Any) -> TrainingResult:
-        """The first is refitted here while somebody refits the second."""
+    def train_during_another_refit(
+        database: Database, stream: StreamRecord, *arguments: Any
+    ) -> TrainingResult:
+        """Train the first stream while another process refits the second."""
         monkeypatch.setattr(trainer, "train", train.train)
         (second,) = {plant, other} - {stream.definition.topic}
         shell.run("train", "--topic", second)
-        return train.train(found, stream, *arguments)
+        return train.train(database, stream, *arguments)
 
-    monkeypatch.setattr(trainer, "train", beside_another)
+    monkeypatch.setattr(trainer, "train", train_during_another_refit)
     Trainer(database, QUICK)._refit_due(lambda: False)
     assert [len(runs(database, topic)) for topic in (plant, other)] == [1, 1]
 
 
-def test_a_killed_refit_leaves_the_champion_and_the_next_one_is_clean(
+def test_a_killed_refit_keeps_the_champion_and_the_next_refit_promotes(
     shell: Tfstream, database: Database, plant: str
 ) -> None:
     with shell.running("train", "--topic", plant) as process:
-        wait_until(reaches(database, plant, "running"), "the refit's beginning")
+        wait_until(have_outcomes(database, plant, "running"), "the refit's beginning")
         process.kill()
         process.wait()
     assert champion(database, plant) == 1
     with shell.running(*NIGHTLY) as process:
-        wait_until(reaches(database, plant, "interrupted", "promoted"), "the next refit")
+        wait_until(have_outcomes(database, plant, "interrupted", "promoted"), "the next refit")
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
-    assert "ended in the middle" in runs(database, plant)[0].reason
+    assert "the process ended before the refit did" in runs(database, plant)[0].reason
     assert champion(database, plant) == 2
 
 
-def test_sigterm_ends_a_refit_at_once_and_it_is_tried_again(
+def test_sigterm_ends_a_refit_at_once_and_the_refit_stays_due(
     shell: Tfstream, database: Database, plant: str
 ) -> None:
     with shell.running(*NIGHTLY) as process:
-        wait_until(reaches(database, plant, "running"), "the refit's beginning")
+        wait_until(have_outcomes(database, plant, "running"), "the refit's beginning")
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
     assert outcomes(database, plant) == ["interrupted"]
@@ -144,7 +146,9 @@ def test_sigterm_ends_a_refit_at_once_and_it_is_tried_again(
     assert not due_later(database, plant)
 
 
-def test_two_at_once_are_refused(shell: Tfstream, database: Database, plant: str) -> None:
+def test_a_second_refit_of_the_same_stream_is_refused(
+    shell: Tfstream, database: Database, plant: str
+) -> None:
     with database.begin() as connection:
         stream_id = streams.get(connection, plant).id
     with training_lock.hold_training_lock(database, stream_id, plant):
@@ -158,8 +162,8 @@ def due_later(database: Database, topic: str) -> bool:
     return nightly.due()[topic] > datetime.now(UTC)
 
 
-def test_an_interrupted_refit_is_tried_once_more_and_then_waits(database: Database, plant: str) -> None:
-    """A refit that takes the whole process with it, for want of memory, must not do so all night long."""
+def test_an_interrupted_refit_is_retried_once_and_then_waits(database: Database, plant: str) -> None:
+    """A refit that runs out of memory kills the process; it must not do so all night."""
     with database.begin() as connection:
         stream_id = streams.get(connection, plant).id
     waits = []
@@ -172,7 +176,7 @@ def test_an_interrupted_refit_is_tried_once_more_and_then_waits(database: Databa
     assert waits == [False, True]
 
 
-def test_a_stream_has_a_schedule_of_its_own(shell: Tfstream, database: Database, plant: str) -> None:
+def test_a_stream_may_have_its_own_schedule(shell: Tfstream, database: Database, plant: str) -> None:
     shell.run("streams", "set", plant, "--schedule", "15 6 * * 1", "--time-zone", "Asia/Kolkata")
     due = Trainer(database, RefitPlan()).due()[plant].astimezone(UTC)
     assert (due.strftime("%H:%M"), due.weekday()) == ("00:45", 0)
@@ -181,8 +185,8 @@ def test_a_stream_has_a_schedule_of_its_own(shell: Tfstream, database: Database,
     assert ", in Asia/Kolkata\n" in shell.run("streams", "show", plant).stdout
 
 
-def test_a_refit_that_cannot_begin_waits_for_its_next_time(database: Database, plant: str) -> None:
-    """Somebody has written a rule in SQL that cannot be read."""
+def test_a_refit_that_cannot_start_waits_for_its_next_time(database: Database, plant: str) -> None:
+    """An exclusion has a rule, written in SQL, that cannot be read."""
     with database.begin() as connection:
         stream_id = streams.get(connection, plant).id
         first = Span(examples.MONDAY_US, examples.MONDAY_US + examples.HOUR_US)
@@ -196,20 +200,22 @@ def test_a_refit_that_cannot_begin_waits_for_its_next_time(database: Database, p
     assert "remove it" in run.reason
 
 
-def test_a_stream_that_is_defined_meanwhile_is_looked_at_the_next_time(
+def test_a_stream_that_is_added_during_the_check_is_due_at_the_next(
     database: Database, plant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looked_up = streams.list_all
+    list_all = streams.list_all
 
-    def beside_somebody(connection: Connection) -> list[StreamRecord]:
+    def add_stream_and_list(connection: Connection) -> list[StreamRecord]:
         examples.add_stream(connection, f"other.{plant}")
-        return looked_up(connection)
+        return list_all(connection)
 
-    monkeypatch.setattr(streams, "list_all", beside_somebody)
+    monkeypatch.setattr(streams, "list_all", add_stream_and_list)
     assert list(Trainer(database, RefitPlan()).due()) == [plant]
 
 
-def test_one_stream_that_fails_keeps_no_other(shell: Tfstream, database: Database, plant: str) -> None:
+def test_a_stream_that_fails_does_not_stop_the_others(
+    shell: Tfstream, database: Database, plant: str
+) -> None:
     with database.begin() as connection:
         examples.add_stream(connection, "empty.sensors")
     done = shell.run("trainer", "--once", "--json", exit_code=1)
@@ -219,10 +225,10 @@ def test_one_stream_that_fails_keeps_no_other(shell: Tfstream, database: Databas
     assert "absent.sensors is not defined" in only.stderr
 
 
-def test_a_definition_that_cannot_be_read_keeps_no_other(
+def test_an_unreadable_definition_does_not_stop_the_others(
     shell: Tfstream, database: Database, plant: str
 ) -> None:
-    """Somebody's hand in SQL, or a newer version's."""
+    """As after a change in SQL, or by a newer version of tfstream."""
     with database.begin() as connection:
         examples.add_stream(connection, "broken.sensors")
         broken = "UPDATE stream SET definition = definition || :change WHERE topic = 'broken.sensors'"

@@ -1,4 +1,4 @@
-"""What is installed is whole: `tfstream db upgrade` finds its migrations inside the wheel."""
+"""The wheel is complete: `tfstream db upgrade` finds its migrations inside the wheel."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[2]
 DIST_INFO = f"tfstream-{tfstream.__version__}.dist-info"
-PLACES = """
+PRINT_PATHS = """
 import tfstream
 from tfstream.storage import migrate
 print(tfstream.__file__, migrate.directory())
@@ -38,9 +38,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_wheel_brings_its_migrations(site: Path, empty_database_url: str, tmp_path: Path) -> None:
+def test_the_wheel_contains_the_migrations(site: Path, empty_database_url: str, tmp_path: Path) -> None:
     environment = {"PYTHONPATH": str(site), "TFSTREAM_DATABASE_URL": empty_database_url}
-    package, migrations = python("-c", PLACES, folder=tmp_path, **environment).split()
+    package, migrations = python("-c", PRINT_PATHS, folder=tmp_path, **environment).split()
     assert Path(package) == site / "tfstream" / "__init__.py"
     assert Path(migrations) == site / "tfstream" / "migrations"
     python("-m", "tfstream", "db", "upgrade", folder=tmp_path, **environment)
@@ -48,15 +48,15 @@ def test_the_wheel_brings_its_migrations(site: Path, empty_database_url: str, tm
     assert json.loads(current) == {"current": migrate.head(), "needed": migrate.head()}
 
 
-def test_the_wheel_brings_the_whole_program_and_nothing_else(site: Path) -> None:
+def test_the_wheel_contains_the_whole_program_and_nothing_else(site: Path) -> None:
     assert {path.name for path in site.iterdir()} == {"tfstream", "bin", DIST_INFO}
     assert files(ROOT / "tfstream") <= files(site / "tfstream")
     assert files(ROOT / "migrations") == files(site / "tfstream" / "migrations")
 
 
 def files(folder: Path) -> set[Path]:
-    found = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
-    return {path for path in found if "__pycache__" not in path.parts}
+    paths = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
+    return {path for path in paths if "__pycache__" not in path.parts}
 
 
 def python(*arguments: str, folder: Path, **more: str) -> str:

@@ -17,7 +17,7 @@ from tfstream.core.reading import Reading
 from tfstream.core.state import AssetMemory, AssetState, decode_asset, encode
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.windowing.partition_tracks import (
-    AssetGone,
+    AssetForgotten,
     AssetReturned,
     AssetSilent,
     PartitionTracks,
@@ -141,7 +141,7 @@ def test_only_assets_with_a_message_within_a_week_are_kept(
                 silent.add(event.asset)
             elif isinstance(event, AssetReturned):
                 silent.remove(event.asset)
-            elif isinstance(event, AssetGone):
+            elif isinstance(event, AssetForgotten):
                 silent.remove(event.asset)
                 assert event.ended_us == last_heard_us.pop(event.asset) + tracks.silence_us + 7 * DAY
         assert silent == tracks.silent

@@ -1,4 +1,4 @@
-"""The documentation matches the code, holds together, and asks no other host for anything."""
+"""The documentation matches the code, its links lead to pages, and it loads nothing from another host."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def walk(name: str, command: Any) -> Iterator[tuple[str, Any]]:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_made_from_the_code_matches_it(path: str) -> None:
+def test_a_generated_page_matches_the_code(path: str) -> None:
     assert (ROOT / path).read_text(encoding="utf-8") == PAGES[path](), f"{path} is old: run `make docs`"
 
 
@@ -85,7 +85,7 @@ def test_every_page_is_in_the_navigation() -> None:
     )
 
 
-def test_the_site_asks_no_other_host_for_anything(site: Path) -> None:
+def test_the_site_loads_nothing_from_another_host(site: Path) -> None:
     pages = list(site.glob("*.html"))
     assert {page.stem for page in pages} == {page.stem for page in DOCS.glob("*.md")} | {"404"}
     for page in pages:

@@ -12,18 +12,19 @@ import tfstream
 ROOT = Path(__file__).parents[2]
 
 
-def found(pattern: str, path: str) -> str:
+def search(pattern: str, path: str) -> str:
+    """The first group of the pattern in a file of the project."""
     match = re.search(pattern, (ROOT / path).read_text(encoding="utf-8"))
     assert match, f"{path} has no {pattern}"
     return match[1]
 
 
-def test_the_compose_file_runs_the_kafka_that_the_tests_run_on() -> None:
-    tested = found(r"<kafka\.version>([\d.]+)<", "ops/kafka/pom.xml")
-    assert found(r"image: apache/kafka:([\d.]+)", "docker/compose.yaml") == tested
+def test_the_compose_file_runs_the_tested_kafka_version() -> None:
+    tested = search(r"<kafka\.version>([\d.]+)<", "ops/kafka/pom.xml")
+    assert search(r"image: apache/kafka:([\d.]+)", "docker/compose.yaml") == tested
 
 
-def test_every_dependency_is_pinned_within_its_bounds_and_accounted_for() -> None:
+def test_every_dependency_is_pinned_within_its_bounds_and_has_a_documented_reason() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     pins = (ROOT / "constraints.txt").read_text(encoding="utf-8").lower().replace("_", "-")
     reasons = (ROOT / "docs/dependencies.md").read_text(encoding="utf-8")
@@ -36,7 +37,7 @@ def test_every_dependency_is_pinned_within_its_bounds_and_accounted_for() -> Non
         assert name in reasons, f"{name} is not in docs/dependencies.md"
 
 
-def test_the_changelog_speaks_of_this_version() -> None:
+def test_the_changelog_has_this_version() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert f"[{tfstream.__version__}]" in changelog
 

@@ -1,4 +1,4 @@
-"""One name for one thing: every class has its own name, and so has every file of the product."""
+"""No two classes have the same name, and no two files of the product."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 # Files of two packages with the same name, because they have the same subject.
 SAME_SUBJECT = {
-    "__init__.py": "every package has one",
+    "__init__.py": "every package has this file",
     "anomalies.py": "a command of cli, and the tables behind it in storage",
     "backtest.py": "a command of cli, and its work in app",
     "evaluate.py": "a command of cli, and its work in app",
@@ -28,23 +28,23 @@ def python_files(*folders: str) -> Iterable[Path]:
     return (path for folder in folders for path in sorted((ROOT / folder).rglob("*.py")))
 
 
-def repeated(places: dict[str, list[str]]) -> dict[str, list[str]]:
-    return {name: paths for name, paths in places.items() if len(paths) > 1}
+def repeated(paths_by_name: dict[str, list[str]]) -> dict[str, list[str]]:
+    return {name: paths for name, paths in paths_by_name.items() if len(paths) > 1}
 
 
 def test_no_two_classes_have_the_same_name() -> None:
-    """A private class of a test file is only read there, and may have any name."""
-    places: dict[str, list[str]] = defaultdict(list)
+    """Except private classes of test files: no other file uses them."""
+    paths_by_name: dict[str, list[str]] = defaultdict(list)
     for path in python_files("tfstream", "tests"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ClassDef) and not (path.name.startswith("test_") and node.name[0] == "_"):
-                places[node.name].append(str(path.relative_to(ROOT)))
-    assert not repeated(places)
+                paths_by_name[node.name].append(str(path.relative_to(ROOT)))
+    assert not repeated(paths_by_name)
 
 
 def test_no_two_files_of_the_product_have_the_same_name() -> None:
-    places: dict[str, list[str]] = defaultdict(list)
+    paths_by_name: dict[str, list[str]] = defaultdict(list)
     for path in python_files("tfstream"):
-        places[path.name].append(str(path.relative_to(ROOT)))
-    assert not {name: paths for name, paths in repeated(places).items() if name not in SAME_SUBJECT}
-    assert SAME_SUBJECT.keys() <= repeated(places).keys(), "an exception that is no longer needed"
+        paths_by_name[path.name].append(str(path.relative_to(ROOT)))
+    assert not {name: paths for name, paths in repeated(paths_by_name).items() if name not in SAME_SUBJECT}
+    assert SAME_SUBJECT.keys() <= repeated(paths_by_name).keys(), "an exception that is no longer needed"

@@ -56,17 +56,17 @@ class PartitionHead(msgspec.Struct, frozen=True, kw_only=True):
 class RewindMetadata(msgspec.Struct, frozen=True, kw_only=True):
     """The metadata of a committed offset.
 
-    ``rw`` is the rewind offset: the oldest offset that a window needs. ``m`` is the model's version. ``n`` is
-    the number of the topic's partitions when the group began; 0, in commits of older versions, is unknown.
-    ``dl`` is true while the partition stands at its dead-letter limit, for readers outside the scorer, else
-    absent.
+    ``rewind_offset`` is the oldest offset that a window needs. ``partitions_at_first`` is the number of the
+    topic's partitions when the group began; 0, in commits of older versions, is unknown.
+    ``at_dead_letter_limit`` is true while the partition is stopped at its limit, for readers outside the
+    scorer, else absent. The names in Kafka are short: a broker limits the length of metadata.
     """
 
-    v: int = 1
-    rw: int
-    m: int
-    n: int = 0
-    dl: bool | msgspec.UnsetType = msgspec.UNSET
+    version: int = msgspec.field(name="v", default=1)
+    rewind_offset: int = msgspec.field(name="rw")
+    model_version: int = msgspec.field(name="m")
+    partitions_at_first: int = msgspec.field(name="n", default=0)
+    at_dead_letter_limit: bool | msgspec.UnsetType = msgspec.field(name="dl", default=msgspec.UNSET)
 
 
 def encode(value: msgspec.Struct) -> bytes:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, or_, select, true
 
-from tfstream.core.learning.exclusion_cause import TrainingEpisode
+from tfstream.core.learning.normal_rows import TrainingEpisode
 from tfstream.core.learning.verdict import Verdict
 from tfstream.core.messages.anomaly_event import EventKind
 from tfstream.storage.datetimes import to_datetime, to_us

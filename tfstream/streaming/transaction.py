@@ -149,7 +149,7 @@ class TransactionalWriter:
                 reason.str(),
             )
             self._drop_producer()
-        self._check_lasting(reason)
+        self._raise_if_permanent(reason)
         raise Aborted(reason.str())
 
     def _roll_back(self, reason: KafkaError) -> bool:
@@ -164,8 +164,8 @@ class TransactionalWriter:
             return False
         return True
 
-    def _check_lasting(self, reason: KafkaError) -> None:
-        """A cause that does not pass would make this process read, score and fail for ever."""
+    def _raise_if_permanent(self, reason: KafkaError) -> None:
+        """Raise when another attempt cannot succeed, so that the process does not fail for ever."""
         self._refusal.check()
         check_rights(self._properties, self._id, reason)
         if self._rolled_back >= _MAX_ROLLED_BACK:

@@ -63,7 +63,7 @@ def test_readings_of_a_broken_transmitter_do_not_widen_the_scale(clean: np.ndarr
     assert fitted.location[-1, 1] == pytest.approx(clean.mean(), rel=0.01, abs=0.1)
 
 
-def test_a_value_that_comes_back_is_believed_however_far_it_is() -> None:
+def test_a_value_that_recurs_counts_however_far_it_is() -> None:
     measured = valve(7) + 0.01 * noise(1)
     assert scale_of(noise(0), measured)[1] == pytest.approx(measured.std(), rel=1e-3)
 
@@ -74,7 +74,7 @@ def test_rounding_errors_are_no_movement() -> None:
 
 @pytest.mark.parametrize("unit", [1e-6, 1e-3, 1e3, 1e20])
 def test_a_fault_is_visible_in_any_unit(unit: float) -> None:
-    """A tenth of its own size is worth a deviation at least, whatever the sensors beside it."""
+    """The scale stays near the deviation, whatever the units of the other sensors."""
     assert scale_of(noise(0), unit * noise(1, mean=10, deviation=2))[1] <= unit * 2.2
 
 

@@ -1,4 +1,4 @@
-"""Alarms compared with labelled faults: what counts as found, as a delay, as a false alarm."""
+"""Alarms compared with labelled faults: detected and missed faults, delays, false alarms."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def compare_all(detections: list[DetectedEpisode], faults: list[PlantFault], ear
     return compare(detections, faults, grace_us=10, early_us=early_us)
 
 
-def test_an_alarm_within_a_fault_finds_it_with_its_delay_and_rank() -> None:
+def test_an_alarm_within_a_fault_detects_it_with_its_delay_and_rank() -> None:
     result = compare_all([alarm(130, 190, sensors=("x", "c", "b"))], [fault(100, 200)])
     (outcome,) = result.outcomes
     assert outcome.found
@@ -55,7 +55,7 @@ def test_the_grace_time_follows_the_end_of_the_fault() -> None:
     assert result.false_alarms == (outside,)
 
 
-def test_an_alarm_raised_before_the_fault_does_not_find_it() -> None:
+def test_an_alarm_raised_before_the_fault_does_not_detect_it() -> None:
     earlier = alarm(50, 400)
     result = compare_all([earlier], [fault(100, 200)])
     assert result.found == 0

@@ -138,7 +138,7 @@ def test_the_page_is_complete_and_loads_nothing(report: DemoReport) -> None:
     assert "prefers-color-scheme: dark" in page
 
 
-def test_found_and_missed_faults_and_false_alarms_are_shown(report: DemoReport) -> None:
+def test_detected_and_missed_faults_and_false_alarms_are_shown(report: DemoReport) -> None:
     text = " ".join(parse(render_report(report)).text)
     assert "1 of 2" in text
     assert "20 min" in text

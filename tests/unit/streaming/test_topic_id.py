@@ -16,7 +16,7 @@ from tfstream.streaming.topic_id import TopicIdentity
     ("described", "known"), [(Uuid(0, 0), ""), (Uuid(1, 2), str(Uuid(1, 2))), (None, "")]
 )
 def test_an_id_of_zeros_is_unknown(described: Uuid | None, known: str) -> None:
-    """Brokers before 2.8 report zeros; after their upgrade the topic is the same topic."""
+    """Brokers before 2.8 report zeros; the upgrade of a broker creates no new topic."""
     description = SimpleNamespace(result=lambda timeout: SimpleNamespace(topic_id=described))
     admin: Any = SimpleNamespace(describe_topics=lambda topics, request_timeout: {"t": description})
     assert TopicIdentity({}, "t")._described_id(admin) == known

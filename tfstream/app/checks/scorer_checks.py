@@ -67,7 +67,7 @@ def _group_offsets(context: CheckContext) -> dict[int, GroupOffset]:
 
 def _is_stopped(committed: GroupOffset) -> bool:
     metadata = decode_metadata(committed.metadata)
-    return metadata is not None and metadata.dl is True and committed.end > committed.offset
+    return metadata is not None and metadata.at_dead_letter_limit is True and committed.end > committed.offset
 
 
 def dead_letters(context: CheckContext) -> str:

@@ -1,9 +1,8 @@
 """``tfstream anomalies explain``: an alarm, or a moment without an alarm, scored again from stored readings.
 
-The steps, in order: ``stored_hop.py`` loads what is stored of the hop; ``rescoring.py`` reads the asset's
-stored readings and computes their scores again; ``score_history.py`` runs it and compares the scores with the
-stored ones; ``explained_hop.py`` and ``reasons.py`` say what the score consists of and why there was an alarm
-or none.
+The steps, in order: ``stored_hop.py`` loads what is stored of the hop. ``rescore_and_compare.py`` scores the
+asset again and compares the scores with the stored scores; the scoring itself is in ``rescoring.py``.
+``explained_hop.py`` says what the score consists of, ``reasons.py`` why there was an alarm or none.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ from typing import NamedTuple
 from tfstream.app.history.explained_hop import ExplainedHop
 from tfstream.app.history.explanation import Explanation, RescoreSummary
 from tfstream.app.history.reasons import reasons
+from tfstream.app.history.rescore_and_compare import RescoredHistory, RescoreRequest, rescore_and_compare
 from tfstream.app.history.rescoring import Progress
-from tfstream.app.history.score_history import RescoreRequest, ScoreHistory, rescore
 from tfstream.app.history.stored_hop import StoredHop, load_alarm, load_moment
 from tfstream.app.scoring.champion import Champion
 from tfstream.app.scoring.episode_tracker import ScoredWindow
@@ -35,7 +34,7 @@ class ExplainedAlarm(NamedTuple):
     """The explanation, and the scores around the hop for a chart."""
 
     explanation: Explanation
-    history: ScoreHistory
+    history: RescoredHistory
     stream: StreamRecord
     champion: Champion
 
@@ -79,7 +78,7 @@ def _explain(database: Database, stored: StoredHop, options: ExplainOptions) -> 
     )
     plotted_us = _PLOTTED_HOPS * stored.hop_us
     plotted = Span(stored.until_us - plotted_us, stored.until_us + plotted_us)
-    history, summary = rescore(request, stored.until_us, plotted, options.progress)
+    history, summary = rescore_and_compare(request, stored.until_us, plotted, options.progress)
     hop = history.hops.get(stored.until_us)
     _require_score(stored, hop)
     rule = alarm_rule(stored.stream.definition, stored.champion.detector, stored.asset)

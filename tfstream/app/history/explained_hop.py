@@ -14,7 +14,7 @@ from tfstream.app.history.explanation import (
     TermLine,
 )
 from tfstream.app.history.hop_outcome import hop_outcome
-from tfstream.app.history.score_history import ScoreHistory
+from tfstream.app.history.rescore_and_compare import RescoredHistory
 from tfstream.app.history.stored_hop import StoredHop
 from tfstream.app.scoring.episode_tracker import ScoredWindow
 from tfstream.app.scoring.window_evidence import WindowExplainer
@@ -48,7 +48,7 @@ class ExplainedHop:
         self._expected = None if judgement is None else judgement.expected_per_week
 
     def explanation(
-        self, history: ScoreHistory, summary: RescoreSummary, findings: tuple[str, ...]
+        self, history: RescoredHistory, summary: RescoreSummary, findings: tuple[str, ...]
     ) -> Explanation:
         """All figures of the hop, beside ``findings``."""
         stored, recorded = self._stored, self._stored.recorded
@@ -123,7 +123,7 @@ class ExplainedHop:
         explainer = WindowExplainer(self._stored.stream.definition, self._detector)
         return explainer.sensors(self._hop.scored)
 
-    def _hops(self, history: ScoreHistory) -> Iterator[HopLine]:
+    def _hops(self, history: RescoredHistory) -> Iterator[HopLine]:
         hop_us, until_us = self._stored.hop_us, self._stored.until_us
         first_us, last_us = until_us - _LISTED_HOPS * hop_us, until_us + _LISTED_HOPS * hop_us
         for end_us in range(first_us, last_us + 1, hop_us):

@@ -9,7 +9,7 @@ import numpy as np
 
 from tfstream.app.history.explain import ExplainedAlarm
 from tfstream.app.history.explanation import Explanation
-from tfstream.app.history.score_history import points_within
+from tfstream.app.history.rescore_and_compare import points_within
 from tfstream.app.html.chart import ChartBand, ChartFrame, ChartLine, draw_chart, value_range
 from tfstream.app.html.elements import legend
 from tfstream.app.html.page import render_page

@@ -34,7 +34,7 @@ def _open_episode_outcome(before: Episode, hop: ScoredWindow, judgement: Judgeme
         return f"quiet for long enough: the episode of {iso(before.started_us)} ends"
     if judgement.exceeds:
         return "over the threshold: the episode goes on"
-    if judgement.holds:
+    if judgement.keeps_open:
         return "below the threshold, but not by enough: the episode goes on"
     if after.last_us > before.last_us:
         return "quiet, but a sensor of this alarm still departs from the others: the episode goes on"

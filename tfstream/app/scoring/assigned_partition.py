@@ -95,7 +95,7 @@ class AssignedPartition:
         try:
             reading = codec.decode(record.value, record.key, record.time_ms)
         except InvalidReading as invalid:
-            self._divert(record, str(invalid))
+            self._dead_letter_or_stop(record, str(invalid))
             return []
         self.position = record.offset + 1
         self.tally.readable += 1
@@ -115,7 +115,7 @@ class AssignedPartition:
         self.tracks.go_live({asset: state.track for asset, state in states.items()}, silent)
         self.phase = Live()
 
-    def _divert(self, record: Record, reason: str) -> None:
+    def _dead_letter_or_stop(self, record: Record, reason: str) -> None:
         """Write a dead letter; beyond the limit, stop the partition before the record instead."""
         tally = self._limit.with_unreadable(self.tally)
         excess = self._limit.excess(tally)
@@ -198,10 +198,10 @@ class AssignedPartition:
 
     def _metadata(self, model_version: int) -> RewindMetadata:
         return RewindMetadata(
-            rw=self.tracks.rewind(self.position),
-            m=model_version,
-            n=self.partitions_at_first,
-            dl=True if isinstance(self.phase, Stopped) else UNSET,
+            rewind_offset=self.tracks.rewind(self.position),
+            model_version=model_version,
+            partitions_at_first=self.partitions_at_first,
+            at_dead_letter_limit=True if isinstance(self.phase, Stopped) else UNSET,
         )
 
     def _state(self, asset: str) -> AssetState:

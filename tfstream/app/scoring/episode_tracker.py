@@ -1,4 +1,4 @@
-"""From windows and silences to episodes: scores the windows of a batch and updates every asset's memory."""
+"""Updates every asset's memory: scores the windows of a batch, follows its episodes and its silences."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from tfstream.app.scoring.window_evidence import WindowExplainer
 from tfstream.core.alarms.alarm_rule import AlarmState, Hop
 from tfstream.core.alarms.episode import EpisodeEvent, close_episode
 from tfstream.core.alarms.judgement import Judgement
-from tfstream.core.alarms.silence import close_silence, open_silence, silent_sensors, update_silence
+from tfstream.core.alarms.silence_events import close_silence, open_silence, silent_sensors, update_silence
 from tfstream.core.messages.anomaly_event import EventType
 from tfstream.core.reading import is_complete
 from tfstream.core.state import AssetMemory
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.windowing.asset_track import Window
 from tfstream.core.windowing.partition_tracks import (
-    AssetGone,
+    AssetForgotten,
     AssetReturned,
     AssetSilent,
     TrackEvent,
@@ -125,7 +125,7 @@ class EpisodeTracker:
             return _asset_silent(own, event)
         if isinstance(event, AssetReturned):
             return _asset_returned(own, event)
-        return _asset_gone(own, event)
+        return _asset_forgotten(own, event)
 
     def _own_memory(self, memory: AssetMemory | None, asset: str) -> AssetMemory:
         """The asset's memory under this model: scores of another model cannot be compared with its scores."""
@@ -221,7 +221,7 @@ def _asset_returned(memory: AssetMemory, event: AssetReturned) -> AssetUpdate:
     return AssetUpdate(event.asset, _with_silence(memory, closed), (closed,))
 
 
-def _asset_gone(memory: AssetMemory, event: AssetGone) -> AssetUpdate:
+def _asset_forgotten(memory: AssetMemory, event: AssetForgotten) -> AssetUpdate:
     """The silence closes: no later event could close it, because the asset is forgotten."""
     if memory.silence is None:
         return AssetUpdate(event.asset, None)

@@ -178,7 +178,9 @@ class PartitionRestorer:
 def _first_counts(positions: Iterable[Position | None]) -> list[int]:
     """The topic's partitions when the group began, from each commit that names their number."""
     metadata = [decode_metadata(position.metadata) for position in positions if position is not None]
-    return [entry.n for entry in metadata if entry is not None and entry.n]
+    return [
+        entry.partitions_at_first for entry in metadata if entry is not None and entry.partitions_at_first
+    ]
 
 
 def _head(table: Table) -> PartitionHead | None:

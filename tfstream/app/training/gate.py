@@ -20,8 +20,9 @@ from tfstream.core.learning.promotion_rule import (
     GateDecision,
     alarm_limit,
     budget_checks,
+    decide,
     detection_checks,
-    experience_check,
+    training_rows_check,
 )
 from tfstream.core.messages.anomaly_event import iso
 from tfstream.core.stream import StreamDefinition
@@ -61,12 +62,6 @@ def comparable_champion(
     return ComparableChampion(row=row, model=model)
 
 
-def decide_without_test(champion: ComparableChampion) -> GateDecision:
-    """Decide where there are too few rows to hold some out: promote only if the stream has no champion."""
-    why = "too few rows to hold some out: the model's alarms and its detection were not tested"
-    return GateDecision(promote=champion.row is None, notes=(why,))
-
-
 class GateEvaluation(NamedTuple):
     """What the gate decides about a model, and the performance behind the decision."""
 
@@ -99,13 +94,9 @@ class Gate:
         A first model, and a model whose champion cannot be compared, need only meet the budget.
         """
         performance = self._measure(challenger)
-        checks = [*self._performance_checks(performance), *self._experience_checks()]
-        decision = GateDecision(
-            promote=all(check.holds is not False for check in checks),
-            checks=tuple(checks),
-            notes=tuple(_notes(self._held, self._champion, self._trials)),
-            looks_normal=performance.alarms.within_budget,
-        )
+        checks = [*self._performance_checks(performance), *self._training_rows_checks()]
+        notes = _notes(self._held, self._champion, self._trials)
+        decision = decide(checks, notes, looks_normal=performance.alarms.within_budget)
         return GateEvaluation(decision, performance)
 
     def confirms(self, tested: GatePerformance, refitted: Detector) -> bool:
@@ -116,7 +107,7 @@ class Gate:
         """
         performance = self._measure(refitted)
         limit = alarm_limit(max(tested.alarms.raised, tested.alarms.allowed, 1.0))
-        quiet = performance.alarms.raised <= limit and not performance.alarms.lasting
+        quiet = performance.alarms.raised <= limit and not performance.alarms.alarmed_too_long
         detects = not self._trials or performance.fault_ranks.mean() >= tested.fault_ranks.mean() - MARGIN
         return quiet and bool(detects)
 
@@ -132,10 +123,10 @@ class Gate:
         champion_ranks = champion.fault_ranks if champion else None
         return [*checks, *detection_checks(kinds, champion_ranks, challenger.fault_ranks)]
 
-    def _experience_checks(self) -> list[GateCheck]:
+    def _training_rows_checks(self) -> list[GateCheck]:
         if self._champion.row is None or self._champion.model is None:
             return []
-        return [experience_check(self._champion.row.rows, self._held.rows)]
+        return [training_rows_check(self._champion.row.rows, self._held.rows)]
 
 
 def _notes(held: HeldOut, champion: ComparableChampion, trials: Sequence[Trial]) -> list[str]:

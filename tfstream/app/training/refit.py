@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tfstream.app.training.training_options import TrainingOptions
 from tfstream.core.learning.held_out import HeldOut, hold_out
-from tfstream.core.learning.promotion_rule import GateDecision
+from tfstream.core.learning.promotion_rule import GateDecision, decide_without_test
 from tfstream.core.reading import Series
 from tfstream.core.stream import StreamDefinition
 from tfstream.storage.models import ModelRow
@@ -65,7 +65,9 @@ class Refit:
         comparable = gate.comparable_champion(champion, self._definition, self._config)
         held = hold_out(series, self._definition.interval_us)
         if held is None:
-            return self.fit_without_test(series)._replace(decision=gate.decide_without_test(comparable))
+            return self.fit_without_test(series)._replace(
+                decision=decide_without_test(has_champion=comparable.row is not None)
+            )
         return self._test(series, held, comparable)
 
     def _test(self, series: Sequence[Series], held: HeldOut, champion: ComparableChampion) -> Fitted:

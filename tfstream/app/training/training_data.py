@@ -1,7 +1,7 @@
 """Which stored readings a refit learns from: the normal ones, on the regular grid.
 
 This module reads the readings, exclusions and episodes of a stream. The rule that says which rows are normal
-is :mod:`tfstream.core.learning.exclusion_cause`.
+is :mod:`tfstream.core.learning.normal_rows`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from tfstream.app.training.alignment import aligned_pieces
 from tfstream.app.training.training_options import TrainingOptions
 from tfstream.core.learning.exclude import ExcludedCells, exclude, known_cells
 from tfstream.core.learning.exclusion import Exclusion
-from tfstream.core.learning.exclusion_cause import ExclusionCause, TrainingEpisode, excluded_spans
 from tfstream.core.learning.memory_limit import memory_limit
 from tfstream.core.learning.new_normal import move_to_new_normal
+from tfstream.core.learning.normal_rows import ExclusionCause, TrainingEpisode, excluded_spans
 from tfstream.core.reading import Series
 from tfstream.core.spans import Span
 from tfstream.core.stream import StreamDefinition

@@ -1,4 +1,4 @@
-"""From scores to alarms: how an asset's next score changes its baseline and its open episode.
+"""What an asset's next score does: it changes the baseline, and it opens, extends or closes an episode.
 
 The stream, the demo and every recomputation of history use this one rule. They differ only in where the
 scores come from and where the events go.

@@ -1,4 +1,4 @@
-"""From a score to an alarm: a threshold that keeps a budget of false alarms for each asset and week.
+"""The threshold that follows from an alarm budget: so many false alarms for each asset and week.
 
 Scores are normalised by the asset's own slowly moving level and spread. The excesses of normal data over
 their 95 % quantile, merged into clusters that one alarm would cover, follow a generalised Pareto distribution

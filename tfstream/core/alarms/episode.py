@@ -1,4 +1,4 @@
-"""From single judgements to episodes: each anomaly opens once, is updated while it grows, and closes once."""
+"""The episode of an anomaly: opened once, updated while it grows, closed once."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
     last_us: int  # the end of the last hop that kept it open
     peak_us: int
     score: float
-    told_score: float  # the score of the last event that was written
+    written_score: float = msgspec.field(name="told_score")  # of the last event that was written
     threshold: float
     expected_per_week: float
     extrapolated: bool
@@ -86,7 +86,7 @@ def start_episode(
         episode = _extended(pending, hop, sensors)
     if hop.end_us - episode.started_us < min_duration_us:
         return episode, None
-    opened = msgspec.structs.replace(episode, sequence=1, told_score=episode.score)
+    opened = msgspec.structs.replace(episode, sequence=1, written_score=episode.score)
     return opened, EpisodeEvent(EventType.OPENED, opened)
 
 
@@ -98,7 +98,7 @@ def _first_hop(hop: Observation, sensors: tuple[SensorShare, ...]) -> Episode:
         last_us=hop.end_us,
         peak_us=hop.end_us,
         score=judgement.value,
-        told_score=judgement.value,
+        written_score=judgement.value,
         threshold=judgement.threshold,
         expected_per_week=judgement.expected_per_week,
         extrapolated=hop.extrapolated,
@@ -117,16 +117,16 @@ def continue_episode(
     A long fault may become part of what the score compares with, so that the score falls. Such an episode
     stays open while the level of a main sensor still disagrees with the other sensors.
     """
-    if not hop.judgement.holds:
+    if not hop.judgement.keeps_open:
         if evidence.departs(episode.main_sensors):
             return _kept_open(episode, hop), None
         if hop.end_us - episode.last_us < _closing_quiet_us(episode, cooldown_us):
             return episode, None
         return None, close_episode(episode)
     extended = _extended(episode, hop, evidence.sensors())
-    if extended.score == episode.score or extended.score < episode.told_score * _UPDATE_GROWTH:
+    if extended.score == episode.score or extended.score < episode.written_score * _UPDATE_GROWTH:
         return extended, None
-    extended = msgspec.structs.replace(extended, sequence=episode.sequence + 1, told_score=extended.score)
+    extended = msgspec.structs.replace(extended, sequence=episode.sequence + 1, written_score=extended.score)
     return extended, EpisodeEvent(EventType.UPDATED, extended)
 
 

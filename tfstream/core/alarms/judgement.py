@@ -14,9 +14,8 @@ class Judgement(NamedTuple):
 
     ``value``, ``threshold`` and ``expected_per_week`` are the numbers that score records and events carry,
     rounded to six significant digits. Decisions compare these numbers, so that a reader of the records
-    reaches the same decision. Normal data give a score as high as ``value`` ``expected_per_week`` times a
-    week. ``hold`` is the lower level of the hysteresis, halfway between the calibration's ``u`` and the
-    threshold.
+    reaches the same decision. ``expected_per_week`` is how often a week normal data reach ``value``. ``hold``
+    is the lower level of the hysteresis, halfway between the calibration's ``u`` and the threshold.
     """
 
     value: float
@@ -30,7 +29,7 @@ class Judgement(NamedTuple):
         return self.value >= self.threshold
 
     @property
-    def holds(self) -> bool:
+    def keeps_open(self) -> bool:
         """Whether the score keeps an open episode open."""
         return self.value >= self.hold
 

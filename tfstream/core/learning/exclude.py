@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tfstream.core.learning.exclusion_cause import ExcludedSpan, ExclusionCause, Mask
+from tfstream.core.learning.normal_rows import ExcludedSpan, ExclusionCause, Mask
 from tfstream.core.reading import Series
 from tfstream.core.spans import Span, covered_rows, merge_spans
 

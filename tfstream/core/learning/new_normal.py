@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from tfstream.core.learning.exclude import ExcludedCells, known_cells
-from tfstream.core.learning.exclusion_cause import ExclusionCause, Mask, TrainingEpisode
+from tfstream.core.learning.normal_rows import ExclusionCause, Mask, TrainingEpisode
 from tfstream.core.messages.anomaly_event import EventKind, iso
 from tfstream.core.reading import Series, Times, Values
 from tfstream.core.stream import MICROSECONDS

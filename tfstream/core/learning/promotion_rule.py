@@ -18,9 +18,9 @@ from tfstream.core.alarms.poisson import at_most
 MARGIN = 0.03  # of AUC: a challenger may be this much below the champion; measured in docs/quality.md
 _RARE = 0.05  # a count of alarms with less than this probability breaks the budget
 _MOST_EXPECTED = 100_000.0
-_MOST_ALARMED = 0.2  # of the time: an alarm that never ends counts as one alarm only
+_MAX_SHARE_UNDER_ALARM = 0.2  # of the time: an alarm that never ends counts as one alarm only
 _RESAMPLES = 1000
-_LEAST_EXPERIENCE = 0.5  # of the rows that the champion learnt from
+_MIN_SHARE_OF_CHAMPION_ROWS = 0.5  # of the rows that the champion learnt from
 
 Array = NDArray[np.float64]
 
@@ -72,14 +72,30 @@ class AlarmCount(NamedTuple):
     weeks: float
 
     @property
-    def lasting(self) -> bool:
-        """Whether an alarm hardly ever ends; then the number of alarms says nothing."""
-        return self.share > _MOST_ALARMED
+    def alarmed_too_long(self) -> bool:
+        """Whether alarms stand for more than 20 % of the time; then their number says nothing."""
+        return self.share > _MAX_SHARE_UNDER_ALARM
 
     @property
     def within_budget(self) -> bool:
         """Whether a model that keeps the budget may raise as many alarms by chance."""
-        return self.raised <= alarm_limit(self.allowed) and not self.lasting
+        return self.raised <= alarm_limit(self.allowed) and not self.alarmed_too_long
+
+
+def decide(checks: Sequence[GateCheck], notes: Sequence[str], *, looks_normal: bool) -> GateDecision:
+    """Promote the challenger if no check fails; a check that decides nothing cannot fail."""
+    return GateDecision(
+        promote=all(check.holds is not False for check in checks),
+        checks=tuple(checks),
+        notes=tuple(notes),
+        looks_normal=looks_normal,
+    )
+
+
+def decide_without_test(*, has_champion: bool) -> GateDecision:
+    """Decide where there are too few rows to hold some out: promote only if the stream has no champion."""
+    why = "too few rows to hold some out: the model's alarms and its detection were not tested"
+    return GateDecision(promote=not has_champion, notes=(why,))
 
 
 def budget_checks(champion: AlarmCount | None, challenger: AlarmCount) -> list[GateCheck]:
@@ -95,8 +111,11 @@ def _count_check(champion: AlarmCount | None, challenger: AlarmCount) -> GateChe
     limit = alarm_limit(challenger.allowed)
     wanted = f"at most {limit} (the budget gives {challenger.allowed:.2g})"
     holds: bool | None = challenger.raised <= limit
-    if not holds and champion and champion.lasting:
-        wanted, holds = f"{wanted}, not decisive: the champion's alarm hardly ever ends", None
+    if not holds and champion and champion.alarmed_too_long:
+        wanted, holds = (
+            f"{wanted}, not decisive: the champion is under alarm for {champion.share:.0%} of the time",
+            None,
+        )
     elif not holds and champion and champion.raised > limit:
         wanted, holds = f"{wanted}, or no more than the champion", challenger.raised <= champion.raised
     return GateCheck(
@@ -109,8 +128,8 @@ def _count_check(champion: AlarmCount | None, challenger: AlarmCount) -> GateChe
 
 
 def _share_check(champion: AlarmCount | None, challenger: AlarmCount) -> GateCheck:
-    wanted, holds = f"at most {_MOST_ALARMED:g}", not challenger.lasting
-    if not holds and champion and champion.lasting:
+    wanted, holds = f"at most {_MAX_SHARE_UNDER_ALARM:g}", not challenger.alarmed_too_long
+    if not holds and champion and champion.alarmed_too_long:
         wanted, holds = f"{wanted}, or no more than the champion", challenger.share <= champion.share
     return GateCheck(
         what="share of that time under alarm",
@@ -121,14 +140,14 @@ def _share_check(champion: AlarmCount | None, challenger: AlarmCount) -> GateChe
     )
 
 
-def experience_check(champion_rows: int, rows: int) -> GateCheck:
+def training_rows_check(champion_rows: int, rows: int) -> GateCheck:
     """Compare the rows learnt from: a model of far fewer rows may do well here, but not on other days."""
     return GateCheck(
         what="rows learnt from",
         champion=champion_rows,
         challenger=rows,
-        wanted=f"at least {_LEAST_EXPERIENCE:g} of the champion's",
-        holds=rows >= _LEAST_EXPERIENCE * champion_rows,
+        wanted=f"at least {_MIN_SHARE_OF_CHAMPION_ROWS:g} of the champion's",
+        holds=rows >= _MIN_SHARE_OF_CHAMPION_ROWS * champion_rows,
     )
 
 
@@ -169,7 +188,7 @@ def _detection(what: str, champion: Array | None, challenger: Array) -> GateChec
         what=what,
         champion=float(champion.mean()),
         challenger=mean,
-        wanted=f"at most {MARGIN:g} less (difference {low:+.3f} to {high:+.3f})",
+        wanted=f"at most {MARGIN:g} less in the mean (95 % interval: {low:+.3f} to {high:+.3f})",
         holds=float((challenger - champion).mean()) >= -MARGIN,
     )
 

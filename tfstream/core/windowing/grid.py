@@ -108,10 +108,11 @@ class Grid:
         else:
             row.merge(values, offset)
         self.max_time_us = max(self.max_time_us, time_us)
-        limit = (self.max_time_us - self._lateness_us) // self._interval_us
-        if self._lateness_us == 0 and index == limit and is_complete(row.values):
-            limit += 1  # complete: no further reading can change it
-        return self._close(limit)
+        watermark_us = self.max_time_us - self._lateness_us
+        first_open = watermark_us // self._interval_us
+        if self._lateness_us == 0 and index == first_open and is_complete(row.values):
+            first_open += 1  # complete: no further reading can change it
+        return self._close(first_open)
 
     def _close_whole(self, index: int, time_us: int, values: Values, offset: int, clock_us: int) -> list[Row]:
         """Close a complete row in order, with no row open before it: the usual case, on a short path."""
@@ -121,19 +122,19 @@ class Grid:
         self.max_time_us, self.next_index, self.started = time_us, index + 1, True
         return rows
 
-    def _close(self, limit: int) -> list[Row]:
-        """Close every row before ``limit``, empty rows included."""
-        if limit <= self.next_index:
+    def _close(self, first_open: int) -> list[Row]:
+        """Close every row before ``first_open``, empty rows included."""
+        if first_open <= self.next_index:
             return []
-        indices = sorted(index for index in self._pending if index < limit)
+        indices = sorted(index for index in self._pending if index < first_open)
         rows: list[Row] = []
         for index in indices:
             rows += self._gap(index)
             row = self._pending.pop(index)
             rows.append(Row(index, row.values, row.anchor, row.last_offset))
             self.next_index, self.started = index + 1, True
-        rows += self._gap(limit)
-        self.next_index = limit
+        rows += self._gap(first_open)
+        self.next_index = first_open
         return rows
 
     def _gap(self, until: int) -> list[Row]:

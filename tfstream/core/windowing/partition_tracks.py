@@ -14,7 +14,7 @@ from tfstream.core.stream import WEEK_US, StreamDefinition
 from tfstream.core.windowing.asset_track import AssetTrack, TrackState, Window
 from tfstream.core.windowing.window import WindowShape
 
-_GONE_AFTER_US = WEEK_US  # of the clock, after the event AssetSilent
+_FORGET_AFTER_US = WEEK_US  # of event time after the asset became silent
 
 
 class WindowReady(NamedTuple):
@@ -40,7 +40,7 @@ class AssetReturned(NamedTuple):
     offset: int
 
 
-class AssetGone(NamedTuple):
+class AssetForgotten(NamedTuple):
     """An asset has been silent for so long that its state is dropped."""
 
     asset: str
@@ -48,7 +48,7 @@ class AssetGone(NamedTuple):
     offset: int  # the message of another asset that advanced the clock
 
 
-TrackEvent = WindowReady | AssetSilent | AssetReturned | AssetGone
+TrackEvent = WindowReady | AssetSilent | AssetReturned | AssetForgotten
 
 
 class PartitionTracks:
@@ -70,7 +70,7 @@ class PartitionTracks:
         self.silent: set[str] = set()
         self._tracks: dict[str, AssetTrack] = {}
         self._deadlines: list[tuple[int, str]] = []
-        self._departures: list[tuple[int, str]] = []  # one for each silence, past silences included
+        self._forget_deadlines: list[tuple[int, str]] = []  # one for each silence, past silences included
 
     def __contains__(self, asset: str) -> bool:
         return asset in self._tracks
@@ -105,8 +105,8 @@ class PartitionTracks:
             events.insert(0, AssetReturned(asset, track.heard_us, offset))
         if self._deadlines and self._deadlines[0][0] < self.clock_us:
             events.extend(self._silent_assets(offset))
-        if self._departures and self._departures[0][0] < self.clock_us:
-            events.extend(self._gone_assets(offset))
+        if self._forget_deadlines and self._forget_deadlines[0][0] < self.clock_us:
+            events.extend(self._forgotten_assets(offset))
         return events
 
     def _silent_assets(self, offset: int) -> list[AssetSilent]:
@@ -121,23 +121,23 @@ class PartitionTracks:
                 continue
             track.reset()
             self.silent.add(asset)
-            heapq.heappush(self._departures, (self._departure_us(track), asset))
+            heapq.heappush(self._forget_deadlines, (self._forget_us(track), asset))
             events.append(AssetSilent(asset, track.heard_us, offset))
         return sorted(events, key=lambda silent: (silent.since_us, silent.asset))
 
-    def _gone_assets(self, offset: int) -> list[AssetGone]:
-        """Assets whose silence has lasted too long. The departure of a silence that has ended is ignored."""
+    def _forgotten_assets(self, offset: int) -> list[AssetForgotten]:
+        """Assets whose silence has lasted too long. The deadline of a silence that has ended is ignored."""
         events = []
-        while self._departures and self._departures[0][0] < self.clock_us:
-            departure, asset = heapq.heappop(self._departures)
-            if asset in self.silent and self._departure_us(self._tracks[asset]) == departure:
+        while self._forget_deadlines and self._forget_deadlines[0][0] < self.clock_us:
+            deadline, asset = heapq.heappop(self._forget_deadlines)
+            if asset in self.silent and self._forget_us(self._tracks[asset]) == deadline:
                 self.silent.discard(asset)
                 del self._tracks[asset]
-                events.append(AssetGone(asset, departure, offset))
+                events.append(AssetForgotten(asset, deadline, offset))
         return events
 
-    def _departure_us(self, track: AssetTrack) -> int:
-        return track.heard_us + self.silence_us + _GONE_AFTER_US
+    def _forget_us(self, track: AssetTrack) -> int:
+        return track.heard_us + self.silence_us + _FORGET_AFTER_US
 
     def state(self, asset: str) -> TrackState:
         return self._tracks[asset].state()
@@ -174,9 +174,9 @@ class PartitionTracks:
             for asset, track in self._tracks.items()
             if asset not in self.silent
         ]
-        self._departures = [(self._departure_us(self._tracks[asset]), asset) for asset in self.silent]
+        self._forget_deadlines = [(self._forget_us(self._tracks[asset]), asset) for asset in self.silent]
         heapq.heapify(self._deadlines)
-        heapq.heapify(self._departures)
+        heapq.heapify(self._forget_deadlines)
 
 
 def silence_limit_us(definition: StreamDefinition, shape: WindowShape) -> int:

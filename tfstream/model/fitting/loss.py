@@ -38,14 +38,18 @@ def loss(views: WindowViews, targets: Tensor, config: DetectorConfig) -> Loss:
     zero = rebuilt.new_zeros(())
     if not (config.contrastive and config.dual_path):
         return Loss(rebuilt, rebuilt, zero)
-    opposed = contrastive(
+    contrast_loss = contrastive(
         views.a[:, :contrast], views.b[:, :contrast], views.a[:, contrast:], views.b[:, contrast:], config
     )
-    return Loss(rebuilt + config.contrast_weight * opposed, rebuilt, opposed)
+    return Loss(rebuilt + config.contrast_weight * contrast_loss, rebuilt, contrast_loss)
 
 
 def reconstruction(views: WindowViews, targets: Tensor, config: DetectorConfig) -> Tensor:
-    """The squared errors of both paths, stage-averaged; masked rows weigh 1, others ``visible_weight``."""
+    """The squared errors of both paths, averaged over the stages.
+
+    Masked rows weigh 1, others ``visible_weight``. Without ``config.stage_average`` only the last stage
+    counts.
+    """
     weights = targets.new_full((config.window_rows, 1), config.visible_weight)
     weights[-config.hop_rows :] = 1.0
     first = 0 if config.stage_average else config.stages - 1
@@ -67,7 +71,7 @@ def contrastive(a: Tensor, b: Tensor, faulted_a: Tensor, faulted_b: Tensor, conf
     agree = functional.softplus(-_SHARPNESS * ((a * b).sum(-1) - _MARGIN)).mean()
     differ = functional.softplus(_SHARPNESS * ((faulted_a * faulted_b).sum(-1) - _MARGIN)).mean()
     similarity = a @ b.transpose(1, 2) / _TEMPERATURE  # [K, batch, batch]
-    own = torch.arange(a.shape[1], device=a.device).expand(a.shape[:2]).flatten()  # [K * batch]
-    forth = functional.cross_entropy(similarity.flatten(0, 1), own)
-    back = functional.cross_entropy(similarity.transpose(1, 2).flatten(0, 1), own)
-    return agree + differ + config.info_weight * (forth + back) / 2
+    matching = torch.arange(a.shape[1], device=a.device).expand(a.shape[:2]).flatten()  # [K * batch]
+    time_to_frequency = functional.cross_entropy(similarity.flatten(0, 1), matching)
+    frequency_to_time = functional.cross_entropy(similarity.transpose(1, 2).flatten(0, 1), matching)
+    return agree + differ + config.info_weight * (time_to_frequency + frequency_to_time) / 2

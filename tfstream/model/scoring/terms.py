@@ -43,7 +43,7 @@ _LEAST_EXPECTED = 1.0  # an error of the usual size is expected everywhere
 
 
 def prior_weights(config: DetectorConfig) -> tuple[float, ...]:
-    """The weight of every term before the self-test, ``[9]``; 0 for terms of an idea that is switched off."""
+    """Each term's weight ``[9]`` before ``fitting/term_weights.py`` adjusts it; 0 where its idea is off."""
     off: set[str] = set()
     if not config.dual_path:
         off |= {"Mx", "N", "F", "X"}

@@ -1,4 +1,4 @@
-"""Alarms of a backtest matched with events and exclusions, and what a hop did to an episode."""
+"""Alarms of a backtest matched with events and exclusions, and the outcome of each hop."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from tfstream.core.state import (
     decode_metadata,
 )
 from tfstream.core.stream import StreamDefinition
-from tfstream.core.windowing.partition_tracks import AssetGone
+from tfstream.core.windowing.partition_tracks import AssetForgotten
 from tfstream.core.windowing.window import WindowShape
 from tfstream.streaming.records import Record
 
@@ -53,7 +53,7 @@ def partition_with(*messages: tuple[str, int]) -> AssignedPartition:
     gone = []
     for offset, (asset, second) in enumerate(messages):
         events = partition.read(Record(0, offset, None, reading(asset, second), second * 1000), CODEC)
-        gone += [event.asset for event in events if isinstance(event, AssetGone)]
+        gone += [event.asset for event in events if isinstance(event, AssetForgotten)]
     assert gone == ["x"]
     partition.apply(AssetUpdate("x", MEMORY), [])  # updates are applied after the whole batch is read
     partition.apply(AssetUpdate("x", None), [])
@@ -90,13 +90,15 @@ def test_a_stop_is_committed_once_and_moves_nothing() -> None:
     partition.begin(0, [])
     for offset in range(2):
         partition.read(Record(0, offset, None, UNREADABLE, None), CODEC)
-    assert metadata(partition) == RewindMetadata(rw=2, m=1, n=3)
+    assert metadata(partition) == RewindMetadata(rewind_offset=2, model_version=1, partitions_at_first=3)
     partition.mark_committed()
     assert not has_changes(partition)
     for offset in range(2, 5):
         partition.read(Record(0, offset, None, UNREADABLE, None), CODEC)
     assert has_changes(partition)
-    assert metadata(partition) == RewindMetadata(rw=2, m=1, n=3, dl=True)
+    assert metadata(partition) == RewindMetadata(
+        rewind_offset=2, model_version=1, partitions_at_first=3, at_dead_letter_limit=True
+    )
     partition.mark_committed()
     assert not has_changes(partition)
 

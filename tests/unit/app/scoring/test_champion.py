@@ -69,8 +69,8 @@ def test_a_model_with_other_scoring_settings_is_refused(detector: Detector) -> N
     [
         (lambda header: header["config"].pop("hop_rows"), "only this program has hop_rows"),
         (lambda header: header["config"].update(depth=4), "only the model has depth"),
-        (lambda header: header["config"].update(hop_rows=16), "settings do not give their sha256"),
-        (lambda header: header["sensors"].reverse(), "sensors do not give their sha256"),
+        (lambda header: header["config"].update(hop_rows=16), "settings do not match their sha256"),
+        (lambda header: header["sensors"].reverse(), "sensors do not match their sha256"),
     ],
 )
 def test_an_altered_header_is_refused(

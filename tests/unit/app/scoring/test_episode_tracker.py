@@ -1,4 +1,4 @@
-"""The tracker returns what changes: nothing is written, and a batch gives what single events give."""
+"""The tracker returns changes and writes nothing; a batch gives the same changes as single events."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tfstream.core.reading import Reading, Series, Values
 from tfstream.core.state import AssetMemory, encode
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.windowing.partition_tracks import (
-    AssetGone,
+    AssetForgotten,
     AssetReturned,
     AssetSilent,
     PartitionTracks,
@@ -73,7 +73,9 @@ def process(
     return updates, memories
 
 
-def test_a_batch_gives_what_single_events_give(champion: Champion, events: list[TrackEvent]) -> None:
+def test_a_batch_gives_the_same_changes_as_single_events(
+    champion: Champion, events: list[TrackEvent]
+) -> None:
     tracker, builder = EpisodeTracker(DEFINITION, champion), EventBuilder(DEFINITION, champion)
     assert all(isinstance(event, WindowReady) for event in events)
     single, memories = process(tracker, events, 1)
@@ -89,7 +91,7 @@ def test_a_batch_gives_what_single_events_give(champion: Champion, events: list[
     assert len(opened) > 1  # and the fault of the level
 
 
-def test_the_builder_writes_scores_only_if_it_is_told_to(
+def test_the_builder_writes_scores_only_if_the_option_is_on(
     champion: Champion, events: list[TrackEvent]
 ) -> None:
     updates, _ = process(EpisodeTracker(DEFINITION, champion), events, len(events))
@@ -116,6 +118,6 @@ def test_a_silence_opens_and_closes_and_a_gone_asset_leaves_no_memory(champion: 
     returned = tracker.process(silent.memory, AssetReturned("x", 20 * SECOND, 8))
     assert [event.event for event in returned.events] == [EventType.CLOSED]
     assert returned.memory is not None
-    gone = tracker.process(silent.memory, AssetGone("x", 30 * SECOND, 9))
+    gone = tracker.process(silent.memory, AssetForgotten("x", 30 * SECOND, 9))
     assert [event.event for event in gone.events] == [EventType.CLOSED]
     assert (gone.memory, gone.window) == (None, None)

@@ -54,7 +54,7 @@ def setup() -> MonitorSetup:
     return MonitorSetup()
 
 
-def test_windows_fill_and_then_it_scores(setup: MonitorSetup, caplog: pytest.LogCaptureFixture) -> None:
+def test_windows_fill_before_the_scorer_scores(setup: MonitorSetup, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     filling = replace(PARTITION, fullest_window=5)
     assert setup.reason(partitions={0: filling}) is IdleReason.WINDOWS_FILLING
@@ -64,7 +64,7 @@ def test_windows_fill_and_then_it_scores(setup: MonitorSetup, caplog: pytest.Log
     assert setup.reason(partitions={0: FULL}) is None  # between two windows it still scores
 
 
-def test_without_a_broker_a_partition_or_a_message(setup: MonitorSetup) -> None:
+def test_a_missing_broker_partition_or_message_is_the_reason(setup: MonitorSetup) -> None:
     full = {0: FULL}
     assert setup.reason(partitions=full, broker_reachable=False) is IdleReason.BROKER
     assert setup.reason(partitions={}, assigned=0) is IdleReason.NO_PARTITIONS
@@ -75,7 +75,7 @@ def test_without_a_broker_a_partition_or_a_message(setup: MonitorSetup) -> None:
     assert setup.reason(partitions=full) is None
 
 
-def test_a_partition_that_is_restored_is_no_window_that_fills(setup: MonitorSetup) -> None:
+def test_restoring_is_the_reason_before_windows_filling(setup: MonitorSetup) -> None:
     """The other partition is live and gets no messages."""
     assert setup.reason(assigned=2) is IdleReason.RESTORING  # one partition is not even restored
     rebuilding = replace(FULL, live=False, fullest_window=5)
@@ -85,7 +85,9 @@ def test_a_partition_that_is_restored_is_no_window_that_fills(setup: MonitorSetu
     assert setup.reason(assigned=2, partitions={0: FULL, 1: rebuilding}) is None
 
 
-def test_no_sensor_that_the_model_knows(setup: MonitorSetup, caplog: pytest.LogCaptureFixture) -> None:
+def test_messages_without_a_sensor_of_the_model_are_the_reason(
+    setup: MonitorSetup, caplog: pytest.LogCaptureFixture
+) -> None:
     setup.progress.unscored_windows = 2
     assert setup.reason(partitions={0: FULL}) is IdleReason.NO_KNOWN_SENSOR
     assert "no reading from any sensor that model version 3 was trained on" in caplog.text

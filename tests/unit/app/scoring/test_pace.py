@@ -25,7 +25,7 @@ def test_the_first_batch_is_small_whatever_the_interval() -> None:
 
 
 def test_a_batch_is_at_least_a_chunk_of_windows_and_grows_step_by_step() -> None:
-    """A single window takes as long as a whole chunk: smaller batches would end in one record each."""
+    """A single window takes as long as a whole chunk: smaller batches would shrink to single records."""
     pace = Pace(0.05, 0.0)
     pace.batch_done(1, 3600.0)
     assert pace.most == 64
@@ -45,7 +45,7 @@ def test_a_commit_is_due_an_interval_after_the_last_commit() -> None:
 
 
 def test_a_slow_commit_is_followed_by_as_much_work_where_more_records_wait() -> None:
-    """Otherwise each commit would carry one batch, and the scorer could stay behind for good."""
+    """Otherwise each commit would carry one batch, and the scorer could stay behind without end."""
     pace = Pace(0.05, 0.0)
     pace.committed(0.0, 0.3)
     pace.batch_done(pace.most, 0.04)  # a full batch: more records wait

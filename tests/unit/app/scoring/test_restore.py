@@ -20,7 +20,7 @@ from tfstream.streaming.records import Position
 from tfstream.streaming.source import Source
 
 DEFINITION = StreamDefinition(topic="t", sensors=("a", "b"), interval_us=1_000_000)
-OURS = Position(0, 10, encode(RewindMetadata(rw=3, m=1)).decode())
+OURS = Position(0, 10, encode(RewindMetadata(rewind_offset=3, model_version=1)).decode())
 BEHIND = PartitionHead(offset=5, clock_us=0, model_version=1)
 
 

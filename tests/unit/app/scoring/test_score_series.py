@@ -85,7 +85,7 @@ def test_alarms_come_from_watched_rows_only(detector: Detector) -> None:
     assert raise_alarms(rule, "x", hops, first_row=400) == [late]
 
 
-def test_an_alarm_is_told_at_the_end_of_its_minimum_duration(detector: Detector) -> None:
+def test_an_alarm_is_raised_at_the_end_of_its_minimum_duration(detector: Detector) -> None:
     rule = AlarmRule(
         calibration=detector.calibration,
         budget_per_week=1.0,

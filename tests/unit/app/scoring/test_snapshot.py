@@ -61,7 +61,7 @@ def snapshot(
     )
 
 
-def test_it_has_what_every_partition_has() -> None:
+def test_a_snapshot_has_the_values_of_every_partition() -> None:
     partition = new_partition(0)
     read(partition, 5)
     taken = snapshot(FakeSource(), partition)
@@ -72,7 +72,7 @@ def test_it_has_what_every_partition_has() -> None:
     assert taken.restoring  # partition 1 is assigned and not restored yet
 
 
-def test_later_counts_do_not_change_it() -> None:
+def test_later_counts_do_not_change_a_snapshot() -> None:
     progress = Progress(records=1)
     taken = snapshot(FakeSource(), progress=progress)
     progress.records = 2

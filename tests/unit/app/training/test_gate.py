@@ -12,10 +12,10 @@ import pytest
 from tests.studies.simulated_readings import SECOND_US, names, readings, series
 from tfstream.app.scoring.champion import Champion
 from tfstream.app.training import gate
-from tfstream.app.training.gate import ComparableChampion, Gate, comparable_champion, decide_without_test
+from tfstream.app.training.gate import ComparableChampion, Gate, comparable_champion
 from tfstream.app.training.performance import measure
 from tfstream.core.learning.held_out import HeldOut, hold_out
-from tfstream.core.learning.promotion_rule import GateDecision
+from tfstream.core.learning.promotion_rule import GateDecision, decide_without_test
 from tfstream.core.reading import Series, Values
 from tfstream.core.stream import StreamDefinition
 from tfstream.model import bundle
@@ -182,9 +182,9 @@ def test_a_note_says_that_the_champion_learnt_from_the_held_out_rows(held: HeldO
 def test_with_nothing_held_out_only_a_stream_without_a_champion_gets_a_model(
     held: HeldOut, good: Detector
 ) -> None:
-    assert decide_without_test(NO_CHAMPION).promote
-    assert not decide_without_test(champion(good, held)).promote
-    assert "too few rows" in decide_without_test(NO_CHAMPION).reason
+    assert decide_without_test(has_champion=False).promote
+    assert not decide_without_test(has_champion=True).promote
+    assert "too few rows" in decide_without_test(has_champion=False).reason
 
 
 def test_too_few_held_out_rows_leave_detection_uncompared(good: Detector) -> None:

@@ -15,7 +15,7 @@ from tfstream.core.alarms.episode import (
 from tfstream.core.alarms.hop_evidence import NoEvidence
 from tfstream.core.alarms.judgement import Judgement
 from tfstream.core.alarms.sensor_shares import merge_hop
-from tfstream.core.alarms.silence import close_silence, open_silence, update_silence
+from tfstream.core.alarms.silence_events import close_silence, open_silence, update_silence
 from tfstream.core.messages.anomaly_event import EventKind, EventType, SensorShare
 from tfstream.core.state import AssetMemory, RewindMetadata, decode_metadata, encode
 
@@ -60,14 +60,14 @@ def events_of(*scores: float) -> list[EpisodeEvent]:
     return events
 
 
-def test_it_closes_after_the_cooldown_at_the_last_hop_that_kept_it_open() -> None:
+def test_an_episode_closes_after_the_cooldown_at_the_last_hop_that_kept_it_open() -> None:
     events = events_of(6.0, 4.0, 1.0, 1.0, 1.0)
     assert [each.event for each in events] == [EventType.OPENED, EventType.CLOSED]
     assert [each.episode.sequence for each in events] == [1, 2]
     assert events[-1].episode.ended_us == 20  # 4.0 is below the threshold and above the hold
 
 
-def test_a_short_quiet_time_does_not_close_it() -> None:
+def test_a_short_quiet_time_does_not_close_an_episode() -> None:
     assert [each.event for each in events_of(6.0, 1.0, 1.0, 6.0, 1.0, 1.0)] == [EventType.OPENED]
 
 
@@ -81,7 +81,7 @@ def test_a_long_episode_needs_a_longer_quiet_time() -> None:
     assert [each.event for each in events_of(*[6.0] * 6, 1.0, 1.0, 1.0)] == closed
 
 
-def test_it_is_updated_when_it_grows_by_a_fifth() -> None:
+def test_an_episode_is_updated_when_it_grows_by_a_fifth() -> None:
     events = events_of(6.0, 7.0, 7.3, 7.4)
     assert [(each.event, each.episode.score) for each in events] == [
         (EventType.OPENED, 6.0),
@@ -90,12 +90,12 @@ def test_it_is_updated_when_it_grows_by_a_fifth() -> None:
     assert events[1].episode.started_us == 0
 
 
-def test_it_is_pending_until_unbroken_hops_last_long_enough() -> None:
+def test_an_episode_is_pending_until_unbroken_hops_last_long_enough() -> None:
     first, event = start_episode(None, hop(0, 9.0), sensors(0.5, 0.5), 20)
     assert (event, first.pending, first.last_us) == (None, True, 10)
     second, opened = start_episode(first, hop(1, 6.0), sensors(0.9, 0.1), 20)
     assert opened == EpisodeEvent(EventType.OPENED, second)
-    assert (second.pending, second.started_us, second.score, second.told_score) == (False, 0, 9.0, 9.0)
+    assert (second.pending, second.started_us, second.score, second.written_score) == (False, 0, 9.0, 9.0)
     assert (second.first_offset, second.last_offset) == (0, 1)
     assert second.sensors[0].share == pytest.approx((0.5 + 0.9 / 2) / (1 + 1 / 2), rel=1e-5)
     broken, event = start_episode(first, hop(2, 6.0), sensors(0.5, 0.5), 20)  # the hop between has no score
@@ -143,7 +143,7 @@ def test_silence() -> None:
 
 
 def test_metadata_of_another_program_is_none() -> None:
-    metadata = RewindMetadata(rw=5, m=2, n=3)
+    metadata = RewindMetadata(rewind_offset=5, model_version=2, partitions_at_first=3)
     assert encode(metadata) == b'{"v":1,"rw":5,"m":2,"n":3}'
     assert decode_metadata(encode(metadata).decode()) == metadata
     assert decode_metadata("") is None

@@ -48,7 +48,7 @@ def test_the_recorded_numbers_decide(score: float, recorded: float, exceeds: boo
 def test_an_episode_stays_open_halfway_down_to_u(score: float, holds: bool) -> None:
     judgement = RULE.judge(score, BASELINE)
     assert judgement.hold == pytest.approx(4.0)
-    assert judgement.holds is holds
+    assert judgement.keeps_open is holds
     state, _ = RULE.update(
         AlarmState(BASELINE, None), 6.0, RULE.judge(6.0, BASELINE), Hop(63, 0, 0), NoEvidence()
     )

@@ -26,7 +26,7 @@ def noise(sensors: int = 5, seed: int = 0, rows: int = BEFORE_ROWS + TRIAL_ROWS)
 
 
 def changed(name: str, amount: float, seed: int = 0) -> tuple[Cells, Cells, Cells]:
-    """Before, truth and what is shown ``[n, k]`` of the channels that a fault has touched."""
+    """Values before the fault, true values, shown values ``[n, k]`` of the channels that it changes."""
     rows = noise(seed=seed)
     shown = make_fault(name, rows, amount, np.random.default_rng(seed))
     touched = (shown != rows[-TRIAL_ROWS:]).any(axis=0)
@@ -50,7 +50,7 @@ def test_a_fault_is_repeatable_grows_and_spares_most_channels(name: str) -> None
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_what_is_missing_stays_missing(name: str) -> None:
+def test_missing_values_stay_missing(name: str) -> None:
     rows = noise()
     rows[-5:] = np.nan
     shown = make_fault(name, rows, MEDIOCRE[name], np.random.default_rng(0))
@@ -98,7 +98,7 @@ def test_hum_has_one_period() -> None:
     assert power[max(peak - 2, 0) : peak + 3].sum() > 0.9 * power.sum()
 
 
-def test_lag_shows_what_was_true_earlier() -> None:
+def test_lag_shows_earlier_true_values() -> None:
     before, truth, shown = changed("lag", 5.0)
     np.testing.assert_allclose(shown, np.concatenate([before, truth])[-TRIAL_ROWS - 5 : -5], atol=1e-5)
 
@@ -120,7 +120,7 @@ def test_dropout_repeats_the_last_reading() -> None:
     np.testing.assert_array_equal(shown[lost], carried[:-1][lost])
 
 
-def test_channel_swap_puts_two_in_each_others_place() -> None:
+def test_channel_swap_exchanges_two_channels() -> None:
     _, truth, shown = changed("channel swap", 1.0)
     assert truth.shape[1] == 2
     np.testing.assert_allclose(shown, truth[:, ::-1], atol=1e-6)
@@ -136,7 +136,7 @@ def test_no_kind_is_a_training_fault() -> None:
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_no_trained_kind_comes_close(name: str) -> None:
+def test_no_training_fault_explains_a_gate_fault(name: str) -> None:
     """The nearest shift, stuck, drift or gain, of whatever size, leaves most of the change unexplained.
 
     Noise, a foreign segment and a spike have no shape of their own to be fitted.

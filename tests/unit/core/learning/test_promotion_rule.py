@@ -15,7 +15,7 @@ from tfstream.core.learning.promotion_rule import (
     bootstrap_interval,
     budget_checks,
     detection_checks,
-    experience_check,
+    training_rows_check,
 )
 from tfstream.core.reading import Series
 
@@ -74,8 +74,8 @@ def test_a_champion_that_breaks_the_budget_does_not_stop_a_better_challenger(
 
 
 def test_a_model_of_one_day_is_not_promoted_over_a_model_of_two_weeks() -> None:
-    assert experience_check(1000, 500).holds
-    check = experience_check(14_000, 1_000)
+    assert training_rows_check(1000, 500).holds
+    check = training_rows_check(14_000, 1_000)
     assert not check.holds
     assert GateDecision(promote=False, checks=(check,)).reason.startswith(
         "rows learnt from: 1000 against 1.4e+04"

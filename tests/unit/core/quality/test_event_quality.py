@@ -39,9 +39,9 @@ def test_affiliation_is_that_of_the_reference(case: MetricCase) -> None:
 def test_affiliation_at_its_limits() -> None:
     events = labels((100, 150), (600, 700))
     assert affiliation(events, events) == (1.0, 1.0)
-    nothing = affiliation(labels(), events)
-    assert math.isnan(nothing.precision)
-    assert (nothing.recall, nothing.f) == (0.0, 0.0)
+    silent = affiliation(labels(), events)
+    assert math.isnan(silent.precision)
+    assert (silent.recall, silent.f) == (0.0, 0.0)
     assert math.isnan(affiliation(events, labels()).f)
     with pytest.raises(ValueError, match="shape"):
         affiliation(events, labels(rows=3))
@@ -70,7 +70,7 @@ def test_alarms_belong_to_the_event_they_were_raised_in() -> None:
         1,
         0,
         (68,),
-    )  # the score depends on the event
+    )  # the score still depends on the event
     assert outcome(Alarm(166, 174, 200), events=events) == (0, 1, ())
 
 
@@ -92,7 +92,7 @@ def test_several_alarms_of_one_event() -> None:
     assert quality.false_alarms_per_week == pytest.approx(1 / 2)
 
 
-def test_nothing_to_count_is_not_zero() -> None:
+def test_a_measure_without_events_or_alarms_is_nan() -> None:
     quality = match_alarms([], labels(rows=0), rows_per_week=10)
     for value in (
         quality.recall,
@@ -103,7 +103,7 @@ def test_nothing_to_count_is_not_zero() -> None:
         assert math.isnan(value)
 
 
-def test_series_add_up() -> None:
+def test_the_counts_of_several_series_are_added() -> None:
     first = match_alarms([Alarm(608, 616, 620)], labels((600, 700)), rows_per_week=450)
     second = match_alarms([Alarm(8, 16, 20)], labels((600, 700), (800, 810)), rows_per_week=450)
     both = combine([first, second])
@@ -112,7 +112,7 @@ def test_series_add_up() -> None:
     assert both.delays == (16,)
 
 
-def test_rows_under_an_alarm() -> None:
+def test_alarmed_rows_are_those_of_any_alarm() -> None:
     np.testing.assert_array_equal(
         np.flatnonzero(alarmed_rows([Alarm(2, 4, 6), Alarm(5, 6, 8)], 10)), range(2, 8)
     )

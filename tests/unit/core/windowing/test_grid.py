@@ -87,7 +87,7 @@ def test_windows_end_on_the_hop() -> None:
     assert ends == [15, 19, 23, 27, 31, 35, 39]
 
 
-def test_what_the_next_window_needs() -> None:
+def test_the_first_row_that_the_next_window_needs() -> None:
     shape = WindowShape(rows=8, hop=4)
     assert needed_from(12, shape, 0) == 8  # ends with row 15
     assert needed_from(16, shape, 0) == 12

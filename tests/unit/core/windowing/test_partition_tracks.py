@@ -7,7 +7,7 @@ import numpy as np
 from tfstream.core.reading import Reading
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.windowing.partition_tracks import (
-    AssetGone,
+    AssetForgotten,
     AssetReturned,
     AssetSilent,
     PartitionTracks,
@@ -81,7 +81,7 @@ def test_an_asset_that_stays_silent_for_a_week_is_gone() -> None:
     limit = log.tracks.silence_us // STEP + WEEK
     assert silences(log.send("y", limit)) == []
     assert "x" in log.tracks
-    assert silences(log.send("y", limit + 1)) == [AssetGone("x", limit * STEP, 42)]
+    assert silences(log.send("y", limit + 1)) == [AssetForgotten("x", limit * STEP, 42)]
     assert "x" not in log.tracks
     assert not log.tracks.silent
 
@@ -99,5 +99,5 @@ def test_an_asset_that_has_returned_is_not_gone() -> None:
 def test_a_long_jump_gives_the_silence_before_the_end() -> None:
     log = Log()
     log.send("x", 0)
-    assert [type(event) for event in silences(log.send("y", 2 * WEEK))] == [AssetSilent, AssetGone]
+    assert [type(event) for event in silences(log.send("y", 2 * WEEK))] == [AssetSilent, AssetForgotten]
     assert silences(log.send("x", 2 * WEEK)) == []  # a new asset

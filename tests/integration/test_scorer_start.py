@@ -1,4 +1,4 @@
-"""Beginnings that are not the plain one: a reset group, another interval, a late start, poison, junk."""
+"""Where a scorer starts: a reset or deleted group, another interval, start "latest"; and bad messages."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.slow]
 def scores_of(plant: Plant, topic: str) -> dict[str, int]:
     """How many scores each asset has."""
     counts: dict[str, int] = {}
-    for found in read_committed(plant.tfstream.bootstrap, f"{topic}.scores"):
-        asset = (found.key or b"").decode()
+    for message in read_committed(plant.tfstream.bootstrap, f"{topic}.scores"):
+        asset = (message.key or b"").decode()
         counts[asset] = counts.get(asset, 0) + 1
     return counts
 
 
 def reset(plant: Plant, topic: str) -> None:
-    """The group back to the beginning, as `kafka-consumer-groups --reset-offsets --to-earliest` does."""
+    """Set the group back to offset 0, as `kafka-consumer-groups --reset-offsets --to-earliest` does."""
     admin = AdminClient({"bootstrap.servers": plant.tfstream.bootstrap})
     group = f"tfstream.score.{topic}"
-    places = [TopicPartition(topic, partition, 0) for partition in range(3)]
-    asked = admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, places)])
-    asked[group].result(20.0)
+    offsets = [TopicPartition(topic, partition, 0) for partition in range(3)]
+    results = admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, offsets)])
+    results[group].result(20.0)
 
 
 def config_of(plant: Plant, topic: str, name: str) -> str:
@@ -42,7 +42,7 @@ def config_of(plant: Plant, topic: str, name: str) -> str:
 
 
 def test_a_reset_group_scores_all_assets_again(plant: Plant, trained_topic: str) -> None:
-    """What the state topic knew of an asset before the reset must not keep its old messages out."""
+    """The state of an asset from before the reset must not make its old messages late."""
     for asset in ("a", "b", "c", "d"):
         plant.tfstream.run("replay", plant.faulty, "--topic", trained_topic, "--asset", asset)
     score(plant.tfstream, trained_topic)
@@ -53,10 +53,10 @@ def test_a_reset_group_scores_all_assets_again(plant: Plant, trained_topic: str)
 
 
 @pytest.mark.parametrize("start", ["earliest", "latest"])
-def test_a_group_that_the_broker_has_forgotten_goes_on_where_it_was(
+def test_a_deleted_group_continues_at_the_offsets_of_the_state_topic(
     plant: Plant, trained_topic: str, start: str
 ) -> None:
-    """As after a week without a scorer: nothing twice from the beginning, nothing lost to the end."""
+    """As after a week without a scorer: no window is scored twice, and no message is skipped."""
     score(plant.tfstream, trained_topic)
     admin = AdminClient({"bootstrap.servers": plant.tfstream.bootstrap})
     group = f"tfstream.score.{trained_topic}"
@@ -66,8 +66,8 @@ def test_a_group_that_the_broker_has_forgotten_goes_on_where_it_was(
     assert scores_of(plant, trained_topic) == {"faulty": 80, "after": 80}
 
 
-def test_another_interval_begins_anew(plant: Plant, trained_topic: str) -> None:
-    """Rows are counted in intervals: under a longer one every new row would seem an old one."""
+def test_another_interval_starts_with_empty_windows(plant: Plant, trained_topic: str) -> None:
+    """Rows are counted in intervals: with a longer interval every new row would count as late."""
     score(plant.tfstream, trained_topic)
     plant.tfstream.run("streams", "set", trained_topic, "--interval", "2s")
     plant.tfstream.run("load", plant.normal, "--topic", trained_topic)
@@ -78,15 +78,15 @@ def test_another_interval_begins_anew(plant: Plant, trained_topic: str) -> None:
     assert scores_of(plant, trained_topic)["faulty"] > 80 + 20
 
 
-def test_a_late_start_is_a_start(plant: Plant, trained_topic: str) -> None:
-    """From the end on means: from the end as it was at the first start, whatever happens then."""
+def test_start_latest_applies_to_the_first_start_only(plant: Plant, trained_topic: str) -> None:
+    """A second start continues at the end offset of the first start."""
     score(plant.tfstream, trained_topic, start="latest")
     plant.tfstream.run("replay", plant.faulty, "--topic", trained_topic, "--asset", "after")
     score(plant.tfstream, trained_topic, start="latest")
     assert scores_of(plant, trained_topic) == {"after": 80}
 
 
-def test_a_message_too_large_to_be_passed_on_stops_nothing(plant: Plant, trained_topic: str) -> None:
+def test_a_message_too_large_for_a_dead_letter_is_shortened(plant: Plant, trained_topic: str) -> None:
     producer = Producer({"bootstrap.servers": plant.tfstream.bootstrap, "message.max.bytes": 1_048_000})
     producer.produce(trained_topic, b"{" + b"x" * 1_040_000, b"faulty")
     producer.flush(20.0)
@@ -98,7 +98,7 @@ def test_a_message_too_large_to_be_passed_on_stops_nothing(plant: Plant, trained
     assert len(letter.value or b"") < 1_000_000
 
 
-def test_strange_records_do_not_end_the_sink(plant: Plant, trained_topic: str) -> None:
+def test_unreadable_events_do_not_end_the_sink(plant: Plant, trained_topic: str) -> None:
     plant.tfstream.run("score", "--topic", trained_topic, "--until-end")
     event = read_committed(plant.tfstream.bootstrap, f"{trained_topic}.anomalies")[0]
     producer = Producer({"bootstrap.servers": plant.tfstream.bootstrap})
@@ -109,8 +109,10 @@ def test_strange_records_do_not_end_the_sink(plant: Plant, trained_topic: str) -
     plant.tfstream.run("sink", "--topic", trained_topic, "--until-end")
 
 
-def test_only_what_is_meant_to_be_made_is_made(plant: Plant, trained_topic: str, tmp_path: Path) -> None:
-    """Kafka's default is to make a topic that is merely asked for, with settings that lose state."""
+def test_a_topic_is_created_only_on_purpose_and_with_its_settings(
+    plant: Plant, trained_topic: str, tmp_path: Path
+) -> None:
+    """By default Kafka creates a topic that a client merely asks about, with settings that lose state."""
     bootstrap = {"bootstrap.servers": plant.tfstream.bootstrap}
     plant.tfstream.run("inspect", "--topic", "no.such.topic", exit_code=3)
     assert partition_count(bootstrap, "no.such.topic") is None
@@ -121,7 +123,7 @@ def test_only_what_is_meant_to_be_made_is_made(plant: Plant, trained_topic: str,
 
 
 def test_a_second_group_is_refused(plant: Plant, trained_topic: str) -> None:
-    """It would write all of the outputs again and take over the state."""
+    """A second group would write all outputs again and take over the state."""
     tfstream = plant.tfstream
     tfstream.run("score", "--topic", trained_topic, "--until-end")
     before = scores_of(plant, trained_topic)

@@ -20,7 +20,7 @@ from tfstream.storage.streams import StreamRecord
 
 
 @dataclass(slots=True)
-class ScoreHistory:
+class RescoredHistory:
     """Collects ``scores`` of all hops in order, and the ``hops`` that end in ``focus``, by their ends."""
 
     interval_us: int
@@ -47,9 +47,9 @@ class RescoreRequest:
     max_replay_us: int
 
 
-def rescore(
+def rescore_and_compare(
     request: RescoreRequest, until_us: int, focus: Span, progress: Progress
-) -> tuple[ScoreHistory, RescoreSummary]:
+) -> tuple[RescoredHistory, RescoreSummary]:
     """Score the asset again up to the end of ``focus``; compare with the stored scores up to ``until_us``.
 
     Rescoring begins where the model scored the asset for the first time, if that is not too far back.
@@ -59,7 +59,7 @@ def rescore(
     stream, asset = request.stream, request.asset
     window_us = request.champion.detector.window_rows * stream.definition.interval_us
     start_us, since_takeover = _start(request, until_us, window_us)
-    history = ScoreHistory(stream.definition.interval_us, focus)
+    history = RescoredHistory(stream.definition.interval_us, focus)
     silent = read_silences(request.database, stream, asset, Span(start_us - window_us, focus.end_us))
     rescorer = Rescorer(request.database, stream, request.champion, asset, silent=silent, on_window=history)
     rescored = rescorer.run(start_us, focus.end_us, progress)
@@ -95,7 +95,11 @@ def _require_readings(asset: str, oldest_us: int | None, until_us: int, window_u
 
 
 def _compare(
-    request: RescoreRequest, history: ScoreHistory, rescored: RescoredSpan, span: Span, since_takeover: bool
+    request: RescoreRequest,
+    history: RescoredHistory,
+    rescored: RescoredSpan,
+    span: Span,
+    since_takeover: bool,
 ) -> RescoreSummary:
     with request.database.begin() as connection:
         stored = scores.read(connection, request.stream.id, request.asset, span.start_us, span.end_us)

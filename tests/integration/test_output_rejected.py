@@ -1,4 +1,4 @@
-"""An output topic that takes nothing: the scorer says which and why, instead of trying for ever."""
+"""A scorer whose output topic rejects messages ends and names the topic; it does not retry for ever."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.slow]
 
 
 @pytest.mark.parametrize("output", ["scores", "state"])
-def test_a_topic_that_refuses_its_messages_is_named(plant: Plant, trained_topic: str, output: str) -> None:
+def test_a_topic_that_rejects_messages_is_named(plant: Plant, trained_topic: str, output: str) -> None:
     bootstrap = {"bootstrap.servers": plant.tfstream.bootstrap}
-    partitions = len(committed_offsets(plant.tfstream.bootstrap, trained_topic, "nobody"))
+    partitions = len(committed_offsets(plant.tfstream.bootstrap, trained_topic, "unknown"))
     ensure_topic(bootstrap, f"{trained_topic}.{output}", partitions, {"max.message.bytes": "100"})
-    said = plant.tfstream.run(
+    errors = plant.tfstream.run(
         "score", "--topic", trained_topic, "--until-end", "--no-sink", exit_code=1
     ).stderr
-    assert f"topic {trained_topic}.{output} refuses what is written to it" in said
-    assert "Traceback" not in said
-    assert "defect" not in said
+    assert f"topic {trained_topic}.{output} refuses what is written to it" in errors
+    assert "Traceback" not in errors
+    assert "defect" not in errors
     assert not read_committed(plant.tfstream.bootstrap, f"{trained_topic}.anomalies")
     group = committed_offsets(plant.tfstream.bootstrap, trained_topic, f"tfstream.score.{trained_topic}")
-    assert sum(max(offset, 0) for offset in group.values()) < 700  # what nobody could be told is read again
+    assert (
+        sum(max(offset, 0) for offset in group.values()) < 700
+    )  # without a commit the messages are read again

@@ -1,4 +1,4 @@
-"""Years of daily readings: more day partitions than the server has locks for in one transaction."""
+"""Years of daily readings need more day partitions than one transaction can lock."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DAYS = 900  # the locks suffice for about 650 tables with their indexes
 
 @pytest.fixture(scope="module")
 def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server of the module's own: whoever shared it would find no locks left, either."""
+    """A server for this module alone: its transactions use up the locks."""
     with EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), settings=FEW_LOCKS) as server:
         yield server.url
 
@@ -41,7 +41,7 @@ def template(postgres_url: str) -> Iterator[str]:
 
 
 def daily(topic: str) -> tuple[SensorTable, StreamDefinition]:
-    """A reading a day for two and a half years."""
+    """A table with a reading a day for two and a half years, and its stream."""
     table = SensorTable(
         source="daily.csv",
         sensors=("flow",),
@@ -52,19 +52,19 @@ def daily(topic: str) -> tuple[SensorTable, StreamDefinition]:
     return table, StreamDefinition(topic=topic, sensors=("flow",), interval_us=DAY_US)
 
 
-def stored(database: Database) -> int:
-    """Counted a hundred partitions at a time: all of them at once take all of their locks, too."""
+def count_readings(database: Database) -> int:
+    """The rows of `reading`, a hundred partitions per query: one query over all would run out of locks."""
     with database.begin() as connection:
         names = partitions.list_all(connection, "reading")
-    found = 0
+    count = 0
     for start in range(0, len(names), 100):
         counts = " UNION ALL ".join(f"SELECT count(*) n FROM {name}" for name in names[start : start + 100])
         with database.begin() as connection:
-            found += int(connection.execute(text(f"SELECT sum(n) FROM ({counts}) part")).scalar_one())
-    return found
+            count += int(connection.execute(text(f"SELECT sum(n) FROM ({counts}) part")).scalar_one())
+    return count
 
 
-def test_one_transaction_cannot_do_it_and_says_what_would_help(database: Database) -> None:
+def test_too_many_partitions_in_one_transaction_are_refused_with_a_remedy(database: Database) -> None:
     table, _ = daily("daily")
     with (
         pytest.raises(ConfigurationError, match="out of shared memory; raise max_locks_per_transaction"),
@@ -73,14 +73,14 @@ def test_one_transaction_cannot_do_it_and_says_what_would_help(database: Databas
         readings.ensure_partitions(connection, table.times_us)
 
 
-def test_a_file_is_loaded_so_many_days_at_a_time(database: Database) -> None:
+def test_a_load_creates_its_partitions_in_several_transactions(database: Database) -> None:
     table, _ = daily("daily")
     assert load.load(database, table, "daily").rows == DAYS
-    assert stored(database) == DAYS
+    assert count_readings(database) == DAYS
 
 
 @pytest.mark.kafka
-def test_the_recorder_takes_on_less_at_a_time(kafka: Broker, database: Database, topic: str) -> None:
+def test_the_recorder_retries_with_smaller_batches(kafka: Broker, database: Database, topic: str) -> None:
     table, definition = daily(topic)
     with database.begin() as connection:
         stream = streams.add(connection, definition)
@@ -88,4 +88,4 @@ def test_the_recorder_takes_on_less_at_a_time(kafka: Broker, database: Database,
     recorder = Recorder(kafka.properties, database, stream)
     recorder.run(lambda: False, until_end=True)
     assert recorder.recorded == DAYS
-    assert stored(database) == DAYS
+    assert count_readings(database) == DAYS

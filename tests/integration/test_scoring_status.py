@@ -1,4 +1,4 @@
-"""A scorer that scores nothing says why: in its log, as a metric, and where it can, in `tfstream check`."""
+"""A scorer that does not score gives the reason: in its log, as a metric, and in `tfstream check`."""
 
 from __future__ import annotations
 
@@ -40,19 +40,20 @@ def trained_topic(own_trained_topic: str) -> str:
     return own_trained_topic
 
 
-def found(tfstream: Tfstream, topic: str, name: str) -> dict[str, str]:
-    """One finding, whatever the others are."""
+def check_result(tfstream: Tfstream, topic: str, name: str) -> dict[str, str]:
+    """The result with that name, whatever the exit code of `tfstream check`."""
     process = tfstream.start("check", "--topic", topic, "--json")
-    findings = json.loads(process.communicate(timeout=60)[0])
-    one: dict[str, str] = next(one for one in findings if one["name"].endswith(f": {name}"))
-    return one
+    results = json.loads(process.communicate(timeout=60)[0])
+    result: dict[str, str] = next(result for result in results if result["name"].endswith(f": {name}"))
+    return result
 
 
-def said_at_its_end(process: ForkedCommand) -> str:
+def end(process: ForkedCommand) -> str:
+    """Send SIGTERM, require exit code 0, and return the rest of the output."""
     process.send_signal(signal.SIGTERM)
-    said, _ = process.communicate(timeout=60)
-    assert process.returncode == 0, said
-    return said
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, output
+    return output
 
 
 def send(plant: Plant, topic: str, rows: int, asset: str, start: str = "2026-01-06T00:00:00Z") -> None:
@@ -60,7 +61,9 @@ def send(plant: Plant, topic: str, rows: int, asset: str, start: str = "2026-01-
     plant.tfstream.run("replay", path, "--topic", topic, "--asset", asset)
 
 
-def test_a_scorer_tells_why_it_does_not_score(plant: Plant, template_stream: str, topic: str) -> None:
+def test_a_scorer_gives_the_reason_why_it_does_not_score(
+    plant: Plant, template_stream: str, topic: str
+) -> None:
     tfstream, port, spare = plant.tfstream, free_port(), free_port()
     ensure_topic({"bootstrap.servers": tfstream.bootstrap}, topic, 1)
     copy_stream(tfstream.database_url, template_stream, topic)
@@ -72,7 +75,7 @@ def test_a_scorer_tells_why_it_does_not_score(plant: Plant, template_stream: str
     with ExitStack() as stack:
         scorer = stack.enter_context(tfstream.running(*score, "--metrics-port", str(port)))
         wait_until(lambda: idle_reason(port) == "no-model", "no model", scorer)
-        assert found_scorers(tfstream, topic) == "no scorer is running"
+        assert check_scorers(tfstream, topic) == "no scorer is running"
         copy_models(tfstream.database_url, template_stream, topic)
         wait_until(lambda: idle_reason(port) == "windows-filling", "an empty window", scorer)
 
@@ -101,19 +104,19 @@ def test_a_scorer_tells_why_it_does_not_score(plant: Plant, template_stream: str
         second = stack.enter_context(tfstream.running(*arguments))
         wait_until(lambda: idle_reason(spare) == "no-partitions", "a spare scorer", second)
         wait_until(
-            lambda: "1 of 2 scorers without a partition" in found_scorers(tfstream, topic), "check", second
+            lambda: "1 of 2 scorers without a partition" in check_scorers(tfstream, topic), "check", second
         )
-        assert "no partition is assigned" in said_at_its_end(second)
-        wait_until(lambda: found_scorers(tfstream, topic) == "1 scorer at work", "it has left", scorer)
+        assert "no partition is assigned" in end(second)
+        wait_until(lambda: check_scorers(tfstream, topic) == "1 scorer at work", "it has left", scorer)
 
-        said = said_at_its_end(scorer)
+        output = end(scorer)
     for words in (
         f"not scoring: stream {topic} has no model yet",
         "not scoring: the fullest window has 0 of 64 rows of 1 s",
         f"{topic}: scoring windows, after",
     ):
-        assert words in said
-    stale = found(tfstream, topic, "freshness")
+        assert words in output
+    stale = check_result(tfstream, topic, "freshness")
     assert stale["state"] == "warning"
     assert "does `tfstream score` run" in stale["remedy"]
 
@@ -123,12 +126,12 @@ def committed(kafka: Broker, topic: str) -> int:
     return sum(max(offset, 0) for offset in offsets.values())
 
 
-def found_scorers(tfstream: Tfstream, topic: str) -> str:
-    return found(tfstream, topic, "scorers")["detail"]
+def check_scorers(tfstream: Tfstream, topic: str) -> str:
+    return check_result(tfstream, topic, "scorers")["detail"]
 
 
-def test_sensors_that_the_model_does_not_know(plant: Plant, trained_topic: str) -> None:
-    """The producer has renamed all of them: rows come, and none of them says anything."""
+def test_readings_without_a_sensor_of_the_model_are_a_reason(plant: Plant, trained_topic: str) -> None:
+    """The producer has renamed all sensors: rows arrive, without a value of a known sensor."""
     tfstream, port = plant.tfstream, free_port()
     producer = Producer({"bootstrap.servers": tfstream.bootstrap})
     for second in range(200):
@@ -144,7 +147,7 @@ def test_sensors_that_the_model_does_not_know(plant: Plant, trained_topic: str) 
         wait_until(lambda: idle_reason(port) == "no-known-sensor", "unknown sensors", scorer)
 
 
-def test_a_broker_that_is_away_is_named(kafka: Broker, plant: Plant, trained_topic: str) -> None:
+def test_an_unreachable_broker_is_the_reason(kafka: Broker, plant: Plant, trained_topic: str) -> None:
     if kafka.server is None:
         pytest.skip("needs a broker of its own")
     tfstream, port = plant.tfstream, free_port()
@@ -162,11 +165,11 @@ def test_a_broker_that_is_away_is_named(kafka: Broker, plant: Plant, trained_top
         finally:
             kafka.server.start()
         wait_until(lambda: idle_reason(port) is None, "it is back", scorer)
-        assert "not scoring: Kafka cannot be reached" in said_at_its_end(scorer)
+        assert "not scoring: Kafka cannot be reached" in end(scorer)
 
 
-def test_a_broker_that_hangs_is_named(kafka: Broker, plant: Plant, trained_topic: str) -> None:
-    """Its connections stay open: the partitions are lost with the session, and that is not the reason."""
+def test_a_broker_that_hangs_is_the_reason(kafka: Broker, plant: Plant, trained_topic: str) -> None:
+    """Its connections stay open: the session ends and the partitions are lost, which is not the reason."""
     if kafka.server is None:
         pytest.skip("needs a broker of its own")
     tfstream, port = plant.tfstream, free_port()
@@ -184,25 +187,25 @@ def test_a_broker_that_hangs_is_named(kafka: Broker, plant: Plant, trained_topic
         )
 
 
-def test_a_restart_tells_how_full_the_windows_are_and_counts_what_is_new(
+def test_a_restart_logs_how_full_the_windows_are_and_counts_only_new_messages(
     kafka: Broker, plant: Plant, trained_topic: str
 ) -> None:
     tfstream = plant.tfstream
     tfstream.run("score", "--topic", trained_topic, "--until-end")
     with tfstream.running("score", "--topic", trained_topic) as scorer:
         assert scorer.stdout is not None
-        said = ""
-        while "rows of 1 s" not in said and "scoring windows" not in said:
-            said += scorer.stdout.readline()
+        output = ""
+        while "rows of 1 s" not in output and "scoring windows" not in output:
+            output += scorer.stdout.readline()
         send(plant, trained_topic, 10, "faulty", start="2026-01-06T00:11:40Z")
         wait_until(lambda: committed(kafka, trained_topic) == 710, "the commit", scorer)
-        said += said_at_its_end(scorer)
-    assert " 0 of 64 rows" not in said
-    assert "10 messages, " in said
+        output += end(scorer)
+    assert " 0 of 64 rows" not in output
+    assert "10 messages, " in output
 
 
-def test_every_line_is_json_where_stderr_is_for_programs(plant: Plant, trained_topic: str) -> None:
-    """The summary, errors and tracebacks, and what workers say, too."""
+def test_every_line_of_stderr_is_json_with_log_format_json(plant: Plant, trained_topic: str) -> None:
+    """The summary, errors, tracebacks and the lines of workers included."""
     tfstream = plant.tfstream
     for arguments, exit_code, last in (
         (("score", "--topic", trained_topic, "--until-end"), 0, "700 messages, 80 windows scored"),
@@ -218,15 +221,15 @@ def test_every_line_is_json_where_stderr_is_for_programs(plant: Plant, trained_t
         assert ("Traceback" in lines[-1].get("exception", "")) == ("--debug" in arguments)
 
 
-def test_dead_letters_are_counted_and_the_last_one_told(plant: Plant, trained_topic: str) -> None:
+def test_check_counts_dead_letters_and_quotes_the_last(plant: Plant, trained_topic: str) -> None:
     tfstream = plant.tfstream
-    assert found(tfstream, trained_topic, "dead letters")["detail"] == "none"
+    assert check_result(tfstream, trained_topic, "dead letters")["detail"] == "none"
     producer = Producer({"bootstrap.servers": tfstream.bootstrap})
     for value in (b"{", b'{"asset": "x"}'):
         producer.produce(trained_topic, value, b"x", 0)
         producer.flush(20.0)
     tfstream.run("score", "--topic", trained_topic, "--until-end")
-    letters = found(tfstream, trained_topic, "dead letters")
+    letters = check_result(tfstream, trained_topic, "dead letters")
     assert letters["state"] == "warning"
     assert "in the last 24 hours, the last" in letters["detail"]
     assert "no time" in letters["detail"]

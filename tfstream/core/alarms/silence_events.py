@@ -16,7 +16,7 @@ def open_silence(since_us: int, offset: int, sensors: tuple[SensorShare, ...]) -
         last_us=since_us,
         peak_us=since_us,
         score=0.0,
-        told_score=0.0,
+        written_score=0.0,
         threshold=0.0,
         expected_per_week=0.0,
         extrapolated=False,

@@ -1,6 +1,7 @@
 """Which rows are normal: all but exclusions, faults, and alarms that look like faults.
 
-The rule is :attr:`TrainingEpisode.cause`; :mod:`tfstream.app.training.training_data` applies it to the stored
+The rule for an episode is :attr:`TrainingEpisode.cause`; :func:`excluded_spans` adds exclusions, margins and
+new normals. :mod:`tfstream.app.training.training_data` applies it to the stored
 readings of a stream.
 """
 
@@ -21,8 +22,8 @@ from tfstream.core.messages.anomaly_event import EventKind
 from tfstream.core.spans import Span
 
 _FOREVER_US = 1 << 62
-_BLAMED = 0.1  # least share of the blame for an instrument fault to exclude the sensor
-_RARER = 20  # a clear anomaly: normal data raise such an alarm 20 times more rarely than the budget allows
+_MIN_BLAME = 0.1  # least share of the blame for an instrument fault to exclude the sensor
+_CLEAR_FACTOR = 20  # times rarer than the budget allows: then an alarm is clear
 
 Mask = NDArray[np.bool_]
 
@@ -75,11 +76,11 @@ class TrainingEpisode:
             return ExclusionCause.OPEN
         if self.kind is EventKind.INSTRUMENT:
             return ExclusionCause.INSTRUMENT
-        return ExclusionCause.CLEAR if self.expected_per_week < self.budget / _RARER else None
+        return ExclusionCause.CLEAR if self.expected_per_week < self.budget / _CLEAR_FACTOR else None
 
     def concerns(self, sensors: Sequence[str]) -> Mask:
         """``[sensors]``: an instrument fault concerns the blamed sensors, any other episode all sensors."""
-        blamed = [self.shares.get(name, 0.0) >= _BLAMED for name in sensors]
+        blamed = [self.shares.get(name, 0.0) >= _MIN_BLAME for name in sensors]
         some = self.kind is EventKind.INSTRUMENT and any(blamed)
         return np.array(blamed if some else [True] * len(sensors), dtype=np.bool_)
 

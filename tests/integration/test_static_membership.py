@@ -30,7 +30,7 @@ def arguments(topic: str, slot: str, port: int) -> tuple[str, ...]:
     return (*own, "--metrics-port", str(port))
 
 
-def partitions(port: int) -> int:
+def count_partitions(port: int) -> int:
     return int(sum(scrape(port, "tfstream_assigned_partitions", process="score")))
 
 
@@ -39,11 +39,12 @@ def committed(tfstream: Tfstream, topic: str) -> int:
     return sum(max(offset, 0) for offset in offsets.values())
 
 
-def ended(process: ForkedCommand) -> str:
+def end(process: ForkedCommand) -> str:
+    """Send SIGTERM, require exit code 0, and return the rest of the output."""
     process.send_signal(signal.SIGTERM)
-    said, _ = process.communicate(timeout=60)
-    assert process.returncode == 0, said
-    return said
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, output
+    return output
 
 
 def test_a_restart_moves_no_partition(plant: Plant, trained_topic: str, tfstream: Tfstream) -> None:
@@ -52,30 +53,30 @@ def test_a_restart_moves_no_partition(plant: Plant, trained_topic: str, tfstream
     first, second, again = free_port(), free_port(), free_port()
     with ExitStack() as stack:
         before = stack.enter_context(tfstream.running(*arguments(trained_topic, "first", first)))
-        wait_until(lambda: partitions(first) == 3, "all partitions", before)
+        wait_until(lambda: count_partitions(first) == 3, "all partitions", before)
         neighbour = stack.enter_context(tfstream.running(*arguments(trained_topic, "second", second)))
         wait_until(
-            lambda: partitions(second) > 0 and partitions(first) + partitions(second) == 3,
+            lambda: count_partitions(second) > 0 and count_partitions(first) + count_partitions(second) == 3,
             "a share",
             neighbour,
         )
-        had = partitions(first)
+        first_count = count_partitions(first)
         wait_until(lambda: committed(tfstream, trained_topic) == 4 * 700, "all", neighbour)
-        ended(before)
+        end(before)
         more = write_plant(plant.normal.with_name("static.csv"), rows=60, start="2026-01-06T00:11:40Z")
         for number in range(3):
             tfstream.run("replay", more, "--topic", trained_topic, "--asset", f"asset-{number}")
         with tfstream.running(*arguments(trained_topic, "first", again)) as after:
-            wait_until(lambda: partitions(again) == had, "the same partitions", after)
+            wait_until(lambda: count_partitions(again) == first_count, "the same partitions", after)
             wait_until(lambda: committed(tfstream, trained_topic) == 4 * 700 + 3 * 60, "the rest", after)
-            ended(after)
-        said, _, _ = ended(neighbour).partition("stopping:")
-    assert said.count(f"{trained_topic}: assigned partitions") == 1, said
-    assert "revoked partitions" not in said, said
-    assert "lost partitions" not in said
+            end(after)
+        output, _, _ = end(neighbour).partition("stopping:")
+    assert output.count(f"{trained_topic}: assigned partitions") == 1, output
+    assert "revoked partitions" not in output, output
+    assert "lost partitions" not in output
     by_asset: dict[str, list[tuple[str, float]]] = {}
-    for found in read_committed(tfstream.bootstrap, f"{trained_topic}.scores"):
-        by_asset.setdefault(found.body["asset"], []).append((found.body["ts"], found.body["score"]))
+    for score in read_committed(tfstream.bootstrap, f"{trained_topic}.scores"):
+        by_asset.setdefault(score.body["asset"], []).append((score.body["ts"], score.body["score"]))
     own = by_asset.pop("faulty")
     assert len(own) == 80
     first_asset, *others = by_asset.values()  # the same readings, the same scores
@@ -84,20 +85,22 @@ def test_a_restart_moves_no_partition(plant: Plant, trained_topic: str, tfstream
     assert first_asset[:80] == own
 
 
-def test_of_two_with_one_name_the_older_ends(plant: Plant, trained_topic: str, tfstream: Tfstream) -> None:
+def test_of_two_processes_with_the_same_slot_the_older_ends(
+    plant: Plant, trained_topic: str, tfstream: Tfstream
+) -> None:
     older_port, younger_port = free_port(), free_port()
-    with tfstream.running(*arguments(trained_topic, "one", older_port)) as older:
+    with tfstream.running(*arguments(trained_topic, "same", older_port)) as older:
         wait_until(lambda: committed(tfstream, trained_topic) == 700, "the first commit", older)
-        with tfstream.running(*arguments(trained_topic, "one", younger_port)) as younger:
-            said, _ = older.communicate(timeout=60)
-            assert older.returncode == 1, said
-            assert "another process took over" in said
-            assert "--slot" in said
-            assert "Traceback" not in said
-            wait_until(lambda: partitions(younger_port) == 3, "its partitions", younger)
+        with tfstream.running(*arguments(trained_topic, "same", younger_port)) as younger:
+            output, _ = older.communicate(timeout=60)
+            assert older.returncode == 1, output
+            assert "another process took over" in output
+            assert "--slot" in output
+            assert "Traceback" not in output
+            wait_until(lambda: count_partitions(younger_port) == 3, "its partitions", younger)
             tfstream.run("replay", plant.faulty, "--topic", trained_topic, "--asset", "later")
             wait_until(
-                lambda: committed(tfstream, trained_topic) == 1400, "the younger one's commits", younger
+                lambda: committed(tfstream, trained_topic) == 1400, "the younger process's commits", younger
             )
-            ended(younger)
+            end(younger)
     assert len(read_committed(tfstream.bootstrap, f"{trained_topic}.scores")) == 160

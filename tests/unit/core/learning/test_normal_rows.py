@@ -9,13 +9,8 @@ import pytest
 
 from tfstream.core.learning.exclude import ExcludedCells, exclude
 from tfstream.core.learning.exclusion import Exclusion
-from tfstream.core.learning.exclusion_cause import (
-    ExcludedSpan,
-    ExclusionCause,
-    TrainingEpisode,
-    excluded_spans,
-)
 from tfstream.core.learning.new_normal import move_to_new_normal
+from tfstream.core.learning.normal_rows import ExcludedSpan, ExclusionCause, TrainingEpisode, excluded_spans
 from tfstream.core.learning.verdict import Verdict
 from tfstream.core.messages.anomaly_event import EventKind
 from tfstream.core.reading import Series, Values
