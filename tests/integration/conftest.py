@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Broker, database_url_of, kafka_home, template_database, temporary_database
 from tests.integration import examples
+from tests.integration.cli_shell import Shell
 from tests.integration.commands import Tfstream
 from tests.integration.plants import Plant, write_plant
 from tests.integration.secured_services import SecuredKafka, SecuredPostgres, secured_kafka, secured_postgres
@@ -84,6 +85,25 @@ def _replay_faulty(plant: Plant, topic: str) -> str:
     copy_stream(plant.tfstream.database_url, TEMPLATE_STREAM, topic)
     plant.tfstream.run("replay", plant.faulty, "--topic", topic)
     return topic
+
+
+@pytest.fixture(scope="module")
+def module_database_url(postgres_url: str, template: str) -> Iterator[str]:
+    """URL of a database that the tests of a module share, each with its own streams."""
+    yield from temporary_database(postgres_url, template)
+
+
+@pytest.fixture(scope="module")
+def shell(module_database_url: str) -> Shell:
+    """The command line with the database of the module and without Kafka; anna enters the labels."""
+    return Shell(module_database_url, TFSTREAM_BY="anna")
+
+
+@pytest.fixture
+def shell_database(module_database_url: str) -> Iterator[Database]:
+    """The database of ``shell``."""
+    with closing(Database(module_database_url)) as database:
+        yield database
 
 
 @pytest.fixture

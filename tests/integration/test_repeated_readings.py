@@ -16,12 +16,6 @@ from tfstream.storage.reading_copy import ReadingCopy
 pytestmark = pytest.mark.postgres
 
 
-@pytest.fixture
-def stream_id(database: Database) -> int:
-    with database.begin() as connection:
-        return examples.add_stream(connection)
-
-
 def random_rows(rng: np.random.Generator, count: int, minutes: int) -> ReadingBatch:
     """Rows of three assets within the first ``minutes``; half of the cells are missing."""
     values = rng.normal(size=(count, 3)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Aligning a whole series at once, as training does, gives the rows of the stream."""
+"""Aligning a whole series at once, as training does, gives the same rows as the stream does."""
 
 from __future__ import annotations
 
@@ -33,5 +33,5 @@ def test_align_equals_the_stream(steps: list[tuple[int, float]], staleness: int)
             if completed is not None:
                 rows[row.number] = completed.tobytes()
     for number, window_bytes in rows.items():
-        at = number - first + 1
-        assert whole[at - SHAPE.rows : at].tobytes() == window_bytes
+        end = number - first + 1
+        assert whole[end - SHAPE.rows : end].tobytes() == window_bytes

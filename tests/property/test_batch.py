@@ -25,7 +25,7 @@ def batch(readings: list[tuple[str, int, list[float]]]) -> ReadingBatch:
 
 
 def merge_in_order(readings: list[tuple[str, int, list[float]]]) -> dict[Key, list[float]]:
-    """In order of first appearance; the later value wins."""
+    """Rows in the order of their first reading; the later value of a cell wins."""
     rows: dict[Key, list[float]] = {}
     for asset, time_us, cells in readings:
         if not np.isnan(cells).all():
@@ -37,14 +37,16 @@ def merge_in_order(readings: list[tuple[str, int, list[float]]]) -> dict[Key, li
 @settings(max_examples=300, derandomize=True, deadline=None)
 @given(st.lists(READING, max_size=20))
 def test_the_later_value_of_a_cell_wins(readings: list[tuple[str, int, list[float]]]) -> None:
-    merged, wanted = merge(batch(readings)), merge_in_order(readings)
-    assert merged.row_keys() == list(wanted)
-    np.testing.assert_array_equal(merged.values, np.array(list(wanted.values())).reshape(-1, SENSORS))
+    merged, expected = merge(batch(readings)), merge_in_order(readings)
+    assert merged.row_keys() == list(expected)
+    np.testing.assert_array_equal(merged.values, np.array(list(expected.values())).reshape(-1, SENSORS))
 
 
 @settings(max_examples=100, derandomize=True, deadline=None)
 @given(st.lists(READING, max_size=20), st.integers(0, 20))
-def test_merging_in_parts_changes_nothing(readings: list[tuple[str, int, list[float]]], cut: int) -> None:
+def test_merging_in_two_parts_equals_merging_at_once(
+    readings: list[tuple[str, int, list[float]]], cut: int
+) -> None:
     whole = merge(batch(readings))
     parts = merge(concatenate([merge(batch(readings[:cut])), merge(batch(readings[cut:]))]))
     assert parts.row_keys() == whole.row_keys()

@@ -1,4 +1,4 @@
-"""Thresholds and budgets."""
+"""Properties of the threshold for an alarm budget, and of the running baseline."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def test_expected_alarms_invert_the_threshold(fit: Calibration, budget: float) -
     assert threshold > fit.u
     if budget >= fit.clusters_per_week or threshold < fit.u + 0.011:
         assert threshold == pytest.approx(fit.u + 0.01, abs=0.001)
-    elif fit.xi > -1e-3:  # with a bounded tail, thresholds near its end are equal floats
+    elif fit.xi > -1e-3:  # in a bounded tail, thresholds near the end are equal floats
         assert expected == pytest.approx(budget, rel=1e-4)
 
 
 @settings(derandomize=True)
 @given(st.floats(-100, 100), st.floats(0.05, 10), st.floats(-1e6, 1e6))
-def test_no_single_score_moves_the_baseline_far(center: float, spread: float, score: float) -> None:
+def test_a_single_score_moves_the_baseline_little(center: float, spread: float, score: float) -> None:
     before = Baseline(center=center, spread=spread, usual=spread)
     after = before.updated(score)
     assert abs(after.center - center) <= spread / 256 + 1e-9
@@ -59,7 +59,7 @@ def test_no_single_score_moves_the_baseline_far(center: float, spread: float, sc
 
 @settings(derandomize=True, deadline=None)
 @given(st.floats(0.05, 10), st.floats(0.05, 10), st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20))
-def test_no_scores_move_the_spread_far_from_the_usual_one(
+def test_the_spread_stays_within_a_factor_of_two_of_the_usual_spread(
     spread: float, usual: float, scores: list[float]
 ) -> None:
     baseline = Baseline(center=0.0, spread=max(spread, usual), usual=usual)

@@ -49,8 +49,8 @@ HOSTILE = [
 
 @pytest.mark.parametrize(("layout", "encoding"), FORMATS)
 @pytest.mark.parametrize("value", HOSTILE)
-def test_hostile_bytes(layout: Layout, encoding: Encoding, value: bytes) -> None:
-    check(codec(layout, encoding), value, None, 10**12)
+def test_hostile_bytes_are_decoded_or_refused(layout: Layout, encoding: Encoding, value: bytes) -> None:
+    check_decoding(codec(layout, encoding), value, None, 10**12)
 
 
 @settings(max_examples=300, derandomize=True, deadline=None)
@@ -72,13 +72,14 @@ def test_hostile_bytes(layout: Layout, encoding: Encoding, value: bytes) -> None
     st.none() | st.binary(max_size=8),
     st.none() | st.integers(0, 2**42),
 )
-def test_any_bytes(
+def test_any_bytes_are_decoded_or_refused(
     form: tuple[Layout, Encoding], unit: TimeUnit, value: bytes, key: bytes | None, time_ms: int | None
 ) -> None:
-    check(codec(*form, unit), value, key, time_ms)
+    check_decoding(codec(*form, unit), value, key, time_ms)
 
 
-def check(decoder: Codec, value: bytes, key: bytes | None, time_ms: int | None) -> None:
+def check_decoding(decoder: Codec, value: bytes, key: bytes | None, time_ms: int | None) -> None:
+    """Decoding raises InvalidReading, or returns a valid reading."""
     try:
         reading = decoder.decode(value, key, time_ms)
     except InvalidReading:
@@ -96,7 +97,7 @@ def check(decoder: Codec, value: bytes, key: bytes | None, time_ms: int | None) 
     st.integers(10**15, 4 * 10**15).map(lambda value: value - value % 1_000_000),
     st.lists(st.floats(width=32, allow_infinity=False), min_size=3, max_size=3),
 )
-def test_an_encoded_reading_is_decoded_again(
+def test_decoding_inverts_encoding(
     form: tuple[Layout, Encoding], unit: TimeUnit, time_us: int, cells: list[float]
 ) -> None:
     layout, encoding = form
@@ -136,7 +137,7 @@ def test_packed_rows_hold_the_decoded_values(
         packed.append(decoder.pack(value, None, None)[2])
         decoded.append(decoder.decode(value, None, None).values)
     with np.errstate(over="ignore"):
-        wanted = np.array(table, dtype=np.float64).astype(np.float32).reshape(-1, 3)
-    wanted[~np.isfinite(wanted)] = np.nan
-    np.testing.assert_array_equal(unpack(packed, 3), wanted)
-    np.testing.assert_array_equal(np.array(decoded).reshape(-1, 3), wanted)
+        expected = np.array(table, dtype=np.float64).astype(np.float32).reshape(-1, 3)
+    expected[~np.isfinite(expected)] = np.nan
+    np.testing.assert_array_equal(unpack(packed, 3), expected)
+    np.testing.assert_array_equal(np.array(decoded).reshape(-1, 3), expected)

@@ -1,4 +1,4 @@
-"""The same messages become dead letters, wherever in the log the process restarts."""
+"""The same messages become dead letters, at whichever offset the process restarts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CODEC = Codec(DEFINITION)
 SHAPE = WindowShape(rows=8, hop=4)
 GOOD, BAD = b'{"ts": 1767600000, "asset": "x", "a": 1.0}', b"{"
 
-# stretches of one kind, so that runs are long and shares move
+# stretches of good or bad messages, so that runs are long and shares change
 logs = st.lists(st.tuples(st.booleans(), st.integers(1, 400)), min_size=1, max_size=12).map(
     lambda stretches: [good for good, length in stretches for _ in range(length)]
 )
@@ -31,8 +31,8 @@ limits = st.builds(
 
 
 @dataclass
-class Partition:
-    """What Kafka stores: the committed offset, the state's head record, the offsets of the dead letters."""
+class CommittedPartition:
+    """What Kafka stores of a partition: committed offset, head record of the state, dead letter offsets."""
 
     limit: DeadLetterLimit
     offset: int = 0
@@ -51,8 +51,8 @@ class Partition:
         outputs, position = assigned.commit_outputs(1)
         self.offset = position.offset
         self.head = next(output.value for output in outputs if output.key == HEAD_KEY)
-        letters = [output for output in outputs if output.topic == dead_letters_topic("t")]
-        self.dead_letters += [int(dict(letter.headers)["tfstream.offset"]) for letter in letters]
+        dead_letters = [output for output in outputs if output.topic == dead_letters_topic("t")]
+        self.dead_letters += [int(dict(letter.headers)["tfstream.offset"]) for letter in dead_letters]
         return assigned.stop_reason
 
 
@@ -61,7 +61,7 @@ class Partition:
 def test_restarts_write_no_further_dead_letters(
     log: list[bool], limit: DeadLetterLimit, data: st.DataObject
 ) -> None:
-    whole, cut = Partition(limit), Partition(limit)
+    whole, cut = CommittedPartition(limit), CommittedPartition(limit)
     stopped = whole.score(log, len(log))
     while cut.offset < len(log) and cut.score(log, data.draw(st.integers(1, 500))) is None:
         pass
@@ -69,14 +69,14 @@ def test_restarts_write_no_further_dead_letters(
     assert (whole.offset == len(log)) == (stopped is None)
     if stopped is not None:
         assert not log[whole.offset]
-        assert whole.score(log, len(log)) == stopped  # and again, and again
+        assert whole.score(log, len(log)) == stopped  # a further restart stops at the same offset
         assert (cut.offset, cut.dead_letters) == (whole.offset, whole.dead_letters)
 
 
 @settings(max_examples=50, derandomize=True, deadline=None)
 @given(logs, limits)
 def test_readable_messages_after_a_correction_are_all_read(log: list[bool], limit: DeadLetterLimit) -> None:
-    partition = Partition(limit)
+    partition = CommittedPartition(limit)
     partition.score(log, len(log))
     dead_letters = list(partition.dead_letters)
     assert partition.score([True] * len(log), len(log)) is None

@@ -1,4 +1,4 @@
-"""A pass that restarts from any commit gives exactly the events of an undisturbed pass."""
+"""A scorer that restarts from any commit gives exactly the events of an undisturbed scorer."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def logs(draw: st.DrawFn) -> list[LoggedReading]:
     usual = [STEP] * 24 + [0, 3, 2 * STEP, 5 * STEP, 9 * STEP, 40 * STEP, -STEP, -3 * STEP] * 2
     steps = st.sampled_from([*usual, 3 * DAY, 4 * DAY, 8 * DAY])
     cells = st.sampled_from([1.0, 2.0, 3.0, float("nan")])
-    messages, talking = [], sorted(clock)
+    messages, sending = [], sorted(clock)
     for _ in range(draw(st.integers(20, 150))):
         if draw(st.integers(0, 15)) == 0:
-            talking = draw(st.lists(st.sampled_from(sorted(clock)), min_size=1, unique=True))
-        asset = draw(st.sampled_from(talking))
+            sending = draw(st.lists(st.sampled_from(sorted(clock)), min_size=1, unique=True))
+        asset = draw(st.sampled_from(sending))
         time_us = max(0, clock[asset] + draw(steps))
         clock[asset] = max(clock[asset], time_us)
         messages.append(LoggedReading(asset, time_us, (draw(cells), draw(cells))))
@@ -69,8 +69,8 @@ def reading(message: LoggedReading) -> Reading:
     return Reading(message.asset, message.time_us, np.array(message.values, dtype=np.float32))
 
 
-def plain(event: TrackEvent) -> object:
-    """An event in a form that compares NaN equal to NaN."""
+def comparable(event: TrackEvent) -> object:
+    """The event in a form in which NaN equals NaN."""
     if isinstance(event, WindowReady):
         window = event.window
         return (
@@ -84,7 +84,7 @@ def plain(event: TrackEvent) -> object:
 
 
 def states_of(tracks: PartitionTracks, assets: set[str]) -> dict[str, AssetState]:
-    """Through the bytes of the state topic."""
+    """States of the tracked assets, encoded to the bytes of the state topic and decoded."""
     return {
         asset: decode_asset(
             encode(AssetState(track=tracks.state(asset), silent=asset in tracks.silent, memory=None))
@@ -97,7 +97,7 @@ def states_of(tracks: PartitionTracks, assets: set[str]) -> dict[str, AssetState
 def restarted(
     tracks: PartitionTracks, log: list[LoggedReading], position: int, definition: StreamDefinition
 ) -> PartitionTracks:
-    """A new process that takes over the partition at ``position``."""
+    """The tracks of a new process that takes over the partition at offset ``position``."""
     states = states_of(tracks, {message.asset for message in log[:position]})
     fresh = PartitionTracks(definition, SHAPE)
     tracked = {asset: state.track for asset, state in states.items()}
@@ -111,7 +111,7 @@ def restarted(
 
 @settings(max_examples=250, derandomize=True, deadline=None, phases=[Phase.generate])
 @given(logs(), definitions, st.data())
-def test_restarts_change_nothing(
+def test_restarts_change_no_event(
     log: list[LoggedReading], definition: StreamDefinition, data: st.DataObject
 ) -> None:
     stops = data.draw(st.sets(st.integers(0, len(log)), max_size=4))
@@ -121,7 +121,7 @@ def test_restarts_change_nothing(
             disturbed = restarted(disturbed, log, offset, definition)
         expected = undisturbed.push(reading(message), offset)
         events = disturbed.push(reading(message), offset)
-        assert [plain(event) for event in events] == [plain(event) for event in expected]
+        assert [comparable(event) for event in events] == [comparable(event) for event in expected]
         assert disturbed.clock_us == undisturbed.clock_us
     assert disturbed.late == undisturbed.late
 
@@ -131,11 +131,11 @@ def test_restarts_change_nothing(
 def test_only_assets_with_a_message_within_a_week_are_kept(
     log: list[LoggedReading], definition: StreamDefinition
 ) -> None:
-    """An asset is silent first, then gone once, and has no track after that."""
+    """An asset is silent first, then gone, and has no track after that."""
     tracks, silent = PartitionTracks(definition, SHAPE), set[str]()
-    heard: dict[str, int] = {}
+    last_heard_us: dict[str, int] = {}
     for offset, message in enumerate(log):
-        heard[message.asset] = max(tracks.clock_us, message.time_us)
+        last_heard_us[message.asset] = max(tracks.clock_us, message.time_us)
         for event in tracks.push(reading(message), offset):
             if isinstance(event, AssetSilent):
                 silent.add(event.asset)
@@ -143,11 +143,11 @@ def test_only_assets_with_a_message_within_a_week_are_kept(
                 silent.remove(event.asset)
             elif isinstance(event, AssetForgotten):
                 silent.remove(event.asset)
-                assert event.ended_us == heard.pop(event.asset) + tracks.silence_us + 7 * DAY
+                assert event.ended_us == last_heard_us.pop(event.asset) + tracks.silence_us + 7 * DAY
         assert silent == tracks.silent
         limit = tracks.clock_us - tracks.silence_us - 7 * DAY
-        assert {asset for asset in "xyz" if asset in tracks} == set(heard)
-        assert all(time_us >= limit for time_us in heard.values())
+        assert {asset for asset in "xyz" if asset in tracks} == set(last_heard_us)
+        assert all(time_us >= limit for time_us in last_heard_us.values())
 
 
 rules = st.builds(
@@ -175,7 +175,7 @@ rules = st.builds(
 @settings(max_examples=250, derandomize=True, deadline=None, phases=[Phase.generate])
 @given(rules, st.lists(st.sampled_from([0.5, 0.0, -0.5, 1.9, 2.5, 3.0, 9.0]), max_size=60), st.data())
 def test_episodes_continue_after_a_restart(rule: AlarmRule, scores: list[float], data: st.DataObject) -> None:
-    """Open and pending episodes, through the bytes of the state topic."""
+    """Open and pending episodes, encoded to the bytes of the state topic and decoded."""
     stops = data.draw(st.sets(st.integers(0, len(scores)), max_size=4))
     undisturbed = disturbed = AlarmState(rule.calibration.pooled, None)
     for number, score in enumerate(scores):
@@ -217,19 +217,21 @@ def test_a_silent_asset_does_not_hold_the_rewind_offset_back() -> None:
     assert tracks.rewind(200) >= 200 - SHAPE.rows - definition.staleness_rows - SHAPE.hop
 
 
-def test_without_the_rewind_windows_are_lost() -> None:
-    """The control: a new process that only reads on from the commit misses windows."""
+def test_windows_are_lost_without_the_rewind() -> None:
+    """The control: a new process that reads from the committed offset misses windows."""
     definition = StreamDefinition(topic="t", sensors=SENSORS, interval_us=STEP)
     log = [LoggedReading("x", offset * STEP, (1, 1)) for offset in range(40)]
-    whole, careless = PartitionTracks(definition, SHAPE), PartitionTracks(definition, SHAPE)
-    expected = [event for offset, message in enumerate(log) for event in whole.push(reading(message), offset)]
+    undisturbed, not_rewound = PartitionTracks(definition, SHAPE), PartitionTracks(definition, SHAPE)
+    expected = [
+        event for offset, message in enumerate(log) for event in undisturbed.push(reading(message), offset)
+    ]
     for offset, message in enumerate(log[:21]):
-        careless.push(reading(message), offset)
-    careless = PartitionTracks(definition, SHAPE)
+        not_rewound.push(reading(message), offset)
+    not_rewound = PartitionTracks(definition, SHAPE)
     events = [
         event
         for offset, message in enumerate(log[21:], 21)
-        for event in careless.push(reading(message), offset)
+        for event in not_rewound.push(reading(message), offset)
     ]
     after = [event for event in expected if isinstance(event, WindowReady) and event.window.last_offset >= 21]
     assert len(events) < len(after)
