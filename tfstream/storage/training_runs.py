@@ -56,14 +56,18 @@ def finish(
     trained_until_us: int | None = None,
     metrics: dict[str, Any] | None = None,
 ) -> None:
-    """Record how a refit ended."""
+    """Record how a refit ended; a refit that has ended keeps its outcome.
+
+    A signal may interrupt the process after the outcome was stored: that must not turn it into a failure.
+    """
     values: dict[str, Any] = {"outcome": outcome, "reason": reason, "finished_at": func.now()}
     values |= {"model_version": model_version, "rows": rows, "metrics": metrics}
     if trained_from_us is not None:
         values["trained_from"] = to_datetime(trained_from_us)
     if trained_until_us is not None:
         values["trained_until"] = to_datetime(trained_until_us)
-    connection.execute(update(training_run).where(training_run.c.id == run).values(values))
+    unfinished = update(training_run).where(training_run.c.id == run, training_run.c.outcome.is_(None))
+    connection.execute(unfinished.values(values))
 
 
 def close_interrupted(connection: Connection, stream_id: int) -> int:
