@@ -146,7 +146,7 @@ build: $(STAMP) ## the wheel, in dist/
 	$(BIN)/python -m build --wheel
 
 .PHONY: constraints
-constraints: ## constraints.txt anew, from a fresh virtual environment
+constraints: ## write constraints.txt from a fresh virtual environment
 	@test -n "$(PYTHON)" || { echo "tfstream needs Python 3.11, 3.12 or 3.13" >&2; exit 1; }
 	rm -rf build/constraints
 	$(PYTHON) -m venv build/constraints

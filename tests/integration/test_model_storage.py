@@ -59,7 +59,7 @@ def test_a_missing_champion_is_described_with_a_remedy(database: Database, strea
         version = examples.save_model(connection, stream_id)
         models.reject(connection, stream_id, version, "too many alarms")
         description = models.describe_missing_champion(connection, stream_id, examples.TOPIC)
-    assert f"no model version of {examples.TOPIC} is in charge: version 1 is rejected" in description
+    assert f"no model version of {examples.TOPIC} is the champion: version 1 is rejected" in description
     assert f"`tfstream models promote 1 --topic {examples.TOPIC}`" in description
 
 

@@ -132,8 +132,8 @@ def describe_missing_champion(connection: Connection, stream_id: int, topic: str
         f"`tfstream models {verb} {newest.version} --topic {topic}`" for verb in ("show", "promote")
     )
     return (
-        f"no model version of {topic} is in charge: version {newest.version} is {newest.status}; "
-        f"{shown} says why, and {promoted} puts it in charge all the same"
+        f"no model version of {topic} is the champion: version {newest.version} is {newest.status}; "
+        f"{shown} says why, and {promoted} makes it the champion all the same"
     )
 
 

@@ -40,7 +40,7 @@ class TrainingLock:
         except DBAPIError:
             raise ServiceUnavailable(
                 f"the connection to {self._address} that held the training lock has ended; the refit "
-                f"is not stored, and the champion stays in charge; refit again"
+                f"is not stored, and the champion stays; refit again"
             ) from None
 
 

@@ -1,4 +1,4 @@
-"""The threshold that follows from an alarm budget: so many false alarms for each asset and week.
+"""The threshold that follows from an alarm budget, which is in false alarms for each asset and week.
 
 Scores are normalised by the asset's own slowly moving level and spread. The excesses of normal data over
 their 95 % quantile, merged into clusters that one alarm would cover, follow a generalised Pareto distribution

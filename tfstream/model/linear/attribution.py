@@ -43,7 +43,7 @@ class Attribution:
     """``effect [order + 1, channels, channels]``: the effect of a unit in a channel on each error, by lag.
 
     Errors are in units of ``usual [channels]``, their standard deviation in training. ``inverse [channels, n,
-    n]`` solves for the newest ``n`` rows of a channel; ``price [channels]`` is the evidence that so many free
+    n]`` solves for the newest ``n`` rows of a channel; ``price [channels]`` is the evidence that ``n`` free
     numbers reach without a fault.
     """
 
