@@ -126,12 +126,12 @@ def test_the_recorder_waits_for_a_database_that_takes_no_writes(
         try:
             with run_beside(Background("recorder", recorder.run)) as work:
                 wait_until(lambda: log_line in caplog.text or work.failed, "the recorder has failed to write")
-                assert recorder.recorded == 0
+                assert recorder.processed == 0
                 execute(url, repair_database)
-                wait_until(lambda: recorder.recorded == 700 or work.failed, "the recorder has caught up")
+                wait_until(lambda: recorder.processed == 700 or work.failed, "the recorder has caught up")
                 plant.tfstream.run("replay", plant.faulty, "--topic", trained_topic, "--asset", "later")
                 wait_until(
-                    lambda: recorder.recorded == 1400 or work.failed,
+                    lambda: recorder.processed == 1400 or work.failed,
                     "the recorder has stored the next readings",
                 )
         finally:

@@ -116,7 +116,7 @@ def test_a_time_within_an_alarm_names_the_alarm(explain_moment: ExplainMoment, a
 @pytest.mark.parametrize(
     ("asset", "at", "text"),
     [
-        ("holes", "2026-01-06T00:00:30", "the window was not full yet: it needs 64 rows in a row"),
+        ("holes", "2026-01-06T00:00:30", "the window was not full yet: it needs 64 consecutive rows"),
         ("holes", "2026-01-06T00:06:00", "holes sent nothing: its last reading before the hop is from"),
         ("holes", "2026-01-06T00:03:50", "not scored: no reading from any sensor the model was trained on"),
         ("holes", "2026-01-06T00:09:00", "no reading in this hop, and so left out of its score: flow"),

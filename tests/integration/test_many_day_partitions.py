@@ -87,5 +87,5 @@ def test_the_recorder_retries_with_smaller_batches(kafka: Broker, database: Data
     replay(kafka.properties, table, definition)
     recorder = Recorder(kafka.properties, database, stream)
     recorder.run(lambda: False, until_end=True)
-    assert recorder.recorded == DAYS
+    assert recorder.processed == DAYS
     assert count_readings(database) == DAYS

@@ -139,10 +139,10 @@ def test_partitions_that_are_assigned_during_an_outage_wait_for_its_end(
         recorder = Recorder(kafka.properties, database, stream)
         with run_beside(Background("recorder", recorder.run)) as work:
             wait_until(lambda: "trying again" in caplog.text or work.failed, "the recorder met the outage")
-            assert recorder.recorded == 0
+            assert recorder.processed == 0
             server.start()
-            wait_until(lambda: recorder.recorded == 100 or work.failed, "the recorder has caught up")
-        assert recorder.recorded == 100
+            wait_until(lambda: recorder.processed == 100 or work.failed, "the recorder has caught up")
+        assert recorder.processed == 100
         database.close()
 
 

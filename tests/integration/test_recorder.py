@@ -101,10 +101,10 @@ def test_a_second_recorder_continues_at_the_stored_offsets(
 ) -> None:
     stream = add_stream(database, topic, Layout.FLAT, Encoding.JSON)
     replay(kafka.properties, table(100), stream.definition)
-    assert record(kafka, database, stream).recorded == 200
+    assert record(kafka, database, stream).processed == 200
     more = table(100, ("pump-3",))
     replay(kafka.properties, more, stream.definition)
-    assert record(kafka, database, stream).recorded == 100
+    assert record(kafka, database, stream).processed == 100
     np.testing.assert_array_equal(read_stored(database, stream, "pump-3").values, more.values)
 
 
@@ -119,7 +119,7 @@ def test_the_offsets_in_the_database_decide_where_recording_continues(
     before = read_stored(database, stream, "pump-1")
     with database.begin() as connection:
         connection.exec_driver_sql("DELETE FROM progress")
-    assert record(kafka, database, stream).recorded == 200
+    assert record(kafka, database, stream).processed == 200
     np.testing.assert_array_equal(read_stored(database, stream, "pump-1").values, before.values)
 
 

@@ -209,7 +209,11 @@ def test_every_line_of_stderr_is_json_with_log_format_json(plant: Plant, trained
     tfstream = plant.tfstream
     for arguments, exit_code, last in (
         (("score", "--topic", trained_topic, "--until-end"), 0, "700 messages, 80 windows scored"),
-        (("record", "--topic", trained_topic, "--until-end"), 0, "700 messages recorded, 0 unreadable"),
+        (
+            ("record", "--topic", trained_topic, "--until-end"),
+            0,
+            "700 messages processed, 0 of them unreadable",
+        ),
         (("score", "--topic", "nowhere"), 3, "nowhere"),
         (("score", "--topic", "nowhere", "--workers", "2"), 3, "ended with exit code 3"),
         (("--debug", "score", "--topic", "nowhere"), 3, "nowhere"),

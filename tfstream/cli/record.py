@@ -19,4 +19,4 @@ def record(topic: Topic, process: ProcessOptions, until_end: UntilEnd = False) -
     board = MetricBoard()
     with running_process(process, board) as stop:
         recorder = wiring.record(config.load(), topic, stop, until_end=until_end, board=board)
-    print_status(f"{recorder.recorded} messages recorded, {recorder.unreadable} unreadable")
+    print_status(f"{recorder.processed} messages processed, {recorder.unreadable} of them unreadable")

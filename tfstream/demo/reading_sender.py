@@ -64,12 +64,12 @@ class ReadingSender:
         :raises TfstreamError: when the recorder failed, or has not stored them within two minutes.
         """
         deadline = time.monotonic() + _DEADLINE_S
-        while self._recorder.recorded < self._sent:
+        while self._recorder.processed < self._sent:
             if self._recording.error is not None:
                 raise self._recording.error
             if time.monotonic() > deadline:
                 raise TfstreamError(
-                    f"the recorder stored only {self._recorder.recorded} of {self._sent} messages within "
+                    f"the recorder stored only {self._recorder.processed} of {self._sent} messages within "
                     f"{_DEADLINE_S:.0f} s; check whether other processes use this machine's CPUs"
                 )
             time.sleep(_TICK_S)

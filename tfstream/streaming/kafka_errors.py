@@ -43,7 +43,8 @@ def access_denied(properties: Properties, error: KafkaError, right: str) -> Acce
         return None
     servers = properties.get("bootstrap.servers", "?")
     return AccessDenied(
-        f"Kafka at {servers} does not allow it ({error_text(properties, error)}); grant {right} to this user"
+        f"Kafka at {servers} refused a request of this user ({error_text(properties, error)}); "
+        f"grant it {right}"
     )
 
 

@@ -95,11 +95,11 @@ def ensure_partitions(properties: Properties, topic: str, count: int) -> None:
     except KafkaException as error:
         reason = error.args[0]
         if reason.code() != KafkaError.INVALID_PARTITIONS:  # another process was faster
-            denied = access_denied(properties, reason, f"ALTER on topic {topic}, or add partitions to it,")
+            denied = access_denied(properties, reason, f"ALTER on topic {topic}, or add partitions yourself")
             raise denied or TfstreamError(
                 f"topic {topic} needs {count} partitions and cannot get them ({reason.str()}); add them"
             ) from None
-    _log.info("topic %s now has %d partitions, as its source", topic, count)
+    _log.info("topic %s now has %d partitions, like its source topic", topic, count)
     _wait_for_partitions(properties, topic, count)
 
 

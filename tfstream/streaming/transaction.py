@@ -40,7 +40,7 @@ _log = logging.getLogger("tfstream.kafka")
 _CALL_TIMEOUT_S = 15.0
 _START_TIMEOUT_S = 5.0
 _QUEUE_FULL_S = 0.1
-_MAX_ROLLED_BACK = 10  # commits in a row, before the process treats the cause as lasting
+_MAX_FAILED_COMMITS = 10  # commits in a row, before the process treats the cause as lasting
 
 
 class Aborted(Exception):
@@ -56,7 +56,7 @@ class TransactionalWriter:
         self._properties = properties
         self._producer: Producer | None = None
         self._refusal = OutputRefusal(properties)
-        self._rolled_back = 0  # commits in a row
+        self._failed_commits = 0  # in a row
 
     def start(self) -> None:
         """Fence every older producer of this id, and resolve its open transaction. May be called again.
@@ -93,7 +93,7 @@ class TransactionalWriter:
                 self._commit_transaction()
         except KafkaException as error:
             self._handle_failure(error.args[0])
-        self._rolled_back = 0
+        self._failed_commits = 0
 
     def close(self) -> None:
         """Drop the producer; this writer commits nothing more."""
@@ -141,7 +141,7 @@ class TransactionalWriter:
 
     def _handle_failure(self, reason: KafkaError) -> None:
         check_fatal(self._properties, self._id, reason)
-        self._rolled_back += 1
+        self._failed_commits += 1
         if not self._roll_back(reason):
             _log.warning(
                 "%s: commit outcome unknown (%s); replacing the producer to resolve it",
@@ -168,9 +168,9 @@ class TransactionalWriter:
         """Raise when another attempt cannot succeed, so that the process does not fail for ever."""
         self._refusal.check()
         check_rights(self._properties, self._id, reason)
-        if self._rolled_back >= _MAX_ROLLED_BACK:
+        if self._failed_commits >= _MAX_FAILED_COMMITS:
             raise TfstreamError(
-                f"{self._rolled_back} commits in a row were rolled back, the last because of: "
+                f"{self._failed_commits} commits in a row failed, the last because of: "
                 f"{reason.str()}; this process ends, read the broker's log"
             )
 

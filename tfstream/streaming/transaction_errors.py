@@ -29,8 +29,8 @@ def check_fatal(properties: Properties, transactional_id: str, reason: KafkaErro
     check_rights(properties, transactional_id, reason)
     raise TfstreamError(
         f"another process took over the transactional id {transactional_id}, or this process was stopped for "
-        f"longer than a transaction may last ({reason.str()}); it ends, nothing uncommitted was written; "
-        f"give each process on a host a --slot of its own: by default it is the host's name"
+        f"longer than a transaction may last ({reason.str()}). This process ends; nothing uncommitted was "
+        f"written. Give each process its own --slot: the default slot is the host's name"
     )
 
 

@@ -93,12 +93,14 @@ def record(bootstrap: str, topic: str, url: str, name: str, rows: int) -> dict[s
     timer = RowTimer(1)
 
     def record_progress() -> bool:
-        timer.record(recorder.recorded)
+        timer.record(recorder.processed)
         return False
 
     recorder.run(record_progress, until_end=True)
-    if recorder.recorded != rows or recorder.unreadable:
-        raise AssertionError(f"{recorder.recorded} of {rows} rows recorded, {recorder.unreadable} unreadable")
+    if recorder.processed != rows or recorder.unreadable:
+        raise AssertionError(
+            f"{recorder.processed} of {rows} rows recorded, {recorder.unreadable} unreadable"
+        )
     return timer.result(rows)
 
 

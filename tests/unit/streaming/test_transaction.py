@@ -180,7 +180,7 @@ def test_ten_rolled_back_commits_in_a_row_are_an_error(producers: Callable[..., 
     for _ in range(9):
         with pytest.raises(Aborted):
             commit(writer)
-    with pytest.raises(TfstreamError, match="10 commits in a row were rolled back"):
+    with pytest.raises(TfstreamError, match="10 commits in a row failed"):
         commit(writer)
 
 

@@ -35,7 +35,7 @@ def _open_episode_outcome(before: Episode, hop: ScoredWindow, judgement: Judgeme
     if judgement.exceeds:
         return "over the threshold: the episode goes on"
     if judgement.keeps_open:
-        return "below the threshold, but not by enough: the episode goes on"
+        return "below the threshold, but above the level that ends an episode: the episode goes on"
     if after.last_us > before.last_us:
         return "quiet, but a sensor of this alarm still departs from the others: the episode goes on"
     return "quiet, but not for long enough to end the episode"

@@ -84,7 +84,7 @@ def _window_not_full(stored: StoredHop, shape: WindowShape) -> str:
     length = duration_text(shape.rows * definition.interval_us / 1e6)
     gap_rows = definition.staleness_rows + shape.rows
     return (
-        f"the window was not full yet: it needs {shape.rows} rows in a row ({length}) after the asset's "
+        f"the window was not full yet: it needs {shape.rows} consecutive rows ({length}) after the asset's "
         f"first reading or after a gap of more than {gap_rows} rows; or its last rows were not complete yet"
     )
 

@@ -53,7 +53,7 @@ class Recorder:
         )
 
     @property
-    def recorded(self) -> int:
+    def processed(self) -> int:
         """The number of processed records, with the unreadable ones."""
         return self._consumer.written
 
@@ -67,7 +67,9 @@ class Recorder:
             while not stop() and not (until_end and consumer.exhausted):
                 consumer.step(max_records=max_transaction_messages(self._sensors), timeout_s=0.2)
                 if time.monotonic() >= report_at:
-                    _log.info("%d messages recorded, %d unreadable", consumer.written, self.unreadable)
+                    _log.info(
+                        "%d messages processed, %d of them unreadable", consumer.written, self.unreadable
+                    )
                     report_at += _REPORT_EVERY_S
         return self._consumer.written
 

@@ -133,8 +133,8 @@ class AssignedPartition:
             f"partition {self.partition} of {self._topic}, offset {offset}: {excess} "
             f"(this message: {reason}). The scorer reads this partition no further, so that not all messages "
             f"become dead letters. Fix the producer, or the definition with `tfstream streams set "
-            f"{self._topic}`, and start again; or divert all of them with "
-            f"`--dead-letter-run off --dead-letter-share off`"
+            f"{self._topic}`, and start again; or start once with "
+            f"`--dead-letter-run off --dead-letter-share off` to write all of them to the dead letters"
         )
 
     @property

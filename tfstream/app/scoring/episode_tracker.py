@@ -79,7 +79,7 @@ class EpisodeTracker:
         self._sensors = definition.sensors
         self._interval_us = definition.interval_us
         self._explainer = WindowExplainer(definition, champion.detector)
-        self._hop = champion.detector.hop_rows
+        self._hop_rows = champion.detector.hop_rows
         self._live = np.asarray(champion.detector.live)  # [sensors]: those with readings in training
         self._live_count = int(self._live.sum())
         self._rule = alarm_rule(definition, champion.detector)
@@ -181,7 +181,7 @@ class EpisodeTracker:
         """The live sensors without a reading in the newest hop; filled cells are no readings."""
         if is_complete(window.values[-1]):
             return ()
-        missing = np.isnan(window.values[-self._hop :]).all(axis=0) & self._live
+        missing = np.isnan(window.values[-self._hop_rows :]).all(axis=0) & self._live
         return tuple(self._sensors[index] for index in np.flatnonzero(missing))
 
     def _sensor_silence(
@@ -191,7 +191,7 @@ class EpisodeTracker:
         if len(missing) == self._live_count:
             return None  # a gap of the whole asset: if it lasts, the partition's clock shows it
         silence, sensors = memory.silence, silent_sensors(missing)
-        start_us = (window.end_index + 1 - self._hop) * self._interval_us
+        start_us = (window.end_index + 1 - self._hop_rows) * self._interval_us
         if silence is None:
             return open_silence(start_us, window.last_offset, sensors) if sensors else None
         if not sensors:

@@ -115,8 +115,8 @@ class RestorePolicy:
     def _misfit(self, position: Position, head: PartitionHead | None) -> str | None:
         """Why the state does not belong to the committed offset, or cannot be used."""
         if head is None or head.offset != position.offset:
-            state_offset = head.offset if head else "none"
-            return f"the group's offset is {position.offset}, the offset of its state {state_offset}"
+            stored = f"the stored state belongs to offset {head.offset}" if head else "no state is stored"
+            return f"the group has committed offset {position.offset}, but {stored}"
         if head.interval_us != self.interval_us:
             return "the sampling interval has changed"
         return None

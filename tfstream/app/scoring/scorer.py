@@ -214,11 +214,11 @@ class Scorer:
         self.progress.commits += 1
 
     def assigned(self, partitions: Sequence[int]) -> None:
-        """See :class:`tfstream.streaming.source.Assignee`."""
+        """See :class:`tfstream.streaming.source.PartitionHandler`."""
         self._unrestored.update(partitions)
 
     def revoked(self, partitions: Sequence[int]) -> None:
-        """See :class:`tfstream.streaming.source.Assignee`."""
+        """See :class:`tfstream.streaming.source.PartitionHandler`."""
         self._unrestored.difference_update(partitions)
         self._restorer.forget(partitions)
         for number in partitions:

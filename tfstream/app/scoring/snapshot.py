@@ -15,7 +15,8 @@ from tfstream.streaming.source import Source
 class PartitionSnapshot:
     """``lag`` in messages, ``fullest_window`` in rows, ``clock_us`` -1 before the first reading.
 
-    ``live`` is true once the windows are rebuilt, and where no further message can rebuild them.
+    ``live`` is true after the rebuild, and for a partition that is read to its end: then no message is left
+    that could finish the rebuild.
     """
 
     live: bool

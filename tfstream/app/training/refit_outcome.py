@@ -1,4 +1,8 @@
-"""What becomes of a fitted model: promoted to champion, kept as a candidate, or rejected, and why."""
+"""What becomes of a fitted model: promoted to champion, kept as a candidate, or rejected, and why.
+
+The decision of the gate (:mod:`tfstream.core.learning.promotion_rule`) counts, unless the model is a
+duplicate of a rejected model or the champion has changed since the test.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from tfstream.storage.database import Connection
 
 
 class RefitOutcome(NamedTuple):
-    """The outcome of a refit; ``reason`` is None if the model was not tested."""
+    """The outcome of a refit; ``reason`` is None for a model that was not tested and is no duplicate."""
 
     outcome: training_runs.Outcome
     reason: str | None

@@ -25,7 +25,7 @@ Report = Callable[[str, float], None]
 
 
 class RefitInterrupted(TfstreamError):
-    """The process was told to end during a refit; the next start repeats the refit."""
+    """A signal ended the process during a refit; the next start of the trainer tries the refit once more."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,5 +1,7 @@
 """What an asset's next score does: it changes the baseline, and it opens, extends or closes an episode.
 
+The comparison with the threshold is :attr:`Judgement.exceeds`; what follows from it is in ``episode.py``.
+
 The stream, the demo and every recomputation of history use this one rule. They differ only in where the
 scores come from and where the events go.
 """

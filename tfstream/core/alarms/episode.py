@@ -1,4 +1,7 @@
-"""The episode of an anomaly: opened once, updated while it grows, closed once."""
+"""The episode of an anomaly: opened once, updated while it grows, closed once.
+
+The comparison of a score with the threshold is in ``judgement.py``.
+"""
 
 from __future__ import annotations
 

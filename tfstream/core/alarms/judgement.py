@@ -25,7 +25,7 @@ class Judgement(NamedTuple):
 
     @property
     def exceeds(self) -> bool:
-        """Whether the score opens an episode, and stays out of the baseline."""
+        """Whether the score reaches the threshold: it starts or continues an episode."""
         return self.value >= self.threshold
 
     @property

@@ -1,4 +1,7 @@
-"""Episodes of silence: an asset or some of its sensors send no readings."""
+"""Episodes of silence: an asset or some of its sensors send no readings.
+
+``core/windowing/partition_tracks.py`` decides when an asset is silent.
+"""
 
 from __future__ import annotations
 

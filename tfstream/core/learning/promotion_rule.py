@@ -188,7 +188,7 @@ def _detection(what: str, champion: Array | None, challenger: Array) -> GateChec
         what=what,
         champion=float(champion.mean()),
         challenger=mean,
-        wanted=f"at most {MARGIN:g} less in the mean (95 % interval: {low:+.3f} to {high:+.3f})",
+        wanted=f"at most {MARGIN:g} less (95 % interval of the difference: {low:+.3f} to {high:+.3f})",
         holds=float((challenger - champion).mean()) >= -MARGIN,
     )
 

@@ -21,7 +21,7 @@ _LONG_NAMES = ("sensor", "value")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InferredFormat:
-    """The format of most messages of a sample; ``unreadable`` of its ``messages`` have another format."""
+    """The format of most messages of a sample of ``messages``; ``unreadable`` of them are no maps."""
 
     encoding: Encoding
     layout: Layout
