@@ -7,7 +7,7 @@ from urllib.request import urlopen
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tfstream.app.scoring.status import IdleReason
+from tfstream.app.runtime.scoring_status import IdleReason
 
 
 def scrape(port: int, name: str, **labels: str) -> list[float]:

@@ -6,24 +6,24 @@ import logging
 import socket
 from dataclasses import dataclass, field
 
+from tfstream.app.detection import champion as champions
 from tfstream.app.ingest.recorder import Recorder
 from tfstream.app.ingest.sink import Sink, background_sink
 from tfstream.app.runtime.background import Stop, run_beside
 from tfstream.app.runtime.metrics import MetricBoard
-from tfstream.app.scoring import champion as champions
+from tfstream.app.runtime.scoring_status import ScoringStatus
 from tfstream.app.scoring.champion_watcher import OFTEN_S, SELDOM_S, ChampionWatcher
 from tfstream.app.scoring.monitor import ScorerMonitor
 from tfstream.app.scoring.scorer import Scorer
 from tfstream.app.scoring.scorer_options import ScorerOptions
 from tfstream.app.scoring.scorer_progress import Progress
-from tfstream.app.scoring.status import ScoringStatus
 from tfstream.config import Settings
 from tfstream.core.messages.dead_letter_limit import DeadLetterLimit
 from tfstream.errors import BadData
 from tfstream.storage import migrate, readings, streams
 from tfstream.storage.database import Database
 from tfstream.storage.streams import StreamRecord
-from tfstream.streaming.cluster import broker_count
+from tfstream.streaming.connection.cluster import broker_count
 from tfstream.streaming.topics import ensure_output_topics, require_topic
 
 _log = logging.getLogger("tfstream")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tfstream.app.runtime.metrics import METRICS
-from tfstream.app.scoring.status import IdleReason
+from tfstream.app.runtime.scoring_status import IdleReason
 from tfstream.cli.main import app
 from tfstream.config import SETTINGS
 

@@ -29,8 +29,8 @@ from confluent_kafka.admin import (
 from tfstream import config
 from tfstream.errors import TfstreamError
 from tfstream.streaming import topics
-from tfstream.streaming.client import new_admin
-from tfstream.streaming.properties import Properties
+from tfstream.streaming.connection.client import new_admin
+from tfstream.streaming.connection.properties import Properties
 
 COMMANDS = ("inspect", "replay", "record", "score", "sink", "check")
 _TIMEOUT_S = 15.0

@@ -9,12 +9,17 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Broker, database_url_of, kafka_home, template_database, temporary_database
-from tests.integration import examples
-from tests.integration.cli_shell import Shell
-from tests.integration.commands import Tfstream
-from tests.integration.plants import Plant, write_plant
-from tests.integration.secured_services import SecuredKafka, SecuredPostgres, secured_kafka, secured_postgres
-from tests.integration.stream_copy import copy_stream
+from tests.integration.support import examples
+from tests.integration.support.cli_shell import Shell
+from tests.integration.support.commands import Tfstream
+from tests.integration.support.plants import Plant, write_plant
+from tests.integration.support.secured_services import (
+    SecuredKafka,
+    SecuredPostgres,
+    secured_kafka,
+    secured_postgres,
+)
+from tests.integration.support.stream_copy import copy_stream
 from tests.shared_service import ServiceFacts, run_folder, shared_service
 from tfstream.embedded.process import free_port
 from tfstream.storage.database import Database

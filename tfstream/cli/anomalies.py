@@ -11,9 +11,9 @@ from tfstream import config
 from tfstream.app.runtime.human_units import band_text
 from tfstream.cli.anomalies_explain import explain
 from tfstream.cli.anomalies_label import label
-from tfstream.cli.options import AnyTopic, Json, Limit
-from tfstream.cli.output import cell, out, plain, print_json, print_note, print_table
-from tfstream.cli.parse import now_us, parse_moment_us
+from tfstream.cli.options.parse import now_us, parse_moment_us
+from tfstream.cli.options.shared import AnyTopic, Json, Limit
+from tfstream.cli.output.printing import cell, out, plain, print_json, print_note, print_table
 from tfstream.core.messages.anomaly_event import EventKind
 from tfstream.storage import anomalies
 from tfstream.storage.anomalies import AnomalyRow

@@ -10,11 +10,11 @@ import typer
 
 from tfstream import config
 from tfstream.app.history.explanation import Explanation
-from tfstream.cli.explanation_output import print_explanation
-from tfstream.cli.option_groups import with_option_groups
-from tfstream.cli.options import Json
-from tfstream.cli.output import Report, print_json, print_status, stages
-from tfstream.cli.parse import parse_duration_us, parse_local_time_us
+from tfstream.cli.options.option_groups import with_option_groups
+from tfstream.cli.options.parse import parse_duration_us, parse_local_time_us
+from tfstream.cli.options.shared import Json
+from tfstream.cli.output.explanation_output import print_explanation
+from tfstream.cli.output.printing import Report, print_json, print_status, stages
 from tfstream.errors import BadData, UsageError
 from tfstream.storage import anomalies
 from tfstream.wiring import find_stream, open_database

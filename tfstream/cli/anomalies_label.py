@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from tfstream import config
-from tfstream.cli.options import By, Json, login_name
-from tfstream.cli.output import print_json, print_status
-from tfstream.cli.parse import parse_local_time_us
+from tfstream.cli.options.parse import parse_local_time_us
+from tfstream.cli.options.shared import By, Json, login_name
+from tfstream.cli.output.printing import print_json, print_status
 from tfstream.core.learning.verdict import Verdict
 from tfstream.errors import UsageError
 from tfstream.storage import anomalies, verdicts

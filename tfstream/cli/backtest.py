@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from tfstream import config
-from tfstream.cli.backtest_output import print_backtest
-from tfstream.cli.options import Json, Topic
-from tfstream.cli.output import print_json, stages
-from tfstream.cli.parse import parse_alarm_budget, parse_moment_us
+from tfstream.cli.options.parse import parse_alarm_budget, parse_moment_us
+from tfstream.cli.options.shared import Json, Topic
+from tfstream.cli.output.backtest_output import print_backtest
+from tfstream.cli.output.printing import print_json, stages
 from tfstream.core.spans import Span
 from tfstream.errors import UsageError
 from tfstream.wiring import find_stream, open_database, stored_span

@@ -12,8 +12,8 @@ from rich.text import Text
 from tfstream import config
 from tfstream.app.checks.check_context import CheckResult
 from tfstream.app.checks.run_checks import run_checks
-from tfstream.cli.options import AnyTopic, Group, Json
-from tfstream.cli.output import out, print_json
+from tfstream.cli.options.shared import AnyTopic, Group, Json
+from tfstream.cli.output.printing import out, print_json
 
 _STYLES = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "dim"}
 

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from tfstream import config
-from tfstream.cli.options import Json
-from tfstream.cli.output import print_json, print_status, print_table
-from tfstream.cli.parse import now_us
+from tfstream.cli.options.parse import now_us
+from tfstream.cli.options.shared import Json
+from tfstream.cli.output.printing import print_json, print_status, print_table
 from tfstream.storage import exclusions, migrate, partitions, scores
 from tfstream.storage.database import Connection
 from tfstream.wiring import open_database

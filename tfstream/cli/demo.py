@@ -11,9 +11,9 @@ import typer
 
 from tfstream import config
 from tfstream.app.runtime.shutdown import until_signalled
-from tfstream.cli.options import Json, NewAlarmBudget
-from tfstream.cli.output import err, out, print_json, print_note, print_table, stages
-from tfstream.cli.parse import parse_alarm_budget
+from tfstream.cli.options.parse import parse_alarm_budget
+from tfstream.cli.options.shared import Json, NewAlarmBudget
+from tfstream.cli.output.printing import err, out, print_json, print_note, print_table, stages
 from tfstream.core.messages.anomaly_event import iso
 from tfstream.demo.fault_outcomes import FaultOutcome
 from tfstream.demo.report.build_report import build_report

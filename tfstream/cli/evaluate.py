@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from tfstream.cli.options import Ignore, Json, NewAlarmBudget, TimeColumn
-from tfstream.cli.parse import parse_alarm_budget
+from tfstream.cli.options.parse import parse_alarm_budget
+from tfstream.cli.options.shared import Ignore, Json, NewAlarmBudget, TimeColumn
 
 Files = Annotated[list[Path], typer.Argument(help="Labelled CSV or Parquet files.", show_default=False)]
 LabelColumn = Annotated[str, typer.Option(help="Column that is 1 on anomalous rows and 0 on others.")]
@@ -45,7 +45,7 @@ def evaluate(
     """
     # imports torch: two seconds that most commands save
     from tfstream.app.evaluation.evaluation_options import EvaluationOptions
-    from tfstream.cli.evaluation_tables import run
+    from tfstream.cli.output.evaluation_tables import run
 
     options = EvaluationOptions(
         label_column=label_column,

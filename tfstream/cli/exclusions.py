@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from tfstream import config
-from tfstream.cli.option_groups import with_option_groups
-from tfstream.cli.options import AnyTopic, By, Json, Topic, login_name
-from tfstream.cli.output import cell, print_json, print_note, print_status, print_table
-from tfstream.cli.parse import now_us, parse_local_time_us, parse_span
+from tfstream.cli.options.option_groups import with_option_groups
+from tfstream.cli.options.parse import now_us, parse_local_time_us, parse_span
+from tfstream.cli.options.shared import AnyTopic, By, Json, Topic, login_name
+from tfstream.cli.output.printing import cell, print_json, print_note, print_status, print_table
 from tfstream.core.learning.exclusion import Exclusion
 from tfstream.core.learning.pattern import matches
 from tfstream.core.stream import StreamDefinition

@@ -13,9 +13,9 @@ from tfstream.app.files.load import load as load_table
 from tfstream.app.files.replay import replay as replay_table
 from tfstream.app.files.sensor_table import SensorTable, read_table
 from tfstream.app.runtime.shutdown import until_signalled
-from tfstream.cli.option_groups import with_option_groups
-from tfstream.cli.options import Ignore, Json, TimeColumn, Topic
-from tfstream.cli.output import cell, pretty_duration, print_json, print_status, stages
+from tfstream.cli.options.option_groups import with_option_groups
+from tfstream.cli.options.shared import Ignore, Json, TimeColumn, Topic
+from tfstream.cli.output.printing import cell, pretty_duration, print_json, print_status, stages
 from tfstream.wiring import find_stream, open_database
 
 File = Annotated[Path, typer.Argument(help="A CSV or Parquet file.", show_default=False)]

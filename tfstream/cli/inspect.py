@@ -8,8 +8,8 @@ import typer
 
 from tfstream import config
 from tfstream.app.checks.inspect_topic import inspect as inspect_topic
-from tfstream.cli.options import Json, Topic
-from tfstream.cli.output import out, print_json, print_labelled, print_status
+from tfstream.cli.options.shared import Json, Topic
+from tfstream.cli.output.printing import out, print_json, print_labelled, print_status
 from tfstream.cli.streams import print_definition
 from tfstream.storage import streams
 from tfstream.wiring import open_database

@@ -22,7 +22,7 @@ from tfstream.cli.demo import demo
 from tfstream.cli.evaluate import evaluate
 from tfstream.cli.files import load, replay
 from tfstream.cli.inspect import inspect
-from tfstream.cli.output import print_labelled, print_status
+from tfstream.cli.output.printing import print_labelled, print_status
 from tfstream.cli.record import record
 from tfstream.cli.score import score
 from tfstream.cli.sink import sink

@@ -9,8 +9,8 @@ import typer
 from tfstream import config
 from tfstream.app.training.promote import promote as promote_version
 from tfstream.app.training.promote import roll_back
-from tfstream.cli.options import AnyTopic, By, Json, Limit, Topic, login_name
-from tfstream.cli.output import (
+from tfstream.cli.options.shared import AnyTopic, By, Json, Limit, Topic, login_name
+from tfstream.cli.output.printing import (
     cell,
     out,
     plain,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from tfstream import config, wiring
 from tfstream.app.runtime.metrics import MetricBoard
-from tfstream.cli.option_groups import with_option_groups
-from tfstream.cli.options import Topic, UntilEnd
-from tfstream.cli.output import print_status
-from tfstream.cli.process_options import ProcessOptions, running_process
+from tfstream.cli.options.option_groups import with_option_groups
+from tfstream.cli.options.process_options import ProcessOptions, running_process
+from tfstream.cli.options.shared import Topic, UntilEnd
+from tfstream.cli.output.printing import print_status
 
 
 @with_option_groups

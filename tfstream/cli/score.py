@@ -10,11 +10,11 @@ from tfstream import config, wiring
 from tfstream.app.runtime.metrics import MetricBoard
 from tfstream.app.runtime.parent_death import end_with_parent
 from tfstream.cli import score_workers
-from tfstream.cli.option_groups import with_option_groups
-from tfstream.cli.options import Topic
-from tfstream.cli.output import print_status
-from tfstream.cli.process_options import WorkerProcessOptions, running_process
-from tfstream.cli.score_options import ScoringOptions
+from tfstream.cli.options.option_groups import with_option_groups
+from tfstream.cli.options.process_options import WorkerProcessOptions, running_process
+from tfstream.cli.options.score_options import ScoringOptions
+from tfstream.cli.options.shared import Topic
+from tfstream.cli.output.printing import print_status
 
 Parent = Annotated[
     int | None,

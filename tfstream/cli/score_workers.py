@@ -8,7 +8,7 @@ import socket
 from tfstream import telemetry
 from tfstream.app.runtime.shutdown import until_signalled
 from tfstream.app.runtime.workers import run_workers
-from tfstream.cli.process_options import ProcessOptions
+from tfstream.cli.options.process_options import ProcessOptions
 from tfstream.wiring import ScoreRequest
 
 

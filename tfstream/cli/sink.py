@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tfstream import config, wiring
 from tfstream.app.runtime.metrics import MetricBoard
-from tfstream.cli.option_groups import with_option_groups
-from tfstream.cli.options import Topic, UntilEnd
-from tfstream.cli.process_options import ProcessOptions, running_process
+from tfstream.cli.options.option_groups import with_option_groups
+from tfstream.cli.options.process_options import ProcessOptions, running_process
+from tfstream.cli.options.shared import Topic, UntilEnd
 
 
 @with_option_groups

@@ -9,10 +9,10 @@ import typer
 
 from tfstream import config
 from tfstream.app.checks.inspect_topic import inspect
-from tfstream.cli.option_groups import with_option_groups
-from tfstream.cli.options import Json
-from tfstream.cli.output import out, pretty_duration, print_json, print_status, print_table
-from tfstream.cli.stream_options import StreamOptions
+from tfstream.cli.options.option_groups import with_option_groups
+from tfstream.cli.options.shared import Json
+from tfstream.cli.options.stream_options import StreamOptions
+from tfstream.cli.output.printing import out, pretty_duration, print_json, print_status, print_table
 from tfstream.core.stream import StreamDefinition
 from tfstream.errors import BadData, ConfigurationError
 from tfstream.storage import streams

@@ -10,9 +10,9 @@ from tfstream import config
 from tfstream.app.training.train import TrainingResult
 from tfstream.app.training.train import train as train_stream
 from tfstream.app.training.training_options import TrainingOptions
-from tfstream.cli.options import Json, Seed, Topic
-from tfstream.cli.output import print_gate, print_json, print_note, print_status, stages
-from tfstream.cli.parse import parse_moment_us
+from tfstream.cli.options.parse import parse_moment_us
+from tfstream.cli.options.shared import Json, Seed, Topic
+from tfstream.cli.output.printing import print_gate, print_json, print_note, print_status, stages
 from tfstream.core.stream import StreamDefinition
 from tfstream.model.detector_config import DetectorConfig
 from tfstream.wiring import find_stream, open_database, stored_span

@@ -14,10 +14,10 @@ from tfstream.app.training.schedule import Schedule
 from tfstream.app.training.train import TrainingResult
 from tfstream.app.training.trainer import RefitPlan, Trainer
 from tfstream.app.training.training_options import TrainingOptions
-from tfstream.cli.option_groups import with_option_groups
-from tfstream.cli.options import Seed
-from tfstream.cli.output import print_json
-from tfstream.cli.parse import parse_duration_us
+from tfstream.cli.options.option_groups import with_option_groups
+from tfstream.cli.options.parse import parse_duration_us
+from tfstream.cli.options.shared import Seed
+from tfstream.cli.output.printing import print_json
 from tfstream.errors import TfstreamError, UsageError
 from tfstream.model.detector_config import DetectorConfig
 from tfstream.wiring import open_database

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tfstream.app.detection.champion import Champion
 from tfstream.app.ingest.sink import Sink, background_sink
 from tfstream.app.runtime.background import Background, Stop, run_beside
-from tfstream.app.scoring.champion import Champion
 from tfstream.app.scoring.scorer import Scorer
 from tfstream.app.scoring.scorer_options import ScorerOptions
 from tfstream.app.scoring.scorer_progress import Progress
 from tfstream.storage.database import Database
 from tfstream.storage.streams import StreamRecord
-from tfstream.streaming.properties import Properties
+from tfstream.streaming.connection.properties import Properties
 
 Report = Callable[[str, float], None]
 

@@ -17,7 +17,7 @@ from tfstream.core.stream import StreamDefinition
 from tfstream.errors import TfstreamError
 from tfstream.storage.database import Database
 from tfstream.storage.streams import StreamRecord
-from tfstream.streaming.properties import Properties
+from tfstream.streaming.connection.properties import Properties
 
 _TICK_S = 0.05
 _DEADLINE_S = 120.0

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tfstream.app.scoring import champion as champions
-from tfstream.app.scoring.champion import Champion
+from tfstream.app.detection import champion as champions
+from tfstream.app.detection.champion import Champion
 from tfstream.app.scoring.scorer_progress import Progress
 from tfstream.app.training.train import TrainingResult, train
 from tfstream.app.training.training_options import TrainingOptions
@@ -27,7 +27,7 @@ from tfstream.storage.anomalies import AnomalyRow
 from tfstream.storage.database import Database
 from tfstream.storage.datetimes import to_us
 from tfstream.storage.streams import StreamRecord
-from tfstream.streaming.properties import Properties
+from tfstream.streaming.connection.properties import Properties
 from tfstream.streaming.topics import ensure_output_topics, ensure_topic
 
 _GRACE_US = 60 * MINUTE_US

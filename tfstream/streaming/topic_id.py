@@ -7,8 +7,8 @@ import time
 from confluent_kafka import KafkaException, TopicCollection, Uuid
 from confluent_kafka.admin import AdminClient
 
-from tfstream.streaming.client import new_admin
-from tfstream.streaming.properties import Properties
+from tfstream.streaming.connection.client import new_admin
+from tfstream.streaming.connection.properties import Properties
 
 _TIMEOUT_S = 2.0
 _FETCH_EVERY_S = 2.0

@@ -9,10 +9,10 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 from tfstream.errors import ConfigurationError, ServiceUnavailable, TfstreamError
-from tfstream.streaming.client import new_admin
-from tfstream.streaming.cluster import fetch_metadata
-from tfstream.streaming.kafka_errors import access_denied
-from tfstream.streaming.properties import Properties
+from tfstream.streaming.connection.client import new_admin
+from tfstream.streaming.connection.cluster import fetch_metadata
+from tfstream.streaming.connection.kafka_errors import access_denied
+from tfstream.streaming.connection.properties import Properties
 
 _log = logging.getLogger("tfstream.kafka")
 _TIMEOUT_S = 15.0

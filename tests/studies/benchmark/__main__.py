@@ -16,7 +16,7 @@ from tests.studies.benchmark.study import DEFAULT_PARTS, STUDY
 from tests.studies.parts import save_part
 from tests.studies.provenance import with_provenance
 from tests.studies.study_command import run_parts
-from tfstream.cli.output import plain
+from tfstream.cli.output.printing import plain
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

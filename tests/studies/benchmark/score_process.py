@@ -20,7 +20,7 @@ from tests.studies.benchmark.cores import pinned
 from tests.studies.benchmark.load_generator import definition
 from tfstream.storage import models, streams
 from tfstream.storage.database import Database
-from tfstream.streaming.client import new_admin
+from tfstream.streaming.connection.client import new_admin
 
 _TICK_S = 0.02
 

@@ -14,7 +14,7 @@ from tests.studies.benchmark.load_generator import definition
 from tests.studies.benchmark.row_timer import RowTimer
 from tests.studies.benchmark.topic_setup import delete_state
 from tfstream.core.messages.codec import Codec
-from tfstream.streaming.client import new_consumer
+from tfstream.streaming.connection.client import new_consumer
 
 _BATCH = 2000
 _TIMEOUT_S = 120.0
@@ -48,7 +48,7 @@ def score(
     on_progress: Callable[[int], None] = lambda done: None,
 ) -> dict[str, Any]:
     """The scorer as in ``tfstream score --no-sink --until-end``; ``on_progress`` receives the rows done."""
-    from tfstream.app.scoring.champion import Champion
+    from tfstream.app.detection.champion import Champion
     from tfstream.app.scoring.scorer import Scorer
     from tfstream.app.scoring.scorer_options import ScorerOptions
     from tfstream.model.bundle import load

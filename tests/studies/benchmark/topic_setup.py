@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from confluent_kafka import Producer
 
 from tests.studies.benchmark.load_generator import LoadMessage
-from tfstream.streaming.client import new_admin
+from tfstream.streaming.connection.client import new_admin
 from tfstream.streaming.topics import ensure_topic, partition_count, state_topic
 
 _TIMEOUT_S, _TICK_S = 30.0, 0.1

@@ -16,9 +16,9 @@ from unittest.mock import patch
 
 import psycopg
 
-from tests.integration.commands import Tfstream
-from tests.integration.plants import write_plant
-from tests.integration.stream_copy import copy_stream
+from tests.integration.support.commands import Tfstream
+from tests.integration.support.plants import write_plant
+from tests.integration.support.stream_copy import copy_stream
 from tfstream.embedded.kafka import ApacheKafka
 from tfstream.embedded.postgres import EmbeddedPostgres
 

@@ -23,8 +23,8 @@ from confluent_kafka import Producer
 from tfstream.cli.main import main as tfstream
 from tfstream.core.windowing.asset_track import TrackState
 from tfstream.core.windowing.partition_tracks import PartitionTracks
-from tfstream.streaming import transaction
-from tfstream.streaming.client import new_transactional_producer
+from tfstream.streaming.connection.client import new_transactional_producer
+from tfstream.streaming.producer import transaction
 
 WITHOUT_REWIND = "TFSTREAM_CHAOS_WITHOUT_REWIND"
 _FLUSH_S = 5.0

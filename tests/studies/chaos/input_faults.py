@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from tests.integration.plants import SENSORS
+from tests.integration.support.plants import SENSORS
 from tests.studies.chaos.reading_rounds import ASSETS, ReadingRound, SourceReading
 
 _MALFORMED = (

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tests.integration.plants import SENSORS
+from tests.integration.support.plants import SENSORS
 
 PARTITIONS = 6
 ASSETS = tuple(f"pump-{number}" for number in range(9))

@@ -8,8 +8,8 @@ from contextlib import suppress
 
 from tests.studies.chaos.chaos_services import DISTURBED_DATABASE, ChaosServices
 from tests.studies.chaos.reference import read_log
-from tfstream.app.scoring import champion as champions
-from tfstream.app.scoring.episode_tracker import AssetEvent, EpisodeTracker
+from tfstream.app.detection import champion as champions
+from tfstream.app.detection.episode_tracker import AssetEvent, EpisodeTracker
 from tfstream.app.scoring.event_builder import EventBuilder
 from tfstream.core.messages.anomaly_event import iso
 from tfstream.core.messages.codec import Codec

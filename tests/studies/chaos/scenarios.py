@@ -23,7 +23,7 @@ from tests.studies.chaos.reading_rounds import START_S
 from tests.studies.chaos.rescored_log import rescore_log
 from tests.studies.chaos.waiting import wait_for
 from tfstream.core.messages.anomaly_event import from_iso
-from tfstream.streaming.client import new_admin
+from tfstream.streaming.connection.client import new_admin
 
 _WINDOW_ROWS, _STALE_ROWS = 64, 5
 _TWO_SCORERS = SCORERS[:2]

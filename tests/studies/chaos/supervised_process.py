@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from tests.integration import forked_command
-from tests.integration.forked_command import ForkedCommand
+from tests.integration.support import forked_command
+from tests.integration.support.forked_command import ForkedCommand
 
 _CRASHING_PROCESS = "tests.studies.chaos.crashing_process"
 _ASSIGNED = b"assigned partitions"

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from tests.integration.plants import SENSORS
+from tests.integration.support.plants import SENSORS
 from tests.studies.chaos.input_faults import INPUT_FAULTS, choose_target
 from tests.studies.chaos.reading_rounds import START_S, SourceMessage, normal_round
 from tfstream.core.messages.codec import Codec

@@ -20,7 +20,7 @@ from tests.studies.month.simulated_month import DAY_US, MonthEvent, SimulatedMon
 from tests.studies.parts import save_part
 from tests.studies.provenance import with_provenance
 from tests.studies.study_command import log_with_time, require_kafka
-from tfstream.cli.output import plain
+from tfstream.cli.output.printing import plain
 from tfstream.errors import TfstreamError
 
 DAYS = 28

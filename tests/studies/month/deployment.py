@@ -11,7 +11,7 @@ from typing import Any
 from confluent_kafka import Producer
 from sqlalchemy import text
 
-from tests.integration.commands import FullTrainingTfstream, wait_until
+from tests.integration.support.commands import FullTrainingTfstream, wait_until
 from tests.scrape import scrape
 from tfstream.core.messages.encode import encode
 from tfstream.core.reading import Reading, Series

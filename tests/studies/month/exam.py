@@ -18,8 +18,8 @@ from tests.studies.month.simulated_month import (
     START_US,
     readings_on_day,
 )
-from tfstream.app.scoring.score_batch import alarm_rule
-from tfstream.app.scoring.score_series import SeriesEvidence, raise_alarms, score_series
+from tfstream.app.detection.score_batch import alarm_rule
+from tfstream.app.detection.score_series import SeriesEvidence, raise_alarms, score_series
 from tfstream.core.alarms.alarm_rule import AlarmRule
 from tfstream.core.reading import Series
 from tfstream.core.stream import StreamDefinition

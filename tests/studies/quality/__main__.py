@@ -13,7 +13,7 @@ from tests.studies.provenance import with_provenance
 from tests.studies.quality.settings import CACHE, QualitySettings, default_data
 from tests.studies.quality.study import STUDY
 from tests.studies.study_command import run_parts
-from tfstream.cli.output import plain
+from tfstream.cli.output.printing import plain
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -18,7 +18,7 @@ from tests.studies.quality.normal_streams import WEEK_ROWS, NormalStreamRecipe, 
 from tests.studies.quality.runs import ignore_progress
 from tests.studies.quality.settings import QualitySettings
 from tests.studies.quality.threshold_methods import THRESHOLD_METHODS
-from tfstream.app.scoring.score_series import HopScores, raise_alarms, score_series
+from tfstream.app.detection.score_series import HopScores, raise_alarms, score_series
 from tfstream.core.alarms.alarm_rule import AlarmRule
 from tfstream.core.alarms.calibration import Calibration, ScoredRun, fit_calibration
 from tfstream.core.reading import Series

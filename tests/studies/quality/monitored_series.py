@@ -11,8 +11,14 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from tests.studies.quality.single_faults import SingleFault
-from tfstream.app.scoring.score_batch import ScoringInput, SmoothedTerms, WindowScore, alarm_rule, score_batch
-from tfstream.app.scoring.window_evidence import WindowExplainer
+from tfstream.app.detection.score_batch import (
+    ScoringInput,
+    SmoothedTerms,
+    WindowScore,
+    alarm_rule,
+    score_batch,
+)
+from tfstream.app.detection.window_evidence import WindowExplainer
 from tfstream.core.alarms import sensor_shares
 from tfstream.core.alarms.alarm_rule import AlarmRule, AlarmState, Hop
 from tfstream.core.alarms.episode import EpisodeEvent

@@ -8,13 +8,13 @@ from typing import Any
 
 import msgspec
 
+from tfstream.app.detection.score_series import score_series, spread
 from tfstream.app.evaluation.baseline_runs import run_baselines
 from tfstream.app.evaluation.evaluate import file_result
 from tfstream.app.evaluation.evaluation_options import EvaluationOptions
 from tfstream.app.evaluation.evaluation_result import CurveQuality, EvaluationRun
 from tfstream.app.evaluation.labelled_series import LabelledSeries, prepare
 from tfstream.app.evaluation.row_scores import measure_curves
-from tfstream.app.scoring.score_series import score_series, spread
 from tfstream.model.detector_config import DetectorConfig
 from tfstream.model.scoring.detector import Detector
 

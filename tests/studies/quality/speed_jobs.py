@@ -16,7 +16,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tests.studies.quality.runs import ignore_progress
 from tests.studies.simulated_readings import SECOND_US, names, readings, series
-from tfstream.app.scoring.score_batch import ScoringInput, score_batch
+from tfstream.app.detection.score_batch import ScoringInput, score_batch
 from tfstream.core.windowing.asset_track import Window
 from tfstream.errors import BadData
 from tfstream.model import bundle

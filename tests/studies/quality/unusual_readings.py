@@ -10,7 +10,7 @@ import numpy as np
 
 from tests.studies.quality.runs import ignore_progress
 from tests.studies.simulated_readings import SECOND_US, names, readings, series
-from tfstream.app.scoring.score_series import HopScores, score_series
+from tfstream.app.detection.score_series import HopScores, score_series
 from tfstream.core.reading import Values
 from tfstream.errors import BadData
 from tfstream.model.detector_config import DetectorConfig

@@ -93,7 +93,7 @@ def test_an_option_has_one_help_text() -> None:
 def test_no_command_function_is_long() -> None:
     lengths = {
         f"{path.name}: {function.name}": (function.end_lineno or 0) - function.lineno + 1
-        for path in FOLDER.glob("*.py")
+        for path in FOLDER.rglob("*.py")
         for function in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(function, ast.FunctionDef)
     }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tfstream.cli.output import pretty_duration
-from tfstream.cli.parse import parse_duration_us, parse_moment_us
+from tfstream.cli.options.parse import parse_duration_us, parse_moment_us
+from tfstream.cli.output.printing import pretty_duration
 from tfstream.errors import UsageError
 
 NOON_US = 1_767_614_400_000_000

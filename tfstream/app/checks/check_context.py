@@ -11,7 +11,7 @@ from tfstream.config import Settings
 from tfstream.errors import TfstreamError
 from tfstream.storage.database import Connection, Database
 from tfstream.storage.streams import StreamRecord
-from tfstream.streaming.properties import Properties
+from tfstream.streaming.connection.properties import Properties
 
 State = Literal["ok", "warning", "failed", "skipped"]
 

@@ -12,9 +12,9 @@ from tfstream.core.messages.infer_format import InferredFormat, infer_format
 from tfstream.core.reading import InvalidReading
 from tfstream.core.stream import StreamDefinition, TimeUnit
 from tfstream.errors import BadData
-from tfstream.streaming.properties import Properties
+from tfstream.streaming.connection.properties import Properties
+from tfstream.streaming.consumer.topic_sample import newest_records
 from tfstream.streaming.records import Record
-from tfstream.streaming.topic_sample import newest_records
 from tfstream.streaming.topics import require_topic
 
 

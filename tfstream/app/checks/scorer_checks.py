@@ -8,9 +8,9 @@ from tfstream.app.checks.check_context import CheckContext, CheckWarning, kafka_
 from tfstream.app.checks.time_ago import time_ago
 from tfstream.core.state import decode_metadata
 from tfstream.errors import BadData
-from tfstream.streaming.dead_letters import recent_dead_letters
-from tfstream.streaming.group import describe_group
-from tfstream.streaming.offsets import GroupOffset, group_offsets
+from tfstream.streaming.consumer.dead_letters import recent_dead_letters
+from tfstream.streaming.consumer.group import describe_group
+from tfstream.streaming.consumer.offsets import GroupOffset, group_offsets
 
 _DEAD_LETTERS_FOR = timedelta(hours=24)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tfstream.app.checks.check_context import CheckContext, CheckSkipped
 from tfstream.storage import migrate
 from tfstream.storage.database import Database, server_version
-from tfstream.streaming.cluster import broker_count
+from tfstream.streaming.connection.cluster import broker_count
 
 
 def kafka(context: CheckContext) -> str:

@@ -15,7 +15,7 @@ from tfstream.app.checks.time_ago import time_ago
 from tfstream.core.stream import StreamDefinition
 from tfstream.storage import progress, readings, scores
 from tfstream.streaming import topics
-from tfstream.streaming.offsets import topic_ends
+from tfstream.streaming.consumer.offsets import topic_ends
 
 _STALE_ROWS = 30
 _STALE_AT_LEAST = timedelta(minutes=10)

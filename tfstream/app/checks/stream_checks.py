@@ -9,7 +9,7 @@ from tfstream.app.checks.check_context import (
     open_connection,
     require_stream,
 )
-from tfstream.app.scoring import champion as champions
+from tfstream.app.detection import champion as champions
 from tfstream.errors import TfstreamError
 from tfstream.storage import models, streams
 from tfstream.streaming import topics

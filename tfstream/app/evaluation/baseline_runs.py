@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tfstream.app.detection.score_series import HopScores, spread
 from tfstream.app.evaluation.evaluation_result import EvaluationRun
 from tfstream.app.evaluation.labelled_series import LabelledSeries
 from tfstream.app.evaluation.row_scores import RowScores, measure_run
-from tfstream.app.scoring.score_series import HopScores, spread
 from tfstream.model.baselines.numpy_baselines import BASELINES, SEEDED
 
 

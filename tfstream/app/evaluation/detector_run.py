@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import time
 
+from tfstream.app.detection.score_batch import alarm_rule
+from tfstream.app.detection.score_series import HopScores, SeriesEvidence, raise_alarms, score_series, spread
 from tfstream.app.evaluation.evaluation_result import PRODUCT, AlarmQuality, EvaluationRun
 from tfstream.app.evaluation.labelled_series import LabelledSeries
 from tfstream.app.evaluation.row_scores import RowScores, measure_run
-from tfstream.app.scoring.score_batch import alarm_rule
-from tfstream.app.scoring.score_series import HopScores, SeriesEvidence, raise_alarms, score_series, spread
 from tfstream.core.quality.affiliation import affiliation, affiliation_by_chance
 from tfstream.core.quality.event_quality import alarmed_rows, match_alarms
 from tfstream.core.reading import Series

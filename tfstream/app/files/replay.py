@@ -10,8 +10,8 @@ from tfstream.app.files.stream_values import stream_values
 from tfstream.core.messages.encode import encode
 from tfstream.core.reading import Reading
 from tfstream.core.stream import StreamDefinition, TimeUnit
-from tfstream.streaming.properties import Properties
-from tfstream.streaming.topic_sender import TopicSender
+from tfstream.streaming.connection.properties import Properties
+from tfstream.streaming.producer.topic_sender import TopicSender
 from tfstream.streaming.topics import ensure_topic
 
 _REPORT_EVERY = 200  # rows

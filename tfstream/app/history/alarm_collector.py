@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tfstream.app.scoring.episode_tracker import ScoredWindow
+from tfstream.app.detection.episode_tracker import ScoredWindow
 from tfstream.core.alarms.episode import Episode
 from tfstream.core.spans import Span
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from tfstream.app.detection import champion as champions
 from tfstream.app.history.alarm_collector import AlarmCollector
 from tfstream.app.history.asset_alarms import AssetAlarms
 from tfstream.app.history.backtest_lines import alarm_lines, asset_line, event_lines, ratio
 from tfstream.app.history.backtest_result import Backtest
 from tfstream.app.history.labelled_events import CONFIRMED, Events, confirmed_within, labels_within
 from tfstream.app.history.rescoring import Progress, Rescorer, read_silences
-from tfstream.app.scoring import champion as champions
 from tfstream.core.learning.exclusion import Exclusion
 from tfstream.core.messages.anomaly_event import iso
 from tfstream.core.quality.event_quality import GRACE_ROWS

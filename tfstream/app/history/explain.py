@@ -11,15 +11,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from tfstream.app.detection.champion import Champion
+from tfstream.app.detection.episode_tracker import ScoredWindow
+from tfstream.app.detection.score_batch import alarm_rule
 from tfstream.app.history.explained_hop import ExplainedHop
 from tfstream.app.history.explanation import Explanation, RescoreSummary
 from tfstream.app.history.reasons import reasons
 from tfstream.app.history.rescore_and_compare import RescoredHistory, RescoreRequest, rescore_and_compare
 from tfstream.app.history.rescoring import Progress
 from tfstream.app.history.stored_hop import StoredHop, load_alarm, load_moment
-from tfstream.app.scoring.champion import Champion
-from tfstream.app.scoring.episode_tracker import ScoredWindow
-from tfstream.app.scoring.score_batch import alarm_rule
 from tfstream.core.messages.anomaly_event import iso
 from tfstream.core.spans import Span
 from tfstream.errors import BadData

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from tfstream.app.detection.episode_tracker import ScoredWindow
+from tfstream.app.detection.window_evidence import WindowExplainer
 from tfstream.app.history.explanation import (
     Explanation,
     HopLine,
@@ -16,8 +18,6 @@ from tfstream.app.history.explanation import (
 from tfstream.app.history.hop_outcome import hop_outcome
 from tfstream.app.history.rescore_and_compare import RescoredHistory
 from tfstream.app.history.stored_hop import StoredHop
-from tfstream.app.scoring.episode_tracker import ScoredWindow
-from tfstream.app.scoring.window_evidence import WindowExplainer
 from tfstream.core.alarms.alarm_rule import AlarmRule
 from tfstream.core.messages.anomaly_event import SensorShare, iso
 from tfstream.model.scoring.terms import TERMS

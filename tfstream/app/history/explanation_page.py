@@ -7,13 +7,13 @@ from html import escape
 
 import numpy as np
 
+from tfstream.app.detection.episode_tracker import ScoredWindow
 from tfstream.app.history.explain import ExplainedAlarm
 from tfstream.app.history.explanation import Explanation
 from tfstream.app.history.rescore_and_compare import points_within
 from tfstream.app.html.chart import ChartBand, ChartFrame, ChartLine, draw_chart, value_range
 from tfstream.app.html.elements import legend
 from tfstream.app.html.page import render_page
-from tfstream.app.scoring.episode_tracker import ScoredWindow
 from tfstream.core.messages.anomaly_event import from_iso
 from tfstream.core.spans import Span, merge_spans
 

@@ -1,6 +1,6 @@
 """Which alarms of a backtest exclusions hide; the same rule as the schema's function ``hidden_by``.
 
-``tests/integration/test_hidden_alarms.py`` compares the two on generated cases.
+``tests/integration/storage/test_hidden_alarms.py`` compares the two on generated cases.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tfstream.app.detection.episode_tracker import ScoredWindow
 from tfstream.app.runtime.human_units import duration_text
-from tfstream.app.scoring.episode_tracker import ScoredWindow
 from tfstream.core.alarms.alarm_rule import AlarmRule
 from tfstream.core.alarms.episode import Episode
 from tfstream.core.alarms.judgement import Judgement

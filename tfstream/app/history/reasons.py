@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tfstream.app.detection.episode_tracker import ScoredWindow
 from tfstream.app.history.hop_outcome import hop_outcome
 from tfstream.app.history.stored_hop import StoredHop
 from tfstream.app.runtime.human_units import duration_text
-from tfstream.app.scoring.episode_tracker import ScoredWindow
 from tfstream.core.alarms.alarm_rule import AlarmRule
 from tfstream.core.alarms.judgement import Judgement
 from tfstream.core.messages.anomaly_event import iso

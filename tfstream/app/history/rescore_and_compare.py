@@ -6,10 +6,10 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from tfstream.app.detection.champion import Champion
+from tfstream.app.detection.episode_tracker import ScoredWindow
 from tfstream.app.history.explanation import RescoreSummary
 from tfstream.app.history.rescoring import Progress, RescoredSpan, Rescorer, read_silences
-from tfstream.app.scoring.champion import Champion
-from tfstream.app.scoring.episode_tracker import ScoredWindow
 from tfstream.core.messages.anomaly_event import iso
 from tfstream.core.spans import Span
 from tfstream.errors import BadData

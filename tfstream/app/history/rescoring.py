@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfstream.app.scoring.champion import Champion
-from tfstream.app.scoring.episode_tracker import AssetEvent, EpisodeTracker, ScoredWindow
+from tfstream.app.detection.champion import Champion
+from tfstream.app.detection.episode_tracker import AssetEvent, EpisodeTracker, ScoredWindow
 from tfstream.core.reading import Reading, Series
 from tfstream.core.spans import Span
 from tfstream.core.state import AssetMemory

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from tfstream.app.detection import champion as champions
+from tfstream.app.detection.champion import Champion
 from tfstream.app.history.explanation import RecordedScore
-from tfstream.app.scoring import champion as champions
-from tfstream.app.scoring.champion import Champion
 from tfstream.core.messages.anomaly_event import EventKind, rounded
 from tfstream.core.spans import Span
 from tfstream.core.stream import StreamDefinition

@@ -17,7 +17,7 @@ from tfstream.core.reading import InvalidReading
 from tfstream.storage.database import Connection, Database
 from tfstream.storage.reading_copy import ReadingCopy
 from tfstream.storage.streams import StreamRecord
-from tfstream.streaming.properties import Properties
+from tfstream.streaming.connection.properties import Properties
 from tfstream.streaming.records import Record
 
 _log = logging.getLogger("tfstream.record")

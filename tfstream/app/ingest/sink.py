@@ -20,7 +20,7 @@ from tfstream.core.messages.anomaly_event import AnomalyEvent, ScoreRecord
 from tfstream.storage import anomalies, scores
 from tfstream.storage.database import Connection, Database
 from tfstream.storage.streams import StreamRecord
-from tfstream.streaming.properties import Properties
+from tfstream.streaming.connection.properties import Properties
 from tfstream.streaming.records import Record
 from tfstream.streaming.topics import anomalies_topic, scores_topic
 

@@ -19,9 +19,9 @@ from tfstream.storage import progress
 from tfstream.storage.database import Connection, Database
 from tfstream.storage.driver_errors import OutOfLocks
 from tfstream.storage.progress import OffsetConflict
-from tfstream.streaming.properties import Properties
+from tfstream.streaming.connection.properties import Properties
+from tfstream.streaming.consumer.source import Source
 from tfstream.streaming.records import Record
-from tfstream.streaming.source import Source
 from tfstream.streaming.topic_id import TopicIdentity, is_another_topic
 
 _log = logging.getLogger("tfstream.feed")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import UNSET
 
-from tfstream.app.scoring.episode_tracker import AssetUpdate
+from tfstream.app.detection.episode_tracker import AssetUpdate
 from tfstream.app.scoring.partition_phase import Live, Phase, Rebuilding, Stopped
 from tfstream.app.scoring.uncommitted import Uncommitted
 from tfstream.core.messages.codec import Codec
@@ -16,7 +16,7 @@ from tfstream.core.state import HEAD_KEY, AssetMemory, AssetState, PartitionHead
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.windowing.partition_tracks import PartitionTracks, TrackEvent
 from tfstream.core.windowing.window import WindowShape
-from tfstream.streaming.dead_letter_output import dead_letter_output
+from tfstream.streaming.producer.dead_letter_output import dead_letter_output
 from tfstream.streaming.records import Output, Position, Record
 from tfstream.streaming.topics import state_topic
 

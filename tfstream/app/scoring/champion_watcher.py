@@ -6,11 +6,11 @@ import logging
 import time
 from collections.abc import Callable
 
+from tfstream.app.detection import champion as champions
+from tfstream.app.detection.champion import Champion
 from tfstream.app.runtime import metrics
 from tfstream.app.runtime.background_call import BackgroundCall
 from tfstream.app.runtime.metrics import MetricBoard, Sample
-from tfstream.app.scoring import champion as champions
-from tfstream.app.scoring.champion import Champion
 from tfstream.errors import TfstreamError
 from tfstream.storage import models
 from tfstream.storage.database import Database

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from tfstream.app.runtime import metrics
 from tfstream.app.runtime.metrics import MetricBoard, Sample
+from tfstream.app.runtime.scoring_status import IdleReason, ScoringStatus
 from tfstream.app.scoring.snapshot import ScorerSnapshot
-from tfstream.app.scoring.status import IdleReason, ScoringStatus
 from tfstream.core.stream import StreamDefinition
 
 _EVERY_S = 1.0

@@ -26,10 +26,10 @@ from tfstream.core.state import (
 )
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.windowing.window import WindowShape
-from tfstream.streaming.properties import Properties
+from tfstream.streaming.connection.properties import Properties
+from tfstream.streaming.consumer.source import Source
+from tfstream.streaming.consumer.state_reader import StateReader, Table
 from tfstream.streaming.records import Position
-from tfstream.streaming.source import Source
-from tfstream.streaming.state_reader import StateReader, Table
 from tfstream.streaming.topic_id import TopicIdentity, is_another_topic
 from tfstream.streaming.topics import state_topic
 

@@ -12,10 +12,10 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 
+from tfstream.app.detection.champion import Champion
+from tfstream.app.detection.episode_tracker import AssetEvent, AssetUpdate, EpisodeTracker
 from tfstream.app.runtime.backoff import Backoff
 from tfstream.app.scoring.assigned_partition import AssignedPartition
-from tfstream.app.scoring.champion import Champion
-from tfstream.app.scoring.episode_tracker import AssetEvent, AssetUpdate, EpisodeTracker
 from tfstream.app.scoring.event_builder import EventBuilder
 from tfstream.app.scoring.monitor import ScorerMonitor
 from tfstream.app.scoring.pace import Pace
@@ -26,11 +26,11 @@ from tfstream.app.scoring.snapshot import take_snapshot
 from tfstream.core.messages.codec import Codec
 from tfstream.core.stream import StreamDefinition
 from tfstream.errors import BadData, ServiceUnavailable
-from tfstream.streaming.properties import Properties
+from tfstream.streaming.connection.properties import Properties
+from tfstream.streaming.consumer.source import Source
+from tfstream.streaming.producer.transaction import Aborted, TransactionalWriter
 from tfstream.streaming.records import Record
-from tfstream.streaming.source import Source
 from tfstream.streaming.topics import ensure_partitions, require_topic, state_topic
-from tfstream.streaming.transaction import Aborted, TransactionalWriter
 
 _log = logging.getLogger("tfstream.score")
 _LAST_RETRY_S = 5.0
@@ -214,11 +214,11 @@ class Scorer:
         self.progress.commits += 1
 
     def assigned(self, partitions: Sequence[int]) -> None:
-        """See :class:`tfstream.streaming.source.PartitionHandler`."""
+        """See :class:`tfstream.streaming.consumer.source.PartitionHandler`."""
         self._unrestored.update(partitions)
 
     def revoked(self, partitions: Sequence[int]) -> None:
-        """See :class:`tfstream.streaming.source.PartitionHandler`."""
+        """See :class:`tfstream.streaming.consumer.source.PartitionHandler`."""
         self._unrestored.difference_update(partitions)
         self._restorer.forget(partitions)
         for number in partitions:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from tfstream.app.detection.champion import Champion
 from tfstream.app.scoring.assigned_partition import AssignedPartition
-from tfstream.app.scoring.champion import Champion
 from tfstream.app.scoring.scorer_progress import Progress
-from tfstream.streaming.source import Source
+from tfstream.streaming.consumer.source import Source
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

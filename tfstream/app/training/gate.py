@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from tfstream.app.scoring.champion import Champion
-from tfstream.app.scoring.champion import load as load_champion
+from tfstream.app.detection.champion import Champion
+from tfstream.app.detection.champion import load as load_champion
 from tfstream.app.training.performance import GatePerformance, measure
 from tfstream.core.learning.held_out import HeldOut
 from tfstream.core.learning.promotion_rule import (

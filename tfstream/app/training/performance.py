@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tfstream.app.scoring.score_batch import (
+from tfstream.app.detection.score_batch import (
     ScoringInput,
     SmoothedTerms,
     WindowScore,
@@ -16,7 +16,13 @@ from tfstream.app.scoring.score_batch import (
     score_batch,
     scoreable,
 )
-from tfstream.app.scoring.score_series import HopScores, SeriesEvidence, hop_scores, raise_alarms, score_hops
+from tfstream.app.detection.score_series import (
+    HopScores,
+    SeriesEvidence,
+    hop_scores,
+    raise_alarms,
+    score_hops,
+)
 from tfstream.core.faults.gate_faults import TRIAL_ROWS
 from tfstream.core.learning.held_out import HeldOutPiece
 from tfstream.core.learning.promotion_rule import AlarmCount

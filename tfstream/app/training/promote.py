@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from tfstream.app.scoring.champion import load as load_champion
+from tfstream.app.detection.champion import load as load_champion
 from tfstream.errors import BadData, TfstreamError
 from tfstream.storage import champion_history, models
 from tfstream.storage.database import Connection, Database

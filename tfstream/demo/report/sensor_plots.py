@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from tfstream.app.detection.champion import Champion
 from tfstream.app.runtime.human_units import band_text
-from tfstream.app.scoring.champion import Champion
 from tfstream.app.training.alignment import aligned_pieces
 from tfstream.core.reading import Series, Times, Values
 from tfstream.demo.report.report_content import SensorPlot

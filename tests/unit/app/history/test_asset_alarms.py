@@ -9,14 +9,14 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from tfstream.app.detection.champion import Champion
+from tfstream.app.detection.episode_tracker import ScoredWindow
+from tfstream.app.detection.score_batch import SmoothedTerms, WindowScore
 from tfstream.app.history.alarm_collector import AlarmCollector
 from tfstream.app.history.asset_alarms import AssetAlarms
 from tfstream.app.history.backtest_lines import alarm_lines, asset_line, event_lines
 from tfstream.app.history.backtest_result import AssetLine
 from tfstream.app.history.hop_outcome import hop_outcome
-from tfstream.app.scoring.champion import Champion
-from tfstream.app.scoring.episode_tracker import ScoredWindow
-from tfstream.app.scoring.score_batch import SmoothedTerms, WindowScore
 from tfstream.core.alarms.alarm_rule import AlarmRule, AlarmState, Hop
 from tfstream.core.alarms.calibration import ScoredRun, fit_calibration
 from tfstream.core.alarms.hop_evidence import NoEvidence

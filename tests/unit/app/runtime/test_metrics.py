@@ -11,7 +11,7 @@ from tests.scrape import scrape
 from tests.unit.test_house import ROOT
 from tfstream.app.runtime import metrics
 from tfstream.app.runtime.metrics import METRICS, MetricBoard, Sample
-from tfstream.app.scoring.status import IdleReason
+from tfstream.app.runtime.scoring_status import IdleReason
 from tfstream.embedded.process import free_port
 from tfstream.errors import ConfigurationError
 from tfstream.telemetry import metrics_server

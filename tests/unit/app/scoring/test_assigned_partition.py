@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
+from tfstream.app.detection.episode_tracker import AssetUpdate
 from tfstream.app.scoring.assigned_partition import AssignedPartition
-from tfstream.app.scoring.episode_tracker import AssetUpdate
 from tfstream.app.scoring.partition_phase import Live, Phase, Rebuilding, Stopped
 from tfstream.core.alarms.baseline import Baseline
 from tfstream.core.messages.codec import Codec

@@ -9,10 +9,10 @@ import pytest
 
 from tfstream.app.runtime import metrics
 from tfstream.app.runtime.metrics import MetricBoard
+from tfstream.app.runtime.scoring_status import IdleReason, ScoringStatus
 from tfstream.app.scoring.monitor import ScorerMonitor
 from tfstream.app.scoring.scorer_progress import Progress
 from tfstream.app.scoring.snapshot import PartitionSnapshot, ScorerSnapshot
-from tfstream.app.scoring.status import IdleReason, ScoringStatus
 from tfstream.core.stream import StreamDefinition
 
 DEFINITION = StreamDefinition(topic="t", sensors=("a",), interval_us=1_000_000)

@@ -16,8 +16,8 @@ from tfstream.core.messages.dead_letter_limit import DeadLetterLimit
 from tfstream.core.state import PartitionHead, RewindMetadata, encode
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.windowing.window import WindowShape
+from tfstream.streaming.consumer.source import Source
 from tfstream.streaming.records import Position
-from tfstream.streaming.source import Source
 
 DEFINITION = StreamDefinition(topic="t", sensors=("a", "b"), interval_us=1_000_000)
 OURS = Position(0, 10, encode(RewindMetadata(rewind_offset=3, model_version=1)).decode())

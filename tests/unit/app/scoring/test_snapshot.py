@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, cast
 
+from tfstream.app.detection.champion import Champion
 from tfstream.app.scoring.assigned_partition import AssignedPartition
-from tfstream.app.scoring.champion import Champion
 from tfstream.app.scoring.scorer_progress import Progress
 from tfstream.app.scoring.snapshot import PartitionSnapshot, ScorerSnapshot, take_snapshot
 from tfstream.core.messages.codec import Codec
@@ -15,7 +15,7 @@ from tfstream.core.messages.dead_letter_limit import DeadLetterLimit
 from tfstream.core.state import decode_asset
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.windowing.window import WindowShape
-from tfstream.streaming.broker_health import BrokerHealth
+from tfstream.streaming.connection.broker_health import BrokerHealth
 from tfstream.streaming.records import Record
 
 DEFINITION = StreamDefinition(topic="t", sensors=("a",), interval_us=1_000_000)

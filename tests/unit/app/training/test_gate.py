@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.studies.simulated_readings import SECOND_US, names, readings, series
-from tfstream.app.scoring.champion import Champion
+from tfstream.app.detection.champion import Champion
 from tfstream.app.training import gate
 from tfstream.app.training.gate import ComparableChampion, Gate, comparable_champion
 from tfstream.app.training.performance import measure

@@ -15,7 +15,7 @@ from tfstream.model.detector_config import DetectorConfig
 
 QUICK = DetectorConfig(steps=2)
 # The program's own configuration: what a stored model must agree with to be loaded and to score.
-COMPARED = ("app/scoring/champion.py", "model/bundle.py")
+COMPARED = ("app/detection/champion.py", "model/bundle.py")
 
 
 def test_a_refit_is_by_the_products_configuration_unless_the_options_say_otherwise() -> None:

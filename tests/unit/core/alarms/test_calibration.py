@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from tfstream.app.scoring.score_series import HopScores, raise_alarms
+from tfstream.app.detection.score_series import HopScores, raise_alarms
 from tfstream.core.alarms.alarm_rule import AlarmRule
 from tfstream.core.alarms.baseline import Baseline
 from tfstream.core.alarms.calibration import Calibration, ScoredRun, fit_calibration

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.studies.simulated_readings import readings
-from tfstream.app.scoring.score_series import SeriesEvidence, raise_alarms, score_series
+from tfstream.app.detection.score_series import SeriesEvidence, raise_alarms, score_series
 from tfstream.core.alarms.alarm_rule import AlarmRule
 from tfstream.core.quality.event_quality import Alarm
 from tfstream.core.reading import Series, Values

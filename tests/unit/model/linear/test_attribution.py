@@ -9,8 +9,8 @@ import torch
 
 from tests.studies.quality.attribution import try_faults
 from tests.studies.quality.monitored_series import monitor_series
-from tfstream.app.scoring.score_batch import ScoringInput, score_batch
-from tfstream.app.scoring.window_evidence import WindowExplainer
+from tfstream.app.detection.score_batch import ScoringInput, score_batch
+from tfstream.app.detection.window_evidence import WindowExplainer
 from tfstream.core.messages.anomaly_event import SensorShare
 from tfstream.core.reading import Series, Values
 from tfstream.core.stream import StreamDefinition

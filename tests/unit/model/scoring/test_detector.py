@@ -15,7 +15,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from tfstream.app.scoring.score_batch import ScoringInput, SmoothedTerms, score_batch
+from tfstream.app.detection.score_batch import ScoringInput, SmoothedTerms, score_batch
 from tfstream.core.faults.training_faults import KINDS, inject
 from tfstream.core.reading import Series, Values
 from tfstream.core.scaler import Scaler

@@ -1,0 +1,148 @@
+"""Refits of a stored stream on the command line: the gate rejects a worse model, the champion stays."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from sqlalchemy import text
+
+from tests.integration.support import examples, short_training
+from tests.integration.support.commands import Tfstream
+from tests.studies.simulated_readings import SECOND_US
+from tests.studies.simulated_readings import readings as simulated
+from tfstream.app.training import train
+from tfstream.app.training.training_options import TrainingOptions
+from tfstream.core.reading import Values
+from tfstream.core.stream import StreamDefinition
+from tfstream.storage import models, readings, streams
+from tfstream.storage.database import Database
+
+pytestmark = [pytest.mark.postgres, pytest.mark.slow]
+
+TOPIC = "gated.sensors"
+SENSORS = ("flow", "level", "power", "pressure")
+GOOD_ROWS, BAD_ROWS, NEWEST_ROWS = 2000, 3000, 340
+RUNS = "SELECT outcome, reason, model_version, metrics, trained_until FROM training_run ORDER BY id"
+
+
+@pytest.fixture
+def tfstream(database_url: str) -> Tfstream:
+    return Tfstream(database_url, "127.0.0.1:9")
+
+
+def store(database: Database, values: Values, first_row: int) -> None:
+    times = examples.MONDAY_US + (first_row + np.arange(len(values), dtype=np.int64)) * SECOND_US
+    with database.begin() as connection:
+        stream = streams.get(connection, TOPIC)
+        readings.write(connection, stream.id, ["line-1"] * len(values), times, values)
+
+
+def statuses(database: Database) -> dict[int, str]:
+    with database.begin() as connection:
+        stream = streams.get(connection, TOPIC)
+        return {row.version: row.status for row in models.list_all(connection, stream.id)}
+
+
+def test_a_worse_refit_is_rejected_with_its_reasons(database: Database, tfstream: Tfstream) -> None:
+    plant = simulated(GOOD_ROWS + BAD_ROWS + NEWEST_ROWS, len(SENSORS))
+    with database.begin() as connection:
+        streams.add(connection, StreamDefinition(topic=TOPIC, sensors=SENSORS, interval_us=SECOND_US))
+    store(database, plant[:GOOD_ROWS], 0)
+    first = json.loads(tfstream.run("train", "--topic", TOPIC, "--json").stdout)
+    assert (first["outcome"], first["rows"]) == ("promoted", GOOD_ROWS)
+    assert first["metrics"]["config_sha256"] == short_training.CONFIG.sha256
+    assert "then refitted on all rows, the held-out rows included" in first["reason"]
+    assert "there is no champion to compare it with" in first["reason"]
+    shown = json.loads(tfstream.run("models", "show", "1", "--topic", TOPIC, "--json").stdout)
+    assert shown["metrics"]["gate"] == first["metrics"]["gate"]
+
+    bad = plant[GOOD_ROWS : GOOD_ROWS + BAD_ROWS]
+    noise = np.random.default_rng(0).normal(size=bad.shape)
+    store(database, (bad + 2 * bad.std(0) * noise).astype(np.float32), GOOD_ROWS)
+    store(database, plant[GOOD_ROWS + BAD_ROWS :], GOOD_ROWS + BAD_ROWS)
+    since = ("--since", f"{BAD_ROWS + NEWEST_ROWS}s")  # the span that the noise is in
+    second = tfstream.run("train", "--topic", TOPIC, *since)
+    assert "model version 2 is rejected" in second.stderr
+    promoting = f"`tfstream models promote 2 --topic {TOPIC}`"
+    assert f"{promoting} makes this version the champion nevertheless" in second.stderr
+    assert "faults found (AUC), all kinds" in second.stdout
+    assert "NO" in second.stdout
+    assert statuses(database) == {1: "champion", 2: "rejected"}
+    with database.begin() as connection:
+        model = models.load(connection, streams.get(connection, TOPIC).id, 2)
+        good, worse = connection.execute(text(RUNS)).all()
+    assert model.reason is not None
+    assert "faults found (AUC), all kinds" in model.reason
+    assert (good.outcome, good.model_version) == ("promoted", 1)
+    assert (worse.outcome, worse.model_version, worse.reason) == ("rejected", 2, model.reason)
+    assert worse.metrics["gate"] == model.metrics["gate"]
+    assert model.metrics["gate"]["promote"] is False
+    shown = tfstream.run("models", "show", "2", "--topic", TOPIC).stdout
+    assert "channel swap" in shown
+    assert model.reason in shown
+
+    refit = tfstream.run("trainer", "--once", "--history", since[1])
+    assert f"{TOPIC}: version 3 is rejected, and the champion stays: faults found" in refit.stderr
+    forced = tfstream.run("train", "--topic", TOPIC, *since, "--no-gate")
+    assert "model version 4 is the champion" in forced.stderr
+    assert statuses(database) == {1: "retired", 2: "rejected", 3: "rejected", 4: "champion"}
+
+
+def test_a_champion_that_the_gate_did_not_test_is_not_replaced(
+    database: Database, tfstream: Tfstream
+) -> None:
+    """A rollback to an older version happens while the gate compares a refit with the champion."""
+    with database.begin() as connection:
+        stream = streams.add(
+            connection, StreamDefinition(topic=TOPIC, sensors=SENSORS, interval_us=SECOND_US)
+        )
+    store(database, simulated(GOOD_ROWS, len(SENSORS)), 0)
+    for seed in ("0", "1"):
+        tfstream.run("train", "--topic", TOPIC, "--no-gate", "--seed", seed)
+
+    def roll_back(stage: str, done: float) -> None:
+        if (stage, done) == ("gate", 1.0):
+            tfstream.run("models", "rollback", "--topic", TOPIC, "--reason", "too loud")
+
+    store(database, simulated(GOOD_ROWS + 300, len(SENSORS))[GOOD_ROWS:], GOOD_ROWS)
+    result = train.train(database, stream, TrainingOptions(seed=2, config=short_training.CONFIG), roll_back)
+    assert result.reason is not None
+    assert result.reason.startswith("it was tested against version 2, but version 1 is the champion now")
+    assert statuses(database) == {1: "champion", 2: "rejected", 3: "rejected"}
+
+
+def test_a_damaged_champion_is_replaced(database: Database, tfstream: Tfstream) -> None:
+    with database.begin() as connection:
+        streams.add(connection, StreamDefinition(topic=TOPIC, sensors=SENSORS, interval_us=SECOND_US))
+    store(database, simulated(1200, len(SENSORS)), 0)
+    tfstream.run("train", "--topic", TOPIC)
+    with database.begin() as connection:
+        connection.execute(text("UPDATE model SET bundle = 'dust'"))
+    trained = json.loads(tfstream.run("train", "--topic", TOPIC, "--json").stdout)
+    assert trained["outcome"] == "promoted"
+    assert "version 1, cannot be compared: model version 1 is damaged" in trained["reason"]
+
+
+def test_a_champion_that_cannot_be_compared_is_named(database: Database, tfstream: Tfstream) -> None:
+    with database.begin() as connection:
+        stream = streams.add(
+            connection, StreamDefinition(topic=TOPIC, sensors=SENSORS, interval_us=SECOND_US)
+        )
+        models.promote(connection, stream.id, examples.save_model(connection, stream.id, b"of another time"))
+    store(database, simulated(1200, len(SENSORS)), 0)
+    trained = json.loads(tfstream.run("train", "--topic", TOPIC, "--json").stdout)
+    assert trained["outcome"] == "promoted"
+    assert "the champion, version 1, cannot be compared: the model bundle is damaged" in trained["reason"]
+    assert statuses(database) == {1: "retired", 2: "champion"}
+
+
+def test_the_gate_tests_a_model_that_is_not_promoted(database: Database, tfstream: Tfstream) -> None:
+    with database.begin() as connection:
+        streams.add(connection, StreamDefinition(topic=TOPIC, sensors=SENSORS, interval_us=SECOND_US))
+    store(database, simulated(1200, len(SENSORS)), 0)
+    trained = json.loads(tfstream.run("train", "--topic", TOPIC, "--no-promote", "--json").stdout)
+    assert (trained["outcome"], trained["promoted"]) == ("candidate", False)
+    assert trained["metrics"]["gate"]["promote"] is True
+    assert statuses(database) == {1: "candidate"}

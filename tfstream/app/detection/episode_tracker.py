@@ -1,0 +1,237 @@
+"""Updates every asset's memory: scores the windows of a batch, follows its episodes and its silences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from tfstream.app.detection.champion import Champion
+from tfstream.app.detection.score_batch import (
+    ScoringInput,
+    SmoothedTerms,
+    WindowScore,
+    alarm_rule,
+    score_batch,
+    scoreable,
+)
+from tfstream.app.detection.window_evidence import WindowExplainer
+from tfstream.core.alarms.alarm_rule import AlarmState, Hop
+from tfstream.core.alarms.episode import EpisodeEvent, close_episode
+from tfstream.core.alarms.judgement import Judgement
+from tfstream.core.alarms.silence_events import close_silence, open_silence, silent_sensors, update_silence
+from tfstream.core.messages.anomaly_event import EventType
+from tfstream.core.reading import is_complete
+from tfstream.core.state import AssetMemory
+from tfstream.core.stream import StreamDefinition
+from tfstream.core.windowing.asset_track import Window
+from tfstream.core.windowing.partition_tracks import (
+    AssetForgotten,
+    AssetReturned,
+    AssetSilent,
+    TrackEvent,
+    WindowReady,
+)
+
+
+class AssetEvent(NamedTuple):
+    """A track event of a partition, and what is kept of its asset from before the batch."""
+
+    partition: int
+    memory: AssetMemory | None
+    event: TrackEvent
+
+
+class ScoredWindow(NamedTuple):
+    """A window, and the asset's memory before and after it.
+
+    ``missing`` are the live sensors without a reading in the newest hop. If all live sensors are missing,
+    ``scored`` and ``judgement`` are None.
+    """
+
+    window: Window
+    missing: tuple[str, ...]
+    scored: WindowScore | None
+    judgement: Judgement | None
+    before: AssetMemory
+    after: AssetMemory
+
+
+class AssetUpdate(NamedTuple):
+    """What a track event changes: the asset's memory, None once the asset is forgotten, and events to write.
+
+    ``window`` belongs to the event :class:`WindowReady` alone.
+    """
+
+    asset: str
+    memory: AssetMemory | None
+    events: tuple[EpisodeEvent, ...] = ()
+    window: ScoredWindow | None = None
+
+
+class EpisodeTracker:
+    """Updates assets under one model. It keeps no state of the assets: memory goes in, updates come out."""
+
+    def __init__(self, definition: StreamDefinition, champion: Champion) -> None:
+        self.champion = champion
+        self._sensors = definition.sensors
+        self._interval_us = definition.interval_us
+        self._explainer = WindowExplainer(definition, champion.detector)
+        self._hop_rows = champion.detector.hop_rows
+        self._live = np.asarray(champion.detector.live)  # [sensors]: those with readings in training
+        self._live_count = int(self._live.sum())
+        self._rule = alarm_rule(definition, champion.detector)
+        self._asset_rules = {
+            asset: alarm_rule(definition, champion.detector, asset) for asset in definition.asset_budgets
+        }
+
+    def process_batch(self, batch: Sequence[AssetEvent]) -> list[AssetUpdate]:
+        """Score all windows of a batch together, then process its events in the order of the log.
+
+        An asset may have several events: each starts from the memory after the previous event.
+        """
+        scores = self._score_windows(batch)
+        memories: dict[tuple[int, str], AssetMemory | None] = {}
+        updates = []
+        for index, (partition, memory, event) in enumerate(batch):
+            key = partition, event.asset
+            update = self.process(memories.get(key, memory), event, scores.get(index))
+            memories[key] = update.memory
+            updates.append(update)
+        return updates
+
+    def _score_windows(self, batch: Sequence[AssetEvent]) -> dict[int, WindowScore]:
+        """Scores by the index of their event; windows without a reading of a live sensor have none."""
+        detector = self.champion.detector
+        inputs = {
+            index: ScoringInput(
+                partition, event.asset, event.window, _terms(self._own_memory(memory, event.asset))
+            )
+            for index, (partition, memory, event) in enumerate(batch)
+            if isinstance(event, WindowReady) and scoreable(event.window.values, detector)
+        }
+        return dict(zip(inputs, score_batch(detector, list(inputs.values())), strict=True))
+
+    def process(
+        self, memory: AssetMemory | None, event: TrackEvent, scored: WindowScore | None = None
+    ) -> AssetUpdate:
+        """The update of one event; ``scored`` is the score of its window."""
+        own = self._own_memory(memory, event.asset)
+        if isinstance(event, WindowReady):
+            return self._window_ready(own, event, scored)
+        if isinstance(event, AssetSilent):
+            return _asset_silent(own, event)
+        if isinstance(event, AssetReturned):
+            return _asset_returned(own, event)
+        return _asset_forgotten(own, event)
+
+    def _own_memory(self, memory: AssetMemory | None, asset: str) -> AssetMemory:
+        """The asset's memory under this model: scores of another model cannot be compared with its scores."""
+        if memory is not None and memory.model_version == self.champion.version:
+            return memory
+        return AssetMemory(
+            model_version=self.champion.version,
+            baseline=self._rule.calibration.initial_baseline(asset),
+            episode=memory.episode if memory else None,
+            silence=memory.silence if memory else None,
+        )
+
+    def _window_ready(
+        self, memory: AssetMemory, event: WindowReady, scored: WindowScore | None
+    ) -> AssetUpdate:
+        asset, window = event
+        missing = self._missing_sensors(window)
+        silence = self._sensor_silence(memory, window, missing)
+        before = memory if silence is None else _with_silence(memory, silence)
+        after, judgement, episode = before, None, None
+        if scored is not None:
+            judgement, after, episode = self._judge(asset, before, window, scored)
+        return AssetUpdate(
+            asset,
+            after,
+            tuple(event for event in (silence, episode) if event is not None),
+            ScoredWindow(window, missing, scored, judgement, before, after),
+        )
+
+    def _judge(
+        self, asset: str, memory: AssetMemory, window: Window, scored: WindowScore
+    ) -> tuple[Judgement, AssetMemory, EpisodeEvent | None]:
+        """The score's judgement, the memory after it, and the episode's event, if there is one."""
+        rule = self._asset_rules.get(asset, self._rule)
+        judgement = rule.judge(scored.score, memory.baseline)
+        state, event = rule.update(
+            AlarmState(memory.baseline, memory.episode),
+            scored.score,
+            judgement,
+            Hop(window.end_index, window.first_offset, window.last_offset),
+            self._explainer.evidence(scored),
+        )
+        after = msgspec.structs.replace(
+            memory,
+            baseline=state.baseline,
+            terms=scored.terms.values,
+            terms_index=scored.terms.end_index,
+            episode=state.episode,
+        )
+        return judgement, after, event
+
+    def _missing_sensors(self, window: Window) -> tuple[str, ...]:
+        """The live sensors without a reading in the newest hop; filled cells are no readings."""
+        if is_complete(window.values[-1]):
+            return ()
+        missing = np.isnan(window.values[-self._hop_rows :]).all(axis=0) & self._live
+        return tuple(self._sensors[index] for index in np.flatnonzero(missing))
+
+    def _sensor_silence(
+        self, memory: AssetMemory, window: Window, missing: tuple[str, ...]
+    ) -> EpisodeEvent | None:
+        """The event that opens, updates or closes the silence of single sensors."""
+        if len(missing) == self._live_count:
+            return None  # a gap of the whole asset: if it lasts, the partition's clock shows it
+        silence, sensors = memory.silence, silent_sensors(missing)
+        start_us = (window.end_index + 1 - self._hop_rows) * self._interval_us
+        if silence is None:
+            return open_silence(start_us, window.last_offset, sensors) if sensors else None
+        if not sensors:
+            return close_silence(silence, start_us, window.last_offset)
+        if sensors != silence.sensors:
+            return update_silence(silence, window.last_offset, sensors)
+        return None
+
+
+def _asset_silent(memory: AssetMemory, event: AssetSilent) -> AssetUpdate:
+    """The silence opens; an open episode ends with its last hop, and a pending one leaves no event."""
+    events = []
+    if memory.episode is not None and not memory.episode.pending:
+        events.append(close_episode(memory.episode))
+    if memory.silence is None:
+        events.append(open_silence(event.since_us, event.offset, ()))
+    else:
+        events.append(update_silence(memory.silence, event.offset, ()))
+    after = _with_silence(msgspec.structs.replace(memory, episode=None), events[-1])
+    return AssetUpdate(event.asset, after, tuple(events))
+
+
+def _asset_returned(memory: AssetMemory, event: AssetReturned) -> AssetUpdate:
+    if memory.silence is None:
+        return AssetUpdate(event.asset, memory)
+    closed = close_silence(memory.silence, event.time_us, event.offset)
+    return AssetUpdate(event.asset, _with_silence(memory, closed), (closed,))
+
+
+def _asset_forgotten(memory: AssetMemory, event: AssetForgotten) -> AssetUpdate:
+    """The silence closes: no later event could close it, because the asset is forgotten."""
+    if memory.silence is None:
+        return AssetUpdate(event.asset, None)
+    return AssetUpdate(event.asset, None, (close_silence(memory.silence, event.ended_us, event.offset),))
+
+
+def _with_silence(memory: AssetMemory, event: EpisodeEvent) -> AssetMemory:
+    silence = None if event.event is EventType.CLOSED else event.episode
+    return msgspec.structs.replace(memory, silence=silence)
+
+
+def _terms(memory: AssetMemory) -> SmoothedTerms | None:
+    return None if memory.terms is None else SmoothedTerms(memory.terms_index, memory.terms)

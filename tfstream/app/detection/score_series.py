@@ -1,0 +1,146 @@
+"""Scores and alarms of a whole series: the same numbers as the stream gives, hop by hop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from tfstream.app.detection.score_batch import (
+    ScoringInput,
+    SmoothedTerms,
+    WindowScore,
+    score_batch,
+    scoreable,
+)
+from tfstream.app.detection.window_evidence import WindowExplainer
+from tfstream.core.alarms.alarm_rule import AlarmRule, AlarmState, Hop
+from tfstream.core.alarms.episode import Episode
+from tfstream.core.alarms.hop_evidence import HopEvidence, NoEvidence
+from tfstream.core.messages.anomaly_event import EventType
+from tfstream.core.quality.event_quality import Alarm
+from tfstream.core.reading import Values
+from tfstream.core.stream import StreamDefinition
+from tfstream.core.windowing.asset_track import Window
+from tfstream.model.scoring.detector import Detector
+
+_BATCH = 2048  # windows at once; a score does not depend on the other windows of its batch
+
+
+class HopScores(NamedTuple):
+    """``scores [n]`` of hops, each with its last row ``end_index [n]``; hops without a reading have none."""
+
+    end_index: NDArray[np.int64]
+    scores: NDArray[np.float64]
+
+
+def score_series(detector: Detector, asset: str, values: Values) -> HopScores:
+    """Score every window of ``values [rows, sensors]``.
+
+    Gaps must be filled as the stream fills them; row 0 is the first row of a hop.
+    """
+    return hop_scores(score_hops(detector, asset, values))
+
+
+def hop_scores(scored: Sequence[WindowScore]) -> HopScores:
+    """The last row and the score of every window."""
+    ends = [window.terms.end_index for window in scored]
+    return HopScores(
+        np.array(ends, dtype=np.int64), np.array([window.score for window in scored], dtype=np.float64)
+    )
+
+
+def score_hops(detector: Detector, asset: str, values: Values) -> list[WindowScore]:
+    """Like :func:`score_series`, with everything that the next window's score depends on."""
+    scored: list[WindowScore] = []
+    for windows in _batches(detector, values):
+        before = scored[-1].terms if scored else None
+        scored += score_batch(detector, [ScoringInput(0, asset, window, before) for window in windows])
+    return scored
+
+
+def spread(hops: HopScores, *, hop_rows: int, rows: int) -> NDArray[np.float64]:
+    """The score of every row, ``[rows]``: the score of its hop.
+
+    Rows before the first window get the first score. Rows after the last whole hop, and rows of a hop without
+    a score, get the last score before them.
+
+    :raises ValueError: when there is no score at all.
+    """
+    if not len(hops.scores):
+        raise ValueError("there is no score to spread")
+    row = np.arange(rows)
+    latest = (
+        np.searchsorted(hops.end_index + 1 - hop_rows, row, side="right") - 1
+    )  # the last hop begun by then
+    return hops.scores[np.maximum(latest, 0)]
+
+
+class SeriesEvidence:
+    """Evidence about the windows of ``values [rows, sensors]``, by their last row."""
+
+    def __init__(self, definition: StreamDefinition, detector: Detector, asset: str, values: Values) -> None:
+        self._explainer = WindowExplainer(definition, detector)
+        self._detector, self._asset, self._values = detector, asset, values
+
+    def __call__(self, end_index: int) -> HopEvidence:
+        window = self._values[end_index + 1 - self._detector.window_rows : end_index + 1]
+        actual = window[-self._detector.hop_rows :].mean(axis=0)
+        return self._explainer.evidence(
+            WindowScore(0.0, SmoothedTerms(end_index, ()), self._asset, window, actual)
+        )
+
+
+def raise_alarms(
+    rule: AlarmRule,
+    asset: str,
+    hops: HopScores,
+    *,
+    first_row: int,
+    evidence: Callable[[int], HopEvidence] = lambda end_index: NoEvidence(),
+) -> list[Alarm]:
+    """The alarms of an asset from row ``first_row`` on; hops that begin before it are skipped.
+
+    ``evidence`` gives the evidence about the hop that ends with a row; without it the scores alone decide.
+    An episode that is open at the end of the series ends there. A pending episode raises no alarm.
+    """
+    state = AlarmState(rule.calibration.initial_baseline(asset), None)
+    alarms: list[Alarm] = []
+    opened_us = 0
+    for end_index, score in zip(hops.end_index.tolist(), hops.scores.tolist(), strict=True):
+        if end_index + 1 - rule.hop_rows < first_row:
+            continue
+        judgement = rule.judge(score, state.baseline)
+        hop = Hop(end_index, end_index, end_index)
+        state, event = rule.update(state, score, judgement, hop, evidence(end_index))
+        if event is not None and event.event is EventType.OPENED:
+            opened_us = event.episode.last_us
+        if event is not None and event.event is EventType.CLOSED:
+            alarms.append(_alarm(event.episode, rule, opened_us))
+    last = state.episode
+    return alarms if last is None or last.pending else [*alarms, _alarm(last, rule, opened_us)]
+
+
+def _batches(detector: Detector, values: Values) -> Iterator[list[Window]]:
+    """The windows with a reading from a live sensor in the newest hop, in order."""
+    rows, hop = detector.window_rows, detector.hop_rows
+    if len(values) < rows:
+        return
+    first = -rows % hop
+    views = sliding_window_view(values, rows, axis=0)[first::hop].transpose(0, 2, 1)  # [n, rows, sensors]
+    for begin in range(0, len(views), _BATCH):
+        windows = [
+            Window(first + number * hop + rows - 1, view, 0, 0)
+            for number, view in enumerate(views[begin : begin + _BATCH], start=begin)
+            if scoreable(view, detector)
+        ]
+        if windows:
+            yield windows
+
+
+def _alarm(episode: Episode, rule: AlarmRule, opened_us: int) -> Alarm:
+    """An episode whose alarm was raised at ``opened_us``, in rows."""
+    return Alarm(*(time // rule.interval_us for time in (episode.started_us, opened_us, episode.last_us)))

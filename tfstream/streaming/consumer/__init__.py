@@ -1,0 +1,1 @@
+"""Reading Kafka: the member of a consumer group, offsets, and topics that are read to their end."""

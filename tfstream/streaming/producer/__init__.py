@@ -1,0 +1,1 @@
+"""Writing Kafka: the one transaction of a commit, dead letters, and the readings of ``replay``."""
