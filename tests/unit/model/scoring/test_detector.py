@@ -17,6 +17,7 @@ from tests.unit.model.small_detector import (
     windows,
 )
 from tfstream.app.detection.score_batch import SmoothedTerms, score_batch
+from tfstream.core.reading import Values
 from tfstream.model.linear import predictors
 from tfstream.model.scoring.bank import collect
 from tfstream.model.scoring.detector import Detector
