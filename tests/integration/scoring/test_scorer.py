@@ -90,7 +90,7 @@ def test_the_older_of_two_processes_with_the_same_slot_ends(plant: Plant, traine
             )
     assert older.returncode == 1
     assert "another process took over the transactional id" in output
-    assert "give each process on a host a --slot of its own" in output
+    assert "Give each process its own --slot" in output
     scores = [message.body for message in read_committed(tfstream.bootstrap, f"{trained_topic}.scores")]
     assert len({(score["asset"], score["ts"]) for score in scores}) == len(scores)
 
