@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import random
 import signal
 import socket
 import subprocess
@@ -13,13 +14,41 @@ from pathlib import Path
 from tfstream.errors import ServiceUnavailable
 
 _TICK_S = 0.1
+_OUTGOING_PORTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_USUAL_FIRST_OUTGOING_PORT = 32_768
+_FIRST_PORT = 10_240
+_random = random.SystemRandom()  # seeded numbers would be the same in two test processes
 
 
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nothing listens on at this moment."""
+def free_port(consecutive: int = 1) -> int:
+    """The first of ``consecutive`` TCP ports of 127.0.0.1 that nothing uses at this moment.
+
+    The kernel gives ports of a range of its own to outgoing connections. A port below that range stays free
+    until the server listens on it.
+    """
+    end = _first_outgoing_port() - consecutive
+    while True:
+        port = _random.randrange(_FIRST_PORT, end)
+        if all(_is_free(port + offset) for offset in range(consecutive)):
+            return port
+
+
+def _first_outgoing_port() -> int:
+    """The usual number where the kernel does not say, or leaves hardly any port below."""
+    try:
+        first = int(_OUTGOING_PORTS.read_text().split()[0])
+    except (OSError, ValueError):
+        return _USUAL_FIRST_OUTGOING_PORT
+    return first if first > 2 * _FIRST_PORT else _USUAL_FIRST_OUTGOING_PORT
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def listens(port: int) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -56,15 +55,6 @@ def terminated(parent: ForkedCommand) -> Iterator[None]:
         if parent.poll() is None:
             parent.terminate()
             parent.wait(60)
-
-
-def free_port_pair() -> int:
-    """A free port whose next port is free, too: two workers listen on both."""
-    while True:
-        port = free_port()
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port + 1)) != 0:
-                return port
 
 
 def messages_read(port: int, process: str) -> float:
@@ -121,7 +111,7 @@ def test_a_recorder_and_a_sink_end_in_time(
 def test_the_parent_waits_for_the_drain_timeout_of_its_workers(
     kafka: Broker, plant: Plant, trained_topic: str
 ) -> None:
-    tfstream, port = plant.tfstream, free_port_pair()
+    tfstream, port = plant.tfstream, free_port(consecutive=2)
     arguments = (
         "score",
         "--topic",
@@ -147,7 +137,7 @@ def test_the_parent_waits_for_the_drain_timeout_of_its_workers(
 
 
 def test_the_workers_of_a_killed_parent_finish_their_work(plant: Plant, trained_topic: str) -> None:
-    tfstream, port = plant.tfstream, free_port_pair()
+    tfstream, port = plant.tfstream, free_port(consecutive=2)
     arguments = ("score", "--topic", trained_topic, "--commit-interval", "1h", "--workers", "2")
     with tfstream.running(*arguments, "--metrics-port", str(port)) as parent:
         wait_until(

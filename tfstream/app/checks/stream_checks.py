@@ -31,7 +31,8 @@ def output_topics(context: CheckContext) -> str:
     state_count = topics.partition_count(properties, state_topic)
     if state_count is None:
         raise CheckWarning(
-            "nothing has been scored yet: the output topics do not exist", "run `tfstream score`"
+            "nothing has been scored yet: the output topics do not exist",
+            f"run `tfstream score --topic {context.topic}`",
         )
     if state_count != count:
         raise TfstreamError(

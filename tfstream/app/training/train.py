@@ -91,7 +91,7 @@ def _record_failure(database: Database, run: int, error: BaseException) -> None:
             connection,
             run,
             outcome="interrupted" if stopped else "failed",
-            reason=str(error) or type(error).__name__,
+            reason=str(error) or ("ended by a signal" if stopped else type(error).__name__),
         )
 
 
