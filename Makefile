@@ -26,7 +26,7 @@ endif
 # whose longest file takes longest, so that no process is left alone with it at the end.
 TESTS := $(sort $(patsubst %/,%,$(dir $(shell find tests -name 'test_*.py'))))
 FAST := $(filter tests/unit tests/unit/% tests/property tests/property/%,$(TESTS))
-LONGEST := $(filter %/chaos %/quality,$(TESTS))
+LONGEST := $(filter tests/studies/chaos tests/studies/quality,$(TESTS))
 SLOW := $(LONGEST) $(filter-out $(FAST) $(LONGEST),$(TESTS))
 
 .PHONY: help
