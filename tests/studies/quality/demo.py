@@ -113,9 +113,10 @@ def section(figures: Mapping[str, Any]) -> str:
 
 
 def _intro(figures: Mapping[str, Any]) -> str:
+    days = figures["training_days"]
     return (
-        f"`tfstream demo` with the seeds {_SEEDS[0]} to {_SEEDS[-1]}, each with another plant, other weather\n"
-        f"and another fit: three waterworks, {figures['training_days']} normal days to learn from, then a day\n"
+        f"`tfstream demo` with the seeds {_SEEDS[0]} to {_SEEDS[-1]}, each with another plant, other\n"
+        f"weather and another fit: three waterworks, {days} normal days to learn from, then a day\n"
         "with eight faults. The part runs the demo's readings, fit, alarm rule and comparison in one\n"
         "process, without Kafka and PostgreSQL. A fault counts as found only by an alarm that is raised\n"
         f"during the fault or at most {GRACE_ROWS} rows after its end, and that names a sensor that the\n"
