@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tfstream.app.detection.alarm_collector import AlarmCollector, RaisedAlarm
 from tfstream.app.detection.champion import Champion
-from tfstream.app.history.alarm_collector import AlarmCollector, RaisedAlarm
 from tfstream.app.history.hidden_alarms import is_hidden
 from tfstream.core.learning.exclusion import Exclusion
 from tfstream.core.quality.event_quality import Alarm, matched_events

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tfstream.app.history.alarm_collector import RaisedAlarm
+from tfstream.app.detection.alarm_collector import RaisedAlarm
 from tfstream.app.history.asset_alarms import AssetAlarms
 from tfstream.app.history.backtest_result import AlarmLine, AssetLine, EventLine
 from tfstream.core.alarms.poisson import mean_bounds
