@@ -61,15 +61,7 @@ class ChampionScorer:
     def alarms(self) -> list[Alarm]:
         """The alarms in rows; an episode that is open after the last hop ends there."""
         interval_us = self._definition.interval_us
-        return [
-            Alarm(
-                *(
-                    time_us // interval_us
-                    for time_us in (alarm.episode.started_us, alarm.raised_us, alarm.episode.last_us)
-                )
-            )
-            for alarm in self._collector.alarms.values()
-        ]
+        return [alarm.in_rows(interval_us) for alarm in self._collector.alarms.values()]
 
     @property
     def training_episodes(self) -> list[TrainingEpisode]:
