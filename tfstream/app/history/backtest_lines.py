@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tfstream.app.history.alarm_collector import RaisedAlarm
 from tfstream.app.history.asset_alarms import AssetAlarms
 from tfstream.app.history.backtest_result import AlarmLine, AssetLine, EventLine
 from tfstream.core.alarms.poisson import mean_bounds
+from tfstream.core.alarms.raised_alarm import RaisedAlarm
 from tfstream.core.messages.anomaly_event import iso
 from tfstream.core.spans import Span
 
