@@ -19,8 +19,8 @@ from tfstream.app.detection.score_batch import (
 )
 from tfstream.app.detection.window_evidence import WindowExplainer
 from tfstream.core.alarms.alarm_rule import AlarmRule, AlarmState, Hop
-from tfstream.core.alarms.episode import Episode
 from tfstream.core.alarms.hop_evidence import HopEvidence, NoEvidence
+from tfstream.core.alarms.raised_alarm import RaisedAlarm
 from tfstream.core.messages.anomaly_event import EventType
 from tfstream.core.quality.event_quality import Alarm
 from tfstream.core.reading import Values
@@ -104,13 +104,27 @@ def raise_alarms(
     first_row: int,
     evidence: Callable[[int], HopEvidence] = lambda end_index: NoEvidence(),
 ) -> list[Alarm]:
+    """Like :func:`raise_episodes`, in rows."""
+    raised = raise_episodes(rule, asset, hops, first_row=first_row, evidence=evidence)
+    return [alarm.in_rows(rule.interval_us) for alarm in raised]
+
+
+def raise_episodes(
+    rule: AlarmRule,
+    asset: str,
+    hops: HopScores,
+    *,
+    first_row: int,
+    evidence: Callable[[int], HopEvidence] = lambda end_index: NoEvidence(),
+) -> list[RaisedAlarm]:
     """The alarms of an asset from row ``first_row`` on; hops that begin before it are skipped.
 
-    ``evidence`` gives the evidence about the hop that ends with a row; without it the scores alone decide.
-    An episode that is open at the end of the series ends there. A pending episode raises no alarm.
+    Row 0 has the time 0. ``evidence`` gives the evidence about the hop that ends with a row; without it the
+    scores alone decide. An episode that is open at the end of the series ends there. A pending episode raises
+    no alarm.
     """
     state = AlarmState(rule.calibration.initial_baseline(asset), None)
-    alarms: list[Alarm] = []
+    alarms: list[RaisedAlarm] = []
     opened_us = 0
     for end_index, score in zip(hops.end_index.tolist(), hops.scores.tolist(), strict=True):
         if end_index + 1 - rule.hop_rows < first_row:
@@ -121,9 +135,9 @@ def raise_alarms(
         if event is not None and event.event is EventType.OPENED:
             opened_us = event.episode.last_us
         if event is not None and event.event is EventType.CLOSED:
-            alarms.append(_alarm(event.episode, rule, opened_us))
+            alarms.append(RaisedAlarm(event.episode, opened_us))
     last = state.episode
-    return alarms if last is None or last.pending else [*alarms, _alarm(last, rule, opened_us)]
+    return alarms if last is None or last.pending else [*alarms, RaisedAlarm(last, opened_us)]
 
 
 def _batches(detector: Detector, values: Values) -> Iterator[list[Window]]:
@@ -148,8 +162,3 @@ def series_windows(values: Values, shape: WindowShape) -> Iterator[Window]:
     views = sliding_window_view(values, rows, axis=0)[first::step].transpose(0, 2, 1)  # [n, rows, sensors]
     for number, view in enumerate(views):
         yield Window(first + number * step + rows - 1, view, 0, 0)
-
-
-def _alarm(episode: Episode, rule: AlarmRule, opened_us: int) -> Alarm:
-    """An episode whose alarm was raised at ``opened_us``, in rows."""
-    return Alarm(*(time // rule.interval_us for time in (episode.started_us, opened_us, episode.last_us)))

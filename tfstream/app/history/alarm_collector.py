@@ -2,23 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from tfstream.app.detection.episode_tracker import ScoredWindow
-from tfstream.core.alarms.episode import Episode
-from tfstream.core.spans import Span
-
-
-class RaisedAlarm(NamedTuple):
-    """An episode in its last state, and the time at which its alarm was raised."""
-
-    episode: Episode
-    raised_us: int
-
-    @property
-    def span(self) -> Span:
-        """From the first row of the episode to the end of the last hop that kept it open."""
-        return Span(self.episode.started_us, self.episode.last_us)
+from tfstream.core.alarms.raised_alarm import RaisedAlarm
 
 
 class AlarmCollector:
