@@ -39,7 +39,7 @@ class _NewFault(NamedTuple):
 
 _FAULTS = (
     _NewFault(0, "offset", "loop1_temperature", 5, 4, 1.5),
-    _NewFault(0, "stuck", "loop4_level", 26, 6, 0.0),
+    _NewFault(0, "stuck", "loop4_temperature", 26, 6, 0.0),
     _NewFault(1, "drift", "loop2_pressure_out", 8, 8, 2.0),
     _NewFault(1, "forced valve", "loop5_valve", 30, 3, 0.25),
     _NewFault(2, "offset", "loop3_flow", 12, 5, -1.5),
@@ -102,12 +102,12 @@ def _asset(number: int, seed: int) -> Series:
 def _readings(rows: int, faults: Sequence[_NewFault], rng: np.random.Generator) -> Floats:
     """``[rows, sensors]`` without noise: demand with a daily cycle drives every loop."""
     hour = np.arange(rows)[:, None] / 60
-    common = autoregressive(rng.normal(size=(rows, 1)), np.array([0.998]))
+    common = autoregressive(rng.normal(size=(rows, 1)), np.array([0.995]))
     own = autoregressive(rng.normal(size=(rows, _LOOPS)), np.full(_LOOPS, 0.98))
     cycle = np.sin(2 * np.pi * (hour / 24 + rng.uniform(0, 0.15, _LOOPS)))
     demand = 10 + 1.5 * cycle + common + 0.7 * own
     ambient = 20 + 4 * np.sin(2 * np.pi * (hour / 24 - 0.3)) + common
-    quality = autoregressive(rng.normal(size=(rows, 2)), np.array([0.997, 0.999]))
+    quality = autoregressive(rng.normal(size=(rows, 2)), np.array([0.99, 0.995]))
     supply = 5 + 0.3 * autoregressive(rng.normal(size=(rows, 1)), np.array([0.99]))
     loops = [
         _loop(demand[:, loop], supply[:, 0], ambient[:, 0], _forced(loop, rows, faults), quality, rng)
@@ -129,12 +129,13 @@ def _loop(
     demand: Floats, supply: Floats, ambient: Floats, forced: Floats, quality: Floats, rng: np.random.Generator
 ) -> Floats:
     """``[rows, 10]``: a controller opens the valve to keep the level of a tank that the demand empties."""
-    rows, level, held = len(demand), np.empty(len(demand)), 3.0
+    rows, level, held, opening = len(demand), np.empty(len(demand)), 3.0, 0.5
     valve, flow = np.empty(rows), np.empty(rows)
     strength = rng.uniform(7, 10)
     for row in range(rows):
         wanted = np.clip(demand[row] / (strength * supply[row] ** 0.5) + 0.3 * (3.0 - held), 0.0, 1.0)
-        valve[row] = wanted if np.isnan(forced[row]) else forced[row]
+        opening = 0.8 * opening + 0.2 * wanted
+        valve[row] = opening if np.isnan(forced[row]) else forced[row]
         flow[row] = strength * valve[row] * supply[row] ** 0.5
         held = float(np.clip(held + 0.02 * (flow[row] - demand[row]), 0.2, 6.0))
         level[row] = held
