@@ -114,6 +114,9 @@ def report() -> DemoReport:
             score=9.0,
             threshold=3.0,
             expected_per_week=0.01,
+            witness="levels",
+            scale_s=480.0,
+            reason="level < 1 < 2",
             plots=(sensor_plot(detection.sensors[0]),),
         )
         for detection in (detected, false_alarm)
@@ -128,6 +131,11 @@ def report() -> DemoReport:
         comparison=compare((detected, false_alarm), faults, grace_us=MINUTE_US),
         commands=(("SQL", "SELECT 1 WHERE 1 < 2"),),
     )
+
+
+def test_an_episode_names_its_witness(report: DemoReport) -> None:
+    words = "levels (the levels of the sensors against what the other sensors say), over 8 min"
+    assert f"Witness {words}: level &lt; 1 &lt; 2." in render_report(report)
 
 
 def test_the_page_is_complete_and_loads_nothing(report: DemoReport) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +26,7 @@ from tfstream.core.quality.event_quality import Alarm
 from tfstream.core.reading import Values
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.windowing.asset_track import Window
+from tfstream.core.windowing.window import WindowShape
 from tfstream.model.scoring.detector import Detector
 
 _BATCH = 2048  # windows at once; a score does not depend on the other windows of its batch
@@ -140,16 +142,23 @@ def raise_episodes(
 
 def _batches(detector: Detector, values: Values) -> Iterator[list[Window]]:
     """The windows with a reading from a live sensor in the newest hop, in order."""
-    rows, hop = detector.window_rows, detector.hop_rows
+    shape = detector.shape
+    hops = series_windows(values, shape._replace(step=shape.hop))
+    scored = (window for window in hops if scoreable(window.values, detector))
+    while windows := list(islice(scored, _BATCH)):
+        yield windows
+
+
+def series_windows(values: Values, shape: WindowShape) -> Iterator[Window]:
+    """The windows of ``values [rows, sensors]`` that end every ``shape.step`` rows, in order, as views.
+
+    They are those of the stream: row 0 is the first row of a hop, and gaps must be filled as the stream
+    fills them. A series has no messages, hence its windows have the offset 0.
+    """
+    rows, step = shape.rows, shape.step
     if len(values) < rows:
         return
-    first = -rows % hop
-    views = sliding_window_view(values, rows, axis=0)[first::hop].transpose(0, 2, 1)  # [n, rows, sensors]
-    for begin in range(0, len(views), _BATCH):
-        windows = [
-            Window(first + number * hop + rows - 1, view, 0, 0)
-            for number, view in enumerate(views[begin : begin + _BATCH], start=begin)
-            if scoreable(view, detector)
-        ]
-        if windows:
-            yield windows
+    first = -rows % step
+    views = sliding_window_view(values, rows, axis=0)[first::step].transpose(0, 2, 1)  # [n, rows, sensors]
+    for number, view in enumerate(views):
+        yield Window(first + number * step + rows - 1, view, 0, 0)

@@ -23,7 +23,18 @@ _ASSET_COLUMNS = (
     "hidden",
 )
 _EVENT_COLUMNS = ("event of", "start", "end", "raised at", "delay", "warning")
-_ALARM_COLUMNS = ("alarm of", "kind", "raised at", "ended at", "score", "threshold", "sensors", "belongs to")
+_ALARM_COLUMNS = (
+    "alarm of",
+    "kind",
+    "witness",
+    "raised at",
+    "ended at",
+    "score",
+    "threshold",
+    "expected a week",
+    "sensors",
+    "belongs to",
+)
 
 
 def print_backtest(result: Backtest) -> None:
@@ -111,10 +122,12 @@ def _print_alarms(result: Backtest) -> None:
         (
             alarm.asset,
             alarm.kind,
+            alarm.witness,
             alarm.raised_at,
             alarm.ended_at or "open",
             alarm.score,
             alarm.threshold,
+            alarm.expected_per_week,
             ", ".join(alarm.sensors[:2]),
             _cause(result, alarm),
         )

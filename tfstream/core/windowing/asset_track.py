@@ -14,7 +14,7 @@ from tfstream.core.windowing.window import WindowBuffer, WindowShape, needed_fro
 
 
 class Window(NamedTuple):
-    """``values [rows, sensors]`` up to row ``end_index``, and the offsets of the newest hop's messages."""
+    """``values [rows, sensors]`` up to row ``end_index``; the offsets are those of its newest hop."""
 
     end_index: int
     values: Values

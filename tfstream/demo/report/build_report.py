@@ -80,5 +80,8 @@ def _report_episode(connection: Connection, result: DemoResult, row: AnomalyRow)
         score=row.score,
         threshold=row.threshold,
         expected_per_week=row.expected_per_week,
+        witness=row.witness,
+        scale_s=row.scale_s,
+        reason=row.reason,
         plots=tuple(read_sensor_plots(connection, result, row)),
     )

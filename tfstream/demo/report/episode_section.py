@@ -7,6 +7,7 @@ from html import escape
 
 from tfstream.app.html.chart import ChartBand, ChartFrame, ChartLine, draw_chart, format_time, value_range
 from tfstream.app.html.elements import badge, legend
+from tfstream.app.runtime.human_units import witness_text
 from tfstream.demo.plant.faults import PlantFault
 from tfstream.demo.report.asset_bands import asset_bands
 from tfstream.demo.report.report_content import DemoReport, ReportEpisode, SensorPlot
@@ -47,8 +48,17 @@ def _episode_card(report: DemoReport, episode: ReportEpisode, cause: PlantFault 
         f"{badge(cause_text, good=cause is not None)}</div>"
         f'<div class="muted">{escape(episode.kind)} episode <code>{escape(episode.episode[:8])}</code>: '
         f"score {episode.score:.3g}, threshold {episode.threshold:.3g}. A normal asset reaches this score "
-        f'{rate_text(episode.expected_per_week)}.</div><div class="plots">{plots}</div></div>'
+        f"{rate_text(episode.expected_per_week)}. {escape(_witness_text(episode))}</div>"
+        f'<div class="plots">{plots}</div></div>'
     )
+
+
+def _witness_text(episode: ReportEpisode) -> str:
+    """Which witness raised the episode, and what it saw."""
+    if episode.witness is None:
+        return ""
+    seen = "" if episode.reason is None else f": {episode.reason}"
+    return f"Witness {witness_text(episode.witness, episode.scale_s)}{seen}."
 
 
 def _sensor_plot(plot: SensorPlot, bands: Iterable[ChartBand]) -> str:
