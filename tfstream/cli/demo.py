@@ -91,7 +91,7 @@ def _print_result(running: Services, result: DemoResult, path: Path, *, keep: bo
     for outcome in result.comparison.outcomes:
         _print_other_alarms(outcome)
     out.print(conclusion(result.comparison, result.training.assets, result.stream.definition))
-    out.print(FOUND_RULE)
+    out.print(FOUND_RULE, soft_wrap=True)
     out.print("delay: from the fault to the alarm; rank: of a touched sensor in the episode, 1 is the top")
     out.print(f"report: {path.resolve()}", soft_wrap=True)
     out.print()
