@@ -264,7 +264,10 @@ class TestCases:
                     np.abs(error[fault.first : fault.stop]).max(),
                 )
 
-    def test_every_recipe_has_a_maker_and_a_reduced_run_has_fewer(self) -> None:
+    def test_every_recipe_has_a_maker_and_a_reduced_run_has_fewer(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("TFSTREAM_TEP_RUNS", "more")
         whole = recipes(QualitySettings(data=None))
         assert {recipe.maker for recipe in whole} == set(MAKERS)
         assert len(recipes(QualitySettings(data=None, files=1))) < len(whole) / 3
