@@ -33,7 +33,7 @@ def add_up(key: SuiteKey, results: Sequence[Mapping[str, Any]]) -> Line:
         if run["part"] == key.part
     ]
     faults = [_in_minutes(fault, interval_us) for run, interval_us in runs for fault in run["faults"]]
-    kinds = list(dict.fromkeys(fault["kind"] for fault in faults))
+    kinds = sorted({fault["kind"] for fault in faults})
     weeks = sum(run["normal_rows"] * interval_us for run, interval_us in runs) / WEEK_US
     normal_rows = sum(run["normal_rows"] for run, _ in runs)
     return {
