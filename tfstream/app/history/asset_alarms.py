@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tfstream.app.detection.alarm_collector import AlarmCollector
 from tfstream.app.detection.champion import Champion
-from tfstream.app.history.alarm_collector import AlarmCollector
 from tfstream.app.history.hidden_alarms import is_hidden
 from tfstream.core.alarms.raised_alarm import RaisedAlarm
 from tfstream.core.learning.exclusion import Exclusion

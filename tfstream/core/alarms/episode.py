@@ -17,7 +17,7 @@ from tfstream.core.messages.witness import Witness
 
 _UPDATE_GROWTH = 1.2  # a severity that has risen by a fifth since the last event is worth an update
 _LONE_SENSOR_SHARE = 0.8
-_MAIN_SENSOR_SHARE = 0.2
+MAIN_SENSOR_SHARE = 0.2
 _MOST_COOLDOWNS = 3
 
 
@@ -64,7 +64,7 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def main_sensors(self) -> tuple[str, ...]:
         """The sensors that have a large share of it."""
-        return tuple(sensor.name for sensor in self.sensors if sensor.share >= _MAIN_SENSOR_SHARE)
+        return tuple(sensor.name for sensor in self.sensors if sensor.share >= MAIN_SENSOR_SHARE)
 
     @property
     def pending(self) -> bool:

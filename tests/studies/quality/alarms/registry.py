@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any
 
+from tests.studies.quality.alarms import demo_plant_cases, new_plant_cases, server_cases, tep_cases
 from tests.studies.quality.alarms.cases import AlarmCase
 from tests.studies.quality.alarms.methods import AlarmMethod
 from tests.studies.quality.alarms.product import Product
+from tests.studies.quality.settings import QualitySettings
 
+_MONTHS = 8  # of 40 sensor faults each
+_PLANTS = 8
+_SERVERS = tuple(f"omi-{number}.parquet" for number in (1, 3, 5, 7, 9, 11))
+_SAMPLINGS: Mapping[str, dict[str, Any]] = MappingProxyType(
+    {
+        "60 s": {"interval_s": 60},
+        "10 s": {"interval_s": 10},
+        "means of 5 min": {"interval_s": 60, "average": 5},
+        "1 s": {"interval_s": 1, "learn_days": 2},  # more days do not fit into the memory of a small machine
+    }
+)
 
-class MakeCase(Protocol):
-    """Makes a case in the process that measures it."""
-
-    def __call__(self, data: Path | None, **arguments: Any) -> AlarmCase:
-        """Make the case from the folder of labelled data and the arguments of its recipe.
-
-        :raises UsageError: when the case needs labelled data that are not there.
-        """
+MakeCase = Callable[..., AlarmCase]
+"""Makes a case from the folder of labelled data, or None, and the arguments of its recipe."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,17 +35,65 @@ class CaseRecipe:
     """A case by the name of its maker, and by arguments that JSON can hold.
 
     ``suite`` is the title of its lines in the tables; the figures of all recipes of a suite are added up.
+    ``peers``: the methods beside the product are measured, too.
     """
 
     suite: str
     maker: str
     arguments: dict[str, Any] = field(default_factory=dict)
+    peers: bool = True
 
 
 METHODS: Mapping[str, Callable[[], AlarmMethod]] = {"tfstream": Product}
-MAKERS: Mapping[str, MakeCase] = {}
+MAKERS: Mapping[str, MakeCase] = {
+    "tep": tep_cases.tep,
+    "demo_plant": demo_plant_cases.demo_plant,
+    "demo_plant_sensors": demo_plant_cases.demo_plant_sensors,
+    "new_plant": new_plant_cases.new_plant,
+    "server": server_cases.server,
+}
 
 
-def recipes(seeds: int) -> list[CaseRecipe]:
-    """All cases in the order of the tables; ``seeds`` is the number of simulated plants of each kind."""
-    return []
+def recipes(settings: QualitySettings) -> list[CaseRecipe]:
+    """All cases in the order of the tables; a reduced run has fewer plants, files and sensor faults."""
+    most = settings.files or _PLANTS
+    scheduled = [
+        recipe for title, sampling in _SAMPLINGS.items() for recipe in _demo_plants(title, most, sampling)
+    ]
+    return [
+        CaseRecipe(suite="Tennessee Eastman", maker="tep", arguments=_tep(settings)),
+        *scheduled,
+        *_demo_plants("60 s, varied", most, {"interval_s": 60, "scored_days": 4, "varied": True}),
+        *_of_seeds("new plant", "new_plant", min(most, 3), {}),
+        *_of_seeds("demo plant, sensor faults", "demo_plant_sensors", min(most, 2), _PLANT_SENSORS),
+        *_servers("servers", settings.files, {}),
+        *_servers("servers, refitted every 4 days", settings.files, {"refit_days": 4}),
+        *_demo_plants("60 s, refitted every day", min(most, 2), _REFITTED_PLANT),
+    ]
+
+
+_PLANT_SENSORS: dict[str, Any] = {"interval_s": 60, "scored_days": 14}
+_REFITTED_PLANT: dict[str, Any] = {"interval_s": 60, "scored_days": 7, "refit_days": 1}
+
+
+def _tep(settings: QualitySettings) -> dict[str, Any]:
+    """The folder in TFSTREAM_TEP_RUNS adds runs of another seed."""
+    months = min(settings.files or _MONTHS, _MONTHS)
+    return {"months": months, "runs": settings.files, "more_runs": os.environ.get("TFSTREAM_TEP_RUNS")}
+
+
+def _demo_plants(title: str, seeds: int, arguments: dict[str, Any]) -> list[CaseRecipe]:
+    return _of_seeds(f"demo plant, {title}", "demo_plant", seeds, arguments)
+
+
+def _of_seeds(suite: str, maker: str, seeds: int, arguments: dict[str, Any]) -> list[CaseRecipe]:
+    return [
+        CaseRecipe(suite=suite, maker=maker, arguments={"seed": seed, **arguments}) for seed in range(seeds)
+    ]
+
+
+def _servers(suite: str, most: int | None, arguments: dict[str, Any]) -> list[CaseRecipe]:
+    return [
+        CaseRecipe(suite=suite, maker="server", arguments={"file": file, **arguments})
+        for file in _SERVERS[:most]
+    ]
