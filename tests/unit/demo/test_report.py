@@ -13,7 +13,7 @@ from tfstream.demo.fault_outcomes import DetectedEpisode, compare
 from tfstream.demo.plant.faults import PlantFault, PlantFaultKind
 from tfstream.demo.report.render_report import render_report
 from tfstream.demo.report.report_content import DemoReport, ReportEpisode, SensorPlot, Timeline
-from tfstream.demo.report.wording import OTHER_SENSORS_TEXT, counted, rate_text, share_text
+from tfstream.demo.report.wording import OTHER_SENSORS_TEXT, rate_text, share_text
 
 MINUTE_US = 60_000_000
 START_US = 1_767_225_600_000_000
@@ -216,14 +216,6 @@ def test_scores_of_zero_and_missing_scores_are_drawn(report: DemoReport) -> None
 )
 def test_rates_are_readable_at_every_size(per_week: float, text: str) -> None:
     assert rate_text(per_week) == text
-
-
-def test_a_count_of_one_has_a_singular_noun() -> None:
-    assert [counted(count, "false alarm") for count in (0, 1, 2)] == [
-        "0 false alarms",
-        "1 false alarm",
-        "2 false alarms",
-    ]
 
 
 def test_a_small_share_does_not_read_as_zero() -> None:
