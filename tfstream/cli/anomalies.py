@@ -11,11 +11,11 @@ from tfstream import config
 from tfstream.app.runtime.human_units import band_text, witness_text
 from tfstream.cli.anomalies_explain import explain
 from tfstream.cli.anomalies_label import label
-from tfstream.cli.options.parse import now_us, parse_moment_us
+from tfstream.cli.options.parse import now_us, of_option, parse_moment_us
 from tfstream.cli.options.shared import AnyTopic, Json, Limit
 from tfstream.cli.output.printing import cell, out, plain, print_json, print_note, print_table
 from tfstream.core.messages.anomaly_event import EventKind
-from tfstream.storage import anomalies
+from tfstream.storage import anomalies, streams
 from tfstream.storage.anomalies import AnomalyRow
 from tfstream.wiring import open_database
 
@@ -66,11 +66,12 @@ def list_(
 ) -> None:
     """List anomalies, newest first, without those that exclusions hide."""
     with open_database(config.load()).begin() as connection:
+        streams.require(connection, topic)
         rows = anomalies.find(
             connection,
             topic=topic,
             asset=asset,
-            since_us=parse_moment_us(since, now_us()) if since else None,
+            since_us=of_option("--since", parse_moment_us, since, now_us()) if since else None,
             open_only=open_only,
             kind=kind,
             hidden=with_hidden,

@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 
 from tfstream import config
+from tfstream.app.runtime.human_units import counted
 from tfstream.app.runtime.shutdown import until_signalled
-from tfstream.cli.options.parse import parse_alarm_budget
+from tfstream.cli.options.parse import of_option, parse_alarm_budget
 from tfstream.cli.options.shared import Json, NewAlarmBudget
 from tfstream.cli.output.printing import err, out, plain, print_json, print_note, print_table, stages
 from tfstream.core.messages.anomaly_event import iso
@@ -20,7 +21,7 @@ from tfstream.demo.fault_outcomes import Comparison, FaultOutcome
 from tfstream.demo.report.build_report import build_report
 from tfstream.demo.report.explore_commands import explore_commands
 from tfstream.demo.report.render_report import render_report
-from tfstream.demo.report.wording import FOUND_RULE, OTHER_SENSORS_TEXT, counted, fault_text, minutes_text
+from tfstream.demo.report.wording import FOUND_RULE, OTHER_SENSORS_TEXT, fault_text, minutes_text
 from tfstream.demo.run import DemoOptions, DemoResult, run_demo
 from tfstream.demo.services import Services, services
 from tfstream.storage.database import Database
@@ -51,7 +52,9 @@ def demo(
     logging.getLogger("tfstream").setLevel(logging.WARNING)  # progress bars show the same
     began = time.monotonic()
     options = DemoOptions(
-        seed=seed, training_days=training_days, alarm_budget_per_week=parse_alarm_budget(alarm_budget)
+        seed=seed,
+        training_days=training_days,
+        alarm_budget_per_week=of_option("--alarm-budget", parse_alarm_budget, alarm_budget),
     )
     err.print("starting the services that are not configured: PostgreSQL, a broker")
     with services(config.load()) as running:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tfstream.cli.options.parse import parse_alarm_budget, parse_duration_us
+from tfstream.cli.options.parse import of_option, parse_alarm_budget, parse_duration_us
 from tfstream.cli.options.shared import Ignore, Json, NewAlarmBudget, TimeColumn
 
 Files = Annotated[list[Path], typer.Argument(help="Labelled CSV or Parquet files.", show_default=False)]
@@ -61,8 +61,10 @@ def evaluate(
         ignore=tuple(ignore or ()),
         train_rows=train_rows,
         seeds=seeds,
-        alarm_budget_per_week=parse_alarm_budget(alarm_budget),
+        alarm_budget_per_week=of_option("--alarm-budget", parse_alarm_budget, alarm_budget),
         baselines=baselines,
-        refit_every_us=None if refit_every is None else parse_duration_us(refit_every),
+        refit_every_us=None
+        if refit_every is None
+        else of_option("--refit-every", parse_duration_us, refit_every),
     )
     run(files, options, scores_out, as_json=as_json)

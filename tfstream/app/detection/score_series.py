@@ -19,6 +19,7 @@ from tfstream.app.detection.score_batch import (
 )
 from tfstream.app.detection.window_evidence import WindowExplainer
 from tfstream.core.alarms.alarm_rule import AlarmRule, AlarmState, Hop
+from tfstream.core.alarms.episode import Episode
 from tfstream.core.alarms.hop_evidence import HopEvidence, NoEvidence
 from tfstream.core.alarms.raised_alarm import RaisedAlarm
 from tfstream.core.messages.anomaly_event import EventType
@@ -125,7 +126,7 @@ def raise_episodes(
     """
     state = AlarmState(rule.calibration.initial_baseline(asset), None)
     alarms: list[RaisedAlarm] = []
-    opened_us = 0
+    opened: Episode | None = None
     for end_index, score in zip(hops.end_index.tolist(), hops.scores.tolist(), strict=True):
         if end_index + 1 - rule.hop_rows < first_row:
             continue
@@ -133,11 +134,13 @@ def raise_episodes(
         hop = Hop(end_index, end_index, end_index)
         state, event = rule.update(state, score, judgement, hop, evidence(end_index))
         if event is not None and event.event is EventType.OPENED:
-            opened_us = event.episode.last_us
-        if event is not None and event.event is EventType.CLOSED:
-            alarms.append(RaisedAlarm(event.episode, opened_us))
-    last = state.episode
-    return alarms if last is None or last.pending else [*alarms, RaisedAlarm(last, opened_us)]
+            opened = event.episode
+        if event is not None and event.event is EventType.CLOSED and opened is not None:
+            alarms.append(RaisedAlarm(event.episode, opened))
+            opened = None
+    return (
+        alarms if opened is None or state.episode is None else [*alarms, RaisedAlarm(state.episode, opened)]
+    )
 
 
 def _batches(detector: Detector, values: Values) -> Iterator[list[Window]]:

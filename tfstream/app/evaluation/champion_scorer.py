@@ -30,7 +30,7 @@ class ChampionScorer:
 
     def __init__(self, definition: StreamDefinition, series: Series) -> None:
         self._definition, self._series = definition, series
-        self._collector = AlarmCollector(definition.interval_us)
+        self._collector = AlarmCollector()
         self._memory: AssetMemory | None = None
         self._ends: list[int] = []
         self._values: list[float] = []

@@ -57,7 +57,7 @@ def backtest(
     hiding = _hiding_exclusions(database, stream)
     assets: list[AssetAlarms] = []
     for done, asset in enumerate(names):
-        collector = AlarmCollector(stream.definition.interval_us)
+        collector = AlarmCollector()
         silent = read_silences(database, stream, asset, options.span)
         rescorer = Rescorer(database, stream, champion, asset, silent=silent, on_window=collector)
         rescorer.run(*options.span, _part_of(progress, done, len(names)))

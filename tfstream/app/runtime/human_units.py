@@ -1,4 +1,4 @@
-"""Durations, changed frequency bands and witnesses, in words and units that people use."""
+"""Counts, durations, changed frequency bands and witnesses, in words and units that people use."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from typing import Any
 from tfstream.core.messages.witness import Witness
 
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+
+
+def counted(count: int, noun: str) -> str:
+    """A number with its noun, in the plural unless the number is 1."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def band_text(band: Mapping[str, Any] | None) -> str:

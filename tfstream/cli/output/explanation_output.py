@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from tfstream.app.history.explanation import Explanation, RescoreSummary
-from tfstream.app.runtime.human_units import band_text, witness_text
+from tfstream.app.runtime.human_units import band_text, counted, witness_text
 from tfstream.cli.output.printing import out, print_table
 
 
@@ -119,8 +119,8 @@ def _print_hops(explanation: Explanation) -> None:
 def _rescored(summary: RescoreSummary) -> str:
     """What was computed again, and how far the result agrees with the stored scores."""
     text = (
-        f"computed again with model version {summary.model_version} from {summary.readings} readings since "
-        f"{summary.since}"
+        f"computed again with model version {summary.model_version} from "
+        f"{counted(summary.readings, 'reading')} since {summary.since}"
     )
     if summary.since_takeover:
         text += ", the first score of this version"

@@ -1,4 +1,4 @@
-"""An alarm of a whole series or of a backtest: its episode, and when it was raised."""
+"""An alarm of a whole series or of a backtest: its episode when the alarm was raised, and in the end."""
 
 from __future__ import annotations
 
@@ -10,10 +10,15 @@ from tfstream.core.spans import Span
 
 
 class RaisedAlarm(NamedTuple):
-    """An episode in its last state, and the time at which its alarm was raised."""
+    """An episode in its last state, and ``opened``, its state when the alarm was raised."""
 
     episode: Episode
-    raised_us: int
+    opened: Episode
+
+    @property
+    def raised_us(self) -> int:
+        """The end of the hop that raised the alarm."""
+        return self.opened.last_us
 
     @property
     def span(self) -> Span:

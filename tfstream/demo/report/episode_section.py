@@ -46,8 +46,7 @@ def _cause(comparison: Comparison, episode: ReportEpisode) -> EpisodeCause:
         if any(detection.episode == episode.episode for detection in outcome.detections):
             return EpisodeCause(fault_text(outcome.fault), is_fault=True)
         if any(alarm.episode == episode.episode for alarm in outcome.other_alarms):
-            text = f"false alarm: names other sensors than the fault, {fault_text(outcome.fault)}"
-            return EpisodeCause(text, is_fault=False)
+            return EpisodeCause("false alarm: names other sensors", is_fault=False)
     return EpisodeCause("false alarm", is_fault=False)
 
 

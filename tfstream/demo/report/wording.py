@@ -39,11 +39,6 @@ def minutes_text(duration_us: float) -> str:
     return f"{duration_us / _MINUTE_US:.0f} min"
 
 
-def counted(count: int, noun: str) -> str:
-    """Return a number with its noun, in the plural unless the number is 1."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def share_text(share: float) -> str:
     """Return a sensor's share of the evidence as a whole percentage."""
     return f"{share:.0%}" if share >= 0.01 else "<1%"

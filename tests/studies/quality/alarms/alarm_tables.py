@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tests.studies.markdown import figure, table
-from tests.studies.quality.alarms.suite_figures import Line
+from tests.studies.quality.alarms.alarm_targets import target_table
+from tests.studies.quality.alarms.suite_figures import PRODUCT, Line
 
 _BEFORE = "before"
 _INTRO = """## Alarms
@@ -24,8 +25,9 @@ detector of the commit in the last column. An sd is a sensor's standard deviatio
 
 def section(figures: Mapping[str, Any]) -> str:
     """All suites, then all kinds of faults; the detector before stands above the present one."""
+    targets = target_table(figures["lines"], PRODUCT)
     lines = _beside(figures["lines"], figures["before"])
-    return "\n".join([_INTRO, _suites(lines), "### By kind of fault\n", _kinds(lines)])
+    return "\n".join([_INTRO, targets, _suites(lines), "### By kind of fault\n", _kinds(lines)])
 
 
 def _beside(lines: Sequence[Line], before: Sequence[Line]) -> list[Line]:

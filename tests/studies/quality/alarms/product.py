@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
@@ -10,12 +10,10 @@ from typing import ClassVar
 from tests.studies.quality.alarms.methods import FittedAlarms, NamedAlarm
 from tests.studies.quality.runs import ignore_progress
 from tfstream.app.detection.score_batch import alarm_rule
-from tfstream.app.detection.score_series import SeriesEvidence, score_series
+from tfstream.app.detection.score_series import SeriesEvidence, raise_episodes, score_series
 from tfstream.app.training.refit import Fitted, Refit
 from tfstream.app.training.training_options import TrainingOptions
-from tfstream.core.alarms.alarm_rule import AlarmState, Hop
-from tfstream.core.alarms.episode import Episode, EpisodeEvent, close_episode
-from tfstream.core.messages.anomaly_event import EventType
+from tfstream.core.alarms.raised_alarm import RaisedAlarm
 from tfstream.core.reading import Series
 from tfstream.core.stream import StreamDefinition
 from tfstream.model import bundle
@@ -23,7 +21,6 @@ from tfstream.model.scoring.detector import Detector
 from tfstream.storage.models import ModelRow
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_WITNESS = "score"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,33 +37,15 @@ class FittedProduct:
 
     def alarms(self, series: Series, first_row: int) -> list[NamedAlarm]:
         """The episodes that the stream would open."""
-        interval_us = self.definition.interval_us
-        opened: Episode | None = None
-        alarms: list[NamedAlarm] = []
-        for event, episode in self._events(series, first_row):
-            if event is EventType.OPENED:
-                opened = episode
-            elif event is EventType.CLOSED and opened is not None:
-                alarms.append(_named(opened, episode, interval_us))
-        return alarms
-
-    def _events(self, series: Series, first_row: int) -> Iterator[EpisodeEvent]:
-        """The events of a series; an episode that is open at its end is closed there."""
-        detector, asset = self.detector, series.asset
-        rule = alarm_rule(self.definition, detector, asset)
-        evidence = SeriesEvidence(self.definition, detector, asset, series.values)
-        hops = score_series(detector, asset, series.values)
-        state = AlarmState(rule.calibration.initial_baseline(asset), None)
-        for end_index, score in zip(hops.end_index.tolist(), hops.scores.tolist(), strict=True):
-            if end_index + 1 - rule.hop_rows < first_row:
-                continue
-            hop = Hop(end_index, end_index, end_index)
-            judgement = rule.judge(score, state.baseline)
-            state, event = rule.update(state, score, judgement, hop, evidence(end_index))
-            if event is not None:
-                yield event
-        if state.episode is not None and not state.episode.pending:
-            yield close_episode(state.episode)
+        detector, asset, values = self.detector, series.asset, series.values
+        raised = raise_episodes(
+            alarm_rule(self.definition, detector, asset),
+            asset,
+            score_series(detector, asset, values),
+            first_row=first_row,
+            evidence=SeriesEvidence(self.definition, detector, asset, values),
+        )
+        return [_named(alarm, self.definition.interval_us) for alarm in raised]
 
     def model_row(self) -> ModelRow:
         """The model as the trainer stores it, for the gate."""
@@ -109,17 +88,18 @@ class Product:
         return FittedProduct(definition=definition, fitted=fitted, seed=seed)
 
 
-def _named(opened: Episode, closed: Episode, interval_us: int) -> NamedAlarm:
-    """An alarm from its episode when it opened and when it closed."""
+def _named(alarm: RaisedAlarm, interval_us: int) -> NamedAlarm:
+    """An alarm with the sensors of its episode when it opened, and the blame when it closed."""
+    first, raised, stop = alarm.in_rows(interval_us)
     return NamedAlarm(
-        first=opened.started_us // interval_us,
-        raised=opened.last_us // interval_us,
-        stop=closed.last_us // interval_us,
-        sensors=tuple(sensor.name for sensor in opened.sensors),
-        witness=_WITNESS,
-        kind=closed.kind,
-        blame={sensor.name: sensor.share for sensor in closed.sensors},
-        expected_per_week=closed.expected_per_week,
+        first=first,
+        raised=raised,
+        stop=stop,
+        sensors=tuple(sensor.name for sensor in alarm.opened.sensors),
+        witness="" if alarm.opened.witness is None else alarm.opened.witness.value,
+        kind=alarm.episode.kind,
+        blame={sensor.name: sensor.share for sensor in alarm.episode.sensors},
+        expected_per_week=alarm.episode.expected_per_week,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from tfstream.core.alarms.poisson import mean_bounds
 from tfstream.core.stream import WEEK_US
 
-ALL = "all"
+ALL, PRODUCT = "all", "tfstream"
 _MINUTE_US = 60_000_000
 _LATE_MINUTES = 4 * 60
 
@@ -33,7 +33,7 @@ def add_up(key: SuiteKey, results: Sequence[Mapping[str, Any]]) -> Line:
         if run["part"] == key.part
     ]
     faults = [_in_minutes(fault, interval_us) for run, interval_us in runs for fault in run["faults"]]
-    kinds = list(dict.fromkeys(fault["kind"] for fault in faults))
+    kinds = sorted({fault["kind"] for fault in faults})
     weeks = sum(run["normal_rows"] * interval_us for run, interval_us in runs) / WEEK_US
     normal_rows = sum(run["normal_rows"] for run, _ in runs)
     return {

@@ -69,7 +69,7 @@ def scored_windows(scores: Sequence[float], rule: AlarmRule) -> list[ScoredWindo
 def asset_alarms(
     scores: Sequence[float], events: Sequence[Span] = (), exclusions: Sequence[Exclusion] = ()
 ) -> AssetAlarms:
-    collector = AlarmCollector(SECOND)
+    collector = AlarmCollector()
     for window in scored_windows(scores, rule()):
         collector(window)
     return AssetAlarms(DEFINITION, CHAMPION, "x", collector, events, exclusions)

@@ -1,8 +1,8 @@
-"""Frequency bands and witnesses in words and units that people use."""
+"""Counts, frequency bands and witnesses in words and units that people use."""
 
 from __future__ import annotations
 
-from tfstream.app.runtime.human_units import band_text, witness_text
+from tfstream.app.runtime.human_units import band_text, counted, witness_text
 from tfstream.core.messages.witness import Witness
 
 
@@ -25,3 +25,11 @@ def test_a_witness_is_shown_in_words_with_its_time_scale() -> None:
     assert witness_text(Witness.SCORE, None) == "score (all error terms of a window, in one number)"
     assert witness_text(None, None) == "-"
     assert len({witness.words for witness in Witness}) == len(Witness)
+
+
+def test_a_count_of_one_has_a_singular_noun() -> None:
+    assert [counted(count, "false alarm") for count in (0, 1, 2)] == [
+        "0 false alarms",
+        "1 false alarm",
+        "2 false alarms",
+    ]

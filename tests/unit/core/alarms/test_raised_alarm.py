@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from tfstream.core.alarms.episode import Episode
 from tfstream.core.alarms.raised_alarm import RaisedAlarm
 from tfstream.core.messages.anomaly_event import EventKind
@@ -25,6 +27,6 @@ def test_the_times_of_an_alarm_become_rows() -> None:
         first_offset=0,
         last_offset=0,
     )
-    alarm = RaisedAlarm(episode, 1600)
+    alarm = RaisedAlarm(episode, msgspec.structs.replace(episode, last_us=1600))
     assert alarm.in_rows(100) == Alarm(first=8, raised=16, stop=24)
     assert alarm.span == Span(800, 2400)
