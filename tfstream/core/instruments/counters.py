@@ -52,8 +52,8 @@ def _is_counter(pieces: Sequence[Values]) -> bool:
 class CounterTransform:
     """Replaces the columns of counters by their differences from row to row.
 
-    Windows and whole series take the same way, before the scaler. The first row has no row before it and takes
-    the difference of the second; a reset leaves a missing cell, since what was counted around it is unknown.
+    Windows and whole series take the same way, before the scaler. The first row has no row before it and
+    takes the difference of the second. A reset leaves a missing cell: what was counted then is unknown.
     """
 
     __slots__ = ("_columns",)

@@ -28,6 +28,7 @@ _SPANNED = {
     InstrumentCheck.REPEATS: REPEAT_ROWS,
 }
 _END = 1e-3  # of a sensor's range: values so near to its end are at its end
+_ROUNDING = 1e-6
 _FOLLOW_FROM_STUCK = (InstrumentCheck.QUIET, InstrumentCheck.REPEATS)
 
 
@@ -51,24 +52,28 @@ class FindingBuilder(NamedTuple):
     known: Values
     rule: LimitRule
 
-    def build(self, excesses: Sequence[Excess], values: Values) -> list[InstrumentFinding]:
-        """The findings of a row with ``values [sensors]``, in the order of ``excesses``.
+    def build(self, excesses: Sequence[Excess], rows: Values) -> list[InstrumentFinding]:
+        """The findings of the last of ``rows [rows, sensors]``, in the order of ``excesses``.
 
-        A stuck sensor is flat and repeats its value: then only the first is reported.
+        A sensor that is stuck, or was so just now, is flat and repeats its value: that is not reported too.
         """
-        stuck = {excess.sensor for excess in excesses if excess.check is InstrumentCheck.RUN}
         return [
-            self._finding(excess, float(values[excess.sensor]))
+            self._finding(excess, float(rows[-1, excess.sensor]))
             for excess in excesses
-            if excess.check not in _FOLLOW_FROM_STUCK or excess.sensor not in stuck
+            if excess.check not in _FOLLOW_FROM_STUCK or not self._was_stuck(excess, rows[:, excess.sensor])
         ]
+
+    def _was_stuck(self, excess: Excess, values: Values) -> bool:
+        """Whether the sensor was stuck in the ``values [rows]`` that its statistic is about."""
+        changes = np.flatnonzero(np.diff(values[-_SPANNED[excess.check] :], prepend=np.nan, append=np.nan))
+        return bool(np.diff(changes).max() > self.limits[InstrumentCheck.RUN, excess.sensor])
 
     def _finding(self, excess: Excess, value: float) -> InstrumentFinding:
         row, sensor, check, statistic = excess
         at = check, sensor
         rarity = float(np.log((statistic + self.floors[at]) / self.records[at]))
         measured, before, limit = (
-            self._shown(check, sensor, number)
+            self._shown(check, sensor, float(number))
             for number in (statistic, self.records[at] - self.floors[at], self.limits[at])
         )
         rows = round(measured) if check is InstrumentCheck.RUN else _SPANNED.get(check, 1)
@@ -91,9 +96,9 @@ class FindingBuilder(NamedTuple):
             case InstrumentCheck.RUN:
                 return statistic / float(self.known[sensor])
             case InstrumentCheck.HIGH:
-                return median + statistic
+                return _reading(median, statistic)
             case InstrumentCheck.LOW:
-                return median - statistic
+                return _reading(median, -statistic)
             case InstrumentCheck.NOISE:
                 return statistic * unit
             case InstrumentCheck.QUIET:
@@ -111,3 +116,9 @@ class FindingBuilder(NamedTuple):
         near = _END * (high + low)
         at_end = abs(above - high) <= near or abs(above + low) <= near
         return InstrumentFault.DEAD if value == 0 or at_end else InstrumentFault.STUCK
+
+
+def _reading(median: float, distance: float) -> float:
+    """The reading at a distance from the median; 0 where only rounding is left."""
+    reading = median + distance
+    return reading if abs(reading) > _ROUNDING * abs(median) else 0.0

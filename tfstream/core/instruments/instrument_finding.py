@@ -13,11 +13,11 @@ _SPANS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 class InstrumentFinding(NamedTuple):
     """A sensor is beyond a limit at a row.
 
-    ``sensor`` is its column, ``since_row`` the first row of what is wrong, ``value`` the reading. ``measured``
-    is what lies beyond ``limit``, ``before`` what lay farthest in training: for stuck and dead sensors a
-    duration in rows, out of range a reading, for a rate the change in a row, for flat and noisy sensors the
-    mean second difference, for clipped sensors rows of 64. ``expected_per_week`` is how often in a week the
-    checks of an asset together go so far by chance.
+    ``sensor`` is its column, ``since_row`` the first row of what is wrong, ``value`` the reading.
+    ``measured`` is what lies beyond ``limit``, ``before`` what lay farthest in training: for stuck and dead
+    sensors a duration in rows, out of range a reading, for a rate the change in a row, for flat and noisy
+    sensors the mean second difference, for clipped sensors rows of 64. ``expected_per_week`` is how often in
+    a week the checks of an asset together go so far by chance.
     """
 
     row: int
@@ -38,12 +38,16 @@ class InstrumentFinding(NamedTuple):
                 now, earlier = _span(self.measured * interval_us), _span(self.before * interval_us)
                 return f"{self.fault} at {value} for {now}, longest before {earlier}"
             case InstrumentFault.FLAT:
-                return f"nearly flat at {value}: varies by {measured} from row to row, at least {before} before"
+                return (
+                    f"nearly flat at {value}: varies by {measured} from row to row, at least {before} before"
+                )
             case InstrumentFault.OUT_OF_RANGE:
                 most = "highest" if self.measured > self.before else "lowest"
                 return f"out of range at {value}, {most} before {before}"
             case InstrumentFault.CLIPPED:
-                return f"clipped: exactly {value} in {measured} of {REPEAT_ROWS} rows, at most {before} before"
+                return (
+                    f"clipped: exactly {value} in {measured} of {REPEAT_ROWS} rows, at most {before} before"
+                )
             case InstrumentFault.IMPOSSIBLE_RATE:
                 span = _span(interval_us)
                 return f"impossible rate: changed by {measured} within {span}, at most {before} before"

@@ -14,7 +14,6 @@ from tfstream.core.instruments.instrument_check import CheckOff, InstrumentCheck
 from tfstream.core.reading import Values
 
 
-
 class DisabledCheck(NamedTuple):
     """A check that is off for a sensor of an asset, and why. ``asset`` is "" for all other assets."""
 
@@ -88,9 +87,7 @@ class InstrumentLimits:
             arrays = {name: _loaded(stored[name]) for name in (part.name for part in fields(cls))}
         except (msgspec.DecodeError, KeyError, TypeError) as error:
             raise ValueError(f"these bytes are no limits of instruments: {error}") from None
-        return cls(
-            **{**arrays, "assets": tuple(arrays["assets"]), "counters": tuple(arrays["counters"])}
-        )
+        return cls(**{**arrays, "assets": tuple(arrays["assets"]), "counters": tuple(arrays["counters"])})
 
 
 def _stored(value: Any) -> Any:

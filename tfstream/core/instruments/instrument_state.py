@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tfstream.core.reading import Values
 
-_ENTRY = np.dtype([("sensor", "<u2"), ("run", "<u4"), ("last", "<f4"), ("ago", "<u2")])
+_ENTRY = np.dtype([("sensor", "<u2"), ("run", "<u4"), ("last", "<f4"), ("ago", "<u2"), ("shared", "?")])
 _LONG_AGO = (1 << 16) - 1  # rows
 _HEAD = struct.Struct("<qH")  # next row, number of sensors
 
@@ -23,13 +23,14 @@ class InstrumentState(NamedTuple):
 
     ``last [sensors]`` is the last known value of each sensor, NaN before the first; ``runs [sensors]`` is how
     many known rows up to the newest have this value. ``beyond [sensors]`` is the last row at which a check
-    of the sensor was beyond its limit.
+    of the sensor was beyond its limit, and ``shared [sensors]`` whether many sensors were so at that time.
     """
 
     next_row: int
     last: Values
     runs: NDArray[np.int32]
     beyond: NDArray[np.int64]
+    shared: NDArray[np.bool_]
 
     @classmethod
     def initial(cls, sensors: int, next_row: int = 0) -> InstrumentState:
@@ -39,6 +40,7 @@ class InstrumentState(NamedTuple):
             np.full(sensors, np.nan, dtype=np.float32),
             np.zeros(sensors, dtype=np.int32),
             np.full(sensors, next_row - _LONG_AGO),
+            np.zeros(sensors, dtype=np.bool_),
         )
 
     def encode(self, newest: Values) -> bytes:
@@ -51,7 +53,7 @@ class InstrumentState(NamedTuple):
         kept = np.flatnonzero((self.runs > 1) | (np.isnan(newest) & (self.runs > 0)) | (ago <= TOGETHER_ROWS))
         entries = np.empty(len(kept), dtype=_ENTRY)
         entries["sensor"], entries["run"], entries["last"] = kept, self.runs[kept], self.last[kept]
-        entries["ago"] = ago[kept]
+        entries["ago"], entries["shared"] = ago[kept], self.shared[kept]
         return _HEAD.pack(self.next_row, len(self.last)) + entries.tobytes()
 
     @classmethod
@@ -68,6 +70,7 @@ class InstrumentState(NamedTuple):
         state.last[entries["sensor"]] = entries["last"]
         state.runs[entries["sensor"]] = entries["run"]
         state.beyond[entries["sensor"]] = next_row - entries["ago"].astype(np.int64)
+        state.shared[entries["sensor"]] = entries["shared"]
         return state
 
     def at(self, window: Values, first_row: int) -> InstrumentState:

@@ -22,7 +22,7 @@ _LEAST_STRETCHES = 2  # of a segment
 _EARLIER = 0.75  # of the segments: limits learnt on these must hold on the others
 _PRIOR_SEGMENTS = 6  # the scale of other sensors counts as this many segments
 _LEAST_SCALE, _USUAL_SCALE = 0.02, 0.1
-_GUMBEL = np.sqrt(6) / np.pi  # of a standard deviation: the scale
+_TAIL_PART = 3 / 8  # of the segments
 _PARTS = (0.25, 0.5)  # of the learning span, whose record is compared with that of the whole span
 _SAMPLE = 20_000  # rows
 _FEW_VALUES = 16
@@ -101,9 +101,7 @@ class _Learner(NamedTuple):
         off[far & (off == CheckOff.ON)] = CheckOff.OUT_OF_REACH
         return _Learnt(records, scales, off, sample.shape, extremes, weeks)
 
-    def _limits(
-        self, segments: Array, off: NDArray[np.uint8], weeks: float
-    ) -> tuple[Array, Array, Array]:
+    def _limits(self, segments: Array, off: NDArray[np.uint8], weeks: float) -> tuple[Array, Array, Array]:
         """Records with their floors, scales, and limits in the units of the statistics."""
         largest = segments.max(axis=0)
         floors = floors_for(largest, self.staleness_rows)
@@ -114,10 +112,10 @@ class _Learner(NamedTuple):
     def _off(self, sample: _Sample, extremes: Extremes) -> NDArray[np.uint8]:
         off = np.zeros((len(InstrumentCheck), len(sample.distinct)), dtype=np.uint8)
         others = [check for check in InstrumentCheck if check is not InstrumentCheck.RUN]
-        off[:, sample.distinct < _FEW_VALUES] = CheckOff.FEW_VALUES
         variation = [InstrumentCheck.NOISE, InstrumentCheck.QUIET]
         off[np.ix_(variation, np.flatnonzero(sample.shape.unit == np.inf))] = CheckOff.FEW_CHANGES
         off[InstrumentCheck.RUN, extremes.changes < _FEW_CHANGES] = CheckOff.FEW_CHANGES
+        off[:, sample.distinct < _FEW_VALUES] = CheckOff.FEW_VALUES
         off[np.ix_(others, self.counters)] = CheckOff.COUNTER
         off[:, extremes.known == 0] = CheckOff.NO_VALUES
         return off
@@ -134,11 +132,7 @@ class _Sample(NamedTuple):
         step = max(_rows(pieces) // _SAMPLE, 1)
         values = np.concatenate([piece.values[::step] for piece in pieces])
         second = [
-            np.abs(
-                piece.values[2:][::step]
-                - 2 * piece.values[1:-1][::step]
-                + piece.values[:-2][::step]
-            )
+            np.abs(piece.values[2:][::step] - 2 * piece.values[1:-1][::step] + piece.values[:-2][::step])
             for piece in pieces
             if len(piece.values) > 2
         ]
@@ -172,8 +166,7 @@ def _scales(segments: Array, off: NDArray[np.uint8]) -> Array:
     count = len(segments)
     with np.errstate(divide="ignore"):
         logs = np.log(np.maximum(segments, 1e-30))
-    own = logs.std(axis=0, ddof=1) * _GUMBEL if count > 1 else np.full(off.shape, _USUAL_SCALE)
-    own = np.maximum(own, _growth(logs))
+    own = np.maximum(_tail(logs), _growth(logs))
     usual = np.array(
         [
             np.median(np.append(own[check, off[check] == CheckOff.ON], _USUAL_SCALE))
@@ -184,6 +177,19 @@ def _scales(segments: Array, off: NDArray[np.uint8]) -> Array:
     weight = _PRIOR_SEGMENTS
     scales: Array = np.sqrt((count * own**2 + weight * prior**2) / (count + weight))
     return np.maximum(scales, _LEAST_SCALE)
+
+
+def _tail(logs: Array) -> Array:
+    """The mean excess of the largest segments over the next one (Hill 1975), ``[checks, sensors]``.
+
+    Only the tail counts: in the segments of a night a sensor that follows the day has no large values.
+    """
+    count = round(len(logs) * _TAIL_PART)
+    if not count:
+        return np.full(logs.shape[1:], _USUAL_SCALE)
+    ordered = np.sort(logs, axis=0)
+    tail: Array = ordered[-count:].mean(axis=0) - ordered[-count - 1]
+    return tail
 
 
 def _growth(logs: Array) -> Array:

@@ -1,9 +1,9 @@
 """From the largest values in training to the limits, and to how rare a value beyond them is.
 
-The largest value of a statistic in a span of time grows with the span. The logarithms of the largest values of
-equal spans follow a Gumbel distribution with a scale s of its own for every sensor and statistic: normal rows
-exceed ``exp(z)`` times the largest value of ``weeks`` about ``exp(-z/s)/weeks`` times a week. All checks of an
-asset count together, so that a rarity of one check is comparable with that of all.
+The largest value of a statistic in a span of time grows with the span. The logarithms of the largest values
+of equal spans follow a Gumbel distribution with a scale s of its own for every sensor and statistic: normal
+rows exceed ``exp(z)`` times the largest value of ``weeks`` about ``exp(-z/s)/weeks`` times a week. All checks
+of an asset count together, so that a rarity of one check is comparable with that of all.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NOISE_FLOOR = 0.02
 QUIET_FLOOR = 0.02  # is added before the inversion
 _LEAST_FACTORS = np.array([1.5, 1.5, 1.5, 1.5, 1.3, 2.0, 1.5])[:, None]
 _LARGEST_FACTOR = 100.0
-_LARGEST_VARIATION = 1.9
+_LARGEST_VARIATION = 0.95 * 3
 _LARGEST_QUIET = 0.9 / QUIET_FLOOR
 _BEYOND_FILLED = 3  # rows that a run is longer than a filled gap
 

@@ -11,12 +11,13 @@ from tfstream.core.reading import Values, is_complete
 
 VARIATION_ROWS = 32  # whose second differences a variation adds up
 REPEAT_ROWS = 64  # in which repeated extreme values are counted
-_STEP = 8  # rows between two variations
+_STEP = 16  # rows between two variations
 _REPEAT_STEP = 32  # rows between two counts of repeated values
-_CAP = np.float32(2)  # units: a single jump of the process must not look like noise
+_CAP = np.float32(3)  # units: a single jump of the process must not look like noise
 
 Counts = NDArray[np.int32]
 Numbers = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 
 class Runs(NamedTuple):
@@ -37,25 +38,36 @@ def run_lengths(rows: Values, last: Values, run: Counts) -> Runs:
 
     ``last`` and ``run`` are those of the rows before; NaN and 0 before the first value.
     """
-    complete = is_complete(rows.ravel())
-    carried = rows if complete else _carried(rows, last)
+    if is_complete(rows.ravel()):
+        return _runs(rows, rows, last, run, None)
+    return _runs(rows, _carried(rows, last), last, run, ~np.isnan(rows))
+
+
+def _runs(rows: Values, carried: Values, last: Values, run: Counts, known: Mask | None) -> Runs:
+    """The runs of ``carried``, which has no missing cell after a sensor's first value."""
     before = np.empty_like(carried)
     before[0], before[1:] = last, carried[:-1]
-    position = np.arange(1, len(rows) + 1, dtype=np.int32)[:, None]
     changed = carried != before
-    if not complete:
-        known = ~np.isnan(rows)
-        position = np.cumsum(known, axis=0, dtype=np.int32)
-        changed &= known
-    start = np.where(changed, position - np.int32(1), -run)
-    lengths = position - np.maximum.accumulate(start, axis=0)
     changes = np.abs(carried - before)
-    after = lengths[-1].copy()
-    if not complete:
-        after[np.isnan(carried[-1])] = 0
-        lengths = np.where(known, lengths, np.int32(0))
+    if known is not None:
+        changed &= known
         changes[~known] = np.nan
-    return Runs(lengths, changes, carried[-1].copy(), after)
+    lengths = np.ones(rows.shape, dtype=np.int32)
+    newest = lengths[-1].copy()
+    # Most sensors change at every row; their runs need no arithmetic.
+    slow = np.flatnonzero(~np.logical_and.reduce(changed, axis=0))
+    if len(slow):
+        position = np.arange(1, len(rows) + 1, dtype=np.int32)[:, None]
+        if known is not None:
+            position = np.cumsum(known[:, slow], axis=0, dtype=np.int32)
+        start = np.where(changed[:, slow], position - np.int32(1), -run[slow])
+        slow_lengths = position - np.maximum.accumulate(start, axis=0)
+        newest[slow] = slow_lengths[-1]
+        lengths[:, slow] = slow_lengths
+    if known is not None:
+        newest[np.isnan(carried[-1])] = 0
+        lengths[~known] = 0
+    return Runs(lengths, changes, carried[-1].copy(), newest)
 
 
 def _carried(rows: Values, last: Values) -> Values:
@@ -70,9 +82,9 @@ def _carried(rows: Values, last: Values) -> Values:
 def variations(values: Values, first_row: int, from_row: int, unit: Values) -> tuple[Numbers, Values]:
     """The rows ``[n]`` from ``from_row`` on at which a variation ends, and the variations ``[n, sensors]``.
 
-    ``values [rows, sensors]`` begin at row ``first_row``. A variation is the mean over 32 rows of the absolute
-    second difference, in units of ``unit [sensors]`` and at most 2 in a row. It ends at every eighth row for
-    which ``values`` have the rows before; NaN where one of them is missing.
+    ``values [rows, sensors]`` begin at row ``first_row``. A variation is the mean over 32 rows of the
+    absolute second difference, in units of ``unit [sensors]`` and at most 2 in a row. It ends at every 16th
+    row for which ``values`` have the rows before; NaN where one of them is missing.
     """
     end = _next_end(max(from_row, first_row + VARIATION_ROWS + 1), _STEP)
     last = first_row + len(values) - 1
@@ -80,12 +92,13 @@ def variations(values: Values, first_row: int, from_row: int, unit: Values) -> t
         return np.empty(0, dtype=np.int64), np.empty((0, values.shape[1]), dtype=np.float32)
     ends = np.arange(end, last + 1, _STEP, dtype=np.int64)
     begin, stop = end - VARIATION_ROWS - 1 - first_row, int(ends[-1]) + 1 - first_row
-    steps = np.diff(values[begin:stop], axis=0)
-    second = np.abs(np.diff(steps, axis=0))
+    steps = values[begin + 1 : stop] - values[begin : stop - 1]
+    second = steps[1:] - steps[:-1]
+    np.abs(second, out=second)
     second /= unit
     np.minimum(second, _CAP, out=second)
     sums = second.reshape(-1, _STEP, values.shape[1]).sum(axis=1)
-    total = sums[:-3] + sums[1:-2] + sums[2:-1] + sums[3:]
+    total: Values = sums[:-1] + sums[1:]
     total /= np.float32(VARIATION_ROWS)
     return ends, total
 
@@ -101,9 +114,9 @@ def repeats(values: Values, first_row: int, from_row: int) -> tuple[Numbers, Val
     counts = np.empty((len(ends), values.shape[1]), dtype=np.float32)
     for at, stop in enumerate((ends + 1 - first_row).tolist()):
         rows = values[stop - REPEAT_ROWS : stop]
-        highest = (rows == rows.max(axis=0)).sum(axis=0, dtype=np.uint8)
-        lowest = (rows == rows.min(axis=0)).sum(axis=0, dtype=np.uint8)
-        np.maximum(highest, lowest, out=counts[at], casting="unsafe")
+        highest = np.add.reduce((rows == rows.max(axis=0)).view(np.uint8), axis=0, dtype=np.uint8)
+        lowest = np.add.reduce((rows == rows.min(axis=0)).view(np.uint8), axis=0, dtype=np.uint8)
+        counts[at] = np.maximum(highest, lowest)
     return ends, counts
 
 
