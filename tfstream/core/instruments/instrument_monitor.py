@@ -154,7 +154,7 @@ def _variation_excesses(window: Values, first_row: int, from_row: int, limits: _
     noisy, quiet = varied > limits.noise, varied < limits.quiet
     if not (noisy | quiet).any():
         return []
-    inverse = 1 / (varied + np.float32(QUIET_FLOOR))
+    inverse: Values = np.reciprocal(varied + np.float32(QUIET_FLOOR))
     return [
         *_found_at(ends, noisy, InstrumentCheck.NOISE, varied),
         *_found_at(ends, quiet, InstrumentCheck.QUIET, inverse),

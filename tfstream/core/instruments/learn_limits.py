@@ -111,12 +111,13 @@ class _Learner(NamedTuple):
 
     def _off(self, sample: _Sample, extremes: Extremes) -> NDArray[np.uint8]:
         off = np.zeros((len(InstrumentCheck), len(sample.distinct)), dtype=np.uint8)
-        others = [check for check in InstrumentCheck if check is not InstrumentCheck.RUN]
-        variation = [InstrumentCheck.NOISE, InstrumentCheck.QUIET]
-        off[np.ix_(variation, np.flatnonzero(sample.shape.unit == np.inf))] = CheckOff.FEW_CHANGES
+        variation = np.array([InstrumentCheck.NOISE, InstrumentCheck.QUIET])[:, None]
+        off[variation, np.flatnonzero(sample.shape.unit == np.inf)] = CheckOff.FEW_CHANGES
         off[InstrumentCheck.RUN, extremes.changes < _FEW_CHANGES] = CheckOff.FEW_CHANGES
         off[:, sample.distinct < _FEW_VALUES] = CheckOff.FEW_VALUES
-        off[np.ix_(others, self.counters)] = CheckOff.COUNTER
+        others = np.arange(len(off)) != InstrumentCheck.RUN
+        for counter in self.counters:
+            off[others, counter] = CheckOff.COUNTER
         off[:, extremes.known == 0] = CheckOff.NO_VALUES
         return off
 
