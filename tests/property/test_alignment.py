@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tfstream.core.windowing.grid import Grid
 from tfstream.core.windowing.window import WindowBuffer, WindowShape, align
 
-SHAPE = WindowShape(rows=8, hop=1)
+SHAPE = WindowShape(rows=8, hop=1, step=1)
 
 
 @settings(max_examples=200, derandomize=True, deadline=None)

@@ -18,7 +18,7 @@ from tfstream.streaming.topics import dead_letters_topic
 
 DEFINITION = StreamDefinition(topic="t", sensors=("a",), interval_us=1_000_000)
 CODEC = Codec(DEFINITION)
-SHAPE = WindowShape(rows=8, hop=4)
+SHAPE = WindowShape(rows=8, hop=4, step=4)
 GOOD, BAD = b'{"ts": 1767600000, "asset": "x", "a": 1.0}', b"{"
 
 # stretches of good or bad messages, so that runs are long and shares change

@@ -26,7 +26,8 @@ from tfstream.core.windowing.partition_tracks import (
 )
 from tfstream.core.windowing.window import WindowShape
 
-SHAPE = WindowShape(rows=8, hop=4)
+SHAPE = WindowShape(rows=8, hop=4, step=4)
+EVERY_ROW = WindowShape(rows=8, hop=4, step=1)
 STEP = 10
 DAY = 24 * 3600 * 1_000_000
 SENSORS = ("a", "b")
@@ -95,11 +96,15 @@ def states_of(tracks: PartitionTracks, assets: set[str]) -> dict[str, AssetState
 
 
 def restarted(
-    tracks: PartitionTracks, log: list[LoggedReading], position: int, definition: StreamDefinition
+    tracks: PartitionTracks,
+    log: list[LoggedReading],
+    position: int,
+    definition: StreamDefinition,
+    shape: WindowShape,
 ) -> PartitionTracks:
     """The tracks of a new process that takes over the partition at offset ``position``."""
     states = states_of(tracks, {message.asset for message in log[:position]})
-    fresh = PartitionTracks(definition, SHAPE)
+    fresh = PartitionTracks(definition, shape)
     tracked = {asset: state.track for asset, state in states.items()}
     start = fresh.resume(tracked, tracks.clock_us, position)
     assert start == tracks.rewind(position)
@@ -110,20 +115,37 @@ def restarted(
 
 
 @settings(max_examples=250, derandomize=True, deadline=None, phases=[Phase.generate])
-@given(logs(), definitions, st.data())
+@given(logs(), definitions, st.sampled_from([SHAPE, EVERY_ROW]), st.data())
 def test_restarts_change_no_event(
-    log: list[LoggedReading], definition: StreamDefinition, data: st.DataObject
+    log: list[LoggedReading], definition: StreamDefinition, shape: WindowShape, data: st.DataObject
 ) -> None:
     stops = data.draw(st.sets(st.integers(0, len(log)), max_size=4))
-    undisturbed, disturbed = PartitionTracks(definition, SHAPE), PartitionTracks(definition, SHAPE)
+    undisturbed, disturbed = PartitionTracks(definition, shape), PartitionTracks(definition, shape)
     for offset, message in enumerate(log):
         if offset in stops:
-            disturbed = restarted(disturbed, log, offset, definition)
+            disturbed = restarted(disturbed, log, offset, definition, shape)
         expected = undisturbed.push(reading(message), offset)
         events = disturbed.push(reading(message), offset)
         assert [comparable(event) for event in events] == [comparable(event) for event in expected]
         assert disturbed.clock_us == undisturbed.clock_us
     assert disturbed.late == undisturbed.late
+
+
+@settings(max_examples=100, derandomize=True, deadline=None)
+@given(logs(), definitions)
+def test_a_window_for_every_row_changes_no_other_event(
+    log: list[LoggedReading], definition: StreamDefinition
+) -> None:
+    """The windows that end a hop, with their offsets, and the silences are those of a window for each hop."""
+    by_hop, by_row = PartitionTracks(definition, SHAPE), PartitionTracks(definition, EVERY_ROW)
+    for offset, message in enumerate(log):
+        expected = by_hop.push(reading(message), offset)
+        events = [
+            event
+            for event in by_row.push(reading(message), offset)
+            if not isinstance(event, WindowReady) or SHAPE.ends_hop(event.window.end_index)
+        ]
+        assert [comparable(event) for event in events] == [comparable(event) for event in expected]
 
 
 @settings(max_examples=250, derandomize=True, deadline=None, phases=[Phase.generate])

@@ -84,6 +84,16 @@ def code_version(folders: Sequence[str]) -> str:
     return f"{commit}, with changes" if changed else commit
 
 
+def last_change(folder: str) -> str:
+    """The newest commit that changed a folder, marked when the working tree differs from it."""
+    try:
+        commit = _git("log", "-1", "--format=%h", "--abbrev=12", "--", folder)
+        changed = _git("status", "--porcelain", "--", folder)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return f"{commit}, with changes" if changed else commit
+
+
 def _git(*arguments: str) -> str:
     done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)
     return done.stdout.strip()

@@ -8,20 +8,31 @@ from typing import Annotated
 import typer
 
 from tfstream import config
-from tfstream.app.runtime.human_units import band_text
+from tfstream.app.runtime.human_units import band_text, witness_text
 from tfstream.cli.anomalies_explain import explain
 from tfstream.cli.anomalies_label import label
-from tfstream.cli.options.parse import now_us, parse_moment_us
+from tfstream.cli.options.parse import now_us, of_option, parse_moment_us
 from tfstream.cli.options.shared import AnyTopic, Json, Limit
 from tfstream.cli.output.printing import cell, out, plain, print_json, print_note, print_table
 from tfstream.core.messages.anomaly_event import EventKind
-from tfstream.storage import anomalies
+from tfstream.storage import anomalies, streams
 from tfstream.storage.anomalies import AnomalyRow
 from tfstream.wiring import open_database
 
 app = typer.Typer(no_args_is_help=True, help="List, explain and label anomalies.")
 
-_COLUMNS = ("id", "topic", "asset", "kind", "started_at", "lasted", "score", "threshold", "sensors")
+_COLUMNS = (
+    "id",
+    "topic",
+    "asset",
+    "kind",
+    "witness",
+    "started_at",
+    "lasted",
+    "score",
+    "threshold",
+    "sensors",
+)
 _RARE_COLUMNS = ("verdict", "hidden_by")  # shown where a listed anomaly has a value
 _EXTRAPOLATED = (
     "{count} of {all} thresholds are extrapolated: the alarm budget is finer than the normal readings behind "
@@ -55,11 +66,12 @@ def list_(
 ) -> None:
     """List anomalies, newest first, without those that exclusions hide."""
     with open_database(config.load()).begin() as connection:
+        streams.require(connection, topic)
         rows = anomalies.find(
             connection,
             topic=topic,
             asset=asset,
-            since_us=parse_moment_us(since, now_us()) if since else None,
+            since_us=of_option("--since", parse_moment_us, since, now_us()) if since else None,
             open_only=open_only,
             kind=kind,
             hidden=with_hidden,
@@ -101,17 +113,26 @@ def show(
     if as_json:
         print_json(row)
         return
-    fields = plain(row)
-    sensors = fields.pop("sensors")
-    for name, value in fields.items():
+    for name, value in _shown_fields(row).items():
         out.print(f"{name:<18}{cell(value)}", soft_wrap=True)
     out.print()
     rows = [
         (sensor["name"], sensor["share"], sensor["actual"], sensor["expected"], band_text(sensor.get("band")))
-        for sensor in sensors
+        for sensor in row.sensors
     ]
     columns = ("sensor", "share", "actual", "expected", "what changed")
     print_table(columns, rows, empty="this anomaly blames no sensor")
+
+
+def _shown_fields(row: AnomalyRow) -> dict[str, object]:
+    """The fields of an anomaly in words, without its sensors."""
+    fields: dict[str, object] = plain(row)
+    del fields["sensors"], fields["scale_s"]
+    offsets = f"offsets {row.source['first_offset']} to {row.source['last_offset']}"
+    fields["source"] = f"partition {row.source['partition']}, {offsets}"
+    fields["witness"] = witness_text(row.witness, row.scale_s)
+    fields["witnesses"] = ", ".join(row.witnesses) or "-"
+    return fields
 
 
 app.command("explain")(explain)

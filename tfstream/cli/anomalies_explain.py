@@ -11,7 +11,7 @@ import typer
 from tfstream import config
 from tfstream.app.history.explanation import Explanation
 from tfstream.cli.options.option_groups import with_option_groups
-from tfstream.cli.options.parse import parse_duration_us, parse_local_time_us
+from tfstream.cli.options.parse import of_option, parse_duration_us, parse_local_time_us
 from tfstream.cli.options.shared import Json
 from tfstream.cli.output.explanation_output import print_explanation
 from tfstream.cli.output.printing import Report, print_json, print_status, stages
@@ -61,7 +61,11 @@ class ExplainedTarget:
 
         :raises UsageError: unless there is either an id, or a topic, an asset and a time.
         """
-        at_us = None if self.asset is None or self.at is None else parse_local_time_us(self.at, "UTC")
+        at_us = (
+            None
+            if self.asset is None or self.at is None
+            else of_option("--at", parse_local_time_us, self.at, "UTC")
+        )
         if (self.anomaly is None) == (at_us is None) or (self.anomaly and (self.asset or self.at)):
             raise UsageError("give either the id of an anomaly, or --topic, --asset and --at")
         if at_us is None or self.asset is None:
@@ -81,7 +85,9 @@ def explain(
     """
     moment = target.moment()
     with stages("explain") as report:
-        explanation = _explain(target.anomaly or "", moment, parse_duration_us(replay), plot, report)
+        explanation = _explain(
+            target.anomaly or "", moment, of_option("--replay", parse_duration_us, replay), plot, report
+        )
     if as_json:
         print_json(explanation)
         return

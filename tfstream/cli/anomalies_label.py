@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tfstream import config
-from tfstream.cli.options.parse import parse_local_time_us
+from tfstream.cli.options.parse import of_option, parse_local_time_us
 from tfstream.cli.options.shared import By, Json, login_name
 from tfstream.cli.output.printing import print_json, print_status
 from tfstream.core.learning.verdict import Verdict
@@ -55,7 +55,7 @@ def label(
         raise UsageError("--from is the time of a change; use it only with new-normal")
     with open_database(config.load()).begin() as connection:
         anomaly_ids = [anomalies.get(connection, text).id for text in ids]
-        from_us = parse_local_time_us(change_time, "UTC") if change_time else None
+        from_us = of_option("--from", parse_local_time_us, change_time, "UTC") if change_time else None
         verdicts.give(connection, anomaly_ids, verdict, note=note, from_us=from_us, by=by or login_name())
         rows = [anomalies.get(connection, str(anomaly_id)) for anomaly_id in anomaly_ids]
     if as_json:

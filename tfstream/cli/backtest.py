@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tfstream import config
-from tfstream.cli.options.parse import parse_alarm_budget, parse_moment_us
+from tfstream.cli.options.parse import of_option, parse_alarm_budget, parse_moment_us
 from tfstream.cli.options.shared import Json, Topic
 from tfstream.cli.output.backtest_output import print_backtest
 from tfstream.cli.output.printing import print_json, stages
@@ -62,7 +62,9 @@ def backtest(
     options = history.BacktestOptions(
         span=_span(since, until, newest_us, stream.definition.interval_us),
         version=model,
-        budget=None if alarm_budget is None else parse_alarm_budget(alarm_budget),
+        budget=None
+        if alarm_budget is None
+        else of_option("--alarm-budget", parse_alarm_budget, alarm_budget),
         labels=None if labels is None else read_labels(labels),
         labels_from=None if labels is None else str(labels),
     )
@@ -79,9 +81,9 @@ def _span(since: str, until: str | None, newest_us: int, interval_us: int) -> Sp
 
     :raises UsageError: when the end is not after the start.
     """
-    start_us = parse_moment_us(since, newest_us)
+    start_us = of_option("--from", parse_moment_us, since, newest_us)
     row_end_us = (newest_us // interval_us + 1) * interval_us
-    end_us = row_end_us if until is None else parse_moment_us(until, newest_us)
+    end_us = row_end_us if until is None else of_option("--to", parse_moment_us, until, newest_us)
     if start_us >= end_us:
         raise UsageError("--to must be after --from")
     return Span(start_us, end_us)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tfstream import config
+from tfstream.app.runtime.human_units import counted
 from tfstream.cli.options.parse import now_us
 from tfstream.cli.options.shared import Json
 from tfstream.cli.output.printing import print_json, print_status, print_table
@@ -77,7 +78,9 @@ def _ensure_and_drop(connection: Connection, ahead: int, keep: int | None) -> No
         partitions.ensure(connection, table, [_days_after(today, day) for day in range(ahead + 1)])
         if keep is not None:
             dropped = partitions.drop_before(connection, table, _days_after(today, -keep))
-            print_status(f"{table}: dropped {len(dropped)} partitions older than {keep} days")
+            print_status(
+                f"{table}: dropped {counted(len(dropped), 'partition')} older than {counted(keep, 'day')}"
+            )
 
 
 def _days_after(day: date, days: int) -> date:

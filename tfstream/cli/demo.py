@@ -10,16 +10,18 @@ from typing import Annotated
 import typer
 
 from tfstream import config
+from tfstream.app.runtime.human_units import counted
 from tfstream.app.runtime.shutdown import until_signalled
-from tfstream.cli.options.parse import parse_alarm_budget
+from tfstream.cli.options.parse import of_option, parse_alarm_budget
 from tfstream.cli.options.shared import Json, NewAlarmBudget
-from tfstream.cli.output.printing import err, out, print_json, print_note, print_table, stages
+from tfstream.cli.output.printing import err, out, plain, print_json, print_note, print_table, stages
 from tfstream.core.messages.anomaly_event import iso
-from tfstream.demo.fault_outcomes import FaultOutcome
+from tfstream.core.stream import StreamDefinition
+from tfstream.demo.fault_outcomes import Comparison, FaultOutcome
 from tfstream.demo.report.build_report import build_report
 from tfstream.demo.report.explore_commands import explore_commands
 from tfstream.demo.report.render_report import render_report
-from tfstream.demo.report.wording import counted, minutes_text
+from tfstream.demo.report.wording import FOUND_RULE, OTHER_SENSORS_TEXT, fault_text, minutes_text
 from tfstream.demo.run import DemoOptions, DemoResult, run_demo
 from tfstream.demo.services import Services, services
 from tfstream.storage.database import Database
@@ -50,7 +52,9 @@ def demo(
     logging.getLogger("tfstream").setLevel(logging.WARNING)  # progress bars show the same
     began = time.monotonic()
     options = DemoOptions(
-        seed=seed, training_days=training_days, alarm_budget_per_week=parse_alarm_budget(alarm_budget)
+        seed=seed,
+        training_days=training_days,
+        alarm_budget_per_week=of_option("--alarm-budget", parse_alarm_budget, alarm_budget),
     )
     err.print("starting the services that are not configured: PostgreSQL, a broker")
     with services(config.load()) as running:
@@ -87,8 +91,11 @@ def _print_result(running: Services, result: DemoResult, path: Path, *, keep: bo
     out.print()
     print_table(_COLUMNS, [_row(outcome) for outcome in result.comparison.outcomes], empty="no faults")
     out.print()
-    out.print(_conclusion(result))
-    out.print("delay: from the fault to the alarm; rank: of an affected sensor in the episode, 1 is the top")
+    for outcome in result.comparison.outcomes:
+        _print_other_alarms(outcome)
+    out.print(conclusion(result.comparison, result.training.assets, result.stream.definition))
+    out.print(FOUND_RULE, soft_wrap=True)
+    out.print("delay: from the fault to the alarm; rank: of a touched sensor in the episode, 1 is the top")
     out.print(f"report: {path.resolve()}", soft_wrap=True)
     out.print()
     if not keep:
@@ -99,40 +106,62 @@ def _print_result(running: Services, result: DemoResult, path: Path, *, keep: bo
         out.print(command, soft_wrap=True)
 
 
-def _conclusion(result: DemoResult) -> str:
-    comparison, assets = result.comparison, result.training.assets
-    allowed = result.stream.definition.alarm_budget_per_week * assets / 7
+def _print_other_alarms(outcome: FaultOutcome) -> None:
+    for alarm in outcome.other_alarms:
+        sensors = ", ".join(alarm.main_sensors) or "none"
+        out.print(
+            f"{outcome.fault.asset}, {fault_text(outcome.fault)}: {OTHER_SENSORS_TEXT}: {sensors} "
+            f"(raised at {iso(alarm.raised_us)[11:16]})",
+            soft_wrap=True,
+        )
+
+
+def conclusion(comparison: Comparison, assets: int, definition: StreamDefinition) -> str:
+    """The result in one line; the alarm budget holds for each asset of the scored day."""
+    allowed = definition.alarm_budget_per_week * assets / 7
+    during = sum(len(outcome.other_alarms) for outcome in comparison.outcomes)
     return (
         f"{comparison.found} of {len(comparison.outcomes)} faults found, "
-        f"{counted(len(comparison.false_alarms), 'false alarm')} in {counted(assets, 'asset-day')} "
+        f"{counted(len(comparison.false_alarms), 'false alarm')} in {counted(assets, 'asset-day')}"
+        f"{f', {during} of them during a fault' if during else ''} "
         f"(the alarm budget allows {allowed:.1g})"
     )
 
 
 def _row(outcome: FaultOutcome) -> tuple[object, ...]:
     fault = outcome.fault
-    first = outcome.detections[0] if outcome.detections else None
     return (
         fault.asset,
         fault.kind,
         fault.target_sensor,
         iso(fault.start_us)[11:16],
         "missed" if outcome.delay_us is None else minutes_text(outcome.delay_us),
-        first.sensors[0] if first and first.sensors else None,
+        outcome.detections[0].sensors[0] if outcome.detections else None,
         outcome.rank,
     )
 
 
 def _json_summary(result: DemoResult, path: Path) -> dict[str, object]:
+    comparison = result.comparison
     return {
         "report": str(path.resolve()),
         "topic": result.stream.definition.topic,
         "seconds": result.seconds,
         "messages": result.rows,
         "windows": result.windows,
-        "found": result.comparison.found,
-        "faults": result.comparison.outcomes,
-        "false_alarms": result.comparison.false_alarms,
+        "found": comparison.found,
+        "ranked_first": comparison.ranked_first,
+        "median_delay_us": comparison.median_delay_us,
+        "faults": [
+            {
+                **plain(outcome),
+                "found": outcome.found,
+                "delay_us": outcome.delay_us,
+                "rank": outcome.rank,
+            }
+            for outcome in comparison.outcomes
+        ],
+        "false_alarms": comparison.false_alarms,
     }
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tfstream.cli.options.parse import parse_alarm_budget
+from tfstream.cli.options.parse import of_option, parse_alarm_budget, parse_duration_us
 from tfstream.cli.options.shared import Ignore, Json, NewAlarmBudget, TimeColumn
 
 Files = Annotated[list[Path], typer.Argument(help="Labelled CSV or Parquet files.", show_default=False)]
@@ -21,6 +21,13 @@ TrainRows = Annotated[
 ]
 Seeds = Annotated[int, typer.Option(help="Number of fits, with the seeds 0, 1, 2 and so on.", min=1)]
 Baselines = Annotated[bool, typer.Option("--baselines", help="Also measure simple detectors.")]
+RefitEvery = Annotated[
+    str | None,
+    typer.Option(
+        help="Refit after every such span of event time, as the trainer does: 12h, 1d, 1w. Without it, the "
+        "detector learns once."
+    ),
+]
 ScoresOut = Annotated[
     Path | None, typer.Option(help="Write the score of every row to this CSV or Parquet file.")
 ]
@@ -34,6 +41,7 @@ def evaluate(
     train_rows: TrainRows = None,
     seeds: Seeds = 1,
     alarm_budget: NewAlarmBudget = "1/week",
+    refit_every: RefitEvery = None,
     baselines: Baselines = False,
     scores_out: ScoresOut = None,
     as_json: Json = False,
@@ -53,7 +61,10 @@ def evaluate(
         ignore=tuple(ignore or ()),
         train_rows=train_rows,
         seeds=seeds,
-        alarm_budget_per_week=parse_alarm_budget(alarm_budget),
+        alarm_budget_per_week=of_option("--alarm-budget", parse_alarm_budget, alarm_budget),
         baselines=baselines,
+        refit_every_us=None
+        if refit_every is None
+        else of_option("--refit-every", parse_duration_us, refit_every),
     )
     run(files, options, scores_out, as_json=as_json)

@@ -9,13 +9,13 @@ import typer
 
 from tfstream import config
 from tfstream.cli.options.option_groups import with_option_groups
-from tfstream.cli.options.parse import now_us, parse_local_time_us, parse_span
+from tfstream.cli.options.parse import now_us, of_option, parse_local_time_us, parse_span
 from tfstream.cli.options.shared import AnyTopic, By, Json, Topic, login_name
 from tfstream.cli.output.printing import cell, print_json, print_note, print_status, print_table
 from tfstream.core.learning.exclusion import Exclusion
 from tfstream.core.learning.pattern import matches
 from tfstream.core.stream import StreamDefinition
-from tfstream.storage import anomalies, exclusions
+from tfstream.storage import anomalies, exclusions, streams
 from tfstream.storage.datetimes import to_datetime
 from tfstream.storage.exclusions import ExclusionRow
 from tfstream.wiring import find_stream, open_database
@@ -131,6 +131,7 @@ def add(
 def list_(topic: AnyTopic = None, with_removed: WithRemoved = False, as_json: Json = False) -> None:
     """List exclusions by their start; times are UTC."""
     with open_database(config.load()).begin() as connection:
+        streams.require(connection, topic)
         rows = exclusions.list_all(connection, topic=topic, removed=with_removed)
     if as_json:
         print_json(rows)
@@ -147,7 +148,7 @@ def remove(exclusion: ExclusionId, removed_from: RemovedFrom = None, as_json: Js
     """
     with open_database(config.load()).begin() as connection:
         zone = exclusions.get(connection, exclusion).time_zone
-        from_us = parse_local_time_us(removed_from, zone) if removed_from else None
+        from_us = of_option("--from", parse_local_time_us, removed_from, zone) if removed_from else None
         row = exclusions.remove(connection, exclusion, from_us)
     if as_json:
         print_json(row)

@@ -12,10 +12,11 @@ from tfstream import config
 from tfstream.app.files.load import load as load_table
 from tfstream.app.files.replay import replay as replay_table
 from tfstream.app.files.sensor_table import SensorTable, read_table
+from tfstream.app.runtime.human_units import counted
 from tfstream.app.runtime.shutdown import until_signalled
 from tfstream.cli.options.option_groups import with_option_groups
 from tfstream.cli.options.shared import Ignore, Json, TimeColumn, Topic
-from tfstream.cli.output.printing import cell, pretty_duration, print_json, print_status, stages
+from tfstream.cli.output.printing import pretty_duration, print_json, print_status, stages
 from tfstream.wiring import find_stream, open_database
 
 File = Annotated[Path, typer.Argument(help="A CSV or Parquet file.", show_default=False)]
@@ -79,9 +80,9 @@ def load(file: File, topic: Topic, reading: TableOptions, as_json: Json = False)
         definition = find_stream(database, topic).definition
         print_status(
             f"stream {topic} was not defined and is now defined from the file: "
-            f"{len(definition.sensors)} sensors every {pretty_duration(definition.interval_us)}"
+            f"{counted(len(definition.sensors), 'sensor')} every {pretty_duration(definition.interval_us)}"
         )
-    print_status(f"{result.rows} rows of {cell(result.assets)} assets loaded")
+    print_status(f"{counted(result.rows, 'row')} of {counted(result.assets, 'asset')} loaded")
 
 
 @with_option_groups
@@ -113,4 +114,4 @@ def replay(
     if as_json:
         print_json({"topic": topic, "messages": sent})
     else:
-        print_status(f"{sent} messages sent to {topic}")
+        print_status(f"{counted(sent, 'message')} sent to {topic}")

@@ -8,6 +8,7 @@ import typer
 
 from tfstream import config
 from tfstream.app.checks.inspect_topic import inspect as inspect_topic
+from tfstream.app.runtime.human_units import counted
 from tfstream.cli.options.shared import Json, Topic
 from tfstream.cli.output.printing import out, print_json, print_labelled, print_status
 from tfstream.cli.streams import print_definition
@@ -33,7 +34,8 @@ def inspect(topic: Topic, save: Save = False, as_json: Json = False) -> None:
         print_definition(definition)
         names = ", ".join(inspection.assets[:_MOST_ASSETS])
         out.print(
-            f"{'assets':<14}{len(inspection.assets)} in the newest {inspection.sampled} messages: {names}",
+            f"{'assets':<14}{len(inspection.assets)} in the newest "
+            f"{counted(inspection.sampled, 'message')}: {names}",
             soft_wrap=True,
         )
     for problem in inspection.problems:

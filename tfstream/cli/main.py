@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import FrameType
@@ -148,11 +149,11 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def _report(text: str, exit_code: int) -> int:
-    """Print the error that is being handled, and return its exit code; with --debug let it propagate.
+    """Print the error that is being handled, and return its exit code; with --debug its traceback, too.
 
-    With JSON logs it does not propagate; with --debug its traceback is then part of the log line.
+    With JSON logs the traceback is part of the log line.
     """
     if _debug and not telemetry.for_programs():
-        raise
+        traceback.print_exc()
     print_labelled("error:", "bold red", text, traceback=_debug)
     return exit_code

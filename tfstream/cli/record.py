@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tfstream import config, wiring
+from tfstream.app.runtime.human_units import counted
 from tfstream.app.runtime.metrics import MetricBoard
 from tfstream.cli.options.option_groups import with_option_groups
 from tfstream.cli.options.process_options import ProcessOptions, running_process
@@ -19,4 +20,6 @@ def record(topic: Topic, process: ProcessOptions, until_end: UntilEnd = False) -
     board = MetricBoard()
     with running_process(process, board) as stop:
         recorder = wiring.record(config.load(), topic, stop, until_end=until_end, board=board)
-    print_status(f"{recorder.processed} messages processed, {recorder.unreadable} of them unreadable")
+    print_status(
+        f"{counted(recorder.processed, 'message')} processed, {recorder.unreadable} of them unreadable"
+    )

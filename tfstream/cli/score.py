@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from tfstream import config, wiring
+from tfstream.app.runtime.human_units import counted
 from tfstream.app.runtime.metrics import MetricBoard
 from tfstream.app.runtime.parent_death import end_with_parent
 from tfstream.cli import score_workers
@@ -40,6 +41,6 @@ def score(
             end_with_parent(parent)
         progress = wiring.score(config.load(), request, stop, board)
     print_status(
-        f"{progress.records} messages, {progress.windows} windows scored, {progress.commits} commits, "
-        f"{progress.dead_letters} dead letters"
+        f"{counted(progress.records, 'message')}, {counted(progress.windows, 'window')} scored, "
+        f"{counted(progress.commits, 'commit')}, {counted(progress.dead_letters, 'dead letter')}"
     )

@@ -9,6 +9,7 @@ import typer
 
 from tfstream import config
 from tfstream.app.checks.inspect_topic import inspect
+from tfstream.app.runtime.human_units import counted
 from tfstream.cli.options.option_groups import with_option_groups
 from tfstream.cli.options.shared import Json
 from tfstream.cli.options.stream_options import StreamOptions
@@ -40,7 +41,7 @@ def add(topic: TopicArgument, options: StreamOptions) -> None:
     with open_database(config.load()).begin() as connection:
         streams.add(connection, definition)
     interval = pretty_duration(definition.interval_us)
-    print_status(f"stream {topic}: {len(definition.sensors)} sensors every {interval}")
+    print_status(f"stream {topic}: {counted(len(definition.sensors), 'sensor')} every {interval}")
 
 
 @app.command("set")
@@ -57,7 +58,7 @@ def set_(topic: TopicArgument, options: StreamOptions) -> None:
         _check_order(definition, changes.get("sensors", definition.sensors))
         changes |= options.budget_changes(definition.asset_budgets)
         streams.update(connection, replace(definition, **changes))
-    print_status(f"stream {topic} changed: {', '.join(sorted(changes)) or 'nothing'}")
+    print_status(f"stream {topic} changed: {', '.join(options.given()) or 'nothing'}")
 
 
 @app.command("list")
@@ -143,5 +144,5 @@ def _check_order(definition: StreamDefinition, sensors: tuple[str, ...]) -> None
     if sensors[: len(definition.sensors)] != definition.sensors:
         raise ConfigurationError(
             f"stream {definition.topic}: stored readings are in the order of its "
-            f"{len(definition.sensors)} sensors; new sensors can only be added after them"
+            f"{counted(len(definition.sensors), 'sensor')}; new sensors can only be added after them"
         )

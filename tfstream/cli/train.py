@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 
 from tfstream import config
+from tfstream.app.runtime.human_units import counted
 from tfstream.app.training.train import TrainingResult
 from tfstream.app.training.train import train as train_stream
 from tfstream.app.training.training_options import TrainingOptions
-from tfstream.cli.options.parse import parse_moment_us
+from tfstream.cli.options.parse import of_option, parse_moment_us
 from tfstream.cli.options.shared import Json, Seed, Topic
 from tfstream.cli.output.printing import print_gate, print_json, print_note, print_status, stages
 from tfstream.core.stream import StreamDefinition
@@ -75,8 +76,8 @@ def train(
     stream = find_stream(database, topic)
     _, newest_us = stored_span(database, stream)
     options = TrainingOptions(
-        since_us=parse_moment_us(since, newest_us) if since else None,
-        until_us=parse_moment_us(until, newest_us) if until else None,
+        since_us=of_option("--since", parse_moment_us, since, newest_us) if since else None,
+        until_us=of_option("--until", parse_moment_us, until, newest_us) if until else None,
         seed=seed,
         promote=promote,
         gate=gate,
@@ -94,7 +95,8 @@ def _print(result: TrainingResult, definition: StreamDefinition) -> None:
     print_gate(result.metrics)
     print_status(
         f"model version {result.version} {_STATES[result.outcome]}: "
-        f"{result.rows} rows of {result.assets} assets, {result.bundle_bytes / 1e6:.1f} MB"
+        f"{counted(result.rows, 'row')} of {counted(result.assets, 'asset')}, "
+        f"{result.bundle_bytes / 1e6:.1f} MB"
     )
     if result.reason and result.reason != _gate_reason(result):
         print_note(result.reason)

@@ -15,7 +15,7 @@ from tfstream.app.training.train import TrainingResult
 from tfstream.app.training.trainer import RefitPlan, Trainer
 from tfstream.app.training.training_options import TrainingOptions
 from tfstream.cli.options.option_groups import with_option_groups
-from tfstream.cli.options.parse import parse_duration_us
+from tfstream.cli.options.parse import of_option, parse_duration_us
 from tfstream.cli.options.shared import Seed
 from tfstream.cli.output.printing import print_json
 from tfstream.errors import TfstreamError, UsageError
@@ -86,9 +86,9 @@ class PlanOptions:
             schedule=Schedule(
                 expression=self.schedule,
                 time_zone=self.time_zone,
-                jitter=timedelta(microseconds=parse_duration_us(self.jitter)),
+                jitter=timedelta(microseconds=of_option("--jitter", parse_duration_us, self.jitter)),
             ),
-            history=timedelta(microseconds=parse_duration_us(self.history)),
+            history=timedelta(microseconds=of_option("--history", parse_duration_us, self.history)),
             options=TrainingOptions(seed=self.seed, config=detector),
             topics=frozenset(self.topics or ()),
         )

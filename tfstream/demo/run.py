@@ -15,10 +15,10 @@ from tfstream.app.scoring.scorer_progress import Progress
 from tfstream.app.training.train import TrainingResult, train
 from tfstream.app.training.training_options import TrainingOptions
 from tfstream.core.stream import StreamDefinition
-from tfstream.demo.fault_outcomes import Comparison, DetectedEpisode, compare
+from tfstream.demo.fault_outcomes import Comparison, DetectedEpisode, compare, main_sensors_of
 from tfstream.demo.live_scoring import score_live
 from tfstream.demo.plant.faults import PlantFault
-from tfstream.demo.plant.water_plant import MINUTE_US, WaterPlant
+from tfstream.demo.plant.water_plant import WaterPlant
 from tfstream.demo.reading_sender import ReadingSender, run_recorder
 from tfstream.demo.services import Services
 from tfstream.demo.simulation import Simulation, simulate, split_days
@@ -30,7 +30,6 @@ from tfstream.storage.streams import StreamRecord
 from tfstream.streaming.connection.properties import Properties
 from tfstream.streaming.topics import ensure_output_topics, ensure_topic
 
-_GRACE_US = 60 * MINUTE_US
 _PARTITIONS = 3
 _MOST_EPISODES = 1000
 
@@ -142,13 +141,18 @@ def _add_stream(database: Database, plant: WaterPlant, options: DemoOptions) -> 
     with database.begin() as connection:
         used = set(streams.topics(connection))
         names = ("plant.sensors", *(f"plant-{number}.sensors" for number in range(2, 1000)))
-        definition = StreamDefinition(
-            topic=next(name for name in names if name not in used),
-            sensors=plant.sensors,
-            interval_us=plant.interval_us,
-            alarm_budget_per_week=options.alarm_budget_per_week,
-        )
-        return streams.add(connection, definition)
+        topic = next(name for name in names if name not in used)
+        return streams.add(connection, define_stream(plant, options, topic))
+
+
+def define_stream(plant: WaterPlant, options: DemoOptions, topic: str) -> StreamDefinition:
+    """The plant's stream; everything that the options do not set has the product's default."""
+    return StreamDefinition(
+        topic=topic,
+        sensors=plant.sensors,
+        interval_us=plant.interval_us,
+        alarm_budget_per_week=options.alarm_budget_per_week,
+    )
 
 
 def _record(sender: ReadingSender, simulation: Simulation) -> None:
@@ -160,11 +164,15 @@ def _record(sender: ReadingSender, simulation: Simulation) -> None:
 
 def _train(context: _Context) -> tuple[TrainingResult, Champion]:
     """Train and promote a model, and load it as the champion."""
-    options = TrainingOptions(seed=context.options.seed, gate=False)
-    training = train(context.database, context.stream, options, context.report)
+    training = train(context.database, context.stream, training_options(context.options), context.report)
     champion = champions.wait(context.database, context.stream, lambda: False)
     assert champion is not None
     return training, champion
+
+
+def training_options(options: DemoOptions) -> TrainingOptions:
+    """How the demo fits: without the gate, since a first model has no champion to be compared with."""
+    return TrainingOptions(seed=options.seed, gate=False)
 
 
 def _score(context: _Context, champion: Champion, sender: ReadingSender, simulation: Simulation) -> Progress:
@@ -189,14 +197,15 @@ def _read_episodes(context: _Context, simulation: Simulation) -> list[AnomalyRow
 
 def _compare(episodes: list[AnomalyRow], champion: Champion, simulation: Simulation) -> Comparison:
     detections = [_detected_episode(row, champion) for row in episodes]
-    return compare(detections, simulation.faults, grace_us=_GRACE_US)
+    return compare(detections, simulation.faults, interval_us=champion.detector.interval_us)
 
 
 def _detected_episode(row: AnomalyRow, champion: Champion) -> DetectedEpisode:
     return DetectedEpisode(
         episode=str(row.id),
         asset=row.asset,
-        start_us=raised_us(row, champion),
-        end_us=None if row.ended_at is None else to_us(row.ended_at),
+        raised_us=raised_us(row, champion),
+        ended_us=None if row.ended_at is None else to_us(row.ended_at),
         sensors=tuple(sensor["name"] for sensor in row.sensors),
+        main_sensors=main_sensors_of([(sensor["name"], sensor["share"]) for sensor in row.sensors]),
     )

@@ -39,7 +39,8 @@ _KEPT = ("id", "stream_id", "asset", "first_seen_at", *_VERDICT)
 class AnomalyRow:
     """One row of the table ``anomaly``; ``sensors`` are sorted by share, the largest first.
 
-    ``hidden_by`` holds the reasons of the exclusions that hide the anomaly; None where no exclusion does.
+    ``witness`` is None for a silence. ``hidden_by`` holds the reasons of the exclusions that hide the
+    anomaly; None where no exclusion does.
     """
 
     id: uuid.UUID
@@ -66,6 +67,10 @@ class AnomalyRow:
     note: str | None
     first_seen_at: datetime
     hidden_by: str | None
+    witness: str | None
+    witnesses: list[str]
+    scale_s: float | None
+    reason: str | None
 
 
 def apply(connection: Connection, stream_id: int, events: Sequence[AnomalyEvent]) -> None:
@@ -172,6 +177,8 @@ def _row(row: Row[Any]) -> AnomalyRow:
 
 
 def _values(stream_id: int, event: AnomalyEvent) -> dict[str, Any]:
+    # a silence has no witness; silences of older versions are read with the default, the score
+    silence = event.kind is EventKind.SILENCE
     return {
         "id": uuid.UUID(event.anomaly_id),
         "stream_id": stream_id,
@@ -190,4 +197,8 @@ def _values(stream_id: int, event: AnomalyEvent) -> dict[str, Any]:
         "model_version": event.model.version,
         "model_sha256": event.model.sha256,
         "source": msgspec.to_builtins(event.source),
+        "witness": None if silence else event.witness,
+        "witnesses": [] if silence else list(event.witnesses),
+        "scale_s": event.scale_s,
+        "reason": event.reason,
     }

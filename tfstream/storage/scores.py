@@ -15,6 +15,7 @@ from tfstream.storage.datetimes import to_datetime, to_us
 from tfstream.storage.tables import score
 
 _CHUNK = 2000
+_VALUES = ("score", "threshold", "model_version", "masked", "witness", "expected_per_week")
 _COUNT_DAYS = text("""
 INSERT INTO scored_day AS kept (stream_id, asset, day, hops)
 SELECT stream_id, asset, (ts AT TIME ZONE 'UTC')::date, count(*) FROM score
@@ -32,12 +33,17 @@ class ScorePoint(NamedTuple):
 
 
 class ScoreRow(NamedTuple):
-    """A stored score; ``masked`` are the sensors that were left out of it."""
+    """A stored score; ``masked`` are the sensors that were left out of it.
+
+    ``expected_per_week`` is None in scores of older versions.
+    """
 
     score: float
     threshold: float
     model_version: int
     masked: tuple[str, ...]
+    witness: str
+    expected_per_week: float | None
 
 
 def write(connection: Connection, stream_id: int, records: Sequence[ScoreRecord]) -> None:
@@ -47,7 +53,7 @@ def write(connection: Connection, stream_id: int, records: Sequence[ScoreRecord]
     rows = {(record.asset, record.ts): _values(stream_id, record) for record in records}
     partitions.ensure(connection, "score", {row["ts"].astimezone(UTC).date() for row in rows.values()})
     statement = insert(score)
-    changed = {name: statement.excluded[name] for name in ("score", "threshold", "model_version", "masked")}
+    changed = {name: statement.excluded[name] for name in _VALUES}
     statement = statement.on_conflict_do_update(index_elements=["stream_id", "asset", "ts"], set_=changed)
     values = list(rows.values())
     for start in range(0, len(values), _CHUNK):
@@ -69,11 +75,11 @@ def read(
 
 def at(connection: Connection, stream_id: int, asset: str, time_us: int) -> ScoreRow | None:
     """The stored score of the hop that ends at ``time_us``; None where it is not stored."""
-    query = select(score.c.score, score.c.threshold, score.c.model_version, score.c.masked).where(
+    query = select(*(score.c[name] for name in _VALUES)).where(
         score.c.stream_id == stream_id, score.c.asset == asset, score.c.ts == to_datetime(time_us)
     )
     row = connection.execute(query).first()
-    return None if row is None else ScoreRow(row.score, row.threshold, row.model_version, tuple(row.masked))
+    return None if row is None else ScoreRow(**{**row._mapping, "masked": tuple(row.masked)})
 
 
 def exist_within(connection: Connection, stream_id: int, asset: str, since_us: int, until_us: int) -> bool:
@@ -125,4 +131,6 @@ def _values(stream_id: int, record: ScoreRecord) -> dict[str, Any]:
         "threshold": record.threshold,
         "model_version": record.model_version,
         "masked": list(record.masked),
+        "witness": record.witness,
+        "expected_per_week": record.expected_per_week,
     }

@@ -57,8 +57,21 @@ def get(connection: Connection, topic: str) -> StreamRecord:
     """
     record = find(connection, topic)
     if record is None:
-        raise ConfigurationError(f"stream {topic} is not defined; run `tfstream streams add {topic}`")
+        raise _undefined(topic)
     return record
+
+
+def require(connection: Connection, topic: str | None) -> None:
+    """Check that a topic is defined, even if its definition cannot be read; None stands for all topics.
+
+    :raises ConfigurationError: when the topic is not defined.
+    """
+    if topic is not None and topic not in topics(connection):
+        raise _undefined(topic)
+
+
+def _undefined(topic: str) -> ConfigurationError:
+    return ConfigurationError(f"stream {topic} is not defined; run `tfstream streams add {topic}`")
 
 
 def list_all(connection: Connection) -> list[StreamRecord]:

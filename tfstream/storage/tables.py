@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP, UUID
 
 from tfstream.core.learning.verdict import Verdict
+from tfstream.core.messages.witness import Witness
 
 metadata = MetaData(
     naming_convention={
@@ -38,6 +39,7 @@ metadata = MetaData(
 Moment = TIMESTAMP(timezone=True)
 OUTCOMES = ("promoted", "candidate", "rejected", "failed", "interrupted")
 VERDICTS = tuple(verdict.value for verdict in Verdict)
+WITNESSES = tuple(witness.value for witness in Witness)
 STATUSES = ("candidate", "champion", "retired", "rejected")
 CHANGES = ("refit", "promote", "rollback")
 
@@ -88,6 +90,18 @@ score = Table(
     Column("threshold", Double, nullable=False),
     Column("model_version", Integer, nullable=False),
     Column("masked", ARRAY(Text), nullable=False),
+    Column(
+        "witness",
+        Text,
+        nullable=False,
+        server_default="score",
+        comment="The statistic whose value the score is",
+    ),
+    Column(
+        "expected_per_week",
+        Double,
+        comment="How often a week normal data reach the score; NULL in scores of older versions",
+    ),
     postgresql_partition_by="RANGE (ts)",
     comment="One row for each asset and hop, ending at ts; partitioned by UTC day",
 )
@@ -128,9 +142,24 @@ anomaly = Table(
     Column("first_seen_at", Moment, nullable=False, server_default=func.now()),
     Column("verdict_by", Text),
     Column("verdict_from", Moment, comment="Since when a new normal is one, where not since started_at"),
+    Column("witness", Text, comment="The statistic that raised the peak; NULL for a silence"),
+    Column(
+        "witnesses",
+        ARRAY(Text),
+        nullable=False,
+        server_default="{}",
+        comment="All statistics that reached their thresholds, the first of them first",
+    ),
+    Column(
+        "scale_s",
+        Double,
+        comment="The time scale in seconds at which the witness looked; NULL: it has none",
+    ),
+    Column("reason", Text, comment="What the witness saw, in words"),
     CheckConstraint(_one_of("kind", ("process", "instrument", "silence")), name="kind"),
     CheckConstraint(_one_of("state", ("open", "closed")), name="state"),
     CheckConstraint(_one_of("verdict", VERDICTS), name="verdict"),
+    CheckConstraint(_one_of("witness", WITNESSES), name="witness"),
     Index(None, "stream_id", "started_at"),
     Index(None, "stream_id", "asset", "started_at"),
     comment="One row for each episode, as of its newest event; see anomaly_history",

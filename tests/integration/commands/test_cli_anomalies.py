@@ -7,12 +7,19 @@ import pytest
 from tests.integration.support import examples
 from tests.integration.support.cli_shell import Shell, table_cells
 from tfstream.core.messages.anomaly_event import EventKind, EventType
+from tfstream.core.messages.witness import Witness
 from tfstream.storage import anomalies, exclusions
 from tfstream.storage.database import Database
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
 DAY = "2026-01-05T"
+STUCK = {
+    "witness": Witness.INSTRUMENT,
+    "witnesses": (Witness.LEVELS, Witness.INSTRUMENT),
+    "scale_s": 1200.0,
+    "reason": "stuck at 2.725 for 20 min, longest before 3 min",
+}
 
 
 def test_anomalies_are_listed_and_shown(shell: Shell, shell_database: Database) -> None:
@@ -21,7 +28,9 @@ def test_anomalies_are_listed_and_shown(shell: Shell, shell_database: Database) 
         stream_id = examples.add_stream(connection, topic)
         old = examples.event(0xAAAA << 112, event=EventType.CLOSED, started_at="2020-01-06T00:00:00Z")
         sensors = (examples.share("T101 [bar]", 0.7), examples.share("P101 [/h]", 0.3))
-        recent = examples.event(0xBBBB << 112, asset="line-2", kind=EventKind.INSTRUMENT, sensors=sensors)
+        recent = examples.event(
+            0xBBBB << 112, asset="line-2", kind=EventKind.INSTRUMENT, sensors=sensors, **STUCK
+        )
         anomalies.apply(connection, stream_id, [old, recent])
     listed = shell.json("anomalies", "list", "--topic", topic)
     assert [(alarm["asset"], alarm["state"]) for alarm in listed] == [
@@ -34,6 +43,7 @@ def test_anomalies_are_listed_and_shown(shell: Shell, shell_database: Database) 
     header, row = table_cells(table.stdout)
     cells = dict(zip(header, row, strict=True))
     assert (cells["id"], cells["lasted"]) == ("bbbb0000", "open")
+    assert cells["witness"] == "instrument"
     assert "topic" not in cells  # --topic is given: the column would be the same in each row
     assert "T101 [bar] 70%, P101 [/h] 30%" in table.stdout
     nothing = shell.run("anomalies", "list", "--topic", topic, "--kind", "silence")
@@ -41,6 +51,11 @@ def test_anomalies_are_listed_and_shown(shell: Shell, shell_database: Database) 
     assert shell.json("anomalies", "show", "bbbb") == listed[0]
     shown = shell.run("anomalies", "show", "bbbb").stdout
     assert f"id                {recent.anomaly_id}\n" in shown
+    assert "source            partition 2, offsets 10 to 90\n" in shown
+    words = "each sensor against its own past: stuck, dead, out of range"
+    assert f"witness           instrument ({words}), over 20 min\n" in shown
+    assert "witnesses         levels, instrument\n" in shown
+    assert "reason            stuck at 2.725 for 20 min, longest before 3 min\n" in shown
     swings = "swings of 2 min to 4 min: 0.75, expected 0.25"
     assert ["T101 [bar]", "0.7", "1.5", "2.5", swings] in table_cells(shown)
 

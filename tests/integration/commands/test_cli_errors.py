@@ -33,10 +33,12 @@ def test_each_error_has_its_message_and_exit_code(
         f"load {bad / 'one-row.csv'}": "Missing option '--topic'",
         "models promote first --topic known": "Invalid value",
         "--log-format xml db current": "must be 'text' or 'json'",
-        "streams add x --sensors a --interval soon": "'soon' is not a duration",
+        "streams add x --sensors a --interval soon": "--interval: 'soon' is not a duration",
         "streams add x --sensors a,,b --interval 1s": "a sensor without a name",
     }
     configuration = {
+        "anomalies list --topic unknown": "stream unknown is not defined",
+        "exclusions list --topic unknown": "stream unknown is not defined",
         "streams show unknown": "run `tfstream streams add unknown`",
         "streams add known --sensors a --interval 1s": "defined already",
         "streams set known --sensors flow,level,pressure": "only be added after",
@@ -74,10 +76,12 @@ def test_missing_services_and_settings_are_named(module_database_url: str, tmp_p
 
 
 def test_debug_shows_the_traceback(shell: Shell) -> None:
-    with_option = shell.run("--debug", "streams", "show", "unknown", exit_code=1)
+    """The exit code stays that of the error."""
+    with_option = shell.run("--debug", "streams", "show", "unknown", exit_code=3)
     assert "ConfigurationError: stream unknown is not defined" in with_option.stderr
+    assert with_option.stderr.splitlines()[-1].startswith("error: stream unknown is not defined")
     with_variable = Tfstream(shell.database_url, shell.bootstrap, TFSTREAM_DEBUG="1")
-    assert "Traceback" in with_variable.run("streams", "show", "unknown", exit_code=1).stderr
+    assert "Traceback" in with_variable.run("streams", "show", "unknown", exit_code=3).stderr
 
 
 def test_a_defect_is_reported_in_one_line(database_url: str) -> None:

@@ -36,7 +36,7 @@ def test_a_refit_of_all_streams_reports_the_streams_it_could_not_refit(
         others = sorted({stream.definition.topic for stream in streams.list_all(connection)} - {topic})
     refit = shell.run("trainer", "--once", exit_code=1)
     assert f"{topic}: version 2 is the champion after a refit of " in refit.stderr
-    assert "empty.sensors was not refitted, its champion stays" in refit.stderr
+    assert "empty.sensors was not refitted, and its champion, if it has one, stays" in refit.stderr
     assert f"error: not refitted: {', '.join(others)};" in refit.stderr
     with shell_database.begin() as connection:
         listed = models.list_all(connection, streams.get(connection, topic).id)

@@ -54,10 +54,10 @@ def write_labels(path: Path, *lines: str) -> Path:
 def test_a_backtest_raises_the_alarms_of_the_scorer(scored: Tfstream) -> None:
     """The same episodes, digit by digit: the model became champion where the span begins."""
     result = backtest(scored)
-    names = ("asset", "kind", "started_at", "ended_at", "score", "threshold")
+    names = ("asset", "kind", "witness", "started_at", "ended_at", "expected_per_week", "score", "threshold")
     expected = sorted(tuple(alarm[name] for name in names) for alarm in scorer_alarms(scored))
     assert sorted(tuple(alarm[name] for name in names) for alarm in result["alarms"]) == expected
-    assert any(ended is not None for *_, ended, _, _ in expected)  # an open alarm has no final score yet
+    assert any(ended is not None for *_, ended, _, _, _ in expected)  # an open alarm has no final score yet
     total = result["total"]
     assert (total["alarms"], total["false_alarms"]) == (len(expected), None)  # no alarm has a label
     assert total["weeks"] == pytest.approx(

@@ -74,6 +74,8 @@ def test_an_alarm_is_recomputed_digit_by_digit(
     explanation = json.loads(done.stdout)
     assert explanation["exact"] is True
     assert (explanation["score"], explanation["threshold"]) == (alarm["score"], alarm["threshold"])
+    assert (explanation["witness"], explanation["scale_s"], explanation["reason"]) == ("score", None, None)
+    assert explanation["expected_per_week"] == alarm["expected_per_week"]
     replay = explanation["replay"]
     assert replay["since_takeover"] is True
     assert replay["same_scores"] == replay["stored_scores"] > 50
@@ -89,6 +91,8 @@ def test_an_alarm_is_recomputed_digit_by_digit(
     output = scored.run("anomalies", "explain", alarm["id"]).stdout
     assert f"score {alarm['score']:g} against a threshold of {alarm['threshold']:g}" in output
     assert ", equal to the stored score" in output
+    often = f"normal data reach this score {alarm['expected_per_week']:.3g} times a week"
+    assert f"witness: score (all error terms of a window, in one number); {often}\n" in output
     assert f"{replay['same_scores']} of {replay['stored_scores']} stored scores are the same" in output
 
 

@@ -143,6 +143,14 @@ def test_a_fault_is_reported_with_its_sensor_on_the_topic_and_by_the_commands(
     )
     assert opened["event"] == "opened"
     assert opened["topic"] == trained_topic
+    assert (opened["witness"], opened["witnesses"]) == ("score", ["score"])
+    assert (fault["witness"], fault["witnesses"]) == ("score", ["score"])
+    scores = [message.body for message in read_committed(tfstream.bootstrap, f"{trained_topic}.scores")]
+    over = [score for score in scores if score["score"] >= score["threshold"]]
+    below = [score for score in scores if score["score"] < score["threshold"]]
+    assert {score["witness"] for score in scores} == {"score"}
+    rarest_below = min(score["expected_per_week"] for score in below)
+    assert max(score["expected_per_week"] for score in over) <= rarest_below
 
 
 def versions(tfstream: Tfstream, topic: str) -> set[int]:

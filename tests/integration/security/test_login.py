@@ -90,7 +90,7 @@ def check_refused(shell: Tfstream, message: str, *command: str) -> None:
     done = shell.run("--verbose", "--log-format", "json", *command, exit_code=3)
     assert message in done.stderr.splitlines()[-1], done.stderr
     assert "Traceback" not in done.stderr
-    debugged = shell.run("--debug", *command, exit_code=1)
+    debugged = shell.run("--debug", *command, exit_code=3)
     assert "Traceback" in debugged.stderr
     for each in (done, debugged):
         check_no_secret(each.stdout + each.stderr)

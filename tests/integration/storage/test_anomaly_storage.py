@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from tests.integration.support import examples
 from tfstream.core.messages.anomaly_event import EventKind, EventType, ModelReference, iso
+from tfstream.core.messages.witness import Witness
 from tfstream.errors import BadData
 from tfstream.storage import anomalies
 from tfstream.storage.database import Database
@@ -46,7 +47,15 @@ def test_an_anomaly_has_the_state_of_its_newest_event(database: Database, stream
 
 def test_an_anomaly_is_stored_with_all_its_fields(database: Database, stream_id: int) -> None:
     model = ModelReference(version=9, sha256="cd" * 32)
-    event = examples.event(kind=EventKind.INSTRUMENT, extrapolated=True, model=model)
+    event = examples.event(
+        kind=EventKind.INSTRUMENT,
+        extrapolated=True,
+        model=model,
+        witness=Witness.INSTRUMENT,
+        witnesses=(Witness.LEVELS, Witness.INSTRUMENT),
+        scale_s=480.0,
+        reason="stuck at 2.725 for 20 min, longest before 3 min",
+    )
     with database.begin() as connection:
         anomalies.apply(connection, stream_id, [event])
         anomaly = anomalies.get(connection, event.anomaly_id)
@@ -54,6 +63,8 @@ def test_an_anomaly_is_stored_with_all_its_fields(database: Database, stream_id:
     assert (iso_of(anomaly.started_at), iso_of(anomaly.peak_at)) == (event.started_at, event.peak_at)
     assert (anomaly.score, anomaly.threshold, anomaly.expected_per_week) == (6.0, 4.0, 0.02)
     assert (anomaly.model_version, anomaly.model_sha256, anomaly.extrapolated) == (9, "cd" * 32, True)
+    assert (anomaly.witness, anomaly.witnesses) == ("instrument", ["levels", "instrument"])
+    assert (anomaly.scale_s, anomaly.reason) == (480.0, event.reason)
     assert anomaly.source == {"partition": 2, "first_offset": 10, "last_offset": 90}
     assert [sensor["name"] for sensor in anomaly.sensors] == ["flow", "level"]
     assert anomaly.sensors[0] == msgspec.to_builtins(examples.share("flow", 0.7))
@@ -63,6 +74,14 @@ def test_an_anomaly_is_stored_with_all_its_fields(database: Database, stream_id:
         "actual": 0.75,
         "expected": 0.25,
     }
+
+
+def test_a_silence_has_no_witness(database: Database, stream_id: int) -> None:
+    """Events of older versions are read with the default witness, the score."""
+    with database.begin() as connection:
+        anomalies.apply(connection, stream_id, [examples.event(kind=EventKind.SILENCE)])
+        (anomaly,) = anomalies.find(connection)
+    assert (anomaly.witness, anomaly.witnesses) == (None, [])
 
 
 def test_anomalies_are_selected_by_topic_asset_time_state_and_kind(

@@ -14,8 +14,9 @@ from sqlalchemy import CheckConstraint, Connection, inspect, text
 from tests.integration.support import examples
 from tests.integration.support.connections import transaction
 from tests.integration.support.queries import count
+from tfstream.core.messages.anomaly_event import EventKind
 from tfstream.errors import ConfigurationError
-from tfstream.storage import migrate, partitions, streams
+from tfstream.storage import anomalies, migrate, partitions, streams
 from tfstream.storage.database import Database
 from tfstream.storage.tables import metadata
 
@@ -51,6 +52,24 @@ def test_every_revision_upgrades_and_downgrades_with_rows_in_every_table(empty_d
         assert migrate.current(url) == revision
     assert schema(url) == complete
     fill_every_table(url)
+
+
+def test_anomalies_and_scores_of_older_versions_get_the_score_as_witness(empty_database_url: str) -> None:
+    migrate.upgrade(empty_database_url)
+    with transaction(empty_database_url) as connection:
+        examples.fill_tables(connection)
+        stream_id = streams.list_all(connection)[0].id
+        anomalies.apply(connection, stream_id, [examples.event(2, kind=EventKind.SILENCE)])
+    migrate.downgrade(empty_database_url, "0005")
+    migrate.upgrade(empty_database_url)
+    with transaction(empty_database_url) as connection:
+        query = text("SELECT kind, witness, witnesses, scale_s, reason FROM anomaly ORDER BY kind")
+        assert [tuple(row) for row in connection.execute(query)] == [
+            ("process", "score", ["score"], None, None),
+            ("silence", None, [], None, None),
+        ]
+        (score,) = connection.execute(text("SELECT witness, expected_per_week FROM score"))
+    assert tuple(score) == ("score", None)
 
 
 def test_a_second_upgrade_changes_nothing(empty_database_url: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.integration.support import examples
+from tfstream.core.messages.witness import Witness
 from tfstream.storage import partitions, scores
 from tfstream.storage.database import Database
 
@@ -27,6 +28,20 @@ def test_a_second_write_replaces_the_scores_of_the_same_window(database: Databas
         stored = connection.execute(text("SELECT count(*), max(model_version), max(masked) FROM score")).one()
         assert tuple(stored) == (4, 4, ["flow"])
         assert partitions.list_all(connection, "score") == ["score_20260105", "score_20260106"]
+
+
+def test_a_score_is_stored_with_its_witness(database: Database, stream_id: int) -> None:
+    """Scores of older versions do not say how often normal data reach them."""
+    hours = [examples.MONDAY_US, examples.MONDAY_US + examples.HOUR_US]
+    old = examples.score(hours[0], masked=("flow",))
+    new = examples.score(hours[1], witness=Witness.LEVELS, expected_per_week=0.25)
+    with database.begin() as connection:
+        scores.write(connection, stream_id, [old, new])
+        stored = [scores.at(connection, stream_id, "line-1", hour) for hour in hours]
+    assert stored == [
+        (1.0, 4.0, 3, ("flow",), "score", None),
+        (1.0, 4.0, 3, (), "levels", 0.25),
+    ]
 
 
 def test_more_scores_than_fit_one_statement_are_written(database: Database, stream_id: int) -> None:

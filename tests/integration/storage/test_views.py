@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 from tests.integration.support import examples
 from tests.integration.support.queries import utc, view
 from tfstream.core.messages.anomaly_event import EventKind, EventType, iso
+from tfstream.core.messages.witness import Witness
 from tfstream.storage import anomalies, readings, scores
 from tfstream.storage.database import Database
 
@@ -23,7 +24,10 @@ def test_anomaly_history(database: Database) -> None:
     with database.begin() as connection:
         stream_id = examples.add_stream(connection)
         ended = iso(HOURS[9])
-        closed = examples.event(1, event=EventType.CLOSED, sequence=2, ended_at=ended, score=10.0)
+        spoken = {"witness": Witness.LEVELS, "witnesses": (Witness.SCORE, Witness.LEVELS), "scale_s": 480.0}
+        closed = examples.event(
+            1, event=EventType.CLOSED, sequence=2, ended_at=ended, score=10.0, reason="4 too high", **spoken
+        )
         silence = examples.event(
             2, kind=EventKind.SILENCE, sensors=(), threshold=0.0, started_at=iso(HOURS[10])
         )
@@ -51,9 +55,14 @@ def test_anomaly_history(database: Database) -> None:
         "note": None,
         "hidden": False,
         "hidden_by": None,
+        "witness": "levels",
+        "witnesses": "score, levels",
+        "scale": timedelta(minutes=8),
+        "reason": "4 too high",
+        "expected_per_week": 0.02,
     }
     assert second["state"] == "open"
-    unknown = ("ended_at", "duration", "severity", "top_sensor", "sensors", "verdict")
+    unknown = ("ended_at", "duration", "severity", "top_sensor", "sensors", "verdict", "witness", "scale")
     assert [second[name] for name in unknown] == [None] * len(unknown)
 
 

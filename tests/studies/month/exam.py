@@ -21,6 +21,7 @@ from tests.studies.month.simulated_month import (
 from tfstream.app.detection.score_batch import alarm_rule
 from tfstream.app.detection.score_series import SeriesEvidence, raise_alarms, score_series
 from tfstream.core.alarms.alarm_rule import AlarmRule
+from tfstream.core.quality.event_quality import GRACE_ROWS
 from tfstream.core.reading import Series
 from tfstream.core.stream import StreamDefinition
 from tfstream.demo.plant.faults import PlantFault, PlantFaultKind, inject
@@ -42,7 +43,6 @@ _SIZES = {
     PlantFaultKind.DRIFT: 3.0,
     PlantFaultKind.DECOUPLED: 700.0,
 }
-_GRACE_ROWS = 16
 
 
 class ExamResult(NamedTuple):
@@ -86,7 +86,7 @@ class Exam:
         alarms = raise_alarms(rule, series.asset, hops, first_row=0, evidence=evidence)
         faults = [_rows(fault, series) for fault in self._faults if fault.asset == series.asset]
         detected = sum(
-            any(first <= alarm.raised <= last + _GRACE_ROWS for alarm in alarms) for first, last in faults
+            any(first <= alarm.raised <= last + GRACE_ROWS for alarm in alarms) for first, last in faults
         )
         false = sum(not _caused(alarm.first, alarm.stop, faults) for alarm in alarms)
         return ExamResult(detected, len(faults), false)

@@ -25,6 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         processes=options.processes,
         folder=options.out,
         files=options.files,
+        only=options.only,
+        method=options.method,
         cache=options.cache,
     )
     names = [] if options.render else options.parts or list(STUDY.parts)
@@ -61,6 +63,10 @@ def _parser() -> argparse.ArgumentParser:
         "--processes", type=int, default=QualitySettings.processes, help="parallel processes (%(default)s)"
     )
     parser.add_argument("--files", type=int, help="maximum number of files of each suite: a reduced run")
+    parser.add_argument("--only", default="", help="part alarms: only suites whose names contain this text")
+    parser.add_argument(
+        "--method", default="", help="part alarms: only methods whose names contain this text"
+    )
     parser.add_argument(
         "--out",
         type=Path,

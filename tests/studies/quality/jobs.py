@@ -32,15 +32,19 @@ _CODE = Path(tfstream.__file__).parent
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """``work``, a module-level function that returns what JSON can hold, and its arguments."""
+    """``work``, a module-level function that returns what JSON can hold, and its arguments.
+
+    The result depends on the files and folders of ``code``; empty: on the product and the file of ``work``.
+    """
 
     work: Callable[..., Any]
     arguments: dict[str, Any]
+    code: tuple[Path, ...] = ()
 
     @property
     def key(self) -> str:
         """A hash of the code and the arguments."""
-        code = [_hash_of(_CODE), _hash_of(Path(getfile(self.work)))]
+        code = [_hash_of(path) for path in self.code or (_CODE, Path(getfile(self.work)))]
         identity = [self.work.__qualname__, self.arguments, code]
         return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:32]
 

@@ -16,7 +16,8 @@ class QualitySettings:
     """``data`` is the folder of labelled suites; ``folder`` receives the JSON files and pictures.
 
     ``files`` limits every suite to its first files: a reduced run, which is marked as such. Finished jobs are
-    kept in ``cache``, so that an interrupted run continues where it stopped.
+    kept in ``cache``, so that an interrupted run continues where it stopped. In the part ``alarms``, ``only``
+    and ``method`` choose the suites and methods whose names contain them.
     """
 
     data: Path | None
@@ -24,6 +25,8 @@ class QualitySettings:
     processes: int = os.cpu_count() or 1
     folder: Path = Path("docs/quality")
     files: int | None = None
+    only: str = ""
+    method: str = ""
     cache: Path = CACHE
 
     @property
@@ -41,7 +44,9 @@ class QualitySettings:
     def command(self, part: str) -> str:
         """The command that repeats a part; without the data's folder, which differs between machines."""
         files = "" if self.files is None else f" --files {self.files}"
-        return f"python -m tests.studies.quality {part} --seeds {self.seeds}{files}"
+        only = f" --only {self.only!r}" if self.only else ""
+        method = f" --method {self.method!r}" if self.method else ""
+        return f"python -m tests.studies.quality {part} --seeds {self.seeds}{files}{only}{method}"
 
     @property
     def reduced(self) -> str | None:

@@ -13,7 +13,7 @@ from tfstream.demo.fault_outcomes import DetectedEpisode, compare
 from tfstream.demo.plant.faults import PlantFault, PlantFaultKind
 from tfstream.demo.report.render_report import render_report
 from tfstream.demo.report.report_content import DemoReport, ReportEpisode, SensorPlot, Timeline
-from tfstream.demo.report.wording import counted, rate_text, share_text
+from tfstream.demo.report.wording import OTHER_SENSORS_TEXT, rate_text, share_text
 
 MINUTE_US = 60_000_000
 START_US = 1_767_225_600_000_000
@@ -80,6 +80,17 @@ def fault(kind: PlantFaultKind, sensor: str, first_minute: int, last_minute: int
     )
 
 
+def episode(name: str, raised_minute: int, ended_minute: int | None, sensor: str) -> DetectedEpisode:
+    return DetectedEpisode(
+        episode=name,
+        asset="north",
+        raised_us=time_us(raised_minute),
+        ended_us=None if ended_minute is None else time_us(ended_minute),
+        sensors=(sensor,),
+        main_sensors=(sensor,),
+    )
+
+
 @pytest.fixture
 def report() -> DemoReport:
     faults = (
@@ -98,25 +109,25 @@ def report() -> DemoReport:
             end_us=time_us(360),
         ),
     )
-    detected = DetectedEpisode(
-        episode="aaaaaaaa-1", asset="north", start_us=time_us(120), end_us=time_us(160), sensors=("LIT<1>",)
-    )
-    false_alarm = DetectedEpisode(
-        episode="bbbbbbbb-2", asset="north", start_us=time_us(500), end_us=None, sensors=("P2",)
-    )
+    detected = episode("aaaaaaaa-1", 120, 160, "LIT<1>")
+    other = episode("cccccccc-3", 320, 330, "P2")
+    false_alarm = episode("bbbbbbbb-2", 500, None, "P2")
     episodes = tuple(
         ReportEpisode(
             episode=detection.episode,
             asset=detection.asset,
             kind="process",
-            raised_us=detection.start_us,
-            ended_us=detection.end_us,
+            raised_us=detection.raised_us,
+            ended_us=detection.ended_us,
             score=9.0,
             threshold=3.0,
             expected_per_week=0.01,
+            witness="levels",
+            scale_s=480.0,
+            reason="level < 1 < 2",
             plots=(sensor_plot(detection.sensors[0]),),
         )
-        for detection in (detected, false_alarm)
+        for detection in (detected, other, false_alarm)
     )
     times = START_US + 8 * MINUTE_US * np.arange(90, dtype=np.int64)
     timeline = Timeline(asset="north", times_us=times, score=np.full(90, 1.5), threshold=np.full(90, 3.0))
@@ -125,9 +136,14 @@ def report() -> DemoReport:
         facts=(("broker", "mock"),),
         timelines=(timeline,),
         episodes=episodes,
-        comparison=compare((detected, false_alarm), faults, grace_us=MINUTE_US),
+        comparison=compare((detected, other, false_alarm), faults, interval_us=MINUTE_US),
         commands=(("SQL", "SELECT 1 WHERE 1 < 2"),),
     )
+
+
+def test_an_episode_names_its_witness(report: DemoReport) -> None:
+    words = "levels (the levels of the sensors against what the other sensors say), over 8 min"
+    assert f"Witness {words}: level &lt; 1 &lt; 2." in render_report(report)
 
 
 def test_the_page_is_complete_and_loads_nothing(report: DemoReport) -> None:
@@ -143,6 +159,7 @@ def test_detected_and_missed_faults_and_false_alarms_are_shown(report: DemoRepor
     assert "1 of 2" in text
     assert "20 min" in text
     assert text.count("missed") == 1
+    assert "2 false alarms in" in re.sub(r"\s+", " ", text)
     assert "rank 1" in text
     assert "stuck at one value, LIT<1>" in text
     assert "level 2, expected <1" in text
@@ -150,10 +167,16 @@ def test_detected_and_missed_faults_and_false_alarms_are_shown(report: DemoRepor
     assert "SELECT 1 WHERE 1 < 2" in text
 
 
+def test_an_alarm_that_named_other_sensors_is_shown_as_such(report: DemoReport) -> None:
+    text = " ".join(parse(render_report(report)).text)
+    assert text.count(OTHER_SENSORS_TEXT) == 1
+    assert "false alarm: names other sensors" in text
+
+
 def test_every_link_leads_to_an_episode(report: DemoReport) -> None:
     page = render_report(report)
     links = re.findall(r'href="#([^"]+)"', page)
-    assert sorted(links) == ["aaaaaaaa-1", "bbbbbbbb-2"]
+    assert sorted(set(links)) == ["aaaaaaaa-1", "bbbbbbbb-2", "cccccccc-3"]
     assert all(f'id="{link}"' in page for link in links)
 
 
@@ -165,7 +188,7 @@ def test_names_cannot_break_the_page(report: DemoReport) -> None:
 
 def test_a_run_without_alarms_has_a_report(report: DemoReport) -> None:
     faults = [outcome.fault for outcome in report.comparison.outcomes]
-    quiet = replace(report, episodes=(), comparison=compare((), faults, grace_us=0))
+    quiet = replace(report, episodes=(), comparison=compare((), faults, interval_us=MINUTE_US))
     text = " ".join(parse(render_report(quiet)).text)
     assert "0 of 2" in text
     assert text.count("missed") == 2
@@ -193,14 +216,6 @@ def test_scores_of_zero_and_missing_scores_are_drawn(report: DemoReport) -> None
 )
 def test_rates_are_readable_at_every_size(per_week: float, text: str) -> None:
     assert rate_text(per_week) == text
-
-
-def test_a_count_of_one_has_a_singular_noun() -> None:
-    assert [counted(count, "false alarm") for count in (0, 1, 2)] == [
-        "0 false alarms",
-        "1 false alarm",
-        "2 false alarms",
-    ]
 
 
 def test_a_small_share_does_not_read_as_zero() -> None:

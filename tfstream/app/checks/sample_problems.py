@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tfstream.app.runtime.human_units import counted
 from tfstream.core.messages.infer_format import InferredFormat
 from tfstream.core.reading import Reading, Times, Values
 from tfstream.core.stream import Layout
@@ -33,8 +34,8 @@ def format_problems(inferred: InferredFormat, sampled: int) -> list[str]:
     problems = []
     if inferred.unreadable:
         problems.append(
-            f"{inferred.unreadable} of {sampled} messages are not {inferred.encoding} maps and would be "
-            f"dead letters"
+            f"{inferred.unreadable} of {counted(sampled, 'message')} would be dead letters: "
+            f"not {inferred.encoding} maps"
         )
     if inferred.time_field is None:
         problems.append("no field holds the time: the timestamps of the Kafka records are used")
@@ -70,9 +71,10 @@ def _order_problems(readings: Sequence[SampledReading]) -> list[str]:
     for _, reading in readings:
         late += reading.time_us < newest_us.get(reading.asset, 0)
         newest_us[reading.asset] = max(reading.time_us, newest_us.get(reading.asset, 0))
-    return (
-        [f"{late} readings are older than an earlier reading of their asset: set --lateness"] if late else []
-    )
+    if not late:
+        return []
+    subject = "1 reading is" if late == 1 else f"{late} readings are"
+    return [f"{subject} older than an earlier reading of the same asset: set --lateness"]
 
 
 def _value_problems(values: Values, sensors: tuple[str, ...]) -> list[str]:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from tfstream.app.checks.check_context import CheckContext, CheckWarning, kafka_properties, scoring_group
 from tfstream.app.checks.time_ago import time_ago
+from tfstream.app.runtime.human_units import counted
 from tfstream.core.state import decode_metadata
 from tfstream.errors import BadData
 from tfstream.streaming.consumer.dead_letters import recent_dead_letters
@@ -36,7 +37,7 @@ def scorers(context: CheckContext) -> str:
 
 
 def _scorers(count: int) -> str:
-    return f"{count} scorer{'s' if count != 1 else ''}"
+    return counted(count, "scorer")
 
 
 def lag(context: CheckContext) -> str:
@@ -45,7 +46,7 @@ def lag(context: CheckContext) -> str:
     if all(partition.offset < 0 for partition in offsets):
         raise CheckWarning("no scorer has committed yet", f"run `tfstream score --topic {context.topic}`")
     behind = sum(max(partition.end - max(partition.offset, 0), 0) for partition in offsets)
-    return f"the scorers are {behind} messages behind"
+    return f"the scorers are {counted(behind, 'message')} behind"
 
 
 def dead_letter_limit(context: CheckContext) -> str:

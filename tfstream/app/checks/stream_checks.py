@@ -10,6 +10,7 @@ from tfstream.app.checks.check_context import (
     require_stream,
 )
 from tfstream.app.detection import champion as champions
+from tfstream.app.runtime.human_units import counted
 from tfstream.errors import TfstreamError
 from tfstream.storage import models, streams
 from tfstream.streaming import topics
@@ -20,7 +21,7 @@ def definition(context: CheckContext) -> str:
     with open_connection(context) as connection:
         context.stream = streams.get(connection, context.topic)
     definition = context.stream.definition
-    return f"{len(definition.sensors)} sensors every {definition.interval_us / 1e6:g} s"
+    return f"{counted(len(definition.sensors), 'sensor')} every {definition.interval_us / 1e6:g} s"
 
 
 def output_topics(context: CheckContext) -> str:
@@ -36,10 +37,10 @@ def output_topics(context: CheckContext) -> str:
         )
     if state_count != count:
         raise TfstreamError(
-            f"{context.topic} has {count} partitions and its state topic {state_count}; add partitions to "
-            f"{state_topic}"
+            f"{context.topic} has {counted(count, 'partition')} and its state topic {state_count}; "
+            f"add partitions to {state_topic}"
         )
-    return f"{count} partitions"
+    return counted(count, "partition")
 
 
 def model(context: CheckContext) -> str:

@@ -62,7 +62,7 @@ class ScoredWindow(NamedTuple):
 class AssetUpdate(NamedTuple):
     """What a track event changes: the asset's memory, None once the asset is forgotten, and events to write.
 
-    ``window`` belongs to the event :class:`WindowReady` alone.
+    ``window`` belongs to the event :class:`WindowReady` alone, and only at the end of a hop.
     """
 
     asset: str
@@ -79,7 +79,7 @@ class EpisodeTracker:
         self._sensors = definition.sensors
         self._interval_us = definition.interval_us
         self._explainer = WindowExplainer(definition, champion.detector)
-        self._hop_rows = champion.detector.hop_rows
+        self._shape = champion.detector.shape
         self._live = np.asarray(champion.detector.live)  # [sensors]: those with readings in training
         self._live_count = int(self._live.sum())
         self._rule = alarm_rule(definition, champion.detector)
@@ -110,7 +110,9 @@ class EpisodeTracker:
                 partition, event.asset, event.window, _terms(self._own_memory(memory, event.asset))
             )
             for index, (partition, memory, event) in enumerate(batch)
-            if isinstance(event, WindowReady) and scoreable(event.window.values, detector)
+            if isinstance(event, WindowReady)
+            and self._shape.ends_hop(event.window.end_index)
+            and scoreable(event.window.values, detector)
         }
         return dict(zip(inputs, score_batch(detector, list(inputs.values())), strict=True))
 
@@ -120,7 +122,9 @@ class EpisodeTracker:
         """The update of one event; ``scored`` is the score of its window."""
         own = self._own_memory(memory, event.asset)
         if isinstance(event, WindowReady):
-            return self._window_ready(own, event, scored)
+            if self._shape.ends_hop(event.window.end_index):
+                return self._hop_ended(own, event, scored)
+            return self._row_ended(own, event)
         if isinstance(event, AssetSilent):
             return _asset_silent(own, event)
         if isinstance(event, AssetReturned):
@@ -138,9 +142,11 @@ class EpisodeTracker:
             silence=memory.silence if memory else None,
         )
 
-    def _window_ready(
-        self, memory: AssetMemory, event: WindowReady, scored: WindowScore | None
-    ) -> AssetUpdate:
+    def _row_ended(self, memory: AssetMemory, event: WindowReady) -> AssetUpdate:
+        """A window between two hops, only in slow streams: it has no score and leaves the memory alone."""
+        return AssetUpdate(event.asset, memory)
+
+    def _hop_ended(self, memory: AssetMemory, event: WindowReady, scored: WindowScore | None) -> AssetUpdate:
         asset, window = event
         missing = self._missing_sensors(window)
         silence = self._sensor_silence(memory, window, missing)
@@ -181,7 +187,7 @@ class EpisodeTracker:
         """The live sensors without a reading in the newest hop; filled cells are no readings."""
         if is_complete(window.values[-1]):
             return ()
-        missing = np.isnan(window.values[-self._hop_rows :]).all(axis=0) & self._live
+        missing = np.isnan(window.values[-self._shape.hop :]).all(axis=0) & self._live
         return tuple(self._sensors[index] for index in np.flatnonzero(missing))
 
     def _sensor_silence(
@@ -191,7 +197,7 @@ class EpisodeTracker:
         if len(missing) == self._live_count:
             return None  # a gap of the whole asset: if it lasts, the partition's clock shows it
         silence, sensors = memory.silence, silent_sensors(missing)
-        start_us = (window.end_index + 1 - self._hop_rows) * self._interval_us
+        start_us = (window.end_index + 1 - self._shape.hop) * self._interval_us
         if silence is None:
             return open_silence(start_us, window.last_offset, sensors) if sensors else None
         if not sensors:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -20,11 +21,13 @@ from tfstream.app.detection.window_evidence import WindowExplainer
 from tfstream.core.alarms.alarm_rule import AlarmRule, AlarmState, Hop
 from tfstream.core.alarms.episode import Episode
 from tfstream.core.alarms.hop_evidence import HopEvidence, NoEvidence
+from tfstream.core.alarms.raised_alarm import RaisedAlarm
 from tfstream.core.messages.anomaly_event import EventType
 from tfstream.core.quality.event_quality import Alarm
 from tfstream.core.reading import Values
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.windowing.asset_track import Window
+from tfstream.core.windowing.window import WindowShape
 from tfstream.model.scoring.detector import Detector
 
 _BATCH = 2048  # windows at once; a score does not depend on the other windows of its batch
@@ -102,14 +105,28 @@ def raise_alarms(
     first_row: int,
     evidence: Callable[[int], HopEvidence] = lambda end_index: NoEvidence(),
 ) -> list[Alarm]:
+    """Like :func:`raise_episodes`, in rows."""
+    raised = raise_episodes(rule, asset, hops, first_row=first_row, evidence=evidence)
+    return [alarm.in_rows(rule.interval_us) for alarm in raised]
+
+
+def raise_episodes(
+    rule: AlarmRule,
+    asset: str,
+    hops: HopScores,
+    *,
+    first_row: int,
+    evidence: Callable[[int], HopEvidence] = lambda end_index: NoEvidence(),
+) -> list[RaisedAlarm]:
     """The alarms of an asset from row ``first_row`` on; hops that begin before it are skipped.
 
-    ``evidence`` gives the evidence about the hop that ends with a row; without it the scores alone decide.
-    An episode that is open at the end of the series ends there. A pending episode raises no alarm.
+    Row 0 has the time 0. ``evidence`` gives the evidence about the hop that ends with a row; without it the
+    scores alone decide. An episode that is open at the end of the series ends there. A pending episode raises
+    no alarm.
     """
     state = AlarmState(rule.calibration.initial_baseline(asset), None)
-    alarms: list[Alarm] = []
-    opened_us = 0
+    alarms: list[RaisedAlarm] = []
+    opened: Episode | None = None
     for end_index, score in zip(hops.end_index.tolist(), hops.scores.tolist(), strict=True):
         if end_index + 1 - rule.hop_rows < first_row:
             continue
@@ -117,30 +134,34 @@ def raise_alarms(
         hop = Hop(end_index, end_index, end_index)
         state, event = rule.update(state, score, judgement, hop, evidence(end_index))
         if event is not None and event.event is EventType.OPENED:
-            opened_us = event.episode.last_us
-        if event is not None and event.event is EventType.CLOSED:
-            alarms.append(_alarm(event.episode, rule, opened_us))
-    last = state.episode
-    return alarms if last is None or last.pending else [*alarms, _alarm(last, rule, opened_us)]
+            opened = event.episode
+        if event is not None and event.event is EventType.CLOSED and opened is not None:
+            alarms.append(RaisedAlarm(event.episode, opened))
+            opened = None
+    return (
+        alarms if opened is None or state.episode is None else [*alarms, RaisedAlarm(state.episode, opened)]
+    )
 
 
 def _batches(detector: Detector, values: Values) -> Iterator[list[Window]]:
     """The windows with a reading from a live sensor in the newest hop, in order."""
-    rows, hop = detector.window_rows, detector.hop_rows
+    shape = detector.shape
+    hops = series_windows(values, shape._replace(step=shape.hop))
+    scored = (window for window in hops if scoreable(window.values, detector))
+    while windows := list(islice(scored, _BATCH)):
+        yield windows
+
+
+def series_windows(values: Values, shape: WindowShape) -> Iterator[Window]:
+    """The windows of ``values [rows, sensors]`` that end every ``shape.step`` rows, in order, as views.
+
+    They are those of the stream: row 0 is the first row of a hop, and gaps must be filled as the stream
+    fills them. A series has no messages, hence its windows have the offset 0.
+    """
+    rows, step = shape.rows, shape.step
     if len(values) < rows:
         return
-    first = -rows % hop
-    views = sliding_window_view(values, rows, axis=0)[first::hop].transpose(0, 2, 1)  # [n, rows, sensors]
-    for begin in range(0, len(views), _BATCH):
-        windows = [
-            Window(first + number * hop + rows - 1, view, 0, 0)
-            for number, view in enumerate(views[begin : begin + _BATCH], start=begin)
-            if scoreable(view, detector)
-        ]
-        if windows:
-            yield windows
-
-
-def _alarm(episode: Episode, rule: AlarmRule, opened_us: int) -> Alarm:
-    """An episode whose alarm was raised at ``opened_us``, in rows."""
-    return Alarm(*(time // rule.interval_us for time in (episode.started_us, opened_us, episode.last_us)))
+    first = -rows % step
+    views = sliding_window_view(values, rows, axis=0)[first::step].transpose(0, 2, 1)  # [n, rows, sensors]
+    for number, view in enumerate(views):
+        yield Window(first + number * step + rows - 1, view, 0, 0)

@@ -6,6 +6,7 @@ Labels only measure the run: neither the fit nor the threshold uses them.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from tfstream.app.detection.score_batch import alarm_rule
 from tfstream.app.detection.score_series import HopScores, SeriesEvidence, raise_alarms, score_series, spread
@@ -13,7 +14,7 @@ from tfstream.app.evaluation.evaluation_result import PRODUCT, AlarmQuality, Eva
 from tfstream.app.evaluation.labelled_series import LabelledSeries
 from tfstream.app.evaluation.row_scores import RowScores, measure_run
 from tfstream.core.quality.affiliation import affiliation, affiliation_by_chance
-from tfstream.core.quality.event_quality import alarmed_rows, match_alarms
+from tfstream.core.quality.event_quality import Alarm, alarmed_rows, match_alarms
 from tfstream.core.reading import Series
 from tfstream.errors import BadData
 from tfstream.model.detector_config import DetectorConfig
@@ -62,22 +63,29 @@ def measure_detector(
     scores = spread(hops, hop_rows=detector.hop_rows, rows=len(values))
     seconds = time.monotonic() - began
     row_scores = RowScores(method=PRODUCT, seed=seed, scores=scores)
-    return measure_run(labelled, row_scores, seconds, _measure_alarms(detector, hops, labelled)), row_scores
+    alarms = alarm_quality(_raise_alarms(detector, hops, labelled), labelled, detector)
+    return measure_run(labelled, row_scores, seconds, alarms), row_scores
 
 
-def _measure_alarms(detector: Detector, hops: HopScores, labelled: LabelledSeries) -> AlarmQuality:
+def _raise_alarms(detector: Detector, hops: HopScores, labelled: LabelledSeries) -> list[Alarm]:
     """The alarms on the test rows, for an asset whose scoring begins when training ends."""
-    definition, train_rows = labelled.definition, labelled.train_rows
-    budget = definition.alarm_budget_per_week
+    definition = labelled.definition
     asset, _, values = labelled.series
     evidence = SeriesEvidence(definition, detector, asset, values)
     rule = alarm_rule(definition, detector)
-    alarms = raise_alarms(rule, asset, hops, first_row=train_rows, evidence=evidence)
+    return raise_alarms(rule, asset, hops, first_row=labelled.train_rows, evidence=evidence)
+
+
+def alarm_quality(alarms: Sequence[Alarm], labelled: LabelledSeries, detector: Detector) -> AlarmQuality:
+    """The quality of alarms on the test rows; ``detector`` gives the threshold."""
+    definition, train_rows = labelled.definition, labelled.train_rows
+    budget = definition.alarm_budget_per_week
     tested = [type(alarm)(*(row - train_rows for row in alarm)) for alarm in alarms]
     labels = labelled.labels[train_rows:]
     alarmed = alarmed_rows(tested, len(labels))
     return AlarmQuality(
         counts=match_alarms(tested, labels, rows_per_week=definition.rows_per_week),
+        alarmed_share=float(alarmed.mean()),
         affiliation=affiliation(alarmed, labels),
         affiliation_by_chance=affiliation_by_chance(alarmed, labels),
         threshold=detector.calibration.threshold(budget),

@@ -12,6 +12,7 @@ from tfstream.app.evaluation.detector_run import run_detector
 from tfstream.app.evaluation.evaluation_options import EvaluationOptions
 from tfstream.app.evaluation.evaluation_result import EvaluationRun, FileResult
 from tfstream.app.evaluation.labelled_series import LabelledSeries
+from tfstream.app.evaluation.refitted_run import run_with_refits
 from tfstream.app.evaluation.row_scores import RowScores
 from tfstream.model.fitting.train_network import Report
 
@@ -27,8 +28,9 @@ def evaluate(
 
     :raises BadData: when the training rows are too few or empty.
     """
+    run = run_detector if options.refit_every_us is None else run_with_refits
     runs = [
-        run_detector(labelled, seed, options.config, _report_seed(seed, options.seeds, progress))
+        run(labelled, seed, options.config, _report_seed(seed, options.seeds, progress))
         for seed in range(options.seeds)
     ]
     if options.baselines:
@@ -40,7 +42,7 @@ def _report_seed(seed: int, seeds: int, progress: Progress) -> Report:
     """A fit's reports as progress of all ``seeds``; training the network takes nearly all of a fit's time."""
 
     def report(stage: str, done: float) -> None:
-        if stage == "network":
+        if stage in ("network", "refits"):
             progress(seed / seeds + done / seeds)
 
     return report

@@ -12,6 +12,8 @@ from tfstream.model.detector_config import DetectorConfig
 class EvaluationOptions:
     """``train_rows`` None reads them from an ``index.csv`` beside the file. Seeds count from 0.
 
+    ``refit_every_us`` None learns once, from the training rows.
+
     :raises ConfigurationError: when ``baselines`` is true and scikit-learn is not installed.
     """
 
@@ -22,6 +24,7 @@ class EvaluationOptions:
     seeds: int = 1
     alarm_budget_per_week: float = 1.0
     baselines: bool = False
+    refit_every_us: int | None = None
     config: DetectorConfig = field(default_factory=DetectorConfig)
 
     def __post_init__(self) -> None:

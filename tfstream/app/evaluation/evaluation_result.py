@@ -30,12 +30,13 @@ class CurveQuality:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AlarmQuality:
-    """The quality of the alarms on the test rows.
+    """The quality of the alarms on the test rows; ``alarmed_share`` of these rows lie within an alarm.
 
     ``extrapolated`` is true where the budget allows fewer alarms than the calibration data can show.
     """
 
     counts: EventQuality
+    alarmed_share: float
     affiliation: Affiliation
     affiliation_by_chance: Affiliation
     threshold: float
@@ -43,8 +44,20 @@ class AlarmQuality:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Refits:
+    """How many refits the gate promoted and rejected; ``failed`` had too little left to learn from."""
+
+    promoted: int
+    rejected: int
+    failed: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EvaluationRun:
-    """One method on one file; ``seed`` is None where nothing is random, ``alarms`` for baselines."""
+    """One method on one file.
+
+    ``seed`` is None where nothing is random, ``alarms`` for baselines, ``refits`` for a single fit.
+    """
 
     method: str
     seed: int | None
@@ -52,6 +65,7 @@ class EvaluationRun:
     whole_series: CurveQuality
     test_rows: CurveQuality
     alarms: AlarmQuality | None = None
+    refits: Refits | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -154,6 +168,7 @@ def alarm_figures(qualities: Sequence[AlarmQuality]) -> dict[str, float]:
         "event_precision": counts.precision,
         "false_alarms_per_week": counts.false_alarms_per_week,
         "median_delay_rows": counts.median_delay_rows,
+        "alarmed_share": _mean([quality.alarmed_share for quality in qualities]),
         "affiliation_precision": _mean([quality.affiliation.precision for quality in qualities]),
         "affiliation_recall": _mean([quality.affiliation.recall for quality in qualities]),
         "affiliation_f": _mean([quality.affiliation.f for quality in qualities]),

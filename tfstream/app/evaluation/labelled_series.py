@@ -21,14 +21,17 @@ from tfstream.core.quality.period import period
 from tfstream.core.reading import Series
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.windowing.window import align
-from tfstream.errors import BadData
+from tfstream.errors import BadData, UsageError
 
 Labels = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LabelledSeries:
-    """``series`` as a stream would align it, and its ``labels [rows]``; ``window`` is its period in rows."""
+    """``series`` as a stream would align it, and its ``labels [rows]``; ``window`` is its period in rows.
+
+    ``refit_every_rows`` None learns once, from the training rows.
+    """
 
     path: Path
     definition: StreamDefinition
@@ -36,6 +39,14 @@ class LabelledSeries:
     labels: Labels
     train_rows: int
     window: int
+    refit_every_rows: int | None = None
+
+    @property
+    def refit_rows(self) -> range:
+        """The rows before which the detector is refitted."""
+        if self.refit_every_rows is None:
+            return range(0)
+        return range(self.train_rows + self.refit_every_rows, len(self.labels), self.refit_every_rows)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -47,6 +58,8 @@ class LabelledSeries:
             )
         if not self.labels[self.train_rows :].any():
             warnings.append(f"{self.path}: no row after the training rows is labelled anomalous")
+        if self.refit_every_rows is not None and not self.refit_rows:
+            warnings.append(f"{self.path}: the rows after the training rows end before the first refit")
         return tuple(warnings)
 
 
@@ -54,6 +67,7 @@ def prepare(path: Path, options: EvaluationOptions) -> LabelledSeries:
     """Read and check a file; every problem with the file is raised here.
 
     :raises BadData: when the file cannot be evaluated, with the reason.
+    :raises UsageError: when the span between refits is shorter than a hop of the file.
     """
     table, labels = read_labelled(
         path, label_column=options.label_column, time_column=options.time_column, ignore=options.ignore
@@ -73,7 +87,20 @@ def prepare(path: Path, options: EvaluationOptions) -> LabelledSeries:
         labels=labels,
         train_rows=train_rows,
         window=period(table.values[:, 0]),
+        refit_every_rows=_refit_every_rows(path, definition.interval_us, options),
     )
+
+
+def _refit_every_rows(path: Path, interval_us: int, options: EvaluationOptions) -> int | None:
+    if options.refit_every_us is None:
+        return None
+    rows, hop_rows = options.refit_every_us // interval_us, options.config.hop_rows
+    if rows < hop_rows:
+        raise UsageError(
+            f"--refit-every must be at least {hop_rows} rows of {path}, {hop_rows * interval_us / 1e6:g} s: "
+            f"a score comes every {hop_rows} rows"
+        )
+    return rows
 
 
 def _definition(path: Path, table: SensorTable, options: EvaluationOptions) -> StreamDefinition:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tfstream.app.evaluation.evaluation_result import AlarmQuality, CurveQuality, EvaluationRun
+from tfstream.app.evaluation.evaluation_result import AlarmQuality, CurveQuality, EvaluationRun, Refits
 from tfstream.app.evaluation.labelled_series import LabelledSeries
 from tfstream.core.quality.curves import auc_pr, auc_roc
 from tfstream.core.quality.volume import volume
@@ -25,7 +25,11 @@ class RowScores:
 
 
 def measure_run(
-    labelled: LabelledSeries, row_scores: RowScores, seconds: float, alarms: AlarmQuality | None = None
+    labelled: LabelledSeries,
+    row_scores: RowScores,
+    seconds: float,
+    alarms: AlarmQuality | None = None,
+    refits: Refits | None = None,
 ) -> EvaluationRun:
     """The figures of a method's scores under both protocols; ``seconds`` is the time that the run took."""
     return EvaluationRun(
@@ -35,6 +39,7 @@ def measure_run(
         whole_series=measure_curves(row_scores.scores, labelled, 0),
         test_rows=measure_curves(row_scores.scores, labelled, labelled.train_rows),
         alarms=alarms,
+        refits=refits,
     )
 
 

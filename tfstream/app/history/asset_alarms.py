@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tfstream.app.detection.alarm_collector import AlarmCollector
 from tfstream.app.detection.champion import Champion
-from tfstream.app.history.alarm_collector import AlarmCollector, RaisedAlarm
 from tfstream.app.history.hidden_alarms import is_hidden
+from tfstream.core.alarms.raised_alarm import RaisedAlarm
 from tfstream.core.learning.exclusion import Exclusion
-from tfstream.core.quality.event_quality import Alarm, matched_events
+from tfstream.core.quality.event_quality import matched_events
 from tfstream.core.quality.ranges import Ranges
 from tfstream.core.spans import Span
 from tfstream.core.stream import WEEK_US, StreamDefinition
@@ -41,13 +42,10 @@ class AssetAlarms:
             )
             for alarm in self.alarms
         ]
-        self.owners = matched_events([self._rows(alarm) for alarm in self.alarms], self._event_rows())
+        self.owners = matched_events(
+            [alarm.in_rows(self._interval_us) for alarm in self.alarms], self._event_rows()
+        )
         self.weeks = collector.scored_hops * hop_us / WEEK_US
-
-    def _rows(self, alarm: RaisedAlarm) -> Alarm:
-        """The alarm's times as rows of the grid."""
-        times = (alarm.episode.started_us, alarm.raised_us, alarm.episode.last_us)
-        return Alarm(*(time_us // self._interval_us for time_us in times))
 
     def _event_rows(self) -> Ranges:
         first = [span.start_us // self._interval_us for span in self.events]

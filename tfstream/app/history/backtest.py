@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tfstream.app.detection import champion as champions
-from tfstream.app.history.alarm_collector import AlarmCollector
+from tfstream.app.detection.alarm_collector import AlarmCollector
 from tfstream.app.history.asset_alarms import AssetAlarms
 from tfstream.app.history.backtest_lines import alarm_lines, asset_line, event_lines, ratio
 from tfstream.app.history.backtest_result import Backtest
@@ -57,7 +57,7 @@ def backtest(
     hiding = _hiding_exclusions(database, stream)
     assets: list[AssetAlarms] = []
     for done, asset in enumerate(names):
-        collector = AlarmCollector(stream.definition.interval_us)
+        collector = AlarmCollector()
         silent = read_silences(database, stream, asset, options.span)
         rescorer = Rescorer(database, stream, champion, asset, silent=silent, on_window=collector)
         rescorer.run(*options.span, _part_of(progress, done, len(names)))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tfstream.app.history.alarm_collector import RaisedAlarm
 from tfstream.app.history.asset_alarms import AssetAlarms
 from tfstream.app.history.backtest_result import AlarmLine, AssetLine, EventLine
 from tfstream.core.alarms.poisson import mean_bounds
+from tfstream.core.alarms.raised_alarm import RaisedAlarm
 from tfstream.core.messages.anomaly_event import iso
 from tfstream.core.spans import Span
 
@@ -71,6 +71,10 @@ def _alarm_line(asset: AssetAlarms, alarm: RaisedAlarm, owner: int | None, *, hi
         ended_at=None if is_open else iso(episode.last_us),
         score=episode.score,
         threshold=episode.threshold,
+        expected_per_week=episode.expected_per_week,
+        witness=None if episode.witness is None else episode.witness.value,
+        scale_s=episode.scale_s,
+        reason=episode.reason,
         sensors=tuple(f"{sensor.name} {sensor.share:.0%}" for sensor in episode.sensors[:3]),
         event=None if owner is None else iso(asset.events[owner].start_us),
         hidden=hidden,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 class AlarmLine:
     """An alarm; ``event`` is the start of its event, None for a false alarm.
 
+    ``score`` to ``reason`` are those of its peak; ``witness`` is the statistic that raised the peak.
     ``hidden`` is true where exclusions would have hidden the alarm.
     """
 
@@ -19,6 +20,10 @@ class AlarmLine:
     ended_at: str | None
     score: float
     threshold: float
+    expected_per_week: float
+    witness: str | None
+    scale_s: float | None
+    reason: str | None
     sensors: tuple[str, ...]
     event: str | None
     hidden: bool

@@ -42,16 +42,15 @@ class ExplainedHop:
     def __init__(self, stored: StoredHop, rule: AlarmRule, hop: ScoredWindow | None) -> None:
         self._stored, self._rule, self._hop = stored, rule, hop
         self._detector = stored.champion.detector
-        judgement = hop.judgement if hop else None
+        self._judgement = judgement = hop.judgement if hop else None
         self.score = None if judgement is None else judgement.value
         self.threshold = None if judgement is None else judgement.threshold
-        self._expected = None if judgement is None else judgement.expected_per_week
 
     def explanation(
         self, history: RescoredHistory, summary: RescoreSummary, findings: tuple[str, ...]
     ) -> Explanation:
         """All figures of the hop, beside ``findings``."""
-        stored, recorded = self._stored, self._stored.recorded
+        stored, recorded, judgement = self._stored, self._stored.recorded, self._judgement
         same = None
         if recorded is not None:
             same = (recorded.score, recorded.threshold) == (self.score, self.threshold)
@@ -67,7 +66,10 @@ class ExplainedHop:
             told=recorded,
             exact=same,
             budget_per_week=self._rule.budget_per_week,
-            expected_per_week=self._expected,
+            expected_per_week=None if judgement is None else judgement.expected_per_week,
+            witness=None if judgement is None else judgement.witness,
+            scale_s=None if judgement is None else judgement.scale_s,
+            reason=None if judgement is None else judgement.reason,
             findings=findings,
             level=self._level(),
             masked=self._masked(),
@@ -135,5 +137,7 @@ class ExplainedHop:
                 until=iso(end_us),
                 score=None if judgement is None else judgement.value,
                 threshold=None if judgement is None else judgement.threshold,
+                expected_per_week=None if judgement is None else judgement.expected_per_week,
+                witness=None if judgement is None else judgement.witness,
                 verdict=hop_outcome(hop, self._rule),
             )

@@ -5,18 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tfstream.core.messages.anomaly_event import SensorShare
+from tfstream.core.messages.witness import Witness
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HopLine:
     """A hop that ends at ``until``; ``verdict`` says in words what it did to the episode.
 
-    ``score`` and ``threshold`` are None where the hop could not be scored.
+    ``score``, ``threshold``, ``expected_per_week`` and ``witness`` are None where the hop could not be
+    scored.
     """
 
     until: str
     score: float | None
     threshold: float | None
+    expected_per_week: float | None
+    witness: Witness | None
     verdict: str
 
 
@@ -74,7 +78,9 @@ class Explanation:
     """The explanation of an asset's hop that ends at ``until``; ``findings`` give the reasons in sentences.
 
     ``score`` and ``threshold`` are computed again, ``told`` is the recorded score, and ``exact`` says whether
-    they are the same. ``masked`` sensors were left out of the score.
+    they are the same. ``witness`` is the statistic whose value the score is, at a time scale of ``scale_s``
+    seconds if it has a time scale, and ``reason`` says in words what it saw. ``masked`` sensors were left out
+    of the score.
     """
 
     topic: str
@@ -89,6 +95,9 @@ class Explanation:
     exact: bool | None
     budget_per_week: float
     expected_per_week: float | None
+    witness: Witness | None
+    scale_s: float | None
+    reason: str | None
     findings: tuple[str, ...]
     level: ScoreLevel | None
     masked: tuple[str, ...]

@@ -39,6 +39,8 @@ def reasons(
 def _hop_reasons(hop: ScoredWindow, rule: AlarmRule) -> Iterator[str]:
     yield hop_outcome(hop, rule)
     judgement = hop.judgement
+    if judgement is not None and judgement.reason is not None:
+        yield judgement.reason
     if judgement is not None and not judgement.exceeds:
         yield _missing_for_alarm(judgement, hop, rule)
     if judgement is not None and hop.missing:

@@ -24,7 +24,7 @@ from tfstream.storage.datetimes import to_us
 from tfstream.storage.streams import StreamRecord
 
 Progress = Callable[[float], None]
-_BATCH = 512  # windows scored at once
+_BATCH = 512  # hops scored at once
 _ROWS = 50_000  # grid rows read at once
 _DAY_US = 86_400_000_000
 _OTHER_ASSET = ""  # not a valid name: stands for the partition's other assets, whose readings show a silence
@@ -128,7 +128,7 @@ class Rescorer:
                 end_us = event.window.end_us(interval_us)
             if span.start_us < end_us <= span.end_us:
                 self._batch.append(AssetEvent(0, self._memory, event))
-        if len(self._batch) >= _BATCH:
+        if len(self._batch) * self.shape.step >= _BATCH * self.shape.hop:
             self._process_batch()
 
     def _silence_events(self, time_us: int) -> list[TrackEvent]:

@@ -64,6 +64,10 @@ class EventBuilder:
             source=SourceSpan(
                 partition=partition, first_offset=episode.first_offset, last_offset=episode.last_offset
             ),
+            witness=episode.witness,
+            witnesses=episode.witnesses,
+            scale_s=episode.scale_s,
+            reason=episode.reason,
         )
         return Output(self._anomalies_topic, asset.encode(), encode(record))
 
@@ -77,5 +81,7 @@ class EventBuilder:
             threshold=judgement.threshold,
             model_version=self._model.version,
             masked=missing,
+            witness=judgement.witness,
+            expected_per_week=judgement.expected_per_week,
         )
         return Output(self._scores_topic, asset.encode(), encode(record))

@@ -160,10 +160,12 @@ class Trainer:
             _log.info("%s", busy)
             return str(busy)
         except TfstreamError as error:
-            _log.error("%s was not refitted, its champion stays: %s", topic, error)
+            _log.error("%s was not refitted, and its champion, if it has one, stays: %s", topic, error)
             return str(error)
         except Exception as error:
-            _log.exception("%s was not refitted, its champion stays; this is a defect", topic)
+            _log.exception(
+                "%s was not refitted, and its champion, if it has one, stays; this is a defect", topic
+            )
             return f"{type(error).__name__}: {error}"
         _log_result(topic, result, time.monotonic() - started)
         return result

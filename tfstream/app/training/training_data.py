@@ -6,19 +6,16 @@ is :mod:`tfstream.core.learning.normal_rows`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from tfstream.app.training.alignment import aligned_pieces
+from tfstream.app.training.normal_pieces import NormalRules, margin_us, normal_pieces
 from tfstream.app.training.training_options import TrainingOptions
-from tfstream.core.learning.exclude import ExcludedCells, exclude, known_cells
-from tfstream.core.learning.exclusion import Exclusion
+from tfstream.core.learning.exclude import ExcludedCells
 from tfstream.core.learning.memory_limit import memory_limit
-from tfstream.core.learning.new_normal import move_to_new_normal
-from tfstream.core.learning.normal_rows import ExclusionCause, TrainingEpisode, excluded_spans
 from tfstream.core.reading import Series
-from tfstream.core.spans import Span
 from tfstream.core.stream import StreamDefinition
 from tfstream.model.detector_config import DetectorConfig
 from tfstream.storage import exclusions, readings, training_episodes
@@ -43,21 +40,6 @@ class _SpanLimits:
     until_us: int | None
     first_us: int
     last_us: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class _NormalRules:
-    """What decides which readings of a stream are normal: its exclusions and episodes."""
-
-    definition: StreamDefinition
-    config: DetectorConfig
-    exclusions: Sequence[Exclusion]
-    episodes: Sequence[TrainingEpisode]
-
-    @property
-    def margin_us(self) -> int:
-        """A window's rows: this long before and after an episode, readings may still be abnormal."""
-        return _margin_us(self.definition, self.config)
 
 
 def read(
@@ -114,18 +96,18 @@ def _within_memory(
 
 def _read_rules(
     connection: Connection, stream: StreamRecord, config: DetectorConfig, limits: _SpanLimits
-) -> _NormalRules:
-    margin_us = _margin_us(stream.definition, config)
+) -> NormalRules:
+    margin = margin_us(stream.definition, config)
     stored = exclusions.list_all(connection, topic=stream.definition.topic)
-    return _NormalRules(
+    return NormalRules(
         definition=stream.definition,
         config=config,
         exclusions=[row.exclusion for row in stored if row.no_learn],
         episodes=training_episodes.read(
             connection,
             stream,
-            None if limits.since_us is None else limits.first_us - margin_us,
-            None if limits.until_us is None else limits.last_us + margin_us,
+            None if limits.since_us is None else limits.first_us - margin,
+            None if limits.until_us is None else limits.last_us + margin,
         ),
     )
 
@@ -135,39 +117,15 @@ def _read_asset(
     stream: StreamRecord,
     asset: str,
     limits: _SpanLimits,
-    rules: _NormalRules,
+    rules: NormalRules,
     left_out: ExcludedCells,
 ) -> list[Series]:
     definition, hop_rows = stream.definition, rules.config.hop_rows
     width = len(definition.sensors)
     stored = readings.read(connection, stream.id, asset, limits.since_us, limits.until_us, width)
-    normal = _normal_pieces(list(aligned_pieces(stored, definition, hop_rows)), rules, left_out)
+    normal = normal_pieces(list(aligned_pieces(stored, definition, hop_rows)), rules, left_out)
     if not normal:
         left_out.notes.append(
             f"{asset}: all its readings are left out; the model will not know the levels of this asset"
         )
     return normal
-
-
-def _normal_pieces(pieces: list[Series], rules: _NormalRules, left_out: ExcludedCells) -> list[Series]:
-    """The pieces of one asset without what is left out, moved to its newest normal level."""
-    if not pieces:  # an asset that ended before the rows that fit into memory
-        return []
-    definition, sensors = rules.definition, rules.definition.sensors
-    first_us, last_us = int(pieces[0].times_us[0]), int(pieces[-1].times_us[-1])
-    cells = ((last_us - first_us) // definition.interval_us + 1) * len(sensors)
-    left_out.cells += cells
-    left_out.by_cause[ExclusionCause.GAP] += cells - known_cells(pieces)
-    asset, span = pieces[0].asset, Span(first_us, last_us + 1)
-    cuts = excluded_spans(asset, sensors, rules.exclusions, rules.episodes, span, rules.margin_us)
-    kept = [part for piece in pieces for part in exclude(piece, cuts, left_out)]
-    new_normals = [
-        episode
-        for episode in rules.episodes
-        if episode.asset == asset and episode.accepted_from_us is not None
-    ]
-    return move_to_new_normal(kept, new_normals, sensors, rules.config.window_rows, left_out)
-
-
-def _margin_us(definition: StreamDefinition, config: DetectorConfig) -> int:
-    return config.window_rows * definition.interval_us

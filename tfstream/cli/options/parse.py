@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
+from typing import Concatenate, ParamSpec, TypeVar
 
 from tfstream.core.learning.exclusion import zone
 from tfstream.core.messages.anomaly_event import from_iso
@@ -20,8 +21,28 @@ UNITS_US = {
     "d": 86_400_000_000,
     "w": 604_800_000_000,
 }
+Parsed = TypeVar("Parsed")
+Arguments = ParamSpec("Arguments")
+
 _LONGEST_US = 5218 * UNITS_US["w"]
 _WEEKS = {"day": 1 / 7, "week": 1.0, "month": 365.25 / 12 / 7, "year": 365.25 / 7}
+
+
+def of_option(
+    option: str,
+    parse: Callable[Concatenate[str, Arguments], Parsed],
+    text: str,
+    *rest: Arguments.args,
+    **named: Arguments.kwargs,
+) -> Parsed:
+    """``parse(text, ...)``; an error names the option that has the text.
+
+    :raises UsageError: when the text cannot be read.
+    """
+    try:
+        return parse(text, *rest, **named)
+    except UsageError as error:
+        raise UsageError(f"{option}: {error}") from None
 
 
 def now_us() -> int:
@@ -70,11 +91,11 @@ def parse_span(begin: str, end: str | None, duration: str | None, time_zone: str
     """
     if (end is None) == (duration is None):
         raise UsageError("give either --to (the end) or --for (the duration)")
-    start_us = parse_local_time_us(begin, time_zone)
+    start_us = of_option("--from", parse_local_time_us, begin, time_zone)
     if duration is not None:
-        return Span(start_us, start_us + parse_duration_us(duration))
+        return Span(start_us, start_us + of_option("--for", parse_duration_us, duration))
     assert end is not None
-    return Span(start_us, parse_local_time_us(end, time_zone))
+    return Span(start_us, of_option("--to", parse_local_time_us, end, time_zone))
 
 
 def parse_alarm_budget(text: str) -> float:
@@ -105,7 +126,7 @@ def parse_asset_budgets(texts: Sequence[str], before: Mapping[str, float]) -> di
         if not separator or not asset:
             raise UsageError(f"--asset-budget {text!r} is not of the form ASSET=1/week")
         if budget:
-            budgets[asset] = parse_alarm_budget(budget)
+            budgets[asset] = of_option("--asset-budget", parse_alarm_budget, budget)
         else:
             budgets.pop(asset, None)
     return budgets

@@ -12,7 +12,7 @@ import typer
 from tfstream.app.runtime.background import Stop
 from tfstream.app.runtime.metrics import MetricBoard
 from tfstream.app.runtime.shutdown import until_signalled
-from tfstream.cli.options.parse import parse_duration_us
+from tfstream.cli.options.parse import of_option, parse_duration_us
 from tfstream.telemetry import metrics_server
 
 _PANEL = "Metrics and shutdown"
@@ -71,7 +71,7 @@ class ProcessOptions:
 
         :raises UsageError: when the timeout is not a duration.
         """
-        return parse_duration_us(self.drain_timeout) / 1e6
+        return of_option("--drain-timeout", parse_duration_us, self.drain_timeout) / 1e6
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

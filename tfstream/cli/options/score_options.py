@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tfstream.cli.options.parse import parse_duration_us
+from tfstream.cli.options.parse import of_option, parse_duration_us
 from tfstream.cli.options.shared import Group, UntilEnd
 from tfstream.core.messages.dead_letter_limit import DeadLetterLimit
 from tfstream.errors import UsageError
@@ -116,7 +116,7 @@ class ScoringOptions:
             slot=self.slot,
             static=self.static,
             group=self.group,
-            commit_interval_s=parse_duration_us(self.commit_interval) / 1e6,
+            commit_interval_s=of_option("--commit-interval", parse_duration_us, self.commit_interval) / 1e6,
             start=self.start,
             until_end=self.until_end,
             write_scores=self.scores,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, Any, TypeVar
 
 import typer
 
 from tfstream.app.training.schedule import Schedule
-from tfstream.cli.options.parse import parse_alarm_budget, parse_asset_budgets, parse_duration_us
+from tfstream.cli.options.parse import of_option, parse_alarm_budget, parse_asset_budgets, parse_duration_us
 from tfstream.core.stream import Encoding, Layout, TimeUnit
 from tfstream.errors import UsageError
 
@@ -133,6 +133,11 @@ class StreamOptions:
     time_zone: TimeZone = None
     history: History = None
 
+    def given(self) -> list[str]:
+        """The settings that the command line changes, by the words of their options, sorted."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return sorted(name.replace("_", " ") for name, value in values.items() if value not in (None, []))
+
     def changes(self) -> dict[str, Any]:
         """The given options as fields of a stream definition, without the asset budgets.
 
@@ -140,24 +145,24 @@ class StreamOptions:
         :raises ConfigurationError: when the schedule or its time zone cannot be read.
         """
         Schedule(expression=self.schedule or "0 2 * * *", time_zone=self.time_zone or "UTC")
-        fields = {
-            "sensors": _parsed(_parse_sensors, self.sensors),
-            "interval_us": _parsed(parse_duration_us, self.interval),
-            "lateness_us": _parsed(parse_duration_us, self.lateness),
-            "max_staleness_us": _parsed(parse_duration_us, self.max_staleness),
-            "max_ahead_us": _parsed(parse_duration_us, self.max_ahead),
-            "alarm_budget_per_week": _parsed(parse_alarm_budget, self.alarm_budget or None),
-            "min_duration_us": _parsed(parse_duration_us, self.min_duration),
+        changed = {
+            "sensors": None if self.sensors is None else _parse_sensors(self.sensors),
+            "interval_us": _parsed("--interval", parse_duration_us, self.interval),
+            "lateness_us": _parsed("--lateness", parse_duration_us, self.lateness),
+            "max_staleness_us": _parsed("--max-staleness", parse_duration_us, self.max_staleness),
+            "max_ahead_us": _parsed("--max-ahead", parse_duration_us, self.max_ahead),
+            "alarm_budget_per_week": _parsed("--alarm-budget", parse_alarm_budget, self.alarm_budget or None),
+            "min_duration_us": _parsed("--min-duration", parse_duration_us, self.min_duration),
             "schedule": self.schedule,
             "time_zone": self.time_zone,
-            "history_us": _parsed(parse_duration_us, self.history),
+            "history_us": _parsed("--history", parse_duration_us, self.history),
             "layout": self.layout,
             "encoding": self.encoding,
             "time_field": self.time_field,
             "time_unit": self.time_unit,
             "asset_field": self.asset_field,
         }
-        return {name: value for name, value in fields.items() if value is not None}
+        return {name: value for name, value in changed.items() if value is not None}
 
     def budget_changes(self, before: Mapping[str, float]) -> dict[str, Any]:
         """The asset budgets ``before`` with those of the options; empty where no option is given.
@@ -169,8 +174,8 @@ class StreamOptions:
         return {"asset_budgets": parse_asset_budgets(self.asset_budget, before)}
 
 
-def _parsed(parse: Callable[[str], Parsed], text: str | None) -> Parsed | None:
-    return None if text is None else parse(text)
+def _parsed(option: str, parse: Callable[[str], Parsed], text: str | None) -> Parsed | None:
+    return None if text is None else of_option(option, parse, text)
 
 
 def _parse_sensors(text: str) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median
 
 from tfstream.app.history.backtest_result import AlarmLine, AssetLine, Backtest
-from tfstream.app.runtime.human_units import duration_text
+from tfstream.app.runtime.human_units import counted, duration_text
 from tfstream.cli.output.printing import out, print_note, print_status, print_table
 
 _MOST_ALARMS = 50
@@ -23,7 +23,18 @@ _ASSET_COLUMNS = (
     "hidden",
 )
 _EVENT_COLUMNS = ("event of", "start", "end", "raised at", "delay", "warning")
-_ALARM_COLUMNS = ("alarm of", "kind", "raised at", "ended at", "score", "threshold", "sensors", "belongs to")
+_ALARM_COLUMNS = (
+    "alarm of",
+    "kind",
+    "witness",
+    "raised at",
+    "ended at",
+    "score",
+    "threshold",
+    "expected a week",
+    "sensors",
+    "belongs to",
+)
 
 
 def print_backtest(result: Backtest) -> None:
@@ -50,7 +61,7 @@ def print_backtest(result: Backtest) -> None:
 def _total(total: AssetLine) -> str:
     hidden = f", {total.hidden} more hidden by exclusions" if total.hidden else ""
     return (
-        f"{total.alarms} alarms in {duration_text(total.weeks * _WEEK_S)} of scores, all assets "
+        f"{counted(total.alarms, 'alarm')} in {duration_text(total.weeks * _WEEK_S)} of scores, all assets "
         f"together{hidden}: "
         f"{total.per_week:.3g} a week and asset (95 %: {total.low:.3g} to {total.high:.3g}), "
         f"for a budget of {total.budget:.3g}"
@@ -63,8 +74,8 @@ def _events(result: Backtest) -> str:
     delays = [event.delay_s for event in result.events if event.delay_s is not None]
     warnings = [event.warning_s for event in result.events if event.warning_s is not None]
     text = (
-        f"{total.detected} of {total.events} events detected ({result.events_from}), "
-        f"{total.false_alarms} false alarms"
+        f"{total.detected} of {counted(total.events or 0, 'event')} detected ({result.events_from}), "
+        f"{counted(total.false_alarms or 0, 'false alarm')}"
     )
     if not delays:
         return text
@@ -111,10 +122,12 @@ def _print_alarms(result: Backtest) -> None:
         (
             alarm.asset,
             alarm.kind,
+            alarm.witness,
             alarm.raised_at,
             alarm.ended_at or "open",
             alarm.score,
             alarm.threshold,
+            alarm.expected_per_week,
             ", ".join(alarm.sensors[:2]),
             _cause(result, alarm),
         )

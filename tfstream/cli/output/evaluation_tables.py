@@ -32,6 +32,7 @@ _ALARMS = (
     ("event_precision", "precision"),
     ("false_alarms_per_week", "false a week"),
     ("median_delay_rows", "delay"),
+    ("alarmed_share", "under alarm"),
     ("affiliation_f", "affiliation"),
     ("affiliation_f_by_chance", "by chance"),
 )
@@ -86,7 +87,22 @@ def _print(results: Sequence[FileResult], options: EvaluationOptions) -> None:
     _print_alarms(
         f"alarms on the test rows, for a budget of {budget} false alarms a week; delays in rows", suites
     )
+    _print_refits(results)
     _print_extrapolated(results)
+
+
+def _print_refits(results: Sequence[FileResult]) -> None:
+    """Print how many refits were promoted, where there were refits."""
+    refits = [run.refits for result in results for run in result.runs if run.refits is not None]
+    if refits:
+        promoted, rejected, failed = (
+            sum(getattr(run, name) for run in refits) for name in ("promoted", "rejected", "failed")
+        )
+        out.print(
+            f"refits: {promoted} promoted, {rejected} rejected by the gate, "
+            f"{failed} without enough normal rows",
+            soft_wrap=True,
+        )
 
 
 def _print_extrapolated(results: Sequence[FileResult]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from tfstream.app.history.explanation import Explanation, RescoreSummary
-from tfstream.app.runtime.human_units import band_text
+from tfstream.app.runtime.human_units import band_text, counted, witness_text
 from tfstream.cli.output.printing import out, print_table
 
 
@@ -13,6 +13,7 @@ def print_explanation(explanation: Explanation) -> None:
     """Print the findings, how the score arises, the sensors to blame and the hops around, on stdout."""
     head = f"{explanation.topic}, {explanation.asset}, from {explanation.since} to {explanation.until}"
     out.print(f"{head}: {_score(explanation)}", soft_wrap=True)
+    _print_witness(explanation)
     for finding in explanation.findings:
         out.print(f"- {finding}", soft_wrap=True)
     if explanation.verdict is not None:
@@ -39,6 +40,15 @@ def _score(explanation: Explanation) -> str:
         stored = explanation.told
         return f"{text}; the stored score is {stored.score:g} against {stored.threshold:g}"
     return text
+
+
+def _print_witness(explanation: Explanation) -> None:
+    """Print whose value the score is, and how often normal data reach it."""
+    if explanation.witness is None:
+        return
+    witness = witness_text(explanation.witness, explanation.scale_s)
+    often = f"normal data reach this score {explanation.expected_per_week:.3g} times a week"
+    out.print(f"witness: {witness}; {often}", soft_wrap=True)
 
 
 def _print_level(explanation: Explanation) -> None:
@@ -91,17 +101,26 @@ def _print_hops(explanation: Explanation) -> None:
         return
     out.print()
     rows = [
-        (">" if hop.until == explanation.until else "", hop.until, hop.score, hop.threshold, hop.verdict)
+        (
+            ">" if hop.until == explanation.until else "",
+            hop.until,
+            hop.witness,
+            hop.score,
+            hop.threshold,
+            hop.expected_per_week,
+            hop.verdict,
+        )
         for hop in explanation.hops
     ]
-    print_table(("", "hop until", "score", "threshold", "verdict"), rows, empty="")
+    columns = ("", "hop until", "witness", "score", "threshold", "expected a week", "verdict")
+    print_table(columns, rows, empty="")
 
 
 def _rescored(summary: RescoreSummary) -> str:
     """What was computed again, and how far the result agrees with the stored scores."""
     text = (
-        f"computed again with model version {summary.model_version} from {summary.readings} readings since "
-        f"{summary.since}"
+        f"computed again with model version {summary.model_version} from "
+        f"{counted(summary.readings, 'reading')} since {summary.since}"
     )
     if summary.since_takeover:
         text += ", the first score of this version"

@@ -13,10 +13,11 @@ from tfstream.core.alarms.hop_evidence import HopEvidence
 from tfstream.core.alarms.judgement import Judgement
 from tfstream.core.alarms.sensor_shares import merge_hop
 from tfstream.core.messages.anomaly_event import EventKind, EventType, SensorShare
+from tfstream.core.messages.witness import Witness
 
-_UPDATE_GROWTH = 1.2  # a peak that has risen by a fifth since the last event is worth an update
+_UPDATE_GROWTH = 1.2  # a severity that has risen by a fifth since the last event is worth an update
 _LONE_SENSOR_SHARE = 0.8
-_MAIN_SENSOR_SHARE = 0.2
+MAIN_SENSOR_SHARE = 0.2
 _MOST_COOLDOWNS = 3
 
 
@@ -34,7 +35,10 @@ class Observation(NamedTuple):
 class Episode(msgspec.Struct, frozen=True, kw_only=True):
     """A pending, open or just closed episode. A change makes a new value.
 
-    ``sequence`` counts the events that were written for it: none while it is pending.
+    ``sequence`` counts the events that were written for it: none while it is pending. ``score``,
+    ``threshold``, ``expected_per_week``, ``witness``, ``scale_s`` and ``reason`` are those of its peak: the
+    hop that normal data reach least often. ``witnesses`` have reached their thresholds during the episode,
+    the first of them first. A silence has no witness.
     """
 
     kind: EventKind
@@ -51,16 +55,31 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
     first_offset: int
     last_offset: int
     ended_us: int | None = None
+    written_threshold: float | None = None  # of the last event; None in states of older versions
+    witness: Witness | None = Witness.SCORE
+    witnesses: tuple[Witness, ...] = (Witness.SCORE,)
+    scale_s: float | None = None
+    reason: str | None = None
 
     @property
     def main_sensors(self) -> tuple[str, ...]:
         """The sensors that have a large share of it."""
-        return tuple(sensor.name for sensor in self.sensors if sensor.share >= _MAIN_SENSOR_SHARE)
+        return tuple(sensor.name for sensor in self.sensors if sensor.share >= MAIN_SENSOR_SHARE)
 
     @property
     def pending(self) -> bool:
         """Whether its score has not yet stood over the threshold long enough for an event."""
         return self.sequence == 0
+
+    @property
+    def severity(self) -> float:
+        """The score in units of its threshold: comparable between witnesses."""
+        return self.score / self.threshold
+
+    @property
+    def written_severity(self) -> float:
+        """The severity of the last event that was written."""
+        return self.written_score / (self.written_threshold or self.threshold)
 
 
 class EpisodeEvent(NamedTuple):
@@ -89,8 +108,18 @@ def start_episode(
         episode = _extended(pending, hop, sensors)
     if hop.end_us - episode.started_us < min_duration_us:
         return episode, None
-    opened = msgspec.structs.replace(episode, sequence=1, written_score=episode.score)
+    opened = _written(episode)
     return opened, EpisodeEvent(EventType.OPENED, opened)
+
+
+def _written(episode: Episode) -> Episode:
+    """With an event for its present peak."""
+    return msgspec.structs.replace(
+        episode,
+        sequence=episode.sequence + 1,
+        written_score=episode.score,
+        written_threshold=episode.threshold,
+    )
 
 
 def _first_hop(hop: Observation, sensors: tuple[SensorShare, ...]) -> Episode:
@@ -109,6 +138,11 @@ def _first_hop(hop: Observation, sensors: tuple[SensorShare, ...]) -> Episode:
         sequence=0,
         first_offset=hop.first_offset,
         last_offset=hop.last_offset,
+        written_threshold=judgement.threshold,
+        witness=judgement.witness,
+        witnesses=(judgement.witness,),
+        scale_s=judgement.scale_s,
+        reason=judgement.reason,
     )
 
 
@@ -127,9 +161,11 @@ def continue_episode(
             return episode, None
         return None, close_episode(episode)
     extended = _extended(episode, hop, evidence.sensors())
-    if extended.score == episode.score or extended.score < episode.written_score * _UPDATE_GROWTH:
+    new_peak = extended.peak_us != episode.peak_us
+    grown = new_peak and extended.severity >= episode.written_severity * _UPDATE_GROWTH
+    if not grown and extended.witnesses == episode.witnesses:
         return extended, None
-    extended = msgspec.structs.replace(extended, sequence=episode.sequence + 1, written_score=extended.score)
+    extended = _written(extended)
     return extended, EpisodeEvent(EventType.UPDATED, extended)
 
 
@@ -149,9 +185,14 @@ def _extended(episode: Episode, hop: Observation, sensors: tuple[SensorShare, ..
     """With one more hop that keeps it open, adds to its sensors' shares and may raise its peak."""
     hop_number = (hop.start_us - episode.started_us) // (hop.end_us - hop.start_us) + 1
     shares = merge_hop(episode.sensors, sensors, hop_number)
-    extended = msgspec.structs.replace(_kept_open(episode, hop), kind=kind_of(shares), sensors=shares)
     judgement = hop.judgement
-    if judgement.value <= episode.score:
+    extended = msgspec.structs.replace(
+        _kept_open(episode, hop),
+        kind=kind_of(shares),
+        sensors=shares,
+        witnesses=_with_witness(episode.witnesses, judgement),
+    )
+    if not _is_rarer(judgement, episode):
         return extended
     return msgspec.structs.replace(
         extended,
@@ -160,7 +201,26 @@ def _extended(episode: Episode, hop: Observation, sensors: tuple[SensorShare, ..
         threshold=judgement.threshold,
         expected_per_week=judgement.expected_per_week,
         extrapolated=hop.extrapolated,
+        witness=judgement.witness,
+        scale_s=judgement.scale_s,
+        reason=judgement.reason,
     )
+
+
+def _with_witness(witnesses: tuple[Witness, ...], judgement: Judgement) -> tuple[Witness, ...]:
+    """The episode's witnesses after a hop; a witness counts once it has reached its threshold."""
+    new = judgement.exceeds and judgement.witness not in witnesses
+    return (*witnesses, judgement.witness) if new else witnesses
+
+
+def _is_rarer(judgement: Judgement, episode: Episode) -> bool:
+    """Whether normal data reach the hop less often than the episode's peak.
+
+    Beyond a bounded tail both are 0 times a week; the larger severity decides then.
+    """
+    if judgement.expected_per_week != episode.expected_per_week:
+        return judgement.expected_per_week < episode.expected_per_week
+    return judgement.severity > episode.severity
 
 
 def close_episode(episode: Episode) -> EpisodeEvent:

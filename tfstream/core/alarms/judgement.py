@@ -7,30 +7,42 @@ from typing import NamedTuple
 from tfstream.core.alarms.baseline import Baseline
 from tfstream.core.alarms.calibration import Calibration
 from tfstream.core.messages.anomaly_event import rounded
+from tfstream.core.messages.witness import Witness
 
 
 class Judgement(NamedTuple):
-    """A normalised score beside the threshold that its asset's alarm budget gives, both in spreads.
+    """A witness's value beside the threshold that its share of the alarm budget gives, both in spreads.
 
     ``value``, ``threshold`` and ``expected_per_week`` are the numbers that score records and events carry,
     rounded to six significant digits. Decisions compare these numbers, so that a reader of the records
     reaches the same decision. ``expected_per_week`` is how often a week normal data reach ``value``. ``hold``
     is the lower level of the hysteresis, halfway between the calibration's ``u`` and the threshold.
+
+    ``scale_s`` is the time scale in seconds at which the witness looked, None where it has none. ``reason``
+    says in words what it saw, None where it has nothing to say beyond the numbers.
     """
 
     value: float
     threshold: float
     hold: float
     expected_per_week: float
+    witness: Witness = Witness.SCORE
+    scale_s: float | None = None
+    reason: str | None = None
 
     @property
     def exceeds(self) -> bool:
-        """Whether the score reaches the threshold: it starts or continues an episode."""
+        """Whether the value reaches the threshold: it starts or continues an episode."""
         return self.value >= self.threshold
 
     @property
+    def severity(self) -> float:
+        """The value in units of its threshold: comparable between witnesses."""
+        return self.value / self.threshold
+
+    @property
     def keeps_open(self) -> bool:
-        """Whether the score keeps an open episode open."""
+        """Whether the value keeps an open episode open."""
         return self.value >= self.hold
 
 

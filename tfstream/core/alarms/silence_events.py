@@ -27,6 +27,8 @@ def open_silence(since_us: int, offset: int, sensors: tuple[SensorShare, ...]) -
         sequence=1,
         first_offset=offset,
         last_offset=offset,
+        witness=None,
+        witnesses=(),
     )
     return EpisodeEvent(EventType.OPENED, episode)
 

@@ -8,6 +8,8 @@ from enum import StrEnum
 
 import msgspec
 
+from tfstream.core.messages.witness import Witness
+
 ANOMALY_SCHEMA = "tfstream.anomaly/1"
 SCORE_SCHEMA = "tfstream.score/1"
 _NAMESPACE = uuid.UUID("6f1b2f8e-5b0a-5f5e-9d55-3b4c0f2a7d11")
@@ -72,7 +74,13 @@ class SourceSpan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AnomalyEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """One record of ``<topic>.anomalies``. Times are ISO 8601 UTC; ``sequence`` numbers its events."""
+    """One record of ``<topic>.anomalies``. Times are ISO 8601 UTC; ``sequence`` numbers its events.
+
+    ``witness`` raised the peak, at a time scale of ``scale_s`` seconds if it has a time scale, and ``reason``
+    says in words what it saw. ``witnesses`` have reached their thresholds during the episode, the first of
+    them first. A silence has no witness. Events of older versions lack these fields; only the score could
+    raise an alarm then.
+    """
 
     schema: str = ANOMALY_SCHEMA
     event: EventType
@@ -91,6 +99,10 @@ class AnomalyEvent(msgspec.Struct, frozen=True, kw_only=True):
     sensors: tuple[SensorShare, ...]
     model: ModelReference
     source: SourceSpan
+    witness: Witness | None = Witness.SCORE
+    witnesses: tuple[Witness, ...] = (Witness.SCORE,)
+    scale_s: float | None = None
+    reason: str | None = None
 
     def check(self) -> None:
         """:raises ValueError: when the id is not a UUID, or a time is not ISO 8601."""
@@ -101,7 +113,11 @@ class AnomalyEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ScoreRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One record of ``<topic>.scores``: the score of an asset's newest hop, whose last row is at ``ts``."""
+    """One record of ``<topic>.scores``: the score of an asset's newest hop, whose last row is at ``ts``.
+
+    The score is the value of ``witness``, and ``expected_per_week`` is how often a week normal data reach it:
+    a scale that all witnesses share. It is None in records of older versions.
+    """
 
     schema: str = SCORE_SCHEMA
     topic: str
@@ -111,6 +127,8 @@ class ScoreRecord(msgspec.Struct, frozen=True, kw_only=True):
     threshold: float
     model_version: int
     masked: tuple[str, ...] = ()
+    witness: Witness = Witness.SCORE
+    expected_per_week: float | None = None
 
     def check(self) -> None:
         """:raises ValueError: when ``ts`` is not ISO 8601."""

@@ -18,7 +18,7 @@ _FORGET_AFTER_US = WEEK_US  # of event time after the asset became silent
 
 
 class WindowReady(NamedTuple):
-    """A window to score."""
+    """A window; it is scored if it ends a hop."""
 
     asset: str
     window: Window

@@ -1,4 +1,4 @@
-"""The newest rows of one asset, with missing cells filled; a window ends with every hop."""
+"""The newest rows of one asset, with missing cells filled; a window ends every ``step`` rows."""
 
 from __future__ import annotations
 
@@ -9,28 +9,63 @@ from numpy.typing import NDArray
 
 from tfstream.core.reading import Values, is_complete
 
+_SLOW_INTERVAL_US = 10_000_000  # a hop of 8 rows is 8 s at one row a second, and 8 minutes at one a minute
+
 
 class WindowShape(NamedTuple):
-    """A window has ``rows`` rows; a new window ends every ``hop`` rows."""
+    """A window has ``rows`` rows and ends every ``step`` rows; a window is scored every ``hop`` rows.
+
+    ``step`` divides ``hop``: every window that is scored is among the windows that end.
+    """
 
     rows: int
     hop: int
+    step: int
+
+    def ends_hop(self, end_index: int) -> bool:
+        """Whether a hop ends with row ``end_index``, so that its window is scored."""
+        return (end_index + 1) % self.hop == 0
+
+
+def step_rows(interval_us: int, hop: int) -> int:
+    """Rows between two windows of a stream: 1 at sampling intervals of 10 s and more, else ``hop``.
+
+    At one row a second a hop of 8 rows delays an alarm by 8 s at most, which costs nothing. At one row a
+    minute it would be 8 minutes, and rows are so few that a window for each of them is cheap.
+    """
+    return 1 if interval_us >= _SLOW_INTERVAL_US else hop
 
 
 class WindowBuffer:
-    """A ring of rows.
+    """The rows of the next windows, in a block of memory.
 
     A missing cell carries the last value for at most ``staleness`` rows and is NaN after that. Windows end
-    where ``(index + 1)`` is a multiple of the hop, so that they do not depend on the first row that was read.
-    The buffer does not change the rows that it gets, and the caller must not change them later.
+    where ``(index + 1)`` is a multiple of the step, so that they do not depend on the first row that was
+    read. The buffer does not change the rows that it gets, and the caller must not change them later.
+
+    A window is a read-only view of the block. It keeps its values, because a row of a block is written once:
+    rows that find no place in the block go to a new block, to which the rows before them are copied. A block
+    has place for the rows of a window and for the other windows of a hop.
     """
 
-    __slots__ = ("_age", "_last", "_last_complete", "_ring", "_shape", "_staleness", "filled", "next_index")
+    __slots__ = (
+        "_age",
+        "_block",
+        "_end",
+        "_last",
+        "_last_complete",
+        "_shape",
+        "_staleness",
+        "filled",
+        "next_index",
+    )
 
     def __init__(self, shape: WindowShape, sensors: int, staleness: int) -> None:
         self._shape = shape
         self._staleness = staleness
-        self._ring: NDArray[np.float32] = np.empty((shape.rows, sensors), dtype=np.float32)
+        places = shape.rows + shape.hop - shape.step
+        self._block: NDArray[np.float32] = np.empty((places, sensors), dtype=np.float32)
+        self._end = 0  # the first free place in the block
         self._last: NDArray[np.float32] = np.full(sensors, np.nan, dtype=np.float32)
         self._age: NDArray[np.int32] = np.zeros(sensors, dtype=np.int32)
         # the previous row if it was complete: its values are not yet in ``_last`` and ``_age``
@@ -44,24 +79,27 @@ class WindowBuffer:
         self.filled = 0
 
     def push(self, index: int, values: Values | None) -> Values | None:
-        """Add row ``index``; returns a window ``[rows, sensors]`` when this row completes one."""
+        """Add row ``index``; returns a window ``[rows, sensors]``, read-only, when this row completes one."""
         if index != self.next_index:
             self.clear()
-        rows, hop = self._shape
-        self._ring[index % rows] = self._fill(values)
+        if self._end == len(self._block):
+            self._begin_block(index)
+        self._block[self._end] = self._fill(values)
+        self._end += 1
         self.filled += 1
         self.next_index = index + 1
-        if self.filled < rows or self.next_index % hop:
+        if self.filled < self._shape.rows or self.next_index % self._shape.step:
             return None
-        return self._window(self.next_index % rows)
-
-    def _window(self, oldest: int) -> Values:
-        """The ring from its oldest row on."""
-        window = np.empty_like(self._ring)
-        newest = len(window) - oldest
-        window[:newest] = self._ring[oldest:]
-        window[newest:] = self._ring[:oldest]
+        window: Values = self._block[self._end - self._shape.rows : self._end]
+        window.flags.writeable = False
         return window
+
+    def _begin_block(self, index: int) -> None:
+        """Continue in a new block, with the rows before row ``index`` that the next window has."""
+        kept = index - _next_window_start(index, self._shape)
+        block = np.empty_like(self._block)
+        block[:kept] = self._block[self._end - kept :]
+        self._block, self._end = block, kept
 
     def _fill(self, values: Values | None) -> Values:
         if values is not None and is_complete(values):
@@ -81,8 +119,13 @@ class WindowBuffer:
 
 def needed_from(next_index: int, shape: WindowShape, staleness: int) -> int:
     """The oldest row that the next window after ``next_index`` depends on, also through filled cells."""
-    end = next_index + (-(next_index + 1)) % shape.hop  # the row that completes the next window
-    return end + 1 - shape.rows - staleness
+    return _next_window_start(next_index, shape) - staleness
+
+
+def _next_window_start(next_index: int, shape: WindowShape) -> int:
+    """The first row of the next window that ends with row ``next_index`` or later."""
+    end = next_index + (-(next_index + 1)) % shape.step  # the row that completes the window
+    return end + 1 - shape.rows
 
 
 def align(

@@ -8,6 +8,7 @@ from importlib.metadata import version
 import numpy as np
 
 from tfstream import __version__
+from tfstream.app.runtime.human_units import counted
 from tfstream.demo.report.explore_commands import explore_commands
 from tfstream.demo.report.report_content import DemoReport, ReportEpisode, Timeline
 from tfstream.demo.report.sensor_plots import read_sensor_plots
@@ -48,7 +49,8 @@ def _facts(services: Services, result: DemoResult, seconds: float) -> tuple[tupl
         ("Database", services.database),
         (
             "Training data",
-            f"{training.rows:,} rows of {training.assets} assets, {len(definition.sensors)} sensors",
+            f"{training.rows:,} rows of {counted(training.assets, 'asset')}, "
+            f"{counted(len(definition.sensors), 'sensor')}",
         ),
         ("Scored", f"{result.rows:,} messages, {result.windows:,} windows"),
         ("Model", f"version {training.version}, {training.bundle_bytes / 1e6:.1f} MB"),
@@ -80,5 +82,8 @@ def _report_episode(connection: Connection, result: DemoResult, row: AnomalyRow)
         score=row.score,
         threshold=row.threshold,
         expected_per_week=row.expected_per_week,
+        witness=row.witness,
+        scale_s=row.scale_s,
+        reason=row.reason,
         plots=tuple(read_sensor_plots(connection, result, row)),
     )

@@ -21,7 +21,7 @@ def render_report(report: DemoReport) -> str:
         score_section(report),
         fault_section(report.comparison.outcomes),
         episode_section(report),
-        false_alarm_section(report.comparison.false_alarms),
+        false_alarm_section(report.comparison),
         run_section(report),
     )
     return render_page(report.title, "".join(sections))

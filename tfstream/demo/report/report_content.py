@@ -48,6 +48,9 @@ class ReportEpisode:
     score: float
     threshold: float
     expected_per_week: float
+    witness: str | None
+    scale_s: float | None
+    reason: str | None
     plots: tuple[SensorPlot, ...]  # the largest share first
 
 

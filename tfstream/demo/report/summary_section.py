@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from html import escape
-from statistics import median
 
 from tfstream.demo.report.report_content import DemoReport
 from tfstream.demo.report.wording import minutes_text
@@ -27,14 +26,12 @@ def summary_section(report: DemoReport) -> str:
 
 def _numbers(report: DemoReport) -> tuple[tuple[str, str], ...]:
     outcomes, alarms = report.comparison.outcomes, report.comparison.false_alarms
-    found = [outcome for outcome in outcomes if outcome.found]
-    delays = [outcome.delay_us for outcome in found if outcome.delay_us is not None]
-    ranked_first = sum(outcome.rank == 1 for outcome in found)
+    found, delay_us = report.comparison.found, report.comparison.median_delay_us
     false_alarms = "false alarm" if len(alarms) == 1 else "false alarms"
     return (
-        (f"{len(found)} of {len(outcomes)}", "injected faults found"),
-        (minutes_text(int(median(delays))) if delays else "-", "median delay from fault to alarm"),
-        (f"{ranked_first} of {len(found)}", "found faults with an affected sensor ranked first"),
+        (f"{found} of {len(outcomes)}", "injected faults found"),
+        ("-" if delay_us is None else minutes_text(delay_us), "median delay from fault to alarm"),
+        (f"{report.comparison.ranked_first} of {found}", "found faults with a touched sensor ranked first"),
         (str(len(alarms)), f"{false_alarms} in {_asset_days(report)} asset-days"),
     )
 

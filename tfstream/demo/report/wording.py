@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from tfstream.core.quality.event_quality import GRACE_ROWS
 from tfstream.demo.plant.faults import PlantFault, PlantFaultKind
 
+FOUND_RULE = (
+    f"A fault counts as found only by an alarm that is raised during the fault or at most {GRACE_ROWS} rows "
+    "after its end, and that names a sensor that the fault touched: as its first sensor, or as a sensor with "
+    "a fifth of the evidence or more."
+)
+OTHER_SENSORS_TEXT = "an alarm during the fault named other sensors"
 _CENTURY = 100.0  # years; the calibration has no evidence about rarer scores
 _WEEKS_A_YEAR = 52
 _MINUTE_US = 60_000_000
@@ -27,14 +34,9 @@ def fault_text(fault: PlantFault) -> str:
     return f"{fault_name(fault)}, {fault.target_sensor}"
 
 
-def minutes_text(duration_us: int) -> str:
+def minutes_text(duration_us: float) -> str:
     """Return a duration in whole minutes."""
     return f"{duration_us / _MINUTE_US:.0f} min"
-
-
-def counted(count: int, noun: str) -> str:
-    """Return a number with its noun, in the plural unless the number is 1."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def share_text(share: float) -> str:

@@ -16,7 +16,7 @@ from tfstream.core.alarms.calibration import Calibration
 from tfstream.core.reading import Values
 from tfstream.core.scaler import Scaler
 from tfstream.core.stream import sensors_sha256
-from tfstream.core.windowing.window import WindowShape
+from tfstream.core.windowing.window import WindowShape, step_rows
 from tfstream.model.detector_config import DetectorConfig
 from tfstream.model.linear.agreement import Agreement
 from tfstream.model.linear.attribution import Attribution, SensorBlame, fit_attribution
@@ -90,8 +90,9 @@ class ScoringModel:
 
     @property
     def shape(self) -> WindowShape:
-        """The rows of a window and of a hop."""
-        return WindowShape(self.config.window_rows, self.config.hop_rows)
+        """The rows of a window and of a hop, and the rows between two windows."""
+        hop = self.config.hop_rows
+        return WindowShape(self.config.window_rows, hop, step_rows(self.interval_us, hop))
 
     @property
     def live(self) -> NDArray[np.bool_]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from tfstream.app.detection.score_batch import ScoringInput, score_batch, scoreable
-from tfstream.app.detection.score_series import HopScores, raise_alarms, score_series, spread
+from tfstream.app.detection.score_series import HopScores, raise_alarms, score_series, series_windows, spread
 from tfstream.core.alarms.alarm_rule import AlarmRule
 from tfstream.core.reading import Series, Values
 from tfstream.core.stream import StreamDefinition
@@ -60,6 +62,29 @@ def test_scores_are_those_of_the_stream(detector: Detector) -> None:
     # The last row lacks a sensor for good, so that the stream still waits for it.
     assert list(zip(hops.end_index.tolist(), hops.scores.tolist(), strict=True))[: len(streamed)] == streamed
     assert len(hops.scores) - len(streamed) <= 1
+
+
+@pytest.mark.parametrize("step", [1, 8])
+def test_windows_are_those_of_the_stream(detector: Detector, step: int) -> None:
+    values, shape = gappy()[:390], detector.shape._replace(step=step)
+    track = AssetTrack(DEFINITION, shape)
+    streamed = [
+        (window.end_index, window.values.tobytes())
+        for row, reading in enumerate(values)
+        for window in track.push(row * SECOND, reading.copy(), row, row * SECOND)
+    ]
+    _, aligned = align(np.arange(390) * SECOND, values, interval_us=SECOND, staleness=5)
+    windows = [(window.end_index, window.values.tobytes()) for window in series_windows(aligned, shape)]
+    assert windows == streamed
+    assert [end for end, _ in windows] == list(range(63, 390, step))
+
+
+def test_slow_streams_have_the_same_scores(detector: Detector) -> None:
+    slow = dataclasses.replace(detector, interval_us=60 * SECOND)
+    assert (detector.shape.step, slow.shape.step) == (8, 1)
+    fast_hops, slow_hops = score_series(detector, "x", gappy()), score_series(slow, "x", gappy())
+    np.testing.assert_array_equal(slow_hops.end_index, fast_hops.end_index)
+    np.testing.assert_array_equal(slow_hops.scores, fast_hops.scores)
 
 
 def test_every_row_has_the_score_of_its_hop() -> None:

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
+from tests.unit.app.evaluation.pump_file import ROWS, TRAIN, labelled_file
 from tfstream.app.evaluation import detector_run
 from tfstream.app.evaluation.evaluate import evaluate
 from tfstream.app.evaluation.evaluation_options import EvaluationOptions
@@ -21,23 +22,6 @@ from tfstream.errors import BadData, TfstreamError
 from tfstream.model.baselines.numpy_baselines import BASELINES
 from tfstream.model.detector_config import DetectorConfig
 from tfstream.model.fitting.fit import fit
-
-ROWS, TRAIN = 640, 400
-
-
-def labelled_file(folder: Path, name: str = "pump.csv", seed: int = 0, **columns: Any) -> Path:
-    """Three sensors, a row each second; an obvious fault on rows 500 to 539."""
-    rng = np.random.default_rng(seed)
-    time = np.arange(ROWS)[:, None]
-    values = np.sin(time / np.array([5, 11, 17])) + 0.1 * rng.normal(size=(ROWS, 3))
-    values[500:540, :2] += 6
-    frame = pd.DataFrame(values, columns=["a", "b", "c"])
-    frame.insert(0, "timestamp", pd.date_range("2026-01-05", periods=ROWS, freq="1s"))
-    frame["label"] = 0
-    frame.loc[500:539, "label"] = 1
-    path = folder / name
-    frame.assign(**columns).to_csv(path, index=False)
-    return path
 
 
 @pytest.fixture

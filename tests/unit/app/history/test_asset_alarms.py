@@ -9,10 +9,10 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from tfstream.app.detection.alarm_collector import AlarmCollector
 from tfstream.app.detection.champion import Champion
 from tfstream.app.detection.episode_tracker import ScoredWindow
 from tfstream.app.detection.score_batch import SmoothedTerms, WindowScore
-from tfstream.app.history.alarm_collector import AlarmCollector
 from tfstream.app.history.asset_alarms import AssetAlarms
 from tfstream.app.history.backtest_lines import alarm_lines, asset_line, event_lines
 from tfstream.app.history.backtest_result import AssetLine
@@ -69,7 +69,7 @@ def scored_windows(scores: Sequence[float], rule: AlarmRule) -> list[ScoredWindo
 def asset_alarms(
     scores: Sequence[float], events: Sequence[Span] = (), exclusions: Sequence[Exclusion] = ()
 ) -> AssetAlarms:
-    collector = AlarmCollector(SECOND)
+    collector = AlarmCollector()
     for window in scored_windows(scores, rule()):
         collector(window)
     return AssetAlarms(DEFINITION, CHAMPION, "x", collector, events, exclusions)

@@ -1,8 +1,9 @@
-"""Frequency bands in units that people use."""
+"""Counts, frequency bands and witnesses in words and units that people use."""
 
 from __future__ import annotations
 
-from tfstream.app.runtime.human_units import band_text
+from tfstream.app.runtime.human_units import band_text, counted, witness_text
+from tfstream.core.messages.witness import Witness
 
 
 def test_a_band_is_shown_in_units_that_people_use() -> None:
@@ -16,3 +17,19 @@ def test_a_band_is_shown_in_units_that_people_use() -> None:
 
 def test_an_unknown_band_has_no_text() -> None:
     assert band_text(None) == ""
+
+
+def test_a_witness_is_shown_in_words_with_its_time_scale() -> None:
+    levels = witness_text("levels", 480.0)
+    assert levels == "levels (the levels of the sensors against what the other sensors say), over 8 min"
+    assert witness_text(Witness.SCORE, None) == "score (all error terms of a window, in one number)"
+    assert witness_text(None, None) == "-"
+    assert len({witness.words for witness in Witness}) == len(Witness)
+
+
+def test_a_count_of_one_has_a_singular_noun() -> None:
+    assert [counted(count, "false alarm") for count in (0, 1, 2)] == [
+        "0 false alarms",
+        "1 false alarm",
+        "2 false alarms",
+    ]

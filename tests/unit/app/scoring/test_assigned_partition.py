@@ -34,7 +34,7 @@ def new_partition(limit: DeadLetterLimit | None = None) -> AssignedPartition:
     return AssignedPartition(
         0,
         DEFINITION,
-        WindowShape(8, 4),
+        WindowShape(8, 4, 4),
         limit or DeadLetterLimit(),
         group="g",
         topic_id="id",

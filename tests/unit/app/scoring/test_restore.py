@@ -62,7 +62,7 @@ def test_an_outage_does_not_count(now: list[float]) -> None:
 
 
 def partition_of(topic_id: str) -> AssignedPartition:
-    return AssignedPartition(0, DEFINITION, WindowShape(8, 4), DeadLetterLimit(), topic_id=topic_id)
+    return AssignedPartition(0, DEFINITION, WindowShape(8, 4, 4), DeadLetterLimit(), topic_id=topic_id)
 
 
 def test_each_partition_notices_another_topic_of_the_same_name() -> None:

@@ -20,7 +20,7 @@ from tfstream.streaming.records import Record
 
 DEFINITION = StreamDefinition(topic="t", sensors=("a",), interval_us=1_000_000)
 CODEC = Codec(DEFINITION)
-SHAPE = WindowShape(rows=8, hop=4)
+SHAPE = WindowShape(rows=8, hop=4, step=4)
 CHAMPION = Champion(cast(Any, SimpleNamespace(window_rows=8, interval_us=1_000_000)), 3, "")
 
 

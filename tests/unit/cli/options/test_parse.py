@@ -11,12 +11,15 @@ from tfstream.app.detection.champion import Champion
 from tfstream.app.detection.episode_tracker import AssetEvent, EpisodeTracker
 from tfstream.cli.options.parse import (
     now_us,
+    of_option,
     parse_alarm_budget,
     parse_asset_budgets,
+    parse_duration_us,
     parse_local_time_us,
     parse_moment_us,
     parse_span,
 )
+from tfstream.cli.options.stream_options import StreamOptions
 from tfstream.core.alarms.judgement import Judgement
 from tfstream.core.reading import Reading, Series
 from tfstream.core.state import AssetMemory
@@ -113,3 +116,32 @@ def test_each_asset_has_the_threshold_of_its_own_budget() -> None:
     assert strict > usual
     assert thresholds["usual"] == pytest.approx([usual] * 3, abs=1e-4)
     assert thresholds["strict"] == pytest.approx([strict] * 3, abs=1e-4)
+
+
+def test_an_error_names_the_option_that_has_the_text() -> None:
+    assert of_option("--interval", parse_duration_us, "2s") == 2_000_000
+    with pytest.raises(UsageError, match=r"^--interval: 'soon' is not a duration"):
+        of_option("--interval", parse_duration_us, "soon")
+    with pytest.raises(UsageError, match=r"^--since: 'soon' is not a duration"):
+        of_option("--since", parse_moment_us, "soon", 0)
+    with pytest.raises(UsageError, match=r"^--for: 'soon' is not a duration"):
+        parse_span("2026-01-05T08:00", None, "soon", "UTC")
+    with pytest.raises(UsageError, match=r"^--asset-budget: 'often' is not an alarm budget"):
+        parse_asset_budgets(["pump=often"], {})
+
+
+def test_the_options_of_a_stream_are_named() -> None:
+    for option, options in (
+        ("--max-ahead", StreamOptions(max_ahead="5x")),
+        ("--lateness", StreamOptions(lateness="5x")),
+        ("--history", StreamOptions(history="5x")),
+    ):
+        with pytest.raises(UsageError, match=f"^{option}: '5x' is not a duration"):
+            options.changes()
+
+
+def test_the_changed_settings_are_named_by_their_options() -> None:
+    options = StreamOptions(alarm_budget="168", max_staleness="1m", asset_budget=["pump=1/month"])
+    assert options.given() == ["alarm budget", "asset budget", "max staleness"]
+    assert StreamOptions().given() == []
+    assert StreamOptions(schedule="").given() == ["schedule"]

@@ -17,16 +17,22 @@ from tfstream.core.alarms.judgement import Judgement
 from tfstream.core.alarms.sensor_shares import merge_hop
 from tfstream.core.alarms.silence_events import close_silence, open_silence, update_silence
 from tfstream.core.messages.anomaly_event import EventKind, EventType, SensorShare
+from tfstream.core.messages.witness import Witness
 from tfstream.core.state import AssetMemory, RewindMetadata, decode_metadata, encode
 
 COOLDOWN_US = 30
 
 
 def hop(number: int, score: float) -> Observation:
+    judgement = Judgement(value=score, threshold=5.0, hold=3.0, expected_per_week=0.1)
+    return judged_hop(number, judgement)
+
+
+def judged_hop(number: int, judgement: Judgement) -> Observation:
     return Observation(
         start_us=10 * number,
         end_us=10 * number + 10,
-        judgement=Judgement(value=score, threshold=5.0, hold=3.0, expected_per_week=0.1),
+        judgement=judgement,
         extrapolated=False,
         first_offset=number,
         last_offset=number,
@@ -133,8 +139,61 @@ def test_the_closing_event_has_the_peak_since_the_last_update() -> None:
     assert events_of(6.0, 7.0, 1.0, 1.0, 1.0)[-1].episode.score == 7.0
 
 
+def levels(value: float, expected_per_week: float) -> Judgement:
+    """What the levels say at a scale of 8 minutes; their threshold is 50."""
+    return Judgement(
+        value=value,
+        threshold=50.0,
+        hold=30.0,
+        expected_per_week=expected_per_week,
+        witness=Witness.LEVELS,
+        scale_s=480.0,
+        reason="the level of s0 is 4 too high",
+    )
+
+
+def test_an_episode_has_the_witness_of_its_rarest_hop() -> None:
+    """Scores of two witnesses have different scales: how often normal data reach them decides."""
+    opened, _ = start_episode(None, hop(0, 6.0), sensors(0.5, 0.5), 0)
+    common, event = continue_episode(
+        opened, judged_hop(1, levels(40.0, 0.5)), OneSensorEvidence(), COOLDOWN_US
+    )
+    assert event is None  # the levels keep the episode open, and stay below their threshold
+    assert common is not None
+    assert (common.score, common.witness, common.witnesses) == (6.0, Witness.SCORE, (Witness.SCORE,))
+    rare, event = continue_episode(
+        common, judged_hop(2, levels(55.0, 0.01)), OneSensorEvidence(), COOLDOWN_US
+    )
+    assert event is not None
+    assert rare == event.episode
+    assert (event.event, rare.sequence, rare.peak_us) == (EventType.UPDATED, 2, 30)
+    assert (rare.score, rare.threshold, rare.expected_per_week) == (55.0, 50.0, 0.01)
+    assert (rare.witness, rare.scale_s) == (Witness.LEVELS, 480.0)
+    assert rare.reason == "the level of s0 is 4 too high"
+    assert rare.witnesses == (Witness.SCORE, Witness.LEVELS)
+    after, event = continue_episode(rare, hop(3, 9.0), OneSensorEvidence(), COOLDOWN_US)
+    assert event is None
+    assert after is not None
+    assert (after.score, after.witness, after.witnesses) == (55.0, Witness.LEVELS, rare.witnesses)
+
+
+def test_growth_is_measured_in_thresholds() -> None:
+    """The first value of the levels is nine times that of the score, and less severe."""
+    opened, _ = start_episode(None, judged_hop(0, levels(55.0, 0.2)), sensors(0.5, 0.5), 0)
+    joined, event = continue_episode(opened, hop(1, 6.0), OneSensorEvidence(), COOLDOWN_US)
+    assert event is not None  # another witness
+    assert joined is not None
+    assert (joined.score, joined.written_score, joined.written_threshold) == (6.0, 6.0, 5.0)
+    more, event = continue_episode(joined, judged_hop(2, levels(71.0, 0.05)), NoEvidence(), COOLDOWN_US)
+    assert event is None  # 71/50 is less than a fifth over 6/5
+    assert more is not None
+    _, event = continue_episode(more, judged_hop(3, levels(73.0, 0.01)), NoEvidence(), COOLDOWN_US)
+    assert event is not None
+
+
 def test_silence() -> None:
     opened = open_silence(100, 5, ()).episode
+    assert (opened.witness, opened.witnesses) == (None, ())
     changed = update_silence(opened, 7, sensors(0.0)).episode
     closed = close_silence(changed, 200, 9)
     assert (closed.event, closed.episode.sequence) == (EventType.CLOSED, 3)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from tfstream.core.messages.codec import Codec
 from tfstream.core.reading import Reading, Values
 from tfstream.core.stream import Layout, StreamDefinition
 from tfstream.core.windowing.asset_track import AssetTrack
 from tfstream.core.windowing.grid import Grid, Row
-from tfstream.core.windowing.window import WindowBuffer, WindowShape, needed_from
+from tfstream.core.windowing.window import WindowBuffer, WindowShape, needed_from, step_rows
 
 NAN = float("nan")
 
@@ -72,7 +73,7 @@ def test_gaps_give_empty_rows_and_after_long_gaps_rows_start_again() -> None:
 
 
 def test_missing_cells_keep_their_value_for_a_while() -> None:
-    window = WindowBuffer(WindowShape(rows=4, hop=1), 2, 2)
+    window = WindowBuffer(WindowShape(rows=4, hop=1, step=1), 2, 2)
     window.push(0, cells(1, 7))
     for number in (1, 2):
         assert window.push(number, cells(2, NAN)) is None
@@ -82,22 +83,54 @@ def test_missing_cells_keep_their_value_for_a_while() -> None:
 
 
 def test_windows_end_on_the_hop() -> None:
-    window = WindowBuffer(WindowShape(rows=8, hop=4), 1, 1)
+    window = WindowBuffer(WindowShape(rows=8, hop=4, step=4), 1, 1)
     ends = [number for number in range(5, 40) if window.push(number, cells(number)) is not None]
     assert ends == [15, 19, 23, 27, 31, 35, 39]
 
 
+@pytest.mark.parametrize("step", [1, 2, 4])
+def test_windows_end_every_step_and_keep_their_rows(step: int) -> None:
+    """Later rows, and rows after a jump, do not change a window that was given before."""
+    window = WindowBuffer(WindowShape(rows=8, hop=4, step=step), 1, 1)
+    numbers = [*range(5, 40), *range(103, 140)]
+    pushed = {number: window.push(number, cells(number)) for number in numbers}
+    windows = {number: values for number, values in pushed.items() if values is not None}
+    ends = [number for number in numbers if (number + 1) % step == 0]
+    assert list(windows) == [number for number in ends if 12 <= number < 40 or number >= 110]
+    for number, values in windows.items():
+        assert values[:, 0].tolist() == list(range(number - 7, number + 1))
+
+
+def test_nobody_can_change_a_window() -> None:
+    window = WindowBuffer(WindowShape(rows=4, hop=2, step=1), 1, 1)
+    values = [window.push(number, cells(number)) for number in range(4)][-1]
+    assert values is not None
+    with pytest.raises(ValueError, match="read-only"):
+        values[0] = 9.0
+
+
+def test_slow_streams_have_a_window_for_every_row() -> None:
+    assert [step_rows(seconds * 1_000_000, 8) for seconds in (1, 9, 10, 60)] == [8, 8, 1, 1]
+
+
+def test_every_hop_ends_with_a_window() -> None:
+    shape = WindowShape(rows=64, hop=8, step=1)
+    assert [end for end in range(24) if shape.ends_hop(end)] == [7, 15, 23]
+
+
 def test_the_first_row_that_the_next_window_needs() -> None:
-    shape = WindowShape(rows=8, hop=4)
+    shape = WindowShape(rows=8, hop=4, step=4)
     assert needed_from(12, shape, 0) == 8  # ends with row 15
     assert needed_from(16, shape, 0) == 12
     assert needed_from(16, shape, 3) == 9
+    every_row = WindowShape(rows=8, hop=4, step=1)
+    assert [needed_from(number, every_row, 3) for number in (12, 13, 16)] == [2, 3, 6]
 
 
 def test_long_format_fills_rows() -> None:
     definition = StreamDefinition(topic="t", sensors=("a", "b"), interval_us=1_000_000, layout=Layout.LONG)
     codec = Codec(definition)
-    track = AssetTrack(definition, WindowShape(rows=4, hop=4))
+    track = AssetTrack(definition, WindowShape(rows=4, hop=4, step=4))
     windows = []
     for offset in range(16):
         sensor, second = "ab"[offset % 2], offset // 2

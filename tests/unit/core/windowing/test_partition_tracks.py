@@ -19,7 +19,7 @@ from tfstream.core.windowing.window import WindowShape
 STEP = 10
 WEEK = 7 * 24 * 3600 * 1_000_000 // STEP  # in rows
 DEFINITION = StreamDefinition(topic="t", sensors=("a",), interval_us=STEP)
-SHAPE = WindowShape(rows=8, hop=4)
+SHAPE = WindowShape(rows=8, hop=4, step=4)
 
 
 class Log:

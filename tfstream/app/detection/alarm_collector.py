@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from tfstream.app.detection.episode_tracker import ScoredWindow
-from tfstream.core.alarms.episode import Episode
-from tfstream.core.spans import Span
-
-
-class RaisedAlarm(NamedTuple):
-    """An episode in its last state, and the time at which its alarm was raised."""
-
-    episode: Episode
-    raised_us: int
-
-    @property
-    def span(self) -> Span:
-        """From the first row of the episode to the end of the last hop that kept it open."""
-        return Span(self.episode.started_us, self.episode.last_us)
+from tfstream.core.alarms.raised_alarm import RaisedAlarm
 
 
 class AlarmCollector:
     """Receives an asset's scored windows; keeps its alarms and counts its scored hops."""
 
-    def __init__(self, interval_us: int) -> None:
-        self._interval_us = interval_us
+    def __init__(self) -> None:
         self.alarms: dict[int, RaisedAlarm] = {}  # by the episode's start
         self.scored_hops = 0
         self.open_start_us: int | None = None  # the start of the episode that is open after the last hop
 
     def __call__(self, hop: ScoredWindow) -> None:
-        end_us = hop.window.end_us(self._interval_us)
         if hop.judgement is not None:
             self.scored_hops += 1
         episode = hop.after.episode
@@ -39,6 +22,6 @@ class AlarmCollector:
         if episode is None or episode.pending:
             return
         known = self.alarms.get(episode.started_us)
-        raised_us = end_us if known is None else known.raised_us
-        self.alarms[episode.started_us] = RaisedAlarm(episode, raised_us)
+        opened = episode if known is None else known.opened
+        self.alarms[episode.started_us] = RaisedAlarm(episode, opened)
         self.open_start_us = episode.started_us

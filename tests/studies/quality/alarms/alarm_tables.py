@@ -1,0 +1,115 @@
+"""The section ``alarms`` of the page: targets, every suite before and after, every kind of fault."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tests.studies.markdown import figure, table
+from tests.studies.quality.alarms.alarm_targets import target_table
+from tests.studies.quality.alarms.suite_figures import PRODUCT, Line
+
+_BEFORE = "before"
+_INTRO = """## Alarms
+
+An operator sees alarms and no scores. Every method learns from normal rows alone and asks for one false
+alarm for each asset and week. A fault is *found* when an alarm that is raised within it, or within 16 rows
+after it, names a sensor that the fault touches; *any alarm* counts alarms that name other sensors, too. An
+alarm that was raised before the fault does not find it, even if it still stands. Where nobody knows the
+sensors that a fault touches, every alarm in it counts. *Right first*: the first alarm in the fault names a
+touched sensor first. Delays are over all faults: `-` stands where too many are missed. *False a week* has the
+bounds of its rate (95 %, Poisson). *Stood* is the share of normal rows under an alarm. *Before* is the
+detector of the commit in the last column. An sd is a sensor's standard deviation.
+"""
+
+
+def section(figures: Mapping[str, Any]) -> str:
+    """All suites, then all kinds of faults; the detector before stands above the present one."""
+    targets = target_table(figures["lines"], PRODUCT)
+    lines = _beside(figures["lines"], figures["before"])
+    return "\n".join([_INTRO, targets, _suites(lines), "### By kind of fault\n", _kinds(lines)])
+
+
+def _beside(lines: Sequence[Line], before: Sequence[Line]) -> list[Line]:
+    """Every line after the line of the same suite and part that was measured before."""
+    earlier = {(line["suite"], line["part"], line["method"]): line for line in before}
+    beside: list[Line] = []
+    for line in lines:
+        old = earlier.get((line["suite"], line["part"], line["method"]))
+        if old is not None:
+            beside.append({**old, "method": f"{old['method']}, {_BEFORE}"})
+        beside.append(line)
+    return beside
+
+
+def _suites(lines: Sequence[Line]) -> str:
+    columns = [
+        "suite",
+        "method",
+        "found",
+        "any alarm",
+        "right first",
+        "median, min",
+        "p75, min",
+        "within 4 h",
+        "false a week",
+        "stood",
+        "commit",
+    ]
+    return table(columns, [_suite_row(line) for line in lines], text_columns=2)
+
+
+def _suite_row(line: Line) -> list[str]:
+    found = _found_cells(line["found"][0]) if line["found"] else ["-"] * 6
+    name = f"{line['suite']}: {line['part']}"
+    return [name, line["method"], *found, _false(line["false"]), _share(line["stood"]), line["commit"]]
+
+
+def _found_cells(found: Mapping[str, Any]) -> list[str]:
+    faults = found["faults"]
+    right = "-" if found["right_first"] is None else str(found["right_first"])
+    return [
+        f"{found['found']} of {faults}",
+        str(found["by_any_alarm"]),
+        right,
+        figure(found["median_minutes"], 0),
+        figure(found["p75_minutes"], 0),
+        str(found["within_4h"]),
+    ]
+
+
+def _false(false: Mapping[str, Any]) -> str:
+    if false["realised"] is None:
+        return "-"
+    return f"{false['realised']:.2f} ({false['low']:.2f} to {false['high']:.2f})"
+
+
+def _share(share: float | None) -> str:
+    return "-" if share is None else f"{share:.1%}"
+
+
+def _kinds(lines: Sequence[Line]) -> str:
+    """A table for every part of a suite with several kinds: the faults found by each method."""
+    parts: dict[tuple[str, str], list[Line]] = {}
+    for line in lines:
+        if len(line["kinds"]) > 1:
+            parts.setdefault((line["suite"], line["part"]), []).append(line)
+    return "\n".join(
+        f"**{suite}: {part}**\n\n{_kind_table(methods)}" for (suite, part), methods in parts.items()
+    )
+
+
+def _kind_table(methods: Sequence[Line]) -> str:
+    """Found, right first and median delay of every kind, a column for every method."""
+    kinds = list(dict.fromkeys(found["kind"] for line in methods for found in line["kinds"]))
+    by_method = [{found["kind"]: found for found in line["kinds"]} for line in methods]
+    rows = [[kind, *(_kind_cell(found.get(kind)) for found in by_method)] for kind in kinds]
+    return table(["found; right first; median, min", *(line["method"] for line in methods)], rows)
+
+
+def _kind_cell(found: Mapping[str, Any] | None) -> str:
+    if found is None:
+        return "-"
+    right = "-" if found["right_first"] is None else found["right_first"]
+    median = figure(found["median_minutes"], 0)
+    return f"{found['found']} of {found['faults']}; {right}; {median}"

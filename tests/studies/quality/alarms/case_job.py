@@ -1,0 +1,67 @@
+"""The job of the study of alarms: one method on one case."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from inspect import getfile
+from pathlib import Path
+from typing import Any
+
+import tfstream
+from tests.studies.quality.alarms import cases, measure_run, methods, refitted, sensor_faults
+from tests.studies.quality.alarms.cases import CaseRun
+from tests.studies.quality.alarms.methods import NamedAlarm
+from tests.studies.quality.alarms.refitted import Refitted
+from tests.studies.quality.alarms.registry import MAKERS, METHODS, CaseRecipe
+from tests.studies.quality.jobs import Job
+from tests.studies.quality.runs import built_in
+
+_PRODUCT = Path(tfstream.__file__).parent
+
+
+def job_of(recipe: CaseRecipe, method: str, data: Path | None) -> Job:
+    """The job of a method on a case. Its result is cached as long as the code of both stays as it is."""
+    own = (cases, measure_run, methods, refitted, sensor_faults)
+    code = [Path(str(module.__file__)) for module in own]
+    code += [Path(__file__), Path(getfile(MAKERS[recipe.maker])), Path(getfile(type(METHODS[method]())))]
+    return Job(
+        work=run_case,
+        arguments={
+            "maker": recipe.maker,
+            "arguments": recipe.arguments,
+            "method": method,
+            "data": None if data is None else str(data),
+        },
+        code=(*code, _PRODUCT),
+    )
+
+
+def run_case(maker: str, arguments: dict[str, Any], method: str, data: str | None) -> dict[str, Any]:
+    """The outcomes of all runs of a case, and the seconds that they took."""
+    case = MAKERS[maker](None if data is None else Path(data), **arguments)
+    chosen = METHODS[method]()
+    began = time.monotonic()
+    fitted = chosen.fit(case.learn, case.definition, 0)
+    fit_seconds = time.monotonic() - began
+    if case.refit_days:
+        raised = Refitted(method=chosen, case=case).alarms(fitted)
+    else:
+        raised = [fitted.alarms(run.series, run.first_row) for run in case.runs]
+    return {
+        "runs": [_run(run, alarms) for run, alarms in zip(case.runs, raised, strict=True)],
+        "interval_us": case.definition.interval_us,
+        "budget": case.definition.alarm_budget_per_week,
+        "fit_seconds": fit_seconds,
+        "seconds": time.monotonic() - began,
+    }
+
+
+def _run(run: CaseRun, alarms: Sequence[NamedAlarm]) -> dict[str, Any]:
+    """A run's outcome, and its alarms for a closer look."""
+    lines = [_line(alarm) for alarm in alarms]
+    return {"run": run.name, **built_in(measure_run.measure_run(run, alarms)), "alarms": lines}
+
+
+def _line(alarm: NamedAlarm) -> list[Any]:
+    return [alarm.first, alarm.raised, alarm.stop, list(alarm.sensors), alarm.witness]

@@ -1,0 +1,32 @@
+"""The witnesses: the statistics that can raise an alarm."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Witness(StrEnum):
+    """A statistic that is compared with a threshold of its own and can raise an alarm.
+
+    Each witness has its own distribution of normal values, and hence its own ``expected_per_week``.
+    """
+
+    SCORE = "score"
+    ERRORS = "errors"
+    LEVELS = "levels"
+    SEASON = "season"
+    INSTRUMENT = "instrument"
+
+    @property
+    def words(self) -> str:
+        """What the witness compares, for people."""
+        return _WORDS[self]
+
+
+_WORDS = {
+    Witness.SCORE: "all error terms of a window, in one number",
+    Witness.ERRORS: "the errors of the predictions, row by row",
+    Witness.LEVELS: "the levels of the sensors against what the other sensors say",
+    Witness.SEASON: "the levels of the sensors against what is usual at that time of the day and of the week",
+    Witness.INSTRUMENT: "each sensor against its own past: stuck, dead, out of range",
+}
