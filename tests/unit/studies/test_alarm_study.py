@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.studies.quality.alarms.alarm_tables import section
+from tests.studies.quality.alarms.alarm_targets import target_table
 from tests.studies.quality.alarms.cases import AlarmCase, CaseRun, LabelledFault
 from tests.studies.quality.alarms.demo_plant_cases import averaged, demo_plant
 from tests.studies.quality.alarms.measure_run import FoundFault, measure_run
@@ -121,9 +122,9 @@ class TestMeasuredRuns:
         assert (result.normal_rows, result.false_alarms) == (1000 - 100 - 116 - 100, 0)
 
 
-def result_of(*faults: FoundFault, false_alarms: int = 2) -> dict[str, object]:
+def result_of(*faults: FoundFault, false_alarms: int = 2, part: str = "part") -> dict[str, object]:
     week = 7 * DAY_ROWS
-    run = {"part": "part", "faults": [vars_of(fault) for fault in faults], "false_alarms": false_alarms}
+    run = {"part": part, "faults": [vars_of(fault) for fault in faults], "false_alarms": false_alarms}
     return {
         "runs": [{**run, "normal_rows": week, "stood": week // 10}],
         "interval_us": 60 * MICROSECONDS,
@@ -156,6 +157,14 @@ class TestFigures:
         false = add_up(KEY, [result_of(), result_of(false_alarms=4)])["false"]
         assert (false["count"], false["weeks"], false["realised"]) == (6, 2.0, 3.0)
         assert (false["low"], false["high"]) == pytest.approx((2.202 / 2, 13.06 / 2), rel=1e-3)
+
+    @pytest.mark.parametrize(("delays", "verdict"), [((10, 20), "met"), ((None, 20), "**missed**")])
+    def test_a_target_is_met_by_all_faults(self, delays: Sequence[int | None], verdict: str) -> None:
+        key = SuiteKey("demo plant, 60 s", "schedule", "tfstream")
+        line = add_up(key, [result_of(*map(found, delays), part="schedule")])
+        table = target_table([line], "tfstream").splitlines()
+        (row,) = [row for row in table if "share found" in row]
+        assert row.endswith(f"| {verdict} |")
 
     def test_the_page_shows_before_above_after(self) -> None:
         line = {**add_up(KEY, [result_of(found(10))]), "commit": "new"}
@@ -264,7 +273,10 @@ class TestCases:
                     np.abs(error[fault.first : fault.stop]).max(),
                 )
 
-    def test_every_recipe_has_a_maker_and_a_reduced_run_has_fewer(self) -> None:
+    def test_every_recipe_has_a_maker_and_a_reduced_run_has_fewer(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("TFSTREAM_TEP_RUNS", "more")
         whole = recipes(QualitySettings(data=None))
         assert {recipe.maker for recipe in whole} == set(MAKERS)
         assert len(recipes(QualitySettings(data=None, files=1))) < len(whole) / 3

@@ -178,11 +178,13 @@ class AssetTrack:
     def _window_of(self, end_index: int, values: Values) -> Window:
         start = end_index + 1 - self._shape.hop
         first = last = -1
-        for source in reversed(self._sources):
-            if source.number < start:
+        for number, anchor, last_offset in reversed(self._sources):  # on every row of a slow stream
+            if number < start:
                 break
-            first = source.anchor.offset if first < 0 else min(first, source.anchor.offset)
-            last = max(last, source.last_offset)
+            if first < 0 or anchor.offset < first:
+                first = anchor.offset
+            if last_offset > last:
+                last = last_offset
         return Window(end_index, values, first, last)
 
     def _oldest_needed(self) -> int:

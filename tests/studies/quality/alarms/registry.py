@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
-from tests.studies.quality.alarms import demo_plant_cases, new_plant_cases, server_cases, tep_cases
+from tests.studies.quality.alarms import (
+    demo_plant_cases,
+    new_plant_cases,
+    server_cases,
+    tep_cases,
+    wide_cases,
+)
 from tests.studies.quality.alarms.cases import AlarmCase
 from tests.studies.quality.alarms.methods import AlarmMethod
 from tests.studies.quality.alarms.product import Product
@@ -22,9 +28,12 @@ _SAMPLINGS: Mapping[str, dict[str, Any]] = MappingProxyType(
         "60 s": {"interval_s": 60},
         "10 s": {"interval_s": 10},
         "means of 5 min": {"interval_s": 60, "average": 5},
-        "1 s": {"interval_s": 1, "learn_days": 2},  # more days do not fit into the memory of a small machine
     }
 )
+_EVERY_SECOND: dict[str, Any] = {"interval_s": 1, "learn_days": 2}  # four days need more than 8 GiB
+_VARIED: dict[str, Any] = {"interval_s": 60, "scored_days": 4, "varied": True}
+_PLANT_SENSORS: dict[str, Any] = {"interval_s": 60, "scored_days": 14}
+_REFITTED_PLANT: dict[str, Any] = {"interval_s": 60, "scored_days": 7, "refit_days": 1}
 
 MakeCase = Callable[..., AlarmCase]
 """Makes a case from the folder of labelled data, or None, and the arguments of its recipe."""
@@ -47,39 +56,44 @@ class CaseRecipe:
 METHODS: Mapping[str, Callable[[], AlarmMethod]] = {"tfstream": Product}
 MAKERS: Mapping[str, MakeCase] = {
     "tep": tep_cases.tep,
+    "tep_disturbances": tep_cases.tep_disturbances,
     "demo_plant": demo_plant_cases.demo_plant,
     "demo_plant_sensors": demo_plant_cases.demo_plant_sensors,
     "new_plant": new_plant_cases.new_plant,
     "server": server_cases.server,
+    "wide": wide_cases.wide,
 }
 
 
 def recipes(settings: QualitySettings) -> list[CaseRecipe]:
     """All cases in the order of the tables; a reduced run has fewer plants, files and sensor faults."""
     most = settings.files or _PLANTS
-    scheduled = [
-        recipe for title, sampling in _SAMPLINGS.items() for recipe in _demo_plants(title, most, sampling)
-    ]
     return [
-        CaseRecipe(suite="Tennessee Eastman", maker="tep", arguments=_tep(settings)),
-        *scheduled,
-        *_demo_plants("60 s, varied", most, {"interval_s": 60, "scored_days": 4, "varied": True}),
+        *_tep(settings),
+        *(recipe for title, each in _SAMPLINGS.items() for recipe in _demo_plants(title, most, each)),
+        *_alone(_demo_plants("1 s", min(most, 2), _EVERY_SECOND)),
+        *_alone(_demo_plants("60 s, varied", most, _VARIED)),
+        *_alone(_demo_plants("60 s, refitted every day", min(most, 2), _REFITTED_PLANT)),
+        CaseRecipe(suite="127 sensors, 1 s", maker="wide", arguments={"hours": 6 * most}, peers=False),
         *_of_seeds("new plant", "new_plant", min(most, 3), {}),
         *_of_seeds("demo plant, sensor faults", "demo_plant_sensors", min(most, 2), _PLANT_SENSORS),
         *_servers("servers", settings.files, {}),
-        *_servers("servers, refitted every 4 days", settings.files, {"refit_days": 4}),
-        *_demo_plants("60 s, refitted every day", min(most, 2), _REFITTED_PLANT),
+        *_alone(_servers("servers, refitted every 4 days", settings.files, {"refit_days": 4})),
     ]
 
 
-_PLANT_SENSORS: dict[str, Any] = {"interval_s": 60, "scored_days": 14}
-_REFITTED_PLANT: dict[str, Any] = {"interval_s": 60, "scored_days": 7, "refit_days": 1}
+def _alone(cases: list[CaseRecipe]) -> list[CaseRecipe]:
+    """The same cases for the product alone."""
+    return [replace(case, peers=False) for case in cases]
 
 
-def _tep(settings: QualitySettings) -> dict[str, Any]:
-    """The folder in TFSTREAM_TEP_RUNS adds runs of another seed."""
+def _tep(settings: QualitySettings) -> list[CaseRecipe]:
+    """The folder in TFSTREAM_TEP_RUNS has runs of another seed, which count in the same lines."""
     months = min(settings.files or _MONTHS, _MONTHS)
-    return {"months": months, "runs": settings.files, "more_runs": os.environ.get("TFSTREAM_TEP_RUNS")}
+    suite, runs, folder = "Tennessee Eastman", settings.files, os.environ.get("TFSTREAM_TEP_RUNS")
+    given = CaseRecipe(suite=suite, maker="tep", arguments={"months": months, "runs": runs})
+    more = CaseRecipe(suite=suite, maker="tep_disturbances", arguments={"folder": folder, "runs": runs})
+    return [given] if folder is None else [given, more]
 
 
 def _demo_plants(title: str, seeds: int, arguments: dict[str, Any]) -> list[CaseRecipe]:

@@ -10,11 +10,10 @@ from typing import Any
 from tests.studies.provenance import last_change, today
 from tests.studies.quality.alarms.case_job import job_of
 from tests.studies.quality.alarms.registry import METHODS, CaseRecipe, recipes
-from tests.studies.quality.alarms.suite_figures import Line, SuiteKey, add_up
+from tests.studies.quality.alarms.suite_figures import PRODUCT, Line, SuiteKey, add_up
 from tests.studies.quality.jobs import run
 from tests.studies.quality.settings import QualitySettings
 
-PRODUCT = "tfstream"
 _BEFORE = "alarms_before.json"
 
 

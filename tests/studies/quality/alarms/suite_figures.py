@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from tfstream.core.alarms.poisson import mean_bounds
 from tfstream.core.stream import WEEK_US
 
-ALL = "all"
+ALL, PRODUCT = "all", "tfstream"
 _MINUTE_US = 60_000_000
 _LATE_MINUTES = 4 * 60
 

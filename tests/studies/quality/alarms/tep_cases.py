@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,27 +22,38 @@ _PER_MONTH, _MORE_MONTHS = 40, 3
 _ASSET = "tep"
 
 
-def tep(data: Path | None, *, months: int, runs: int | None, more_runs: str | None) -> AlarmCase:
+def tep(data: Path | None, *, months: int, runs: int | None) -> AlarmCase:
     """A month to learn from; then disturbances, a normal month, and that month with sensor faults.
 
     :param months: how many copies of the normal month get 40 sensor faults each, all kinds alike.
-    :param runs: at most so many disturbances of each folder.
-    :param more_runs: a folder with further runs, or None.
+    :param runs: at most so many disturbances.
     """
     folder = require(data, "tep")
-    sensors = read_table(folder / "normal_train.parquet", rows=1).sensors
+    learnt = _learnt(folder)
+    sensors = learnt.definition.sensors
     month = read_series(folder / "normal_a.parquet", _ASSET, _INTERVAL_US)
-    folders = [folder] if more_runs is None else [folder, Path(more_runs)]
-    disturbed = [run for each in folders for run in list(_disturbances(each))[:runs]]
+    scored = [
+        *list(_disturbances(folder))[:runs],
+        CaseRun(name="normal_a", part="normal month", series=month),
+        *_faulty_months(month, sensors, MAIN_KINDS, months, "sensor faults"),
+        *_faulty_months(month, sensors, MORE_KINDS, min(months, _MORE_MONTHS), "more sensor faults"),
+    ]
+    return replace(learnt, runs=scored)
+
+
+def tep_disturbances(data: Path | None, *, folder: str, runs: int | None) -> AlarmCase:
+    """The same month to learn from, and the disturbances in another folder."""
+    return replace(_learnt(require(data, "tep")), runs=list(_disturbances(Path(folder)))[:runs])
+
+
+def _learnt(folder: Path) -> AlarmCase:
+    """The case without runs."""
+    path = folder / "normal_train.parquet"
+    sensors = read_table(path, rows=1).sensors
     return AlarmCase(
         definition=definition("tep", sensors, _INTERVAL_US),
-        learn=[read_series(folder / "normal_train.parquet", _ASSET, _INTERVAL_US)],
-        runs=[
-            *disturbed,
-            CaseRun(name="normal_a", part="normal month", series=month),
-            *_faulty_months(month, sensors, MAIN_KINDS, months, "sensor faults"),
-            *_faulty_months(month, sensors, MORE_KINDS, min(months, _MORE_MONTHS), "more sensor faults"),
-        ],
+        learn=[read_series(path, _ASSET, _INTERVAL_US)],
+        runs=[],
     )
 
 
