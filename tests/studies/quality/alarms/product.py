@@ -89,14 +89,16 @@ class Product:
 
 
 def _named(alarm: RaisedAlarm, interval_us: int) -> NamedAlarm:
-    """An alarm with the sensors of its episode when it opened, and the blame when it closed."""
+    """An alarm with the first and the main sensors of its episode when it opened, and the final blame."""
     first, raised, stop = alarm.in_rows(interval_us)
+    opened = alarm.opened
+    ranked = [sensor.name for sensor in opened.sensors[:1]]
     return NamedAlarm(
         first=first,
         raised=raised,
         stop=stop,
-        sensors=tuple(sensor.name for sensor in alarm.opened.sensors),
-        witness="" if alarm.opened.witness is None else alarm.opened.witness.value,
+        sensors=tuple(dict.fromkeys([*ranked, *opened.main_sensors])),
+        witness="" if opened.witness is None else opened.witness.value,
         kind=alarm.episode.kind,
         blame={sensor.name: sensor.share for sensor in alarm.episode.sensors},
         expected_per_week=alarm.episode.expected_per_week,
