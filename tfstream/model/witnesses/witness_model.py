@@ -1,0 +1,21 @@
+"""All grids of a stream's witnesses, and the normal values of their statistics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tfstream.core.alarms.witness_tail import WitnessTail
+from tfstream.model.witnesses.grid_model import GridModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class WitnessModel:
+    """``grids`` from the rows of the stream upwards, ``tails`` of all their statistics, refused ones too."""
+
+    grids: tuple[GridModel, ...] = ()
+    tails: tuple[WitnessTail, ...] = ()
+
+    @property
+    def admitted(self) -> tuple[WitnessTail, ...]:
+        """The statistics that may raise an alarm."""
+        return tuple(tail for tail in self.tails if tail.refused is None)
