@@ -99,6 +99,10 @@ class TestMeasuredRuns:
         found = self.outcome(alarm(408, 416, 420, "s1"), alarm(440, 448, 480, "s1", "s0"))
         assert found == FoundFault(kind="stuck", delay=48, any_delay=16, right_first=False)
 
+    def test_a_long_list_of_sensors_finds_nothing(self) -> None:
+        found = self.outcome(alarm(408, 416, 420, "s1", "s2", "s3", "s0"))
+        assert (found.delay, found.any_delay) == (None, 16)
+
     def test_an_alarm_raised_before_the_fault_does_not_find_it(self) -> None:
         run = run_of(FAULT)
         result = measure_run(run, [alarm(300, 308, 480, "s0")])
