@@ -22,13 +22,19 @@ Delays are over all faults: `-` stands where too many are missed. *False a week*
 (95 %, Poisson). *Stood* is the share of normal rows under an alarm. *Before* is the detector of the commit
 in the last column. An sd is a sensor's standard deviation.
 """
+_PICTURE = """![A drifting and a stuck sensor, and the alarms](quality/alarms.svg)
+
+A drifting and a stuck sensor of the Tennessee Eastman process: the first of their kinds in the study. A bar
+marks the time that an alarm stood, with the sensor that it named first when it was raised.
+"""
 
 
 def section(figures: Mapping[str, Any]) -> str:
     """All suites, then all kinds of faults; the detector before stands above the present one."""
     targets = target_table(figures["lines"], PRODUCT)
     lines = _beside(figures["lines"], figures["before"])
-    return "\n".join([_INTRO, targets, _suites(lines), "### By kind of fault\n", _kinds(lines)])
+    picture = _PICTURE if figures.get("picture") else ""
+    return "\n".join([_INTRO, targets, _suites(lines), picture, "### By kind of fault\n", _kinds(lines)])
 
 
 def _beside(lines: Sequence[Line], before: Sequence[Line]) -> list[Line]:

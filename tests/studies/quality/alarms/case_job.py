@@ -12,6 +12,7 @@ import tfstream
 from tests.studies.quality.alarms import cases, measure_run, methods, refitted, sensor_faults
 from tests.studies.quality.alarms.cases import CaseRun
 from tests.studies.quality.alarms.methods import NamedAlarm
+from tests.studies.quality.alarms.pictured_faults import pictured
 from tests.studies.quality.alarms.refitted import Refitted
 from tests.studies.quality.alarms.registry import MAKERS, METHODS, CaseRecipe
 from tests.studies.quality.jobs import Job
@@ -50,6 +51,11 @@ def run_case(maker: str, arguments: dict[str, Any], method: str, data: str | Non
         raised = [fitted.alarms(run.series, run.first_row) for run in case.runs]
     return {
         "runs": [_run(run, alarms) for run, alarms in zip(case.runs, raised, strict=True)],
+        "pictures": [
+            picture
+            for run, alarms in zip(case.runs, raised, strict=True)
+            for picture in pictured(run, case.definition.sensors, alarms)
+        ],
         "interval_us": case.definition.interval_us,
         "budget": case.definition.alarm_budget_per_week,
         "fit_seconds": fit_seconds,
