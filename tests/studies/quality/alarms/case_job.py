@@ -9,9 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import tfstream
-from tests.studies.quality.alarms import cases, measure_run, methods, refitted, sensor_faults
+from tests.studies.quality.alarms import (
+    cases,
+    measure_run,
+    methods,
+    pictured_faults,
+    refitted,
+    sensor_faults,
+)
 from tests.studies.quality.alarms.cases import CaseRun
 from tests.studies.quality.alarms.methods import NamedAlarm
+from tests.studies.quality.alarms.peers.registered import PEERS
 from tests.studies.quality.alarms.pictured_faults import pictured
 from tests.studies.quality.alarms.refitted import Refitted
 from tests.studies.quality.alarms.registry import MAKERS, METHODS, CaseRecipe
@@ -23,9 +31,9 @@ _PRODUCT = Path(tfstream.__file__).parent
 
 def job_of(recipe: CaseRecipe, method: str, data: Path | None) -> Job:
     """The job of a method on a case. Its result is cached as long as the code of both stays as it is."""
-    own = (cases, measure_run, methods, refitted, sensor_faults)
+    own = (cases, measure_run, methods, pictured_faults, refitted, sensor_faults)
     code = [Path(str(module.__file__)) for module in own]
-    code += [Path(__file__), Path(getfile(MAKERS[recipe.maker])), Path(getfile(type(METHODS[method]())))]
+    code += [Path(__file__), Path(getfile(MAKERS[recipe.maker])), *_method_code(method)]
     return Job(
         work=run_case,
         arguments={
@@ -34,8 +42,16 @@ def job_of(recipe: CaseRecipe, method: str, data: Path | None) -> Job:
             "method": method,
             "data": None if data is None else str(data),
         },
-        code=(*code, _PRODUCT),
+        code=tuple(code),
     )
+
+
+def _method_code(method: str) -> list[Path]:
+    """The files and folders that a method's alarms depend on: a peer does not depend on the detector."""
+    own = Path(getfile(type(METHODS[method]())))
+    if method in PEERS:
+        return [own.parent, _PRODUCT / "demo", _PRODUCT / "core/alarms/pareto_tail.py"]
+    return [own, _PRODUCT]
 
 
 def run_case(maker: str, arguments: dict[str, Any], method: str, data: str | None) -> dict[str, Any]:

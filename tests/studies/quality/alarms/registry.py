@@ -17,6 +17,7 @@ from tests.studies.quality.alarms import (
 )
 from tests.studies.quality.alarms.cases import AlarmCase
 from tests.studies.quality.alarms.methods import AlarmMethod
+from tests.studies.quality.alarms.peers.registered import PEERS
 from tests.studies.quality.alarms.product import Product
 from tests.studies.quality.settings import QualitySettings
 
@@ -53,7 +54,7 @@ class CaseRecipe:
     peers: bool = True
 
 
-METHODS: Mapping[str, Callable[[], AlarmMethod]] = {"tfstream": Product}
+METHODS: Mapping[str, Callable[[], AlarmMethod]] = {"tfstream": Product, **PEERS}
 MAKERS: Mapping[str, MakeCase] = {
     "tep": tep_cases.tep,
     "tep_disturbances": tep_cases.tep_disturbances,
