@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from tests.studies.quality.alarms.demo_plant_cases import averaged, demo_plant
 from tests.studies.quality.alarms.measure_run import FoundFault, measure_run
 from tests.studies.quality.alarms.methods import FittedAlarms, NamedAlarm
 from tests.studies.quality.alarms.new_plant_cases import new_plant
+from tests.studies.quality.alarms.pictured_faults import draw, pictured
 from tests.studies.quality.alarms.refitted import Refitted
 from tests.studies.quality.alarms.registry import MAKERS, recipes
 from tests.studies.quality.alarms.sensor_faults import KINDS, MAIN_KINDS, FaultPlan, inject
@@ -98,6 +100,10 @@ class TestMeasuredRuns:
     def test_an_alarm_for_another_sensor_is_counted_apart(self) -> None:
         found = self.outcome(alarm(408, 416, 420, "s1"), alarm(440, 448, 480, "s1", "s0"))
         assert found == FoundFault(kind="stuck", delay=48, any_delay=16, right_first=False)
+
+    def test_a_long_list_of_sensors_finds_nothing(self) -> None:
+        found = self.outcome(alarm(408, 416, 420, "s1", "s2", "s3", "s0"))
+        assert (found.delay, found.any_delay) == (None, 16)
 
     def test_an_alarm_raised_before_the_fault_does_not_find_it(self) -> None:
         run = run_of(FAULT)
@@ -197,6 +203,23 @@ class RecordingMethod:
 
     def alarms(self, series: Series, first_row: int) -> list[NamedAlarm]:
         return [alarm(first_row + 600, first_row + 608, first_row + 700, "s0")]
+
+
+def test_the_picture_shows_the_first_fault_of_its_kinds(tmp_path: Path) -> None:
+    plan = FaultPlan(kinds=["stuck", "drift to 4 sd", "stuck"], rows=200, apart=300)
+    rng = np.random.default_rng(0)
+    shown, faults = inject(NORMAL, names(SENSORS), plan, np.ones(ROWS, np.bool_), rng)
+    run = CaseRun(name="x", part="part", series=shown, faults=faults, clean=NORMAL.values)
+    stuck = next(fault for fault in faults if fault.kind == "stuck")
+    drift, first_stuck = pictured(
+        run, names(SENSORS), [alarm(stuck.first, stuck.first + 8, stuck.stop, "s9")]
+    )
+    assert (drift["kind"], first_stuck["sensor"]) == ("drift to 4 sd", stuck.sensors[0])
+    first, stop = first_stuck["fault"]
+    assert first_stuck["alarms"] == [[first + 8, stop, "s9"]]
+    assert first_stuck["shown"][:first] == first_stuck["true"][:first]
+    draw([drift, first_stuck], 60 * MICROSECONDS, tmp_path / "alarms.svg")
+    assert "stuck" in (tmp_path / "alarms.svg").read_text(encoding="utf-8")
 
 
 class TestRefits:

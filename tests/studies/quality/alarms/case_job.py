@@ -9,11 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import tfstream
-from tests.studies.quality.alarms import cases, measure_run, methods, nab_score, refitted, sensor_faults
+from tests.studies.quality.alarms import (
+    cases,
+    measure_run,
+    methods,
+    nab_score,
+    pictured_faults,
+    refitted,
+    sensor_faults,
+)
 from tests.studies.quality.alarms.cases import AlarmCase, CaseRun
 from tests.studies.quality.alarms.methods import AlarmMethod, FittedAlarms, NamedAlarm
 from tests.studies.quality.alarms.nab_score import NabWindow, nab_points
 from tests.studies.quality.alarms.peers.registered import PEERS
+from tests.studies.quality.alarms.pictured_faults import pictured
 from tests.studies.quality.alarms.refitted import Refitted
 from tests.studies.quality.alarms.registry import MAKERS, METHODS, CaseRecipe
 from tests.studies.quality.jobs import Job
@@ -26,7 +35,7 @@ _PRODUCT = Path(tfstream.__file__).parent
 
 def job_of(recipe: CaseRecipe, method: str, data: Path | None) -> Job:
     """The job of a method on a case. Its result is cached as long as the code of both stays as it is."""
-    own = (cases, measure_run, methods, nab_score, refitted, sensor_faults)
+    own = (cases, measure_run, methods, nab_score, pictured_faults, refitted, sensor_faults)
     code = [Path(str(module.__file__)) for module in own]
     code += [Path(__file__), Path(getfile(MAKERS[recipe.maker])), *_method_code(method)]
     return Job(
@@ -62,6 +71,11 @@ def run_case(maker: str, arguments: dict[str, Any], method: str, data: str | Non
         raised = [fitted.alarms(run.series, run.first_row) for run in case.runs]
     return {
         "runs": [_run(run, alarms, nab=case.nab) for run, alarms in zip(case.runs, raised, strict=True)],
+        "pictures": [
+            picture
+            for run, alarms in zip(case.runs, raised, strict=True)
+            for picture in pictured(run, case.definition.sensors, alarms)
+        ],
         "interval_us": case.definition.interval_us,
         "budget": case.definition.alarm_budget_per_week,
         "fit_seconds": fit_seconds,

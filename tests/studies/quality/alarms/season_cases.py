@@ -107,7 +107,7 @@ def _faulty_loads(load: Array, faults: tuple[LabelledFault, ...]) -> Array:
 
 def _hours(rows: int, interval_s: int) -> Array:
     """The hour of the day of each row; row 0 is Monday, 00:00."""
-    hours: Array = np.arange(rows) * (interval_s / 3600) % 24
+    hours: Array = np.arange(rows, dtype=np.float64) * interval_s / 3600 % 24
     return hours
 
 
@@ -122,14 +122,14 @@ def _load(rows: int, interval_s: int, rng: np.random.Generator) -> Array:
     begin, end = 6 + rng.uniform(-1, 1, days) / 6, 22 + rng.uniform(-1, 1, days) / 6
     works = (hour >= begin[day]) & (hour < end[day]) & (day % 7 < 5)
     idle = np.where(day % 7 >= 5, _WEEKEND, _NIGHT)
-    load: Array = np.where(works, _DAY, idle) * (1 + 0.03 * rng.normal(size=days))[day]
+    load: Array = np.where(works, _DAY, idle).astype(np.float64) * (1 + 0.03 * rng.normal(size=days))[day]
     return load
 
 
 def _weather(rows: int, interval_s: int, rng: np.random.Generator) -> Array:
     """``[rows]``: warm afternoons, and days that differ."""
     hour, day = _hours(rows, interval_s), _days(rows, interval_s)
-    daily = 3 * rng.normal(size=int(day[-1]) + 2)
+    daily: Array = 3 * rng.normal(size=int(day[-1]) + 2)
     between = daily[day] + (daily[day + 1] - daily[day]) * hour / 24
     weather: Array = 5 * np.sin((hour - 9) / 24 * 2 * np.pi) + between
     return weather
