@@ -58,10 +58,13 @@ class CaseRun:
 class AlarmCase:
     """Normal series ``learn``, and ``runs`` that a method scores after it has learnt from them.
 
-    ``refit_days``: the method learns again after so many days of a run; 0: it learns once.
+    ``refit_days``: the method learns again after so many days of a run, from the newest ``history_days``; 0:
+    it learns once. ``nab``: the faults are windows of the Numenta Anomaly Benchmark, which has its own score.
     """
 
     definition: StreamDefinition
     learn: list[Series]
     runs: list[CaseRun]
     refit_days: float = 0.0
+    history_days: float = 14.0  # the trainer's default
+    nab: bool = False
