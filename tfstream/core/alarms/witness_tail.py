@@ -38,12 +38,14 @@ class WitnessTail(msgspec.Struct, frozen=True, kw_only=True):
     """The tail of a statistic's logarithm, measured from ``center`` in units of ``spread``.
 
     ``level`` is the grid's place in the pyramid, ``grid_rows`` its rows of the stream, ``statistic`` the
-    number of the statistic. ``refused`` says why the stream does not admit it; None admits it.
+    number of the statistic, which looks at about ``scale_rows`` rows of the stream. ``refused`` says why the
+    stream does not admit it; None admits it.
     """
 
     witness: Witness
     level: int
     grid_rows: int
+    scale_rows: int
     statistic: int
     name: str
     center: float
@@ -63,6 +65,7 @@ def fit_witness_tail(
     witness: Witness,
     level: int,
     grid_rows: int,
+    scale_rows: int,
     statistic: int,
     name: str,
     rows_per_week: float,
@@ -83,6 +86,7 @@ def fit_witness_tail(
         witness=witness,
         level=level,
         grid_rows=grid_rows,
+        scale_rows=scale_rows,
         statistic=statistic,
         name=name,
         center=center + _ALLOWANCE,

@@ -142,6 +142,7 @@ def _tail(level: int, number: int, runs: Sequence[WatchedRun], rows_per_week: fl
         witness=statistic.witness,
         level=level,
         grid_rows=rows,
+        scale_rows=rows * statistic.memory,
         statistic=number,
         name=f"{statistic.name} of {rows} rows" if rows > 1 else statistic.name,
         rows_per_week=rows_per_week,

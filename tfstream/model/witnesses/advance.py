@@ -33,19 +33,24 @@ class NewRows(NamedTuple):
     values: Values
     end_index: int
 
+    @property
+    def last(self) -> list[NDArray[np.float64]]:
+        """The newest values of each grid before these rows: ``[statistics]`` each."""
+        return [] if self.state is None else [grid.last for grid in self.state.grids]
+
 
 class GridRows(NamedTuple):
     """What a grid computed for an asset's new rows.
 
     ``ends [n]`` are the indices of their last rows in the stream. ``values [n, statistics]`` are NaN while a
     statistic warms up. ``compared`` has the rows ``[n, sensors]`` that each statistic compares, in standard
-    units, and ``levels [n, spans, sensors]`` are the levels in the sensors' units.
+    units, and ``shown`` what the sensors show then, in their own units: the row, or its level.
     """
 
     ends: NDArray[np.int64]
     values: NDArray[np.float64]
     compared: tuple[Values, ...]
-    levels: Values
+    shown: tuple[Values, ...]
 
 
 class WitnessRows(NamedTuple):
@@ -125,7 +130,7 @@ def _compute(level: int, grid: GridModel, work: dict[int, AssetRows], results: S
     ]
     for place, (number, part) in enumerate(work.items()):
         values = part.warmed_up(np.stack([column[place] for column in columns], axis=1))
-        results[number].grids[level] = GridRows(part.ends, values, part.compared, part.levels)
+        results[number].grids[level] = GridRows(part.ends, values, part.compared, part.shown)
 
 
 def _divided(rows: NDArray[Any], parts: Sequence[AssetRows]) -> list[NDArray[Any]]:

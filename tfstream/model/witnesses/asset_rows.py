@@ -61,7 +61,7 @@ class AssetRows:
     ) -> None:
         self.ends = ends
         self.compared: tuple[Values, ...] = ()
-        self.levels: Values = np.empty(0, dtype=np.float32)
+        self.shown: tuple[Values, ...] = ()
         self._grid, self._scale, self._state = grid, scale, state
         self._known: NDArray[np.bool_] | None = None  # None: every cell is known
         limited = scale.limited(values)
@@ -73,7 +73,7 @@ class AssetRows:
         return lagged_rows(self._standard, self._grid.order)
 
     def follow(self, predicted: Values) -> None:
-        """Advance the state, and set what the statistics compare, from predictions ``[n, sensors]``."""
+        """Advance the state and set what the statistics compare, from predictions ``[n, sensors]``."""
         state, order = self._state, self._grid.order
         errors: Values = self._standard[order:] - predicted
         if self._known is not None:
@@ -87,8 +87,9 @@ class AssetRows:
             means[row] = mean
         state.mean_error, state.levels = mean[0], mean[1:]
         state.lags = np.concatenate([state.lags, self._values])[-order:]
-        self.levels = means[:, 1:]
-        by_span = [self._scale.standard(self.levels[:, span]) for span in range(len(SPANS))]
+        levels = [np.ascontiguousarray(means[:, 1 + span]) for span in range(len(SPANS))]
+        self.shown = (self._values, self._values, *levels)
+        by_span = [self._scale.standard(level) for level in levels]
         self.compared = (errors, np.ascontiguousarray(means[:, 0]), *by_span)
 
     def warmed_up(self, values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -15,6 +15,19 @@ class WitnessModel:
     grids: tuple[GridModel, ...] = ()
     tails: tuple[WitnessTail, ...] = ()
 
+    def describe(self) -> list[dict[str, object]]:
+        """Each statistic, and whether the stream admits it, for the metrics of a model."""
+        return [
+            {
+                "witness": tail.witness.value,
+                "name": tail.name,
+                "rows": tail.scale_rows,
+                "weeks": round(tail.tail.weeks, 3),
+                "refused": tail.refused,
+            }
+            for tail in self.tails
+        ]
+
     @property
     def admitted(self) -> tuple[WitnessTail, ...]:
         """The statistics that may raise an alarm."""
