@@ -84,7 +84,7 @@ def recipes(settings: QualitySettings) -> list[CaseRecipe]:
         *_alone(_demo_plants("1 s", 0 if settings.files else _LONG, _EVERY_SECOND)),
         *_alone(_demo_plants("60 s, varied", most, _VARIED)),
         *_alone(_demo_plants("60 s, refitted every day", 0 if settings.files else _LONG, _REFITTED_PLANT)),
-        CaseRecipe(suite="127 sensors, 1 s", maker="wide", arguments={"hours": 6 * most}, peers=False),
+        CaseRecipe(suite="127 sensors, 1 s", maker="wide", arguments={"hours": 4 * most}, peers=False),
         *_of_seeds("new plant", "new_plant", min(most, 3), {}),
         *_of_seeds("demo plant, sensor faults", "demo_plant_sensors", min(most, 2), _PLANT_SENSORS),
         *_servers("servers", settings.files, {}),
