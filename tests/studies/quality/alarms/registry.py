@@ -16,6 +16,7 @@ from tests.studies.quality.alarms import (
     wide_cases,
 )
 from tests.studies.quality.alarms.cases import AlarmCase
+from tests.studies.quality.alarms.instrument_method import InstrumentMethod
 from tests.studies.quality.alarms.methods import AlarmMethod
 from tests.studies.quality.alarms.product import Product
 from tests.studies.quality.settings import QualitySettings
@@ -53,7 +54,7 @@ class CaseRecipe:
     peers: bool = True
 
 
-METHODS: Mapping[str, Callable[[], AlarmMethod]] = {"tfstream": Product}
+METHODS: Mapping[str, Callable[[], AlarmMethod]] = {"tfstream": Product, "instruments": InstrumentMethod}
 MAKERS: Mapping[str, MakeCase] = {
     "tep": tep_cases.tep,
     "tep_disturbances": tep_cases.tep_disturbances,
