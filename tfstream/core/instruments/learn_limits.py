@@ -28,6 +28,7 @@ _SAMPLE = 20_000  # rows
 _FEW_VALUES = 16
 _FEW_CHANGES = 32
 _PER_WEEK = 0.05
+_OF_WINDOWS = (InstrumentCheck.NOISE, InstrumentCheck.QUIET, InstrumentCheck.REPEATS)
 
 Array = NDArray[np.float64]
 
@@ -91,6 +92,9 @@ class _Learner(NamedTuple):
         segments = _segments(extremes.largest)
         weeks = extremes.rows * self.interval_us / WEEK_US
         off = self._off(sample, extremes)
+        unmeasured = segments.max(axis=0) <= 0
+        for check in _OF_WINDOWS:
+            off[check, unmeasured[check] & (off[check] == CheckOff.ON)] = CheckOff.GAPS
         earlier = max(int(len(segments) * _EARLIER), 1)
         _, _, limits = self._limits(segments[:earlier], off, extremes.rows * earlier // len(segments))
         exceeded = (segments[earlier:] > limits).any(axis=0)
