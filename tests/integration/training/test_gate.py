@@ -84,7 +84,7 @@ def test_a_worse_refit_is_rejected_with_its_reasons(database: Database, tfstream
     assert model.reason in shown
 
     refit = tfstream.run("trainer", "--once", "--history", since[1])
-    assert f"{TOPIC}: version 3 is rejected, and the champion stays: faults found" in refit.stderr
+    assert f"{TOPIC}: version 3 is rejected and does not become the champion: faults found" in refit.stderr
     forced = tfstream.run("train", "--topic", TOPIC, *since, "--no-gate")
     assert "model version 4 is the champion" in forced.stderr
     assert statuses(database) == {1: "retired", 2: "rejected", 3: "rejected", 4: "champion"}

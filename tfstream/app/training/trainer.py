@@ -183,7 +183,7 @@ def _log_result(topic: str, result: TrainingResult, seconds: float) -> None:
     if result.promoted:
         _log.info("%s: version %d is the champion after a refit of %.0f s", topic, result.version, seconds)
     else:
-        text = "%s: version %d is %s, and the champion stays: %s"
+        text = "%s: version %d is %s and does not become the champion: %s"
         _log.warning(text, topic, result.version, result.outcome, result.reason or "it was not tested")
     for note in result.notes:
         _log.warning("%s: %s", topic, note)

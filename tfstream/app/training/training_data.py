@@ -82,7 +82,7 @@ def _within_memory(
     limit = memory_limit(names, len(definition.sensors))
     if len(limit.assets) < len(names):
         left_out.notes.append(
-            f"{len(limit.assets)} of {len(names)} assets are learnt from: more would not fit into memory"
+            f"refits learn from {len(limit.assets)} of {len(names)} assets: more would not fit into memory"
         )
     longest_us = limit.rows * definition.interval_us
     if limits.last_us - limits.first_us <= longest_us:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfstream.core.quality.event_quality import GRACE_ROWS
-from tfstream.core.reading import Series
+from tfstream.core.reading import Series, Values
 from tfstream.core.stream import StreamDefinition
 
 Mask = NDArray[np.bool_]
@@ -32,7 +32,8 @@ class CaseRun:
     """Rows of one asset that are scored from ``first_row`` on, after rows of context.
 
     ``part`` groups the runs of a case in the tables. ``unscored [rows]`` marks rows in which alarms count
-    neither as true nor as false; None: there are none.
+    neither as true nor as false; None: there are none. ``clean [rows, sensors]`` are the values without the
+    faults, where the run's faults are to be pictured.
     """
 
     name: str
@@ -41,6 +42,7 @@ class CaseRun:
     first_row: int = 0
     faults: tuple[LabelledFault, ...] = ()
     unscored: Mask | None = None
+    clean: Values | None = None
 
     @property
     def normal(self) -> Mask:
@@ -56,10 +58,13 @@ class CaseRun:
 class AlarmCase:
     """Normal series ``learn``, and ``runs`` that a method scores after it has learnt from them.
 
-    ``refit_days``: the method learns again after so many days of a run; 0: it learns once.
+    ``refit_days``: the method learns again after so many days of a run, from the newest ``history_days``; 0:
+    it learns once. ``nab``: the faults are windows of the Numenta Anomaly Benchmark, which has its own score.
     """
 
     definition: StreamDefinition
     learn: list[Series]
     runs: list[CaseRun]
     refit_days: float = 0.0
+    history_days: float = 14.0  # the trainer's default
+    nab: bool = False

@@ -24,6 +24,13 @@ def require(data: Path | None, suite: str) -> Path:
     return data / suite
 
 
+def files_in(data: Path | None, suite: str) -> list[str]:
+    """The names of a suite's files; without its folder one name that stands for all of them."""
+    if data is None or not (data / suite).is_dir():
+        return [f"{suite}.csv"]
+    return sorted(path.name for path in (data / suite).iterdir() if path.suffix in (".csv", ".parquet"))
+
+
 def regular(table: SensorTable, asset: str, interval_us: int) -> Series:
     """The rows of a table as one unbroken series, a row every ``interval_us``."""
     times_us = START_US + np.arange(len(table.values), dtype=np.int64) * interval_us

@@ -11,14 +11,16 @@ from tests.studies.quality.alarms.cases import CaseRun, LabelledFault, Mask
 from tests.studies.quality.alarms.methods import NamedAlarm
 from tfstream.core.quality.event_quality import GRACE_ROWS
 
+_MOST_SENSORS = 3  # that count of those that an alarm names: in a long list a fault is found by chance
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FoundFault:
     """A fault and the alarms that were raised in it or within 16 rows after it. Delays are in rows.
 
-    ``delay`` is that of the first alarm that names a touched sensor, ``any_delay`` that of the first alarm;
-    None without such an alarm. ``right_first``: the first alarm names a touched sensor first; None where
-    nobody knows the touched sensors, or without an alarm.
+    ``delay`` is that of the first alarm that names a touched sensor among its first three, ``any_delay`` that
+    of the first alarm; None without such an alarm. ``right_first``: the first alarm names a touched sensor
+    first; None where nobody knows the touched sensors, or without an alarm.
     """
 
     kind: str
@@ -76,7 +78,7 @@ def _cause(alarm: NamedAlarm, faults: Sequence[LabelledFault]) -> int | None:
 def _found(fault: LabelledFault, alarms: Sequence[NamedAlarm]) -> FoundFault:
     touched = set(fault.sensors)
     in_order = sorted(alarms, key=lambda alarm: alarm.raised)
-    naming = [alarm for alarm in in_order if not touched or touched & set(alarm.sensors)]
+    naming = [alarm for alarm in in_order if not touched or touched & set(alarm.sensors[:_MOST_SENSORS])]
     right_first = bool(touched & set(in_order[0].sensors[:1])) if touched and in_order else None
     return FoundFault(
         kind=fault.kind,

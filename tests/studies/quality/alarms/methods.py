@@ -17,7 +17,7 @@ class NamedAlarm:
 
     ``first`` is the first row of the evidence for it, ``raised`` the row after the newest row that was known
     when it was raised, and ``stop`` the row after its last. ``sensors`` are those that it names when it is
-    raised, the most suspicious first. ``witness`` is the statistic that raised it.
+    raised, the most suspicious first; the study reads three. ``witness`` is the statistic that raised it.
 
     A refit on a schedule decides by the other fields what to leave out, as they are when the alarm ends.
     ``blame`` is the share of each sensor; ``expected_per_week`` is how often a week normal data raise such an

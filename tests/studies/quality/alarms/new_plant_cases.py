@@ -38,15 +38,15 @@ class _NewFault(NamedTuple):
 
 
 _FAULTS = (
-    _NewFault(0, "offset", "loop1_temperature", 5, 4, 1.5),
-    _NewFault(0, "stuck", "loop4_temperature", 26, 6, 0.0),
-    _NewFault(1, "drift", "loop2_pressure_out", 8, 8, 2.0),
-    _NewFault(1, "forced valve", "loop5_valve", 30, 3, 0.25),
-    _NewFault(2, "offset", "loop3_flow", 12, 5, -1.5),
+    _NewFault(0, "offset", "loop1_current", 5, 4, 0.6),
+    _NewFault(0, "stuck", "loop4_flow", 26, 6, 0.0),
+    _NewFault(1, "drift", "loop2_pressure_out", 8, 8, 1.0),
+    _NewFault(1, "forced valve", "loop5_valve", 30, 4, 0.55),
+    _NewFault(2, "offset", "loop3_pressure_in", 12, 5, -0.5),
     _NewFault(3, "stuck", "loop6_current", 15, 5, 0.0),
-    _NewFault(3, "drift", "loop1_conductivity", 34, 8, -2.0),
-    _NewFault(4, "offset", "loop2_ph", 20, 6, 1.5),
-    _NewFault(5, "forced valve", "loop3_valve", 17, 4, 0.8),
+    _NewFault(3, "drift", "loop1_conductivity", 34, 8, -1.0),
+    _NewFault(4, "offset", "loop2_ph", 20, 6, 0.5),
+    _NewFault(5, "forced valve", "loop3_valve", 17, 4, 0.5),
 )
 
 
@@ -133,11 +133,11 @@ def _loop(
     valve, flow = np.empty(rows), np.empty(rows)
     strength = rng.uniform(7, 10)
     for row in range(rows):
-        wanted = np.clip(demand[row] / (strength * supply[row] ** 0.5) + 0.3 * (3.0 - held), 0.0, 1.0)
+        wanted = np.clip(demand[row] / (strength * supply[row] ** 0.5) + 0.15 * (3.0 - held), 0.0, 1.0)
         opening = 0.8 * opening + 0.2 * wanted
         valve[row] = opening if np.isnan(forced[row]) else forced[row]
         flow[row] = strength * valve[row] * supply[row] ** 0.5
-        held = float(np.clip(held + 0.02 * (flow[row] - demand[row]), 0.2, 6.0))
+        held = float(np.clip(held + 0.01 * (flow[row] - demand[row]), 0.2, 6.0))
         level[row] = held
     load = _lagged(flow, 0.9)
     motor = 0.5 * load + 0.2 * supply

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from tests.studies.quality.alarms.methods import FittedAlarms, NamedAlarm
 from tests.studies.quality.runs import ignore_progress
 from tfstream.app.detection.score_batch import alarm_rule
 from tfstream.app.detection.score_series import SeriesEvidence, raise_episodes, score_series
+from tfstream.app.evaluation.evaluation_refits import StoredChampion
 from tfstream.app.training.refit import Fitted, Refit
 from tfstream.app.training.training_options import TrainingOptions
 from tfstream.core.alarms.raised_alarm import RaisedAlarm
 from tfstream.core.reading import Series
 from tfstream.core.stream import StreamDefinition
-from tfstream.model import bundle
+from tfstream.model.detector_config import DetectorConfig
 from tfstream.model.scoring.detector import Detector
-from tfstream.storage.models import ModelRow
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,29 +44,13 @@ class FittedProduct:
         )
         return [_named(alarm, self.definition.interval_us) for alarm in raised]
 
-    def model_row(self) -> ModelRow:
-        """The model as the trainer stores it, for the gate."""
-        stored = bundle.dump(self.detector)
-        times = [piece.times_us for piece in self.fitted.series]
-        return ModelRow(
-            version=1,
-            status="champion",
-            reason=None,
-            metrics={},
-            sha256=bundle.sha256(stored),
-            trained_from=_time(min(int(part[0]) for part in times)),
-            trained_until=_time(max(int(part[-1]) for part in times)),
-            rows=self.fitted.rows,
-            seed=self.seed,
-            created_at=_time(0),
-            bundle=stored,
-        )
 
-
+@dataclass(frozen=True, kw_only=True)
 class Product:
     """The product: a first fit on all rows, and refits that must pass the gate."""
 
     name: ClassVar[str] = "tfstream"
+    config: DetectorConfig = field(default_factory=DetectorConfig)
 
     def fit(
         self,
@@ -78,30 +59,29 @@ class Product:
         seed: int,
         champion: FittedAlarms | None = None,
     ) -> FittedAlarms:
-        refit = Refit(definition, TrainingOptions(seed=seed), ignore_progress)
+        refit = Refit(definition, TrainingOptions(seed=seed, config=self.config), ignore_progress)
         if not isinstance(champion, FittedProduct):
             fitted = refit.fit_without_test(series)
         else:
-            fitted = refit.fit_and_test(series, champion.model_row())
+            row = StoredChampion.of(champion.detector, champion.fitted.series, 1, champion.seed).row
+            fitted = refit.fit_and_test(series, row)
             if fitted.decision is not None and not fitted.decision.promote:
                 return champion
         return FittedProduct(definition=definition, fitted=fitted, seed=seed)
 
 
 def _named(alarm: RaisedAlarm, interval_us: int) -> NamedAlarm:
-    """An alarm with the sensors of its episode when it opened, and the blame when it closed."""
+    """An alarm with the first and the main sensors of its episode when it opened, and the final blame."""
     first, raised, stop = alarm.in_rows(interval_us)
+    opened = alarm.opened
+    ranked = [sensor.name for sensor in opened.sensors[:1]]
     return NamedAlarm(
         first=first,
         raised=raised,
         stop=stop,
-        sensors=tuple(sensor.name for sensor in alarm.opened.sensors),
-        witness="" if alarm.opened.witness is None else alarm.opened.witness.value,
+        sensors=tuple(dict.fromkeys([*ranked, *opened.main_sensors])),
+        witness="" if opened.witness is None else opened.witness.value,
         kind=alarm.episode.kind,
         blame={sensor.name: sensor.share for sensor in alarm.episode.sensors},
         expected_per_week=alarm.episode.expected_per_week,
     )
-
-
-def _time(time_us: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=time_us)

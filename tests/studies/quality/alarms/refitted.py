@@ -1,4 +1,4 @@
-"""A method as the trainer runs it: it learns again on a schedule, from the newest fortnight's normal rows."""
+"""A method as the trainer runs it: it learns again on a schedule, from the newest normal rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from tfstream.core.stream import MICROSECONDS
 from tfstream.errors import BadData
 
 _DAY_US = 24 * 3600 * MICROSECONDS
-_HISTORY_DAYS = 14  # as the trainer's default
 _MARGIN_ROWS = 64  # a window, as the product leaves out before and after an episode
 _HOP_ROWS = 8
 
@@ -61,9 +60,9 @@ class Refitted:
             return fitted
 
     def _normal(self, run: CaseRun, alarms: Sequence[NamedAlarm], stop: int) -> Iterator[Series]:
-        """The run's normal rows of the fortnight before row ``stop``."""
+        """The run's normal rows of ``history_days`` before row ``stop``."""
         definition = self.case.definition
-        first = max(0, stop - _HISTORY_DAYS * _DAY_US // definition.interval_us)
+        first = max(0, stop - round(self.case.history_days * _DAY_US / definition.interval_us))
         newest = part_of(run.series, first, stop)
         newest = newest._replace(values=newest.values.copy())
         span = Span(int(newest.times_us[0]), int(newest.times_us[-1]) + 1)

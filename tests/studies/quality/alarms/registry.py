@@ -10,19 +10,25 @@ from typing import Any
 
 from tests.studies.quality.alarms import (
     demo_plant_cases,
+    nab_cases,
     new_plant_cases,
+    season_cases,
     server_cases,
+    suite_cases,
     tep_cases,
     wide_cases,
 )
 from tests.studies.quality.alarms.cases import AlarmCase
 from tests.studies.quality.alarms.instrument_method import InstrumentMethod
+from tests.studies.quality.alarms.labelled_tables import files_in
 from tests.studies.quality.alarms.methods import AlarmMethod
+from tests.studies.quality.alarms.peers.registered import PEERS
 from tests.studies.quality.alarms.product import Product
 from tests.studies.quality.settings import QualitySettings
 
 _MONTHS = 8  # of 40 sensor faults each
 _PLANTS = 8
+_SHIFTS = 4
 _SERVERS = tuple(f"omi-{number}.parquet" for number in (1, 3, 5, 7, 9, 11))
 _SAMPLINGS: Mapping[str, dict[str, Any]] = MappingProxyType(
     {
@@ -54,7 +60,11 @@ class CaseRecipe:
     peers: bool = True
 
 
-METHODS: Mapping[str, Callable[[], AlarmMethod]] = {"tfstream": Product, "instruments": InstrumentMethod}
+METHODS: Mapping[str, Callable[[], AlarmMethod]] = {
+    "tfstream": Product,
+    "instruments": InstrumentMethod,
+    **PEERS,
+}
 MAKERS: Mapping[str, MakeCase] = {
     "tep": tep_cases.tep,
     "tep_disturbances": tep_cases.tep_disturbances,
@@ -63,6 +73,9 @@ MAKERS: Mapping[str, MakeCase] = {
     "new_plant": new_plant_cases.new_plant,
     "server": server_cases.server,
     "wide": wide_cases.wide,
+    "shifts": season_cases.shifts,
+    "nab": nab_cases.nab,
+    "labelled_suite": suite_cases.labelled_suite,
 }
 
 
@@ -80,6 +93,10 @@ def recipes(settings: QualitySettings) -> list[CaseRecipe]:
         *_of_seeds("demo plant, sensor faults", "demo_plant_sensors", min(most, 2), _PLANT_SENSORS),
         *_servers("servers", settings.files, {}),
         *_alone(_servers("servers, refitted every 4 days", settings.files, {"refit_days": 4})),
+        *_of_seeds("plant with shifts", "shifts", min(most, _SHIFTS), {}),
+        *_nab("NAB, one fit", settings, refits=False),
+        *_nab("NAB, refitted", settings, refits=True),
+        *(recipe for suite in suite_cases.SUITES for recipe in _labelled(suite, settings)),
     ]
 
 
@@ -111,4 +128,25 @@ def _servers(suite: str, most: int | None, arguments: dict[str, Any]) -> list[Ca
     return [
         CaseRecipe(suite=suite, maker="server", arguments={"file": file, **arguments})
         for file in _SERVERS[:most]
+    ]
+
+
+def _nab(suite: str, settings: QualitySettings, *, refits: bool) -> list[CaseRecipe]:
+    return [
+        CaseRecipe(suite=suite, maker="nab", arguments={"file": file, "refits": refits})
+        for file in files_in(settings.data, "nab")[: settings.files]
+        if file.endswith(".csv")
+    ]
+
+
+def _labelled(suite: str, settings: QualitySettings) -> list[CaseRecipe]:
+    train_rows = suite_cases.SUITES[suite]
+    files = [file for file in files_in(settings.data, suite) if file not in suite_cases.WITHOUT_EVENTS]
+    return [
+        CaseRecipe(
+            suite=f"suite {suite}",
+            maker="labelled_suite",
+            arguments={"suite": suite, "file": file, "train_rows": train_rows},
+        )
+        for file in files[: settings.files]
     ]

@@ -9,12 +9,13 @@ from typing import Any
 
 from tests.studies.provenance import last_change, today
 from tests.studies.quality.alarms.case_job import job_of
+from tests.studies.quality.alarms.pictured_faults import draw
 from tests.studies.quality.alarms.registry import METHODS, CaseRecipe, recipes
 from tests.studies.quality.alarms.suite_figures import PRODUCT, Line, SuiteKey, add_up
 from tests.studies.quality.jobs import run
 from tests.studies.quality.settings import QualitySettings
 
-_BEFORE = "alarms_before.json"
+_BEFORE, _PICTURE = "alarms_before.json", "alarms.svg"
 
 
 def measure(settings: QualitySettings) -> dict[str, Any]:
@@ -30,11 +31,17 @@ def measure(settings: QualitySettings) -> dict[str, Any]:
         if (recipe.peers or method == PRODUCT) and settings.method in method
     ]
     jobs = [job_of(recipe, method, settings.data) for recipe, method in tasks]
-    lines = _lines(tasks, run(jobs, settings, "alarms"))
+    results = run(jobs, settings, "alarms")
+    lines = _lines(tasks, results)
     kept = _read_lines(settings.folder / "alarms.json") if settings.only or settings.method else []
+    picture = settings.folder / _PICTURE
+    for (_, method), result in zip(tasks, results, strict=True):
+        if method == PRODUCT and result["pictures"]:
+            draw(result["pictures"], result["interval_us"], picture)
     return {
         "lines": _in_order([*_replaced(kept, lines), *lines]),
         "before": _read_lines(settings.folder / _BEFORE),
+        "picture": picture.exists(),
     }
 
 

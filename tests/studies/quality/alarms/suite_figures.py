@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from tests.studies.quality.alarms.nab_score import NabPoints
 from tfstream.core.alarms.poisson import mean_bounds
 from tfstream.core.stream import WEEK_US
 
@@ -42,7 +43,22 @@ def add_up(key: SuiteKey, results: Sequence[Mapping[str, Any]]) -> Line:
         "kinds": [_found(kind, [fault for fault in faults if fault["kind"] == kind]) for kind in kinds],
         "false": _false(sum(run["false_alarms"] for run, _ in runs), weeks, results[0]["budget"]),
         "stood": sum(run["stood"] for run, _ in runs) / normal_rows if normal_rows else None,
+        "nab": _nab([run["nab"] for run, _ in runs if "nab" in run]),
         "seconds": sum(result["seconds"] for result in results),
+    }
+
+
+def _nab(runs: Sequence[Mapping[str, Any]]) -> dict[str, float] | None:
+    """The score of all files together, and that of each group of files; None for other cases."""
+    if not runs:
+        return None
+    groups = {ALL: list(runs)} | {
+        group: [run for run in runs if run["group"] == group]
+        for group in sorted({run["group"] for run in runs})
+    }
+    return {
+        group: NabPoints(sum(run["points"] for run in own), sum(run["windows"] for run in own)).score
+        for group, own in groups.items()
     }
 
 

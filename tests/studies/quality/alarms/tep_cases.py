@@ -72,4 +72,5 @@ def _faulty_months(
     for number in range(months):
         rng = np.random.default_rng([len(kinds), number])
         series, faults = inject(month, sensors, plan, usable, rng)
-        yield CaseRun(name=f"{part} {number}", part=part, series=series, faults=faults)
+        clean = month.values if number == 0 and kinds is MAIN_KINDS else None
+        yield CaseRun(name=f"{part} {number}", part=part, series=series, faults=faults, clean=clean)
