@@ -19,6 +19,7 @@ from tests.studies.quality.alarms import (
     wide_cases,
 )
 from tests.studies.quality.alarms.cases import AlarmCase
+from tests.studies.quality.alarms.instrument_method import InstrumentMethod
 from tests.studies.quality.alarms.labelled_tables import files_in
 from tests.studies.quality.alarms.methods import AlarmMethod
 from tests.studies.quality.alarms.peers.registered import PEERS
@@ -60,7 +61,11 @@ class CaseRecipe:
     peers: bool = True
 
 
-METHODS: Mapping[str, Callable[[], AlarmMethod]] = {"tfstream": Product, **PEERS}
+METHODS: Mapping[str, Callable[[], AlarmMethod]] = {
+    "tfstream": Product,
+    "instruments": InstrumentMethod,
+    **PEERS,
+}
 MAKERS: Mapping[str, MakeCase] = {
     "tep": tep_cases.tep,
     "tep_disturbances": tep_cases.tep_disturbances,
