@@ -30,7 +30,7 @@ from tfstream.model.scoring.bank import Bank
 from tfstream.model.scoring.detector import Detector
 from tfstream.model.scoring.fusion import Fusion
 from tfstream.model.scoring.memory import Memory
-from tfstream.model.witnesses.comparison import Comparison
+from tfstream.model.witnesses.comparison import RowComparison
 from tfstream.model.witnesses.grid_model import GridModel
 from tfstream.model.witnesses.pyramid import GRID_ROWS, STATISTICS
 from tfstream.model.witnesses.witness_model import WitnessModel
@@ -178,14 +178,16 @@ def _grids(tensors: dict[str, Tensor]) -> Iterator[GridModel]:
             rows=GRID_ROWS[level],
             predictor=tensors[f"witness.{level}.predictor"],
             comparisons=tuple(
-                Comparison(**_part(tensors, f"witness.{level}.{number}."))
+                RowComparison(**_part(tensors, f"witness.{level}.{number}."))
                 for number in range(len(STATISTICS))
             ),
         )
         level += 1
 
 
-def _named_tensors(part: ClosedForm | Agreement | Memory | Bank | Comparison) -> Iterator[tuple[str, Tensor]]:
+def _named_tensors(
+    part: ClosedForm | Agreement | Memory | Bank | RowComparison,
+) -> Iterator[tuple[str, Tensor]]:
     """The fields of a part by name; not the values that it has cached since."""
     for part_field in fields(part):
         yield part_field.name, getattr(part, part_field.name)

@@ -42,6 +42,7 @@ class CheckOff(IntEnum):
     COUNTER = 4
     EXCEEDED = 5
     OUT_OF_REACH = 6
+    GAPS = 7
 
     @property
     def words(self) -> str:
@@ -56,5 +57,6 @@ _REASONS = {
     CheckOff.FEW_CHANGES: "the sensor changes too rarely",
     CheckOff.COUNTER: "the sensor is a counter",
     CheckOff.EXCEEDED: "the limit learnt on the earlier rows did not hold on the later rows",
+    CheckOff.GAPS: "the sensor has no stretch of rows without a missing value",
     CheckOff.OUT_OF_REACH: "the rows learnt from vary so much that no reading could exceed the limit",
 }

@@ -28,6 +28,7 @@ _SAMPLE = 20_000  # rows
 _FEW_VALUES = 16
 _FEW_CHANGES = 32
 _PER_WEEK = 0.05
+_OF_WINDOWS = (InstrumentCheck.NOISE, InstrumentCheck.QUIET, InstrumentCheck.REPEATS)
 
 Array = NDArray[np.float64]
 
@@ -91,21 +92,32 @@ class _Learner(NamedTuple):
         segments = _segments(extremes.largest)
         weeks = extremes.rows * self.interval_us / WEEK_US
         off = self._off(sample, extremes)
+        unmeasured = segments.max(axis=0) <= 0
+        for check in _OF_WINDOWS:
+            off[check, unmeasured[check] & (off[check] == CheckOff.ON)] = CheckOff.GAPS
         earlier = max(int(len(segments) * _EARLIER), 1)
-        _, _, limits = self._limits(segments[:earlier], off, weeks * earlier / len(segments))
+        _, _, limits = self._limits(segments[:earlier], off, extremes.rows * earlier // len(segments))
         exceeded = (segments[earlier:] > limits).any(axis=0)
         off[exceeded & (off == CheckOff.ON)] = CheckOff.EXCEEDED
-        records, scales, limits = self._limits(segments, off, weeks)
+        records, scales, limits = self._limits(segments, off, extremes.rows)
         rule = limit_rule(scales, off, weeks, self.per_week)
         far = out_of_reach(limits, rule, extremes.rows)
         off[far & (off == CheckOff.ON)] = CheckOff.OUT_OF_REACH
         return _Learnt(records, scales, off, sample.shape, extremes, weeks)
 
-    def _limits(self, segments: Array, off: NDArray[np.uint8], weeks: float) -> tuple[Array, Array, Array]:
-        """Records with their floors, scales, and limits in the units of the statistics."""
+    def _limits(self, segments: Array, off: NDArray[np.uint8], rows: int) -> tuple[Array, Array, Array]:
+        """Records with their floors, scales, and limits in the units of the statistics.
+
+        The lengths of runs have at least the tail of a geometric distribution: of n runs the longest is about
+        ln n times the mean excess. A sensor that rests at zero every other row has such runs.
+        """
+        weeks = rows * self.interval_us / WEEK_US
         largest = segments.max(axis=0)
         floors = floors_for(largest, self.staleness_rows)
         scales = _scales(segments + floors, off)
+        run = largest[InstrumentCheck.RUN]
+        shortest_tail = run / (run + floors[InstrumentCheck.RUN]) / np.log(max(rows, 3))
+        scales[InstrumentCheck.RUN] = np.maximum(scales[InstrumentCheck.RUN], shortest_tail)
         rule = limit_rule(scales, off, weeks, self.per_week)
         return largest + floors, scales, raw_limits(largest, floors, rule, self.staleness_rows)
 

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from tfstream.core.reading import Values
-from tfstream.model.witnesses.comparison import Comparison, fit_comparison
+from tfstream.model.witnesses.comparison import RowComparison, fit_comparison
 from tfstream.model.witnesses.grid_model import GridModel, lagged_rows
 from tfstream.model.witnesses.pyramid import ERROR_RATE, LEVEL_RATES, SPANS, order_of
 
@@ -85,7 +85,7 @@ def _errors(piece: Values, predictor: torch.Tensor, order: int) -> Values:
     return errors
 
 
-def _compare(pieces: Sequence[Values], independent_rows: float, *, centred: bool) -> Comparison:
+def _compare(pieces: Sequence[Values], independent_rows: float, *, centred: bool) -> RowComparison:
     rows = np.concatenate(pieces)
     rows = rows[:: max(len(rows) // _MOST_ROWS, 1)]
     return fit_comparison(rows.astype(np.float64), independent_rows, centred=centred)

@@ -36,7 +36,7 @@ class SensorDeparture(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comparison:
+class RowComparison:
     """``mean [sensors]`` of normal rows; ``weights [sensors, sensors]`` is ``P / sqrt(diag P)`` by column.
 
     ``root [sensors]`` is ``sqrt(diag P)``; ``usual [sensors]`` is the departure that normal rows exceed in
@@ -83,7 +83,7 @@ class Comparison:
         return blamed
 
 
-def fit_comparison(rows: NDArray[np.float64], independent_rows: float, *, centred: bool) -> Comparison:
+def fit_comparison(rows: NDArray[np.float64], independent_rows: float, *, centred: bool) -> RowComparison:
     """Fit to normal rows ``[n, sensors]``; ``independent_rows`` is what they count as, since means overlap.
 
     :param centred: whether the mean of the rows is what they are compared with; otherwise 0.
@@ -98,7 +98,7 @@ def fit_comparison(rows: NDArray[np.float64], independent_rows: float, *, centre
     weights = round_to_half(torch.from_numpy(precision / root).float()).contiguous()
     departures = np.abs(deviations @ weights.numpy().astype(np.float64))
     usual = np.maximum(np.quantile(departures, _USUAL_QUANTILE, axis=0), _LEAST_USUAL)
-    return Comparison(mean=_single(mean), weights=weights, root=_single(root), usual=_single(usual))
+    return RowComparison(mean=_single(mean), weights=weights, root=_single(root), usual=_single(usual))
 
 
 def product(rows: Values, weights: Tensor) -> Values:

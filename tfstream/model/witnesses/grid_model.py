@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tfstream.core.reading import Values
-from tfstream.model.witnesses.comparison import Comparison, product
+from tfstream.model.witnesses.comparison import RowComparison, product
 from tfstream.model.witnesses.pyramid import STATISTICS, order_of
 
 LIMIT = 10.0  # standard units: as the scaler clips
@@ -25,7 +25,7 @@ class GridModel:
 
     rows: int
     predictor: Tensor
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[RowComparison, ...]
 
     @property
     def order(self) -> int:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from tests.studies.markdown import figure, met, table
 from tests.studies.quality.alarms.suite_figures import Line
 
 _TEP = "Tennessee Eastman"
+_PEERS = ("CVA", "random cut forest")
+_MORE_IS_BETTER = {"found": True, "within_4h": True, "median_minutes": False, "p75_minutes": False}
 _PLANTS = ("60 s", "10 s", "means of 5 min", "1 s")
 
 
@@ -105,4 +107,24 @@ def target_table(lines: Sequence[Line], product: str) -> str:
         for target in TARGETS
         if (line := by_part.get((target.suite, target.part))) is not None
     ]
-    return table(["measured", "value", "target", ""], rows)
+    return table(["measured", "value", "target", ""], [*rows, *_beside_peers(lines, product)])
+
+
+def _beside_peers(lines: Sequence[Line], product: str) -> Iterator[list[str]]:
+    """The product beside two peers on the disturbances: in no column behind."""
+    by_method = {
+        line["method"]: line["found"][0]
+        for line in lines
+        if (line["suite"], line["part"]) == (_TEP, "disturbances")
+    }
+    for peer in _PEERS if product in by_method else ():
+        for column in _MORE_IS_BETTER if peer in by_method else ():
+            yield _peer_row(column, peer, by_method[product][column], by_method[peer][column])
+
+
+def _peer_row(column: str, peer: str, own: float | None, other: float | None) -> list[str]:
+    more, missing = _MORE_IS_BETTER[column], float("inf")  # the delay of a missed fault
+    mine, theirs = (missing if value is None else value for value in (own, other))
+    name = f"{_TEP}: disturbances, {column.replace('_', ' ')}, beside {peer}"
+    bound = f"{'≥' if more else '≤'} {figure(other, 0)}"
+    return [name, figure(own, 0), bound, met(mine >= theirs if more else mine <= theirs)]

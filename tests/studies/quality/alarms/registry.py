@@ -19,6 +19,7 @@ from tests.studies.quality.alarms import (
     wide_cases,
 )
 from tests.studies.quality.alarms.cases import AlarmCase
+from tests.studies.quality.alarms.instrument_method import InstrumentMethod
 from tests.studies.quality.alarms.labelled_tables import files_in
 from tests.studies.quality.alarms.methods import AlarmMethod
 from tests.studies.quality.alarms.peers.registered import PEERS
@@ -27,6 +28,7 @@ from tests.studies.quality.settings import QualitySettings
 
 _MONTHS = 8  # of 40 sensor faults each
 _PLANTS = 8
+_LONG = 2  # plants whose cases take many minutes: a reduced run leaves them out
 _SHIFTS = 4
 _SERVERS = tuple(f"omi-{number}.parquet" for number in (1, 3, 5, 7, 9, 11))
 _SAMPLINGS: Mapping[str, dict[str, Any]] = MappingProxyType(
@@ -59,7 +61,11 @@ class CaseRecipe:
     peers: bool = True
 
 
-METHODS: Mapping[str, Callable[[], AlarmMethod]] = {"tfstream": Product, **PEERS}
+METHODS: Mapping[str, Callable[[], AlarmMethod]] = {
+    "tfstream": Product,
+    "instruments": InstrumentMethod,
+    **PEERS,
+}
 MAKERS: Mapping[str, MakeCase] = {
     "tep": tep_cases.tep,
     "tep_disturbances": tep_cases.tep_disturbances,
@@ -80,10 +86,10 @@ def recipes(settings: QualitySettings) -> list[CaseRecipe]:
     return [
         *_tep(settings),
         *(recipe for title, each in _SAMPLINGS.items() for recipe in _demo_plants(title, most, each)),
-        *_alone(_demo_plants("1 s", min(most, 2), _EVERY_SECOND)),
+        *_alone(_demo_plants("1 s", 0 if settings.files else _LONG, _EVERY_SECOND)),
         *_alone(_demo_plants("60 s, varied", most, _VARIED)),
-        *_alone(_demo_plants("60 s, refitted every day", min(most, 2), _REFITTED_PLANT)),
-        CaseRecipe(suite="127 sensors, 1 s", maker="wide", arguments={"hours": 6 * most}, peers=False),
+        *_alone(_demo_plants("60 s, refitted every day", 0 if settings.files else _LONG, _REFITTED_PLANT)),
+        CaseRecipe(suite="127 sensors, 1 s", maker="wide", arguments={"hours": 4 * most}, peers=False),
         *_of_seeds("new plant", "new_plant", min(most, 3), {}),
         *_of_seeds("demo plant, sensor faults", "demo_plant_sensors", min(most, 2), _PLANT_SENSORS),
         *_servers("servers", settings.files, {}),

@@ -48,8 +48,8 @@ _FAULTS = (
     _Fault("day's level at night", 4, 0, 4, _DAY),
     _Fault("one sensor at its day's level at night", 8, 0, 4, _DAY, "air_flow"),
     _Fault("night's level at noon", 10, 12, 15, _NIGHT),
-    _Fault("day's level on a Sunday", 13, 9, 15, _DAY),
-    _Fault("weekend's level on a Tuesday", 15, 12, 20, _WEEKEND),
+    _Fault("day's level on a Sunday", 13, 6, 22, _DAY),
+    _Fault("weekend's level on a Tuesday", 15, 0, 24, _WEEKEND),
     _Fault("one sensor at its night's level by day", 17, 8, 14, _NIGHT, "pressure"),
     _Fault("day's level at night", 22, 1, 4, _DAY),
     _Fault("one sensor at its night's level by day", 24, 10, 16, _NIGHT, "power"),
@@ -62,11 +62,13 @@ def shifts(data: Path | None, *, seed: int, interval_s: int = 300) -> AlarmCase:
     rng = np.random.default_rng([seed, interval_s])
     week = 7 * 86_400 // interval_s
     rows = (_LEARN_WEEKS + _SCORED_WEEKS) * week
-    load, drift, noise = _load(rows, interval_s, rng), _weather(rows, interval_s, rng), _noise(rows, rng)
-    normal = _series(_values(load[:, None] * np.ones(len(SENSORS)), drift, noise, interval_s), interval_us)
+    usual, factor = _loads(rows, interval_s, rng)
+    drift, noise = _weather(rows, interval_s, rng), _noise(rows, rng)
+    loads = factor[:, None] * _shown(usual, ())
+    normal = _series(_values(loads, drift, noise, interval_s), interval_us)
     learnt = _LEARN_WEEKS * week
     faults = tuple(_labelled(fault, learnt, interval_s) for fault in _FAULTS)
-    loads = _faulty_loads(load, faults)
+    loads = factor[:, None] * _shown(usual, faults)
     faulty = _series(_values(loads, drift, noise, interval_s), interval_us)
     hour, day = _hours(rows, interval_s), _days(rows, interval_s) % 7
     monday = (day == 0) & (hour >= 4) & (hour < 12)
@@ -96,10 +98,10 @@ def _labelled(fault: _Fault, learnt: int, interval_s: int) -> LabelledFault:
     return LabelledFault(kind=fault.kind, first=first, stop=stop, sensors=sensors)
 
 
-def _faulty_loads(load: Array, faults: tuple[LabelledFault, ...]) -> Array:
-    """``[rows, sensors]``: the load that each sensor shows."""
+def _shown(load: Array, faults: tuple[LabelledFault, ...]) -> Array:
+    """``[rows, sensors]``: the load that each sensor shows; ``faults`` are none, or those of ``_FAULTS``."""
     loads = load[:, None] * np.ones(len(SENSORS))
-    for fault, own in zip(faults, _FAULTS, strict=True):
+    for fault, own in zip(faults, _FAULTS[: len(faults)], strict=True):
         columns = [SENSORS.index(name) for name in fault.sensors]
         loads[fault.first : fault.stop, columns] = own.load
     return loads
@@ -115,15 +117,18 @@ def _days(rows: int, interval_s: int) -> NDArray[np.int64]:
     return np.arange(rows, dtype=np.int64) * interval_s // 86_400
 
 
-def _load(rows: int, interval_s: int, rng: np.random.Generator) -> Array:
-    """``[rows]``: shifts begin and end within ten minutes of their hour, and no day is quite like another."""
+def _loads(rows: int, interval_s: int, rng: np.random.Generator) -> tuple[Array, Array]:
+    """``[rows]``: the usual load, whose shifts begin and end within ten minutes of their hour, and each day's
+    factor: no day is quite like another.
+    """
     hour, day = _hours(rows, interval_s), _days(rows, interval_s)
     days = int(day[-1]) + 1
     begin, end = 6 + rng.uniform(-1, 1, days) / 6, 22 + rng.uniform(-1, 1, days) / 6
     works = (hour >= begin[day]) & (hour < end[day]) & (day % 7 < 5)
     idle = np.where(day % 7 >= 5, _WEEKEND, _NIGHT)
-    load: Array = np.where(works, _DAY, idle).astype(np.float64) * (1 + 0.03 * rng.normal(size=days))[day]
-    return load
+    load: Array = np.where(works, _DAY, idle).astype(np.float64)
+    factor: Array = (1 + 0.03 * rng.normal(size=days))[day]
+    return load, factor
 
 
 def _weather(rows: int, interval_s: int, rng: np.random.Generator) -> Array:

@@ -127,3 +127,22 @@ def test_a_sensor_without_values_has_no_checks() -> None:
     limits = _learn(values)
     assert (limits.off[0, :, 2] == CheckOff.NO_VALUES).all()
     assert not [check for check in limits.disabled() if check.sensor == 2]
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 40, 200])
+def test_few_rows_give_limits_too(rows: int) -> None:
+    values = normal_rows(rows, seed=1)
+    values[:, 2] = np.inf
+    limits = _learn(values)
+    assert limits.assets == ()
+    assert np.isfinite(limits.records).all()
+    assert np.isfinite(limits.scales).all()
+    watch(InstrumentMonitor(limits), normal_rows(200, seed=2))
+
+
+def test_a_sensor_that_often_rests_at_zero_is_not_dead() -> None:
+    """Noise around zero that cannot be negative: every other row is zero, and runs of zeros are geometric."""
+    values = normal_rows(40_000, seed=1)
+    values[:, 0] = np.maximum(np.random.default_rng(6).normal(size=40_000), 0)
+    monitor = InstrumentMonitor(_learn(values[:20_000]))
+    assert watch(monitor, values[20_000:]) == []

@@ -111,6 +111,20 @@ class TestFigures:
         (row,) = [row for row in table if "share found" in row]
         assert row.endswith(f"| {verdict} |")
 
+    def test_the_product_stands_beside_its_peers(self) -> None:
+        results = {"tfstream": (10, 20, None), "CVA": (30, 40, None), "random cut forest": (10, 10, 50)}
+        lines = [
+            add_up(
+                SuiteKey("Tennessee Eastman", "disturbances", method),
+                [result_of(*map(found, delays), part="disturbances")],
+            )
+            for method, delays in results.items()
+        ]
+        rows = [row for row in target_table(lines, "tfstream").splitlines() if "beside" in row]
+        verdicts = {peer: [row.endswith("| met |") for row in rows if peer in row] for peer in results}
+        assert verdicts["CVA"] == [True] * 4
+        assert verdicts["random cut forest"] == [False, False, False, False]
+
     def test_the_page_shows_before_above_after(self) -> None:
         line = {**add_up(KEY, [result_of(found(10))]), "commit": "new"}
         before = {**add_up(KEY, [result_of(found(None))]), "commit": "old"}
