@@ -132,20 +132,22 @@ class WitnessBatch:
         for index in indices:
             last = int(windows[index].window.end_index - asked.ends[0])
             rows = range(last + 1 - self._shape.step, last + 1)
-            heard = [self._verdict(rule, asked, row, result) for row in rows if speaking[row, 0]]
+            heard = [self._verdict(rule, asset, asked, row, result) for row in rows if speaking[row, 0]]
             if heard:
                 verdicts[index] = min(heard, key=lambda verdict: verdict.judgement.rank)
         return verdicts
 
-    def _verdict(self, rule: WitnessRule, asked: _AskedRows, row: int, result: WitnessRows) -> WitnessVerdict:
+    def _verdict(
+        self, rule: WitnessRule, asset: str, asked: _AskedRows, row: int, result: WitnessRows
+    ) -> WitnessVerdict:
         heard = rule.judge(asked.values[row], asked.fresh[row])
         assert heard is not None
         if not heard.fresh:
             return WitnessVerdict(heard.judgement, np.empty(0, dtype=np.float32), ())
         tail = self._model.admitted[heard.number]
         grid_rows, at = result.grids[tail.level], int(asked.place[row, heard.number])
-        comparison = self._model.grids[tail.level].comparisons[tail.statistic]
-        departures = comparison.blame(grid_rows.compared[tail.statistic][at])
+        compared, end = grid_rows.compared[tail.statistic][at], int(grid_rows.ends[at])
+        departures = self._model.grids[tail.level].blame(tail.statistic, compared, asset, end)
         return WitnessVerdict(heard.judgement, grid_rows.shown[tail.statistic][at], tuple(departures))
 
 

@@ -1,129 +1,155 @@
-"""Learns what level of each sensor is usual at each time of the week.
-
-A level is the sum of the sensor's mean, of what the time of day adds, of what working days or weekends add at
-that time, and of what the day of the week adds. Each part is shrunk towards 0 by what its days show: ``n`` days
-that differ by the variance ``w`` from each other, in groups that differ by ``b``, give the part
-``n / (n + w / b)`` of their mean (an empirical Bayes estimate). Hence few days give a plain profile.
-"""
+"""Fits the season of a stream, if it has a season: on later days, too, the levels must follow the hour."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tfstream.core.reading import Values
-from tfstream.model.witnesses.season_clock import Integers, days_of, times_of_week, weekdays_of
-from tfstream.model.witnesses.season_profile import SLOT_US, SLOTS, SLOTS_PER_DAY, SeasonProfile
+from tfstream.core.reading import Series, Values
+from tfstream.core.scaler import Scaler
+from tfstream.core.stream import MICROSECONDS
+from tfstream.model.fitting.grid_fit import exponential_mean
+from tfstream.model.fitting.learning_parts import PARTS, WATCHED, rows_before, rows_of_part
+from tfstream.model.fitting.season_profile_fit import fit_season_profile
+from tfstream.model.witnesses.comparison import fit_comparison
+from tfstream.model.witnesses.grid_model import GridModel
+from tfstream.model.witnesses.pyramid import GRID_ROWS, LEVEL_RATES, SPANS
+from tfstream.model.witnesses.season_clock import DAY_US
+from tfstream.model.witnesses.season_model import SeasonModel, SeasonPlace
+from tfstream.model.witnesses.season_profile import SLOTS, SeasonProfile
 
-_LEAST_WEEKS = 2  # before the days of the week count for themselves
-_SPREAD_DAYS = 4.0  # that the spread of the whole day counts as, beside that of a time of day
-_LEAST_SPREAD = 0.05  # standard units
-_SATURDAY = 5
+_SCALE_US = 1800 * MICROSECONDS  # of the levels: shorter than a shift, longer than most noise
+_LEAST_DAYS = 2.0  # before the first watched part
+_MOST_CELLS = 1_000_000  # of the profiles of all assets: with more, the assets share a profile
+_LEAST_EXPLAINED = 0.25  # of a level's variance on later days, for a sensor at least
+_LEAST_VARIANCE = 0.02  # square standard units: a sensor that does not move has no season
+_USUAL_QUANTILE = 0.99
+_LEAST_USUAL = 1.0
+_FEW_ROWS = 50
+_BEYOND_LEARNT = 1.5  # how much larger departures are on later days, where there are too few to see it
+_FARTHEST = 10.0  # spreads: departures beyond do not show how the sensors agree
 
 Array = NDArray[np.float64]
 
 
-class TimedLevels(NamedTuple):
-    """Levels ``[n, sensors]`` of an asset in standard units, and the local times ``[n]`` at which they hold."""
+class SeasonLevels(NamedTuple):
+    """Levels in standard units at local times, and their place in the pyramid."""
 
-    asset: str
-    local_us: Integers
-    levels: Values
+    place: SeasonPlace
+    series: list[Series]
 
-
-def fit_season(pieces: Sequence[TimedLevels], assets: Sequence[str]) -> SeasonProfile:
-    """Learn a profile for each of ``assets``, and one for all assets together."""
-    groups = [[piece for piece in pieces if piece.asset == asset] for asset in assets]
-    rows = [_fit_rows(own) for own in [*groups, list(pieces)]]
-    mean, spread = (torch.from_numpy(np.stack(part).astype(np.float32)) for part in zip(*rows, strict=True))
-    return SeasonProfile(assets=tuple(assets), mean=mean, spread=spread)
+    @property
+    def step_us(self) -> int:
+        """The time from a level to the next."""
+        return GRID_ROWS[self.place.level] * self.place.interval_us
 
 
-def _fit_rows(pieces: Sequence[TimedLevels]) -> tuple[Array, Array]:
-    """The mean and the spread ``[SLOTS, sensors]`` of some assets."""
-    days, table = _day_table(pieces)
-    weekdays = weekdays_of(days)
-    mean = _mean(weekdays, table)
-    kinds = weekdays >= _SATURDAY
-    spread = _spread(pieces, mean, len(days))
-    for weekday in range(7):
-        if (weekday >= _SATURDAY) not in kinds:
-            spread[weekday * SLOTS_PER_DAY : (weekday + 1) * SLOTS_PER_DAY] = np.inf
-    return mean, spread
+def season_levels(
+    series: Sequence[Series], scaler: Scaler, heights: int, interval_us: int, time_zone: str
+) -> SeasonLevels | None:
+    """The levels that have a season; None where they are too few, or where they do not follow the hour."""
+    place = _place(heights, interval_us, time_zone)
+    levels = SeasonLevels(place, [_levels(piece, scaler, place) for piece in series])
+    assets = len({piece.asset for piece in series})
+    days = sum(len(piece.values) for piece in levels.series) * levels.step_us / DAY_US / assets
+    if days * WATCHED[0] / PARTS < _LEAST_DAYS:
+        return None
+    explained = np.median([_explained(levels, part) for part in WATCHED], axis=0)
+    return levels if explained.max() >= _LEAST_EXPLAINED else None
 
 
-def _day_table(pieces: Sequence[TimedLevels]) -> tuple[Integers, Array]:
-    """The days of each asset, and their mean levels ``[days, SLOTS_PER_DAY, sensors]``, NaN where missing."""
-    days, tables = [], []
-    for asset in dict.fromkeys(piece.asset for piece in pieces):
-        own = [piece for piece in pieces if piece.asset == asset]
-        local_us = np.concatenate([piece.local_us for piece in own])
-        levels = np.concatenate([piece.levels for piece in own]).astype(np.float64)
-        present, day = np.unique(days_of(local_us), return_inverse=True)
-        slot = times_of_week(local_us) // SLOT_US % SLOTS_PER_DAY
-        tables.append(_means(day * SLOTS_PER_DAY + slot, levels, len(present) * SLOTS_PER_DAY))
-        days.append(present)
-    sensors = pieces[0].levels.shape[1]
-    return np.concatenate(days), np.concatenate(tables).reshape(-1, SLOTS_PER_DAY, sensors)
+def with_season(grids: Sequence[GridModel], levels: SeasonLevels, part: int) -> list[GridModel]:
+    """The grids with a season that is fitted to the levels before a part."""
+    season = fit_season(levels._replace(series=rows_before(levels.series, part)))
+    return [
+        replace(grid, season=season) if level == levels.place.level else grid
+        for level, grid in enumerate(grids)
+    ]
 
 
-def _means(groups: Integers, rows: Array, count: int) -> Array:
-    """The mean of the rows ``[n, sensors]`` of each group: ``[count, sensors]``, NaN where there is none."""
-    sums = np.stack([np.bincount(groups, column, count) for column in rows.T], axis=1)
-    with np.errstate(invalid="ignore"):
-        means: Array = sums / np.bincount(groups, minlength=count)[:, None]
-    return means
-
-
-def _mean(weekdays: Integers, table: Array) -> Array:
-    """The profile ``[SLOTS, sensors]`` from days ``[days, SLOTS_PER_DAY, sensors]``."""
-    plain = np.nanmean(table, axis=(0, 1))
-    rest = table - plain
-    profile = np.zeros((7, *table.shape[1:])) + plain
-    groupings = [np.zeros(7, dtype=np.int64), (np.arange(7) >= _SATURDAY).astype(np.int64)]
-    if len(weekdays) >= 7 * _LEAST_WEEKS:
-        groupings.append(np.arange(7))
-    for grouping in groupings:
-        part = _shrunk(grouping[weekdays], rest, int(grouping.max()) + 1)
-        rest = rest - part[grouping[weekdays]]
-        profile += part[grouping]
-    return profile.reshape(SLOTS, -1)
-
-
-def _shrunk(groups: Integers, rest: Array, count: int) -> Array:
-    """What each group of days adds: ``[count, SLOTS_PER_DAY, sensors]``, shrunk by what the days show."""
-    sums = np.zeros((count, *rest.shape[1:]))
-    days = np.zeros_like(sums)
-    known = ~np.isnan(rest)
-    np.add.at(sums, groups, np.where(known, rest, 0.0))
-    np.add.at(days, groups, known)
-    means = sums / np.maximum(days, 1)
-    squares = np.nansum((rest - means[groups]) ** 2, axis=(0, 1))
-    within = squares / np.maximum((days - 1).clip(0).sum(axis=(0, 1)), 1)
-    between = (np.where(days > 0, means**2 - within / np.maximum(days, 1), 0.0)).sum(axis=(0, 1))
-    between /= np.maximum((days > 0).sum(axis=(0, 1)), 1)
-    if (days > 1).sum() == 0:
-        return np.zeros_like(means)
-    ratio = within / np.maximum(between, 1e-9)
-    part: Array = means * days / (days + ratio)
-    return part
-
-
-def _spread(pieces: Sequence[TimedLevels], mean: Array, days: int) -> Array:
-    """The root mean square of the levels' distances from the profile, ``[SLOTS, sensors]``, by time of day."""
-    blank = SeasonProfile(
-        assets=(), mean=torch.from_numpy(mean[None].astype(np.float32)), spread=torch.ones(1, *mean.shape)
+def fit_season(levels: SeasonLevels) -> SeasonModel:
+    """Fit a profile, and how far levels depart from it on days later than those it was fitted to."""
+    profile = _profile(levels)
+    first = levels._replace(series=rows_before(levels.series, WATCHED[0]))
+    earlier = _profile(first)
+    later = [
+        Series(piece.asset, piece.times_us[start:stop], piece.values[start:stop])
+        for part in WATCHED
+        for piece, start, stop in rows_of_part(levels.series, part)
+    ]
+    learnt, seen = _departures(profile, levels.series), _departures(earlier, later)
+    usual = (
+        np.quantile(np.abs(seen), _USUAL_QUANTILE, axis=0)
+        if len(seen) >= _FEW_ROWS
+        else _BEYOND_LEARNT * np.quantile(np.abs(learnt), _USUAL_QUANTILE, axis=0)
     )
-    local_us = np.concatenate([piece.local_us for piece in pieces])
-    squares = [blank.departures("", piece.local_us, piece.levels).astype(np.float64) ** 2 for piece in pieces]
-    slot = times_of_week(local_us) // SLOT_US % SLOTS_PER_DAY
-    variance = _means(slot, np.concatenate(squares), SLOTS_PER_DAY)
-    whole = np.nanmean(variance, axis=0)
-    variance = np.where(np.isnan(variance), whole, variance)
-    shrunk = (days * variance + _SPREAD_DAYS * whole) / (days + _SPREAD_DAYS)
-    spread = np.sqrt(shrunk * days / max(days - 1, 1))
-    return np.tile(np.maximum(spread, _LEAST_SPREAD), (7, 1))
+    every = np.clip(np.concatenate([learnt, seen]), -_FARTHEST, _FARTHEST)
+    independent_rows = 2 * len(learnt) / SPANS[levels.place.span]
+    return SeasonModel(
+        place=levels.place,
+        profile=profile,
+        usual=torch.from_numpy(np.maximum(usual, _LEAST_USUAL).astype(np.float32)),
+        comparison=fit_comparison(every.astype(np.float64), independent_rows, centred=False),
+    )
+
+
+def _place(heights: int, interval_us: int, time_zone: str) -> SeasonPlace:
+    """The levels whose time scale is the nearest to half an hour."""
+    places = [
+        SeasonPlace(level=level, span=span, interval_us=interval_us, time_zone=time_zone)
+        for level in range(heights)
+        for span in range(len(SPANS))
+    ]
+    return min(places, key=lambda place: abs(np.log(place.rows * interval_us / _SCALE_US)))
+
+
+def _levels(piece: Series, scaler: Scaler, place: SeasonPlace) -> Series:
+    rows = GRID_ROWS[place.level]
+    scaled = np.nan_to_num(scaler.transform(piece.values[None], [piece.asset])[0], copy=False)
+    whole = len(scaled) // rows * rows
+    means = scaled[:whole].reshape(-1, rows, scaled.shape[1]).mean(axis=1)
+    ends = piece.times_us[:whole].reshape(-1, rows)[:, -1] // place.interval_us
+    levels = exponential_mean(means, LEVEL_RATES[place.span]) if len(means) else means
+    return Series(piece.asset, place.local_times(ends), levels)
+
+
+def _profile(levels: SeasonLevels) -> SeasonProfile:
+    """A profile for each asset where the model stays small, else one for all."""
+    days: dict[str, float] = {}
+    for piece in levels.series:
+        days[piece.asset] = days.get(piece.asset, 0.0) + len(piece.values) * levels.step_us / DAY_US
+    own = [asset for asset, learnt in days.items() if learnt >= _LEAST_DAYS] if len(days) > 1 else []
+    sensors = levels.series[0].values.shape[1]
+    return fit_season_profile(levels.series, own if len(own) * SLOTS * sensors <= _MOST_CELLS else [])
+
+
+def _explained(levels: SeasonLevels, part: int) -> Array:
+    """How much of each level's variance in a part the profile of earlier parts explains: ``[sensors]``."""
+    profile = _profile(levels._replace(series=rows_before(levels.series, part)))
+    rest, whole = [], []
+    for piece, first, last in rows_of_part(levels.series, part):
+        values = piece.values[first:last]
+        usual, spread = profile.at(piece.asset, piece.times_us[first:last])
+        known = np.isfinite(spread).all(axis=1)
+        plain = profile.mean[profile.row_of(piece.asset)].numpy().mean(axis=0)
+        rest.append((values - usual)[known])
+        whole.append((values - plain)[known])
+    unexplained, variance = (
+        np.square(np.concatenate(each)).sum(axis=0, dtype=np.float64) for each in (rest, whole)
+    )
+    least = _LEAST_VARIANCE * sum(len(each) for each in whole)
+    moves = variance > max(least, 1e-9)
+    explained: Array = np.where(moves, 1 - unexplained / np.where(moves, variance, 1.0), 0.0)
+    return explained
+
+
+def _departures(profile: SeasonProfile, series: Sequence[Series]) -> Values:
+    """The departures ``[n, sensors]`` of all levels about which the profile knows something."""
+    every = np.concatenate([profile.departures(*piece) for piece in series])
+    known: Values = every[~np.isnan(every).any(axis=1)]
+    return known

@@ -18,7 +18,7 @@ from tfstream.core.scaler import Scaler
 from tfstream.model.numerics.threads import one_thread
 from tfstream.model.witnesses.asset_rows import AssetRows, AssetScale
 from tfstream.model.witnesses.grid_model import GridModel
-from tfstream.model.witnesses.pyramid import FACTOR, STATISTICS
+from tfstream.model.witnesses.pyramid import COMPARED, FACTOR, STATISTICS
 from tfstream.model.witnesses.witness_state import GridState, WitnessState
 
 
@@ -43,8 +43,9 @@ class GridRows(NamedTuple):
     """What a grid computed for an asset's new rows.
 
     ``ends [n]`` are the indices of their last rows in the stream. ``values [n, statistics]`` are NaN while a
-    statistic warms up. ``compared`` has the rows ``[n, sensors]`` that each statistic compares, in standard
-    units, and ``shown`` what the sensors show then, in their own units: the row, or its level.
+    statistic warms up, and those of the season where the grid has none. ``compared`` has the rows
+    ``[n, sensors]`` that each statistic compares, in standard units, those of the season in spreads, and
+    ``shown`` what the sensors show then, in their own units: the row, or its level.
     """
 
     ends: NDArray[np.int64]
@@ -126,10 +127,14 @@ def _compute(level: int, grid: GridModel, work: dict[int, AssetRows], results: S
         part.follow(own)
     columns = [
         _divided(grid.statistic(number, np.concatenate([part.compared[number] for part in parts])), parts)
-        for number in range(len(STATISTICS))
+        for number in range(COMPARED)
     ]
     for place, (number, part) in enumerate(work.items()):
-        values = part.warmed_up(np.stack([column[place] for column in columns], axis=1))
+        values = np.full((len(part.ends), len(STATISTICS)), np.nan)
+        values[:, :COMPARED] = np.stack([column[place] for column in columns], axis=1)
+        if grid.season is not None:
+            values[:, COMPARED:] = grid.season.statistics(part.compare_season(grid.season))
+        values = part.warmed_up(values)
         results[number].grids[level] = GridRows(part.ends, values, part.compared, part.shown)
 
 

@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 from tfstream.core.reading import Values
 from tfstream.core.scaler import Scaler
 from tfstream.model.witnesses.grid_model import LIMIT, GridModel, lagged_rows
-from tfstream.model.witnesses.pyramid import ERROR_RATE, LEVEL_RATES, SPANS, STATISTICS, warm_up_rows
+from tfstream.model.witnesses.pyramid import (
+    ERROR_RATE,
+    FIRST_LEVELS,
+    LEVEL_RATES,
+    SPANS,
+    STATISTICS,
+    warm_up_rows,
+)
+from tfstream.model.witnesses.season_model import SeasonModel
 from tfstream.model.witnesses.witness_state import NOT_COLLECTING, GridState
 
 _RATES = np.array([ERROR_RATE, *LEVEL_RATES], dtype=np.float32)[:, None]
@@ -19,6 +27,7 @@ _RATES = np.array([ERROR_RATE, *LEVEL_RATES], dtype=np.float32)[:, None]
 class AssetScale(NamedTuple):
     """An asset's location and scale, and which sensors had values in training: ``[sensors]`` each."""
 
+    asset: str
     location: Values
     scale: Values
     live: NDArray[np.bool_]
@@ -26,7 +35,8 @@ class AssetScale(NamedTuple):
     @classmethod
     def of(cls, scaler: Scaler, asset: str) -> AssetScale:
         row = scaler.rows_of([asset])[0]
-        return cls(scaler.location[row].astype(np.float32), scaler.scale[row].astype(np.float32), scaler.live)
+        location, scale = (part[row].astype(np.float32) for part in (scaler.location, scaler.scale))
+        return cls(asset, location, scale, scaler.live)
 
     def standard(self, values: Values) -> Values:
         """Values in standard units, limited like the scaler's."""
@@ -91,6 +101,14 @@ class AssetRows:
         self.shown = (self._values, self._values, *levels)
         by_span = [self._scale.standard(level) for level in levels]
         self.compared = (errors, np.ascontiguousarray(means[:, 0]), *by_span)
+
+    def compare_season(self, season: SeasonModel) -> Values:
+        """The departures ``[n, sensors]`` of the levels from the season, which its statistics compare."""
+        number = FIRST_LEVELS + season.place.span
+        departures = season.departures(self._scale.asset, self.ends, self.compared[number])
+        self.compared = (*self.compared, departures, departures)
+        self.shown = (*self.shown, self.shown[number], self.shown[number])
+        return departures
 
     def warmed_up(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """The statistics ``[n, statistics]`` of the rows, the first one smoothed, NaN while they warm up."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from tfstream.core.reading import Values
@@ -34,7 +33,7 @@ class SeasonProfile:
         return self.assets.index(asset) if asset in self.assets else len(self.assets)
 
     def departures(self, asset: str, local_us: Integers, levels: Values) -> Values:
-        """How far ``levels [n, sensors]`` lie from what is usual at their times: ``[n, sensors]``, in spreads.
+        """How far ``levels [n, sensors]`` lie from what is usual at their times, in spreads.
 
         NaN at times about which nothing is known.
         """
@@ -44,7 +43,7 @@ class SeasonProfile:
         return departures
 
     def at(self, asset: str, local_us: Integers) -> tuple[Values, Values]:
-        """The usual levels and their spreads at local times ``[n]``: ``[n, sensors]`` each, in standard units.
+        """The usual levels and their spreads at local times ``[n]``: ``[n, sensors]``, in standard units.
 
         Levels between the middles of two half hours are interpolated; the larger spread of both holds.
         """
@@ -56,9 +55,3 @@ class SeasonProfile:
         part = ((place % SLOT_US) / SLOT_US).astype(np.float32)[:, None]
         usual: Values = mean[before] + part * (mean[after] - mean[before])
         return usual, np.maximum(spread[before], spread[after])
-
-
-def no_profile(sensors: int) -> SeasonProfile:
-    """The profile that knows nothing."""
-    shape = 1, SLOTS, sensors
-    return SeasonProfile(assets=(), mean=torch.zeros(shape), spread=torch.full(shape, torch.inf))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tfstream.core.alarms.witness_tail import WitnessTail
 from tfstream.model.witnesses.grid_model import GridModel
+from tfstream.model.witnesses.season_model import SeasonModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,11 @@ class WitnessModel:
             }
             for tail in self.tails
         ]
+
+    @property
+    def season(self) -> SeasonModel | None:
+        """The season of the stream; None where it has none."""
+        return next((grid.season for grid in self.grids if grid.season is not None), None)
 
     @property
     def admitted(self) -> tuple[WitnessTail, ...]:

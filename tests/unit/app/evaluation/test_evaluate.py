@@ -30,7 +30,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(detector_run, "fit", _quick_fit)
 
 
-def _quick_fit(*arguments: Any) -> Any:
+def _quick_fit(*arguments: Any, time_zone: str) -> Any:
     series, sensors, interval_us, _, seed, report = arguments
     return fit(series, sensors, interval_us, DetectorConfig(steps=10), seed, report)
 
