@@ -24,7 +24,7 @@ from tfstream.model.witnesses.pyramid import COMPARED, FACTOR, GRID_ROWS, SPANS,
 from tfstream.model.witnesses.witness_model import WitnessModel
 
 _LEAST_ROWS_BY_SENSOR = 10  # of a grid: fewer do not show how the sensors agree
-_LEAST_ROWS = 200
+_LEAST_ROWS = 500
 _LEAD_ROWS = 24  # of the highest grid, before a watched part: they warm the statistics up
 _SEPARATION_ROWS = 64
 _ROWS_AT_ONCE = 4_096
