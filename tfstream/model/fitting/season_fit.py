@@ -134,9 +134,10 @@ def _explained(levels: SeasonLevels, part: int) -> Array:
     rest, whole = [], []
     for piece, first, last in rows_of_part(levels.series, part):
         values = piece.values[first:last]
-        usual, spread = profile.at(piece.asset, piece.times_us[first:last])
+        row = profile.row_of(piece.asset)
+        usual, spread = profile.at(row, piece.times_us[first:last])
         known = np.isfinite(spread).all(axis=1)
-        plain = profile.mean[profile.row_of(piece.asset)].numpy().mean(axis=0)
+        plain = profile.mean[row].numpy().mean(axis=0)
         rest.append((values - usual)[known])
         whole.append((values - plain)[known])
     unexplained, variance = (
@@ -150,6 +151,8 @@ def _explained(levels: SeasonLevels, part: int) -> Array:
 
 def _departures(profile: SeasonProfile, series: Sequence[Series]) -> Values:
     """The departures ``[n, sensors]`` of all levels about which the profile knows something."""
-    every = np.concatenate([profile.departures(*piece) for piece in series])
+    every = np.concatenate(
+        [profile.departures(profile.row_of(piece.asset), piece.times_us, piece.values) for piece in series]
+    )
     known: Values = every[~np.isnan(every).any(axis=1)]
     return known

@@ -116,7 +116,7 @@ def _spread(pieces: Sequence[Series], mean: Array, days: int) -> Array:
         assets=(), mean=torch.from_numpy(mean[None].astype(np.float32)), spread=torch.ones(1, *mean.shape)
     )
     local_us = np.concatenate([piece.times_us for piece in pieces])
-    squares = [blank.departures("", piece.times_us, piece.values).astype(np.float64) ** 2 for piece in pieces]
+    squares = [blank.departures(0, piece.times_us, piece.values).astype(np.float64) ** 2 for piece in pieces]
     slot = times_of_week(local_us) // SLOT_US % SLOTS_PER_DAY
     variance = _means(slot, np.concatenate(squares), SLOTS_PER_DAY)
     whole = np.nanmean(variance, axis=0)

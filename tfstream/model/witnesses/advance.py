@@ -18,7 +18,8 @@ from tfstream.core.scaler import Scaler
 from tfstream.model.numerics.threads import one_thread
 from tfstream.model.witnesses.asset_rows import AssetRows, AssetScale
 from tfstream.model.witnesses.grid_model import GridModel
-from tfstream.model.witnesses.pyramid import COMPARED, FACTOR, STATISTICS
+from tfstream.model.witnesses.pyramid import COMPARED, FACTOR, FIRST_LEVELS, STATISTICS
+from tfstream.model.witnesses.season_model import SeasonModel
 from tfstream.model.witnesses.witness_state import GridState, WitnessState
 
 
@@ -126,16 +127,31 @@ def _compute(level: int, grid: GridModel, work: dict[int, AssetRows], results: S
     for part, own in zip(parts, _divided(predicted, parts), strict=True):
         part.follow(own)
     columns = [
-        _divided(grid.statistic(number, np.concatenate([part.compared[number] for part in parts])), parts)
-        for number in range(COMPARED)
+        _divided(grid.statistic(number, _together(parts, number)), parts) for number in range(COMPARED)
     ]
+    if grid.season is not None:
+        columns += _season_columns(grid.season, parts)
     for place, (number, part) in enumerate(work.items()):
         values = np.full((len(part.ends), len(STATISTICS)), np.nan)
-        values[:, :COMPARED] = np.stack([column[place] for column in columns], axis=1)
-        if grid.season is not None:
-            values[:, COMPARED:] = grid.season.statistics(part.compare_season(grid.season))
-        values = part.warmed_up(values)
-        results[number].grids[level] = GridRows(part.ends, values, part.compared, part.shown)
+        for statistic, column in enumerate(columns):
+            values[:, statistic] = column[place]
+        results[number].grids[level] = GridRows(part.ends, part.warmed_up(values), part.compared, part.shown)
+
+
+def _season_columns(season: SeasonModel, parts: Sequence[AssetRows]) -> list[list[NDArray[Any]]]:
+    """The statistics of the season, by statistic and asset; the assets' rows keep what they compare."""
+    number = FIRST_LEVELS + season.place.span
+    assets = [part.asset for part in parts for _ in part.ends]
+    ends = np.concatenate([part.ends for part in parts])
+    departures = season.departures(assets, ends, _together(parts, number))
+    for part, own in zip(parts, _divided(departures, parts), strict=True):
+        part.compare_season(own, number)
+    return [_divided(column, parts) for column in season.statistics(departures).T]
+
+
+def _together(parts: Sequence[AssetRows], number: int) -> Values:
+    """The rows of all assets that a statistic compares."""
+    return np.concatenate([part.compared[number] for part in parts])
 
 
 def _divided(rows: NDArray[Any], parts: Sequence[AssetRows]) -> list[NDArray[Any]]:

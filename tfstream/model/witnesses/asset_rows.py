@@ -12,13 +12,11 @@ from tfstream.core.scaler import Scaler
 from tfstream.model.witnesses.grid_model import LIMIT, GridModel, lagged_rows
 from tfstream.model.witnesses.pyramid import (
     ERROR_RATE,
-    FIRST_LEVELS,
     LEVEL_RATES,
     SPANS,
     STATISTICS,
     warm_up_rows,
 )
-from tfstream.model.witnesses.season_model import SeasonModel
 from tfstream.model.witnesses.witness_state import NOT_COLLECTING, GridState
 
 _RATES = np.array([ERROR_RATE, *LEVEL_RATES], dtype=np.float32)[:, None]
@@ -69,6 +67,7 @@ class AssetRows:
     def __init__(
         self, grid: GridModel, scale: AssetScale, state: GridState, values: Values, ends: NDArray[np.int64]
     ) -> None:
+        self.asset = scale.asset
         self.ends = ends
         self.compared: tuple[Values, ...] = ()
         self.shown: tuple[Values, ...] = ()
@@ -102,13 +101,10 @@ class AssetRows:
         by_span = [self._scale.standard(level) for level in levels]
         self.compared = (errors, np.ascontiguousarray(means[:, 0]), *by_span)
 
-    def compare_season(self, season: SeasonModel) -> Values:
-        """The departures ``[n, sensors]`` of the levels from the season, which its statistics compare."""
-        number = FIRST_LEVELS + season.place.span
-        departures = season.departures(self._scale.asset, self.ends, self.compared[number])
+    def compare_season(self, departures: Values, levels: int) -> None:
+        """Add what the statistics of the season compare: departures from it, of the levels of a statistic."""
         self.compared = (*self.compared, departures, departures)
-        self.shown = (*self.shown, self.shown[number], self.shown[number])
-        return departures
+        self.shown = (*self.shown, self.shown[levels], self.shown[levels])
 
     def warmed_up(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """The statistics ``[n, statistics]`` of the rows, the first one smoothed, NaN while they warm up."""

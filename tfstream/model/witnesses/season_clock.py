@@ -22,6 +22,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def local_times(times_us: Integers, time_zone: str) -> Integers:
     """What the clocks of the zone show at ``times_us [n]``, in microseconds since 1970."""
+    if time_zone == "UTC":
+        return times_us
     quarters, place = np.unique(times_us // _QUARTER_US, return_inverse=True)
     offsets = np.array([_offset_us(time_zone, quarter) for quarter in quarters.tolist()], dtype=np.int64)
     return times_us + offsets[place]

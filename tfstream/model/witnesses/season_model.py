@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -53,12 +54,15 @@ class SeasonModel:
     usual: Tensor
     comparison: RowComparison
 
-    def departures(self, asset: str, ends: Integers, levels: Values) -> Values:
-        """How far ``levels [n, sensors]`` lie from the profile at rows ``ends [n]``, in spreads.
+    def departures(self, assets: Sequence[str], ends: Integers, levels: Values) -> Values:
+        """How far ``levels [n, sensors]`` lie from the profile, in spreads; NaN where it knows nothing.
 
-        NaN where the profile knows nothing.
+        :param assets: the asset of each level.
+        :param ends: ``[n]`` rows of the stream.
         """
-        return self.profile.departures(asset, self.place.local_times(ends), levels)
+        row_of = {asset: self.profile.row_of(asset) for asset in set(assets)}
+        rows = np.array([row_of[asset] for asset in assets], dtype=np.int64)
+        return self.profile.departures(rows, self.place.local_times(ends), levels)
 
     def statistics(self, departures: Values) -> Array:
         """The season's statistics ``[n, 2]`` of departures ``[n, sensors]``; NaN where they are NaN.
@@ -78,7 +82,7 @@ class SeasonModel:
     def blame(self, number: int, departures: Values, asset: str, end: int) -> list[SensorDeparture]:
         """The sensors that explain a statistic of departures ``[sensors]`` at row ``end`` of the stream."""
         at = self.place.local_times(np.array([end], dtype=np.int64))
-        spread = self.profile.at(asset, at)[1][0]
+        spread = self.profile.at(self.profile.row_of(asset), at)[1][0]
         if number == SEASON_AGREEMENT:
             blamed = self.comparison.blame(departures)
         else:

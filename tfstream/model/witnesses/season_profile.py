@@ -32,26 +32,25 @@ class SeasonProfile:
         """The asset's row of ``mean`` and ``spread``."""
         return self.assets.index(asset) if asset in self.assets else len(self.assets)
 
-    def departures(self, asset: str, local_us: Integers, levels: Values) -> Values:
+    def departures(self, row: int | Integers, local_us: Integers, levels: Values) -> Values:
         """How far ``levels [n, sensors]`` lie from what is usual at their times, in spreads.
 
-        NaN at times about which nothing is known.
+        ``row`` is that of the profile, or ``[n]``. NaN at times about which nothing is known.
         """
-        usual, spread = self.at(asset, local_us)
+        usual, spread = self.at(row, local_us)
         with np.errstate(invalid="ignore"):
             departures: Values = np.where(np.isinf(spread), np.float32(np.nan), (levels - usual) / spread)
         return departures
 
-    def at(self, asset: str, local_us: Integers) -> tuple[Values, Values]:
+    def at(self, row: int | Integers, local_us: Integers) -> tuple[Values, Values]:
         """The usual levels and their spreads at local times ``[n]``: ``[n, sensors]``, in standard units.
 
         Levels between the middles of two half hours are interpolated; the larger spread of both holds.
         """
-        row = self.row_of(asset)
-        mean, spread = self.mean[row].numpy(), self.spread[row].numpy()
+        mean, spread = self.mean.numpy(), self.spread.numpy()
         place = times_of_week(local_us - SLOT_US // 2)
         before = place // SLOT_US
         after = (before + 1) % SLOTS
         part = ((place % SLOT_US) / SLOT_US).astype(np.float32)[:, None]
-        usual: Values = mean[before] + part * (mean[after] - mean[before])
-        return usual, np.maximum(spread[before], spread[after])
+        usual: Values = mean[row, before] + part * (mean[row, after] - mean[row, before])
+        return usual, np.maximum(spread[row, before], spread[row, after])
