@@ -201,7 +201,7 @@ def test_episodes_continue_after_a_restart(rule: AlarmRule, scores: list[float],
     stops = data.draw(st.sets(st.integers(0, len(scores)), max_size=4))
     undisturbed = disturbed = AlarmState(rule.calibration.pooled, None)
     for number, score in enumerate(scores):
-        hop = Hop(SHAPE.rows - 1 + number * SHAPE.hop, number, number)
+        hop = Hop(SHAPE.rows - 1 + number * SHAPE.hop, number, number, SHAPE.hop)
         if number in stops:
             memory = AssetMemory(model_version=1, baseline=disturbed.baseline, episode=disturbed.episode)
             restored = msgspec.json.decode(encode(memory), type=AssetMemory)

@@ -21,6 +21,9 @@ class AssetMemory(msgspec.Struct, frozen=True, kw_only=True):
     terms_index: int = -1  # the last row of that window
     episode: Episode | None = None  # pending or open
     silence: Episode | None = None
+    witnesses: bytes | None = None  # what the witnesses keep: see model/witnesses/witness_state.py
+    witness_index: int = -1  # the last row that the witnesses have seen
+    witness_version: int = -1  # the model under which they have seen it
 
 
 class AssetState(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -16,6 +16,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from tfstream.core.alarms.calibration import Calibration
+from tfstream.core.alarms.witness_tail import WitnessTail
 from tfstream.core.difference import settings_difference
 from tfstream.core.scaler import Scaler
 from tfstream.core.stream import sensors_sha256
@@ -29,8 +30,12 @@ from tfstream.model.scoring.bank import Bank
 from tfstream.model.scoring.detector import Detector
 from tfstream.model.scoring.fusion import Fusion
 from tfstream.model.scoring.memory import Memory
+from tfstream.model.witnesses.comparison import RowComparison
+from tfstream.model.witnesses.grid_model import GridModel
+from tfstream.model.witnesses.pyramid import GRID_ROWS, STATISTICS
+from tfstream.model.witnesses.witness_model import WitnessModel
 
-FORMAT = 5
+FORMAT = 6
 _NETWORK = "network."
 
 
@@ -50,6 +55,7 @@ class _Header(_Format, frozen=True, kw_only=True):
     config_sha256: str
     assets: tuple[str, ...]
     calibration: Calibration
+    witness_tails: tuple[WitnessTail, ...]
     products: Products = "float32"
     history: dict[str, Any]
 
@@ -70,6 +76,7 @@ def dump(detector: Detector) -> bytes:
         config_sha256=detector.config.sha256,
         assets=detector.scaler.assets,
         calibration=detector.calibration,
+        witness_tails=detector.witnesses.tails,
         products=detector.products,
         history=detector.history,
     )
@@ -147,11 +154,40 @@ def _tensors(detector: Detector) -> dict[str, Tensor]:
     tensors |= {f"memory.{name}": value for name, value in _named_tensors(detector.memory)}
     tensors |= {f"bank.{name}": value for name, value in _named_tensors(detector.bank)}
     tensors["errors.usual"] = detector.usual_errors
+    tensors |= _grid_tensors(detector.witnesses.grids)
     tensors |= {_NETWORK + name: value for name, value in detector.network.state_dict().items()}
     return {name: packed(value).contiguous().clone() for name, value in tensors.items()}
 
 
-def _named_tensors(part: ClosedForm | Agreement | Memory | Bank) -> Iterator[tuple[str, Tensor]]:
+def _grid_tensors(grids: Sequence[GridModel]) -> dict[str, Tensor]:
+    """The tensors of the witnesses' grids, by grid and statistic."""
+    tensors = {}
+    for level, grid in enumerate(grids):
+        tensors[f"witness.{level}.predictor"] = grid.predictor
+        for number, comparison in enumerate(grid.comparisons):
+            named = _named_tensors(comparison)
+            tensors |= {f"witness.{level}.{number}.{name}": value for name, value in named}
+    return tensors
+
+
+def _grids(tensors: dict[str, Tensor]) -> Iterator[GridModel]:
+    """The inverse of :func:`_grid_tensors`."""
+    level = 0
+    while f"witness.{level}.predictor" in tensors:
+        yield GridModel(
+            rows=GRID_ROWS[level],
+            predictor=tensors[f"witness.{level}.predictor"],
+            comparisons=tuple(
+                RowComparison(**_part(tensors, f"witness.{level}.{number}."))
+                for number in range(len(STATISTICS))
+            ),
+        )
+        level += 1
+
+
+def _named_tensors(
+    part: ClosedForm | Agreement | Memory | Bank | RowComparison,
+) -> Iterator[tuple[str, Tensor]]:
     """The fields of a part by name; not the values that it has cached since."""
     for part_field in fields(part):
         yield part_field.name, getattr(part, part_field.name)
@@ -179,6 +215,7 @@ def _detector(header: _Header, tensors: dict[str, Tensor]) -> Detector:
         usual_errors=tensors["errors.usual"],
         fusion=Fusion(*(tensors[f"fusion.{name}"].numpy() for name in Fusion._fields)),
         calibration=header.calibration,
+        witnesses=WitnessModel(grids=tuple(_grids(tensors)), tails=header.witness_tails),
         products=header.products,
         history=header.history,
     )

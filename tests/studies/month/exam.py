@@ -18,9 +18,7 @@ from tests.studies.month.simulated_month import (
     START_US,
     readings_on_day,
 )
-from tfstream.app.detection.score_batch import alarm_rule
-from tfstream.app.detection.score_series import SeriesEvidence, raise_alarms, score_series
-from tfstream.core.alarms.alarm_rule import AlarmRule
+from tfstream.app.detection.score_series import score_series, series_episodes
 from tfstream.core.quality.event_quality import GRACE_ROWS
 from tfstream.core.reading import Series
 from tfstream.core.stream import StreamDefinition
@@ -74,16 +72,13 @@ class Exam:
         """The result of a model, with the instruments' drift of a day of the month."""
         shown = readings_on_day(self._clean, self._sensors, day)
         series = inject(shown, self._sensors, self._faults, self._seed)
-        rule = alarm_rule(definition, detector)
-        results = [self._examine_asset(asset, detector, definition, rule) for asset in series]
+        results = [self._examine_asset(asset, detector, definition) for asset in series]
         return ExamResult(*np.sum(results, axis=0).tolist())
 
-    def _examine_asset(
-        self, series: Series, detector: Detector, definition: StreamDefinition, rule: AlarmRule
-    ) -> ExamResult:
+    def _examine_asset(self, series: Series, detector: Detector, definition: StreamDefinition) -> ExamResult:
         hops = score_series(detector, series.asset, series.values)
-        evidence = SeriesEvidence(definition, detector, series.asset, series.values)
-        alarms = raise_alarms(rule, series.asset, hops, first_row=0, evidence=evidence)
+        raised = series_episodes(definition, detector, series, hops)
+        alarms = [alarm.in_rows(definition.interval_us) for alarm in raised]
         faults = [_rows(fault, series) for fault in self._faults if fault.asset == series.asset]
         detected = sum(
             any(first <= alarm.raised <= last + GRACE_ROWS for alarm in alarms) for first, last in faults

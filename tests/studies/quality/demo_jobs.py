@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.studies.quality.runs import ignore_progress
-from tfstream.app.detection.score_batch import alarm_rule
-from tfstream.app.detection.score_series import SeriesEvidence, raise_episodes, score_series
+from tfstream.app.detection.score_series import score_series, series_episodes
 from tfstream.app.training.alignment import aligned_pieces
 from tfstream.app.training.refit import Refit
 from tfstream.core.alarms.raised_alarm import RaisedAlarm
@@ -56,13 +55,7 @@ def compare_offline(options: DemoOptions) -> Comparison:
 def _detections(series: Series, definition: StreamDefinition, detector: Detector) -> list[DetectedEpisode]:
     """The episodes of an asset whose scoring begins with the first of these rows."""
     hops = score_series(detector, series.asset, series.values)
-    alarms = raise_episodes(
-        alarm_rule(definition, detector),
-        series.asset,
-        hops,
-        first_row=0,
-        evidence=SeriesEvidence(definition, detector, series.asset, series.values),
-    )
+    alarms = series_episodes(definition, detector, series, hops)
     return [_detected_episode(series, alarm) for alarm in alarms]
 
 

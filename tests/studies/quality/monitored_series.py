@@ -175,7 +175,7 @@ def process_hop(
     judgement = rule.judge(score.score, alarm_state.baseline)
     end = score.terms.end_index
     alarm_state, event = rule.update(
-        alarm_state, score.score, judgement, Hop(end, end, end), explainer.evidence(score)
+        alarm_state, score.score, judgement, Hop(end, end, end, rule.hop_rows), explainer.evidence(score)
     )
     return alarm_state, event, alarm_state.episode is not None
 

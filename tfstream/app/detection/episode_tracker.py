@@ -18,11 +18,13 @@ from tfstream.app.detection.score_batch import (
     scoreable,
 )
 from tfstream.app.detection.window_evidence import WindowExplainer
-from tfstream.core.alarms.alarm_rule import AlarmState, Hop
+from tfstream.app.detection.witness_batch import StoredWitnesses, WitnessBatch, WitnessInput, WitnessVerdict
+from tfstream.core.alarms.alarm_rule import AlarmRule, AlarmState, Hop
 from tfstream.core.alarms.episode import EpisodeEvent, close_episode
 from tfstream.core.alarms.judgement import Judgement
 from tfstream.core.alarms.silence_events import close_silence, open_silence, silent_sensors, update_silence
 from tfstream.core.messages.anomaly_event import EventType
+from tfstream.core.messages.witness import Witness
 from tfstream.core.reading import is_complete
 from tfstream.core.state import AssetMemory
 from tfstream.core.stream import StreamDefinition
@@ -83,6 +85,7 @@ class EpisodeTracker:
         self._live = np.asarray(champion.detector.live)  # [sensors]: those with readings in training
         self._live_count = int(self._live.sum())
         self._rule = alarm_rule(definition, champion.detector)
+        self._witnesses = WitnessBatch(definition, champion.detector)
         self._asset_rules = {
             asset: alarm_rule(definition, champion.detector, asset) for asset in definition.asset_budgets
         }
@@ -93,14 +96,52 @@ class EpisodeTracker:
         An asset may have several events: each starts from the memory after the previous event.
         """
         scores = self._score_windows(batch)
+        verdicts, witnesses = self._ask_witnesses(batch)
         memories: dict[tuple[int, str], AssetMemory | None] = {}
         updates = []
         for index, (partition, memory, event) in enumerate(batch):
             key = partition, event.asset
-            update = self.process(memories.get(key, memory), event, scores.get(index))
+            update = self.process(memories.get(key, memory), event, scores.get(index), verdicts.get(index))
+            if index in witnesses:
+                update = update._replace(memory=self._with_witnesses(update.memory, witnesses[index]))
             memories[key] = update.memory
             updates.append(update)
         return updates
+
+    def _ask_witnesses(
+        self, batch: Sequence[AssetEvent]
+    ) -> tuple[dict[int, WitnessVerdict], dict[int, StoredWitnesses]]:
+        """Verdicts by the index of their event; what the witnesses keep by that of an asset's last window."""
+        indices = [index for index, each in enumerate(batch) if isinstance(each.event, WindowReady)]
+        inputs: list[WitnessInput] = []
+        stored: dict[tuple[int, str], StoredWitnesses | None] = {}
+        last: dict[tuple[int, str], int] = {}
+        for index in indices:
+            partition, memory, event = batch[index]
+            assert isinstance(event, WindowReady)
+            key = partition, event.asset
+            inputs.append(WitnessInput(key, event.window))
+            stored.setdefault(key, self._stored_witnesses(memory))
+            last[key] = index
+        asked = self._witnesses.ask(inputs, stored)
+        verdicts = {indices[number]: verdict for number, verdict in asked.verdicts.items()}
+        return verdicts, {last[key]: each for key, each in asked.stored.items()}
+
+    def _stored_witnesses(self, memory: AssetMemory | None) -> StoredWitnesses | None:
+        if memory is None or memory.witnesses is None:
+            return None
+        same_model = memory.witness_version == self.champion.version
+        return StoredWitnesses(memory.witnesses, memory.witness_index, same_model)
+
+    def _with_witnesses(self, memory: AssetMemory | None, stored: StoredWitnesses) -> AssetMemory | None:
+        if memory is None:
+            return None
+        return msgspec.structs.replace(
+            memory,
+            witnesses=stored.data,
+            witness_index=stored.end_index,
+            witness_version=self.champion.version,
+        )
 
     def _score_windows(self, batch: Sequence[AssetEvent]) -> dict[int, WindowScore]:
         """Scores by the index of their event; windows without a reading of a live sensor have none."""
@@ -117,14 +158,18 @@ class EpisodeTracker:
         return dict(zip(inputs, score_batch(detector, list(inputs.values())), strict=True))
 
     def process(
-        self, memory: AssetMemory | None, event: TrackEvent, scored: WindowScore | None = None
+        self,
+        memory: AssetMemory | None,
+        event: TrackEvent,
+        scored: WindowScore | None = None,
+        verdict: WitnessVerdict | None = None,
     ) -> AssetUpdate:
-        """The update of one event; ``scored`` is the score of its window."""
+        """The update of one event, with the score of its window and the witnesses' verdict about it."""
         own = self._own_memory(memory, event.asset)
         if isinstance(event, WindowReady):
             if self._shape.ends_hop(event.window.end_index):
-                return self._hop_ended(own, event, scored)
-            return self._row_ended(own, event)
+                return self._hop_ended(own, event, scored, verdict)
+            return self._row_ended(own, event, verdict)
         if isinstance(event, AssetSilent):
             return _asset_silent(own, event)
         if isinstance(event, AssetReturned):
@@ -140,20 +185,41 @@ class EpisodeTracker:
             baseline=self._rule.calibration.initial_baseline(asset),
             episode=memory.episode if memory else None,
             silence=memory.silence if memory else None,
+            witnesses=memory.witnesses if memory else None,
+            witness_index=memory.witness_index if memory else -1,
+            witness_version=memory.witness_version if memory else -1,
         )
 
-    def _row_ended(self, memory: AssetMemory, event: WindowReady) -> AssetUpdate:
-        """A window between two hops, only in slow streams: it has no score and leaves the memory alone."""
-        return AssetUpdate(event.asset, memory)
+    def _row_ended(
+        self, memory: AssetMemory, event: WindowReady, verdict: WitnessVerdict | None
+    ) -> AssetUpdate:
+        """A window between two hops, only in slow streams: it has no score, but witnesses may speak."""
+        asset, window = event
+        if verdict is None:
+            return AssetUpdate(asset, memory)
+        state, episode = self._rule_of(asset).update_between_hops(
+            AlarmState(memory.baseline, memory.episode),
+            verdict.judgement,
+            Hop(window.end_index, window.first_offset, window.last_offset, self._shape.step),
+            self._explainer.witness_evidence(asset, window.values, verdict),
+        )
+        after = msgspec.structs.replace(memory, episode=state.episode)
+        return AssetUpdate(asset, after, () if episode is None else (episode,))
 
-    def _hop_ended(self, memory: AssetMemory, event: WindowReady, scored: WindowScore | None) -> AssetUpdate:
+    def _hop_ended(
+        self,
+        memory: AssetMemory,
+        event: WindowReady,
+        scored: WindowScore | None,
+        verdict: WitnessVerdict | None,
+    ) -> AssetUpdate:
         asset, window = event
         missing = self._missing_sensors(window)
         silence = self._sensor_silence(memory, window, missing)
         before = memory if silence is None else _with_silence(memory, silence)
         after, judgement, episode = before, None, None
         if scored is not None:
-            judgement, after, episode = self._judge(asset, before, window, scored)
+            judgement, after, episode = self._judge(asset, before, window, scored, verdict)
         return AssetUpdate(
             asset,
             after,
@@ -161,18 +227,27 @@ class EpisodeTracker:
             ScoredWindow(window, missing, scored, judgement, before, after),
         )
 
+    def _rule_of(self, asset: str) -> AlarmRule:
+        return self._asset_rules.get(asset, self._rule)
+
     def _judge(
-        self, asset: str, memory: AssetMemory, window: Window, scored: WindowScore
+        self,
+        asset: str,
+        memory: AssetMemory,
+        window: Window,
+        scored: WindowScore,
+        verdict: WitnessVerdict | None,
     ) -> tuple[Judgement, AssetMemory, EpisodeEvent | None]:
-        """The score's judgement, the memory after it, and the episode's event, if there is one."""
-        rule = self._asset_rules.get(asset, self._rule)
-        judgement = rule.judge(scored.score, memory.baseline)
+        """The loudest judgement of a hop, the memory after it, and the episode's event, if there is one."""
+        rule = self._rule_of(asset)
+        heard = self._explainer.loudest(rule.judge(scored.score, memory.baseline), scored, verdict)
+        rows = self._shape.hop if heard.judgement.witness is Witness.SCORE else self._shape.step
         state, event = rule.update(
             AlarmState(memory.baseline, memory.episode),
             scored.score,
-            judgement,
-            Hop(window.end_index, window.first_offset, window.last_offset),
-            self._explainer.evidence(scored),
+            heard.judgement,
+            Hop(window.end_index, window.first_offset, window.last_offset, rows),
+            heard.evidence,
         )
         after = msgspec.structs.replace(
             memory,
@@ -181,7 +256,7 @@ class EpisodeTracker:
             terms_index=scored.terms.end_index,
             episode=state.episode,
         )
-        return judgement, after, event
+        return heard.judgement, after, event
 
     def _missing_sensors(self, window: Window) -> tuple[str, ...]:
         """The live sensors without a reading in the newest hop; filled cells are no readings."""

@@ -51,6 +51,7 @@ def alarm_rule(definition: StreamDefinition, detector: Detector, asset: str | No
         interval_us=definition.interval_us,
         hop_rows=detector.hop_rows,
         min_duration_us=definition.min_duration_us,
+        witnesses=detector.witnesses.admitted,
     )
 
 

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from tfstream.app.detection.score_batch import WindowScore
+from tfstream.core.alarms.hop_evidence import HopEvidence
+from tfstream.core.alarms.judgement import Judgement
 from tfstream.core.alarms.sensor_shares import with_shares
 from tfstream.core.messages.anomaly_event import BandShift, SensorShare, rounded
+from tfstream.core.reading import Values
 from tfstream.core.stream import StreamDefinition
 
 if TYPE_CHECKING:  # torch takes two seconds to import, and most commands do not need it
+    from tfstream.app.detection.witness_batch import WitnessVerdict
     from tfstream.model.linear.bands import BandChange
     from tfstream.model.scoring.detector import Detector, WindowExplanation
 
@@ -30,9 +34,21 @@ class WindowExplainer:
         """Evidence about a scored window; it is computed when a method is called."""
         return WindowEvidence(self, scored)
 
-    def departs(self, scored: WindowScore, sensors: Sequence[str]) -> bool:
+    def witness_evidence(self, asset: str, window: Values, verdict: WitnessVerdict) -> WitnessEvidence:
+        """Evidence of a witness about the newest rows of a window ``[rows, sensors]``."""
+        return WitnessEvidence(self, asset, window, verdict)
+
+    def loudest(
+        self, judgement: Judgement, scored: WindowScore, verdict: WitnessVerdict | None
+    ) -> HeardJudgement:
+        """The score's judgement of a window, or that of a witness where it is louder."""
+        if verdict is None or judgement.rank <= verdict.judgement.rank:
+            return HeardJudgement(judgement, self.evidence(scored))
+        return HeardJudgement(verdict.judgement, self.witness_evidence(scored.asset, scored.window, verdict))
+
+    def departs(self, window: Values, asset: str, sensors: Sequence[str]) -> bool:
         """Whether the level of one of these sensors disagrees with the level of the others."""
-        departures = np.abs(self._detector.departures(scored.window, scored.asset))
+        departures = np.abs(self._detector.departures(window, asset))
         index = self._sensor_index
         return any(departures[index[name]] > 1 for name in sensors if name in index)
 
@@ -43,6 +59,22 @@ class WindowExplainer:
         # The root makes evidence a fault's size in deviations: one large hop must not outweigh all others.
         return with_shares(
             self._share(scored, sensor, sensor.evidence / total**0.5) for sensor in explanations
+        )
+
+    def witness_sensors(self, asset: str, verdict: WitnessVerdict) -> tuple[SensorShare, ...]:
+        """The sensors that depart, the largest share first; none where an older row keeps it speaking."""
+        scale = self._detector.scaler.scale[self._detector.scaler.rows_of([asset])[0]]
+        return with_shares(
+            SensorShare(
+                name=self._sensors[departure.sensor],
+                share=0.0,
+                actual=_finite(float(verdict.shown[departure.sensor])),
+                expected=_finite(
+                    float(verdict.shown[departure.sensor] - departure.excess * scale[departure.sensor])
+                ),
+                evidence=rounded(departure.strength),
+            )
+            for departure in verdict.departures
         )
 
     def _share(self, scored: WindowScore, explained: WindowExplanation, evidence: float) -> SensorShare:
@@ -74,7 +106,29 @@ class WindowEvidence(NamedTuple):
         return self.explainer.sensors(self.scored)
 
     def departs(self, sensors: Sequence[str]) -> bool:
-        return self.explainer.departs(self.scored, sensors)
+        return self.explainer.departs(self.scored.window, self.scored.asset, sensors)
+
+
+class WitnessEvidence(NamedTuple):
+    """A :class:`tfstream.core.alarms.hop_evidence.HopEvidence` of a witness other than the score."""
+
+    explainer: WindowExplainer
+    asset: str
+    window: Values
+    verdict: WitnessVerdict
+
+    def sensors(self) -> tuple[SensorShare, ...]:
+        return self.explainer.witness_sensors(self.asset, self.verdict)
+
+    def departs(self, sensors: Sequence[str]) -> bool:
+        return self.explainer.departs(self.window, self.asset, sensors)
+
+
+class HeardJudgement(NamedTuple):
+    """The loudest judgement of a window, and the evidence of its witness."""
+
+    judgement: Judgement
+    evidence: HopEvidence
 
 
 def _finite(value: float) -> float | None:

@@ -8,8 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from tfstream.app.detection.score_batch import alarm_rule
-from tfstream.app.detection.score_series import HopScores, SeriesEvidence, raise_alarms, score_series, spread
+from tfstream.app.detection.score_series import HopScores, score_series, series_episodes, spread
 from tfstream.app.evaluation.evaluation_result import PRODUCT, AlarmQuality, EvaluationRun
 from tfstream.app.evaluation.labelled_series import LabelledSeries
 from tfstream.app.evaluation.row_scores import RowScores, measure_run
@@ -70,10 +69,8 @@ def measure_detector(
 def _raise_alarms(detector: Detector, hops: HopScores, labelled: LabelledSeries) -> list[Alarm]:
     """The alarms on the test rows, for an asset whose scoring begins when training ends."""
     definition = labelled.definition
-    asset, _, values = labelled.series
-    evidence = SeriesEvidence(definition, detector, asset, values)
-    rule = alarm_rule(definition, detector)
-    return raise_alarms(rule, asset, hops, first_row=labelled.train_rows, evidence=evidence)
+    raised = series_episodes(definition, detector, labelled.series, hops, first_row=labelled.train_rows)
+    return [alarm.in_rows(definition.interval_us) for alarm in raised]
 
 
 def alarm_quality(alarms: Sequence[Alarm], labelled: LabelledSeries, detector: Detector) -> AlarmQuality:

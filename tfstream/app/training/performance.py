@@ -18,10 +18,9 @@ from tfstream.app.detection.score_batch import (
 )
 from tfstream.app.detection.score_series import (
     HopScores,
-    SeriesEvidence,
     hop_scores,
-    raise_alarms,
     score_hops,
+    series_episodes,
 )
 from tfstream.core.faults.gate_faults import TRIAL_ROWS
 from tfstream.core.learning.held_out import HeldOutPiece
@@ -83,8 +82,8 @@ def _count_alarms(
     rows, allowed = 0, 0.0
     for piece, (asset, hops, _) in zip(pieces, scored, strict=True):
         rule = alarm_rule(definition, detector, asset)
-        evidence = SeriesEvidence(definition, detector, asset, piece.series.values)
-        raised += raise_alarms(rule, asset, hops, first_row=piece.first_row, evidence=evidence)
+        episodes = series_episodes(definition, detector, piece.series, hops, first_row=piece.first_row)
+        raised += [alarm.in_rows(definition.interval_us) for alarm in episodes]
         piece_rows = rule.hop_rows * int((hops.end_index + 1 - rule.hop_rows >= piece.first_row).sum())
         rows += piece_rows
         allowed += rule.budget_per_week * piece_rows / definition.rows_per_week

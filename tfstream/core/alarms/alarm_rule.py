@@ -9,6 +9,7 @@ scores come from and where the events go.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from tfstream.core.alarms import episode as episodes
@@ -16,15 +17,18 @@ from tfstream.core.alarms.baseline import Baseline
 from tfstream.core.alarms.calibration import Calibration
 from tfstream.core.alarms.episode import Episode, EpisodeEvent, Observation
 from tfstream.core.alarms.hop_evidence import HopEvidence
-from tfstream.core.alarms.judgement import Judgement, judge
+from tfstream.core.alarms.judgement import Judgement, judge_score
+from tfstream.core.alarms.witness_rule import WitnessRule, score_share
+from tfstream.core.alarms.witness_tail import WitnessTail
 
 
 class Hop(NamedTuple):
-    """The last row of a scored window, and the offsets of the readings in its newest hop."""
+    """The ``rows`` newest rows of a window, up to row ``end_index``, and the offsets of its newest hop."""
 
     end_index: int
     first_offset: int
     last_offset: int
+    rows: int
 
 
 class AlarmState(NamedTuple):
@@ -47,20 +51,27 @@ class AlarmRule:
     interval_us: int
     hop_rows: int
     min_duration_us: int = 0
+    witnesses: tuple[WitnessTail, ...] = ()
 
     @property
     def cooldown_us(self) -> int:
         """The shortest quiet time that closes an episode; the calibration merges clusters within it."""
         return self.calibration.separation_rows * self.interval_us
 
+    @cached_property
+    def witness_rule(self) -> WitnessRule:
+        """The rule of the witnesses beside the score."""
+        return WitnessRule(self.witnesses, self.budget_per_week, self.interval_us)
+
     def judge(self, score: float, baseline: Baseline) -> Judgement:
-        """Compare a score with the threshold of the budget."""
-        return judge(score, baseline, self.calibration, self.budget_per_week)
+        """Compare a score with the threshold of its share of the budget."""
+        share = score_share(self.witnesses)
+        return judge_score(score, baseline, self.calibration, self.budget_per_week, share)
 
     def update(
         self, state: AlarmState, score: float, judgement: Judgement, hop: Hop, evidence: HopEvidence
     ) -> tuple[AlarmState, EpisodeEvent | None]:
-        """The asset's state after a judged score, and the event to write, if there is one.
+        """The asset's state after a judged hop, and the event to write, if there is one.
 
         The baseline follows quiet scores only: a fault must never become the new normal.
         """
@@ -68,6 +79,16 @@ class AlarmRule:
         quiet = episode is None and not judgement.exceeds
         baseline = state.baseline.updated(score) if quiet else state.baseline
         return AlarmState(baseline, episode), event
+
+    def update_between_hops(
+        self, state: AlarmState, judgement: Judgement, hop: Hop, evidence: HopEvidence
+    ) -> tuple[AlarmState, EpisodeEvent | None]:
+        """Like :meth:`update`, for rows that have no score: only a witness that speaks changes anything."""
+        pending = state.episode is None or state.episode.pending
+        if not judgement.exceeds and (pending or not judgement.keeps_open):
+            return state, None
+        episode, event = self._update_episode(state.episode, self._observation(judgement, hop), evidence)
+        return AlarmState(state.baseline, episode), event
 
     def _update_episode(
         self, episode: Episode | None, observation: Observation, evidence: HopEvidence
@@ -81,10 +102,9 @@ class AlarmRule:
 
     def _observation(self, judgement: Judgement, hop: Hop) -> Observation:
         return Observation(
-            start_us=(hop.end_index + 1 - self.hop_rows) * self.interval_us,
+            start_us=(hop.end_index + 1 - hop.rows) * self.interval_us,
             end_us=(hop.end_index + 1) * self.interval_us,
             judgement=judgement,
-            extrapolated=self.calibration.extrapolated(self.budget_per_week),
             first_offset=hop.first_offset,
             last_offset=hop.last_offset,
         )

@@ -10,20 +10,17 @@ alarms a week is ``u + (sigma/xi) ((clusters/b)^xi - 1)``. The constants come fr
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from tfstream.core.alarms.baseline import Baseline, Scores, fit_baselines, normalise_run
 from tfstream.core.alarms.pareto_tail import cluster_peaks, fit_tail
+from tfstream.core.alarms.tail import Tail
 
 _QUANTILE = 0.95
-_LEAST_EXCESS = 0.01  # spreads
-_LARGEST_RATIO = math.exp(40)
 
 
 class ScoredRun(NamedTuple):
@@ -34,48 +31,19 @@ class ScoredRun(NamedTuple):
     scores: Scores
 
 
-class Calibration(msgspec.Struct, frozen=True, kw_only=True):
-    """The distribution of normal scores: the tail ``(u, sigma, xi)`` of their clusters, in spreads.
+class Calibration(Tail, frozen=True, kw_only=True):
+    """The distribution of normal scores: the tail of their clusters, and each asset's usual score.
 
-    It was fitted to ``weeks`` of data; clusters lie at least ``separation_rows`` apart.
+    Clusters lie at least ``separation_rows`` apart.
     """
 
     pooled: Baseline
     assets: dict[str, Baseline]
-    u: float
-    sigma: float
-    xi: float
-    clusters: int
-    clusters_per_week: float
-    weeks: float
     separation_rows: int
 
     def initial_baseline(self, asset: str) -> Baseline:
         """The baseline of an asset before its first score."""
         return self.assets.get(asset, self.pooled)
-
-    def threshold(self, budget_per_week: float) -> float:
-        """The normalised score that normal data exceed ``budget_per_week`` times a week.
-
-        It is always a little larger than ``u``: the scores of an idle machine all equal ``u`` and must not be
-        alarms.
-        """
-        ratio = min(self.clusters_per_week / budget_per_week, _LARGEST_RATIO)
-        rarity = math.log(max(ratio, 1.0))
-        excess = rarity if abs(self.xi) < 1e-6 else math.expm1(self.xi * rarity) / self.xi
-        return self.u + max(self.sigma * excess, _LEAST_EXCESS)
-
-    def expected_per_week(self, value: float) -> float:
-        """The inverse of :meth:`threshold`: how often in a week normal data exceed a normalised score."""
-        excess = max(value - self.u, 0.0) / self.sigma
-        if abs(self.xi) < 1e-6:
-            return self.clusters_per_week * math.exp(-excess)
-        base = 1 + self.xi * excess
-        return 0.0 if base <= 0 else self.clusters_per_week * float(base ** (-1 / self.xi))
-
-    def extrapolated(self, budget_per_week: float) -> bool:
-        """Whether the data of the calibration are too few: the budget gives less than two alarms in them."""
-        return budget_per_week * self.weeks < 2
 
 
 def fit_calibration(

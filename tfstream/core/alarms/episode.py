@@ -27,7 +27,6 @@ class Observation(NamedTuple):
     start_us: int
     end_us: int
     judgement: Judgement
-    extrapolated: bool
     first_offset: int
     last_offset: int
 
@@ -102,7 +101,7 @@ def start_episode(
 
     It is pending until unbroken hops have lasted for ``min_duration_us``.
     """
-    if pending is None or pending.last_us != hop.start_us:
+    if pending is None or pending.last_us < hop.start_us:
         episode = _first_hop(hop, sensors)
     else:
         episode = _extended(pending, hop, sensors)
@@ -133,7 +132,7 @@ def _first_hop(hop: Observation, sensors: tuple[SensorShare, ...]) -> Episode:
         written_score=judgement.value,
         threshold=judgement.threshold,
         expected_per_week=judgement.expected_per_week,
-        extrapolated=hop.extrapolated,
+        extrapolated=judgement.extrapolated,
         sensors=sensors,
         sequence=0,
         first_offset=hop.first_offset,
@@ -183,7 +182,7 @@ def _kept_open(episode: Episode, hop: Observation) -> Episode:
 
 def _extended(episode: Episode, hop: Observation, sensors: tuple[SensorShare, ...]) -> Episode:
     """With one more hop that keeps it open, adds to its sensors' shares and may raise its peak."""
-    hop_number = (hop.start_us - episode.started_us) // (hop.end_us - hop.start_us) + 1
+    hop_number = max((hop.start_us - episode.started_us) // (hop.end_us - hop.start_us) + 1, 1)
     shares = merge_hop(episode.sensors, sensors, hop_number)
     judgement = hop.judgement
     extended = msgspec.structs.replace(
@@ -200,7 +199,7 @@ def _extended(episode: Episode, hop: Observation, sensors: tuple[SensorShare, ..
         score=judgement.value,
         threshold=judgement.threshold,
         expected_per_week=judgement.expected_per_week,
-        extrapolated=hop.extrapolated,
+        extrapolated=judgement.extrapolated,
         witness=judgement.witness,
         scale_s=judgement.scale_s,
         reason=judgement.reason,

@@ -19,7 +19,8 @@ class Judgement(NamedTuple):
     is the lower level of the hysteresis, halfway between the calibration's ``u`` and the threshold.
 
     ``scale_s`` is the time scale in seconds at which the witness looked, None where it has none. ``reason``
-    says in words what it saw, None where it has nothing to say beyond the numbers.
+    says in words what it saw, None where it has nothing to say beyond the numbers. ``extrapolated``: the data
+    of the calibration are too few for the budget.
     """
 
     value: float
@@ -29,11 +30,17 @@ class Judgement(NamedTuple):
     witness: Witness = Witness.SCORE
     scale_s: float | None = None
     reason: str | None = None
+    extrapolated: bool = False
 
     @property
     def exceeds(self) -> bool:
         """Whether the value reaches the threshold: it starts or continues an episode."""
         return self.value >= self.threshold
+
+    @property
+    def rank(self) -> tuple[bool, bool, float]:
+        """The louder of two judgements has the smaller rank: an alarm first, then the rarer value."""
+        return not self.exceeds, not self.keeps_open, self.expected_per_week
 
     @property
     def severity(self) -> float:
@@ -46,13 +53,16 @@ class Judgement(NamedTuple):
         return self.value >= self.hold
 
 
-def judge(score: float, baseline: Baseline, calibration: Calibration, budget_per_week: float) -> Judgement:
-    """Normalise a score by the asset's baseline and compare it with the threshold of the budget."""
+def judge_score(
+    score: float, baseline: Baseline, calibration: Calibration, budget_per_week: float, share: float
+) -> Judgement:
+    """Normalise a score by the asset's baseline and compare it with the threshold of its budget's share."""
     value = baseline.normalised(score)
-    threshold = calibration.threshold(budget_per_week)
+    threshold = calibration.threshold(budget_per_week * share)
     return Judgement(
         value=rounded(value),
         threshold=rounded(threshold),
         hold=(calibration.u + threshold) / 2,
-        expected_per_week=rounded(calibration.expected_per_week(value)),
+        expected_per_week=rounded(calibration.expected_per_week(value) / share),
+        extrapolated=calibration.extrapolated(budget_per_week),
     )

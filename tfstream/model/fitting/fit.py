@@ -28,6 +28,7 @@ from tfstream.model.fitting.training_windows import (
     split,
     whole_pieces,
 )
+from tfstream.model.fitting.witness_fit import fit_witnesses
 from tfstream.model.linear.predictors import fit as fit_closed_form
 from tfstream.model.network.inference import PreparedNetwork
 from tfstream.model.numerics.precision import fastest_products, product_type
@@ -70,9 +71,10 @@ def fit(
     model, predictors = _learn(split(scaled, config.window_rows), definition, seed, report)
     calibration = _calibrate(model, split(series, config.window_rows).hold)
     bank = predictors.collect_bank(_locate(whole_pieces(scaled), config), model.usual_errors)
-    report("calibrate", 1.0)
     parts_of_model = {field.name: getattr(model, field.name) for field in fields(model)}
-    return Detector(**{**parts_of_model, "bank": bank, "calibration": calibration})
+    witnesses = fit_witnesses(series, scaler, interval_us)
+    report("calibrate", 1.0)
+    return Detector(**{**parts_of_model, "bank": bank, "calibration": calibration, "witnesses": witnesses})
 
 
 class _Definition(NamedTuple):

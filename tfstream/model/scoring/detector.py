@@ -30,6 +30,7 @@ from tfstream.model.scoring.bank import Bank
 from tfstream.model.scoring.fusion import Fusion, smooth
 from tfstream.model.scoring.memory import Memory
 from tfstream.model.scoring.terms import CHUNK, ERRORS, TERMS, compute_terms, extract
+from tfstream.model.witnesses.witness_model import WitnessModel
 
 
 class Measurement(NamedTuple):
@@ -175,6 +176,7 @@ class Detector(ScoringModel):
     """A scoring model with the calibration of its scores on normal data that it has not learnt from."""
 
     calibration: Calibration
+    witnesses: WitnessModel = field(default_factory=WitnessModel)
 
     @cached_property
     def attribution(self) -> Attribution:
@@ -217,5 +219,6 @@ class Detector(ScoringModel):
             "calibration_clusters": self.calibration.clusters,
             "tail_sigma": self.calibration.sigma,
             "tail_xi": self.calibration.xi,
+            "witnesses": self.witnesses.describe(),
             **self.history,
         }

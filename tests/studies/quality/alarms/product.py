@@ -8,8 +8,7 @@ from typing import ClassVar
 
 from tests.studies.quality.alarms.methods import FittedAlarms, NamedAlarm
 from tests.studies.quality.runs import ignore_progress
-from tfstream.app.detection.score_batch import alarm_rule
-from tfstream.app.detection.score_series import SeriesEvidence, raise_episodes, score_series
+from tfstream.app.detection.score_series import score_series, series_episodes
 from tfstream.app.evaluation.evaluation_refits import StoredChampion
 from tfstream.app.training.refit import Fitted, Refit
 from tfstream.app.training.training_options import TrainingOptions
@@ -35,13 +34,8 @@ class FittedProduct:
     def alarms(self, series: Series, first_row: int) -> list[NamedAlarm]:
         """The episodes that the stream would open."""
         detector, asset, values = self.detector, series.asset, series.values
-        raised = raise_episodes(
-            alarm_rule(self.definition, detector, asset),
-            asset,
-            score_series(detector, asset, values),
-            first_row=first_row,
-            evidence=SeriesEvidence(self.definition, detector, asset, values),
-        )
+        hops = score_series(detector, asset, values)
+        raised = series_episodes(self.definition, detector, series, hops, first_row=first_row)
         return [_named(alarm, self.definition.interval_us) for alarm in raised]
 
 

@@ -11,6 +11,7 @@ from tfstream.app.detection.champion import Champion
 from tfstream.app.detection.episode_tracker import AssetEvent, AssetUpdate, EpisodeTracker
 from tfstream.app.scoring.event_builder import EventBuilder
 from tfstream.core.messages.anomaly_event import EventKind, EventType
+from tfstream.core.messages.witness import Witness
 from tfstream.core.reading import Reading, Series, Values
 from tfstream.core.state import AssetMemory
 from tfstream.core.stream import StreamDefinition
@@ -33,7 +34,7 @@ def plant(rows: int) -> Values:
 
 @pytest.fixture(scope="module")
 def champion() -> Champion:
-    series = [Series("x", np.arange(400) * MINUTE, plant(400))]
+    series = [Series("x", np.arange(1600) * MINUTE, plant(1600))]
     config = DetectorConfig(steps=5)
     return Champion(fit(series, DEFINITION.sensors, MINUTE, config, 0, lambda stage, done: None), 1, "0" * 64)
 
@@ -76,14 +77,19 @@ def is_between_hops(champion: Champion, event: TrackEvent) -> bool:
     return isinstance(event, WindowReady) and not champion.detector.shape.ends_hop(event.window.end_index)
 
 
-@pytest.mark.parametrize("size", [1, 7, 64, 10_000])
-def test_records_and_memories_are_those_of_a_window_for_each_hop(champion: Champion, size: int) -> None:
-    """In any batches; the windows of a batch keep their rows until they are scored."""
-    by_hop, hop_memories = run(champion, track_events(champion, champion.detector.hop_rows), 10_000)
-    by_row, row_memories = run(champion, track_events(champion, champion.detector.shape.step), size)
-    assert len(by_row) > 5 * len(by_hop)
-    assert records(champion, by_row) == records(champion, by_hop)
-    assert row_memories == hop_memories
+def scores(updates: Sequence[AssetUpdate]) -> list[float]:
+    windows = [update.window for update in updates if update.window is not None]
+    return [window.scored.score for window in windows if window.scored is not None]
+
+
+@pytest.mark.parametrize("size", [1, 7, 64])
+def test_records_and_memories_are_the_same_in_any_batches(champion: Champion, size: int) -> None:
+    """The windows of a batch keep their rows until they are scored."""
+    events = track_events(champion, champion.detector.shape.step)
+    whole, whole_memories = run(champion, events, 10_000)
+    by_row, row_memories = run(champion, events, size)
+    assert records(champion, by_row) == records(champion, whole)
+    assert row_memories == whole_memories
     opened = {
         event.episode.kind for update in by_row for event in update.events if event.event is EventType.OPENED
     }
@@ -91,19 +97,33 @@ def test_records_and_memories_are_those_of_a_window_for_each_hop(champion: Champ
     assert len(opened) > 1  # also the fault of the level
 
 
-def test_a_window_between_two_hops_changes_nothing(champion: Champion) -> None:
+def test_scores_are_those_of_a_window_for_each_hop(champion: Champion) -> None:
+    by_hop, _ = run(champion, track_events(champion, champion.detector.hop_rows), 10_000)
+    by_row, _ = run(champion, track_events(champion, champion.detector.shape.step), 10_000)
+    assert len(by_row) > 5 * len(by_hop)
+    assert scores(by_row) == scores(by_hop)
+
+
+def test_a_window_between_two_hops_has_witnesses_only(champion: Champion) -> None:
     """It is no window without a score either: the monitor counts windows that have an update's ``window``."""
     tracker, memories = EpisodeTracker(DEFINITION, champion), dict[str, AssetMemory | None]()
-    untouched = 0
+    quiet, heard = 0, set[Witness | None]()
     for event in track_events(champion, champion.detector.shape.step):
         before = memories.get(event.asset)
         (update,) = tracker.process_batch([AssetEvent(0, before, event)])
-        if is_between_hops(champion, event):
-            assert (update.events, update.window) == ((), None)
-            assert before is None or update.memory is before
-            untouched += before is not None
         memories[event.asset] = update.memory
-    assert untouched > 300
+        if not is_between_hops(champion, event):
+            continue
+        assert update.window is None
+        heard |= {each.episode.witness for each in update.events}
+        if before is not None and update.memory is not None and not update.events:
+            assert update.memory.witnesses != before.witnesses
+            assert update.memory.witness_index == before.witness_index + 1
+            assert update.memory.terms == before.terms
+            assert update.memory.baseline == before.baseline
+            quiet += 1
+    assert quiet > 300
+    assert Witness.ERRORS in heard
 
 
 def test_only_windows_at_the_end_of_a_hop_are_measured(

@@ -18,10 +18,17 @@ from tfstream.app.evaluation.evaluation_options import EvaluationOptions
 from tfstream.app.evaluation.evaluation_result import by_suite
 from tfstream.app.evaluation.labelled_series import prepare
 from tfstream.cli.main import app
+from tfstream.cli.output import printing
 from tfstream.errors import BadData, TfstreamError
 from tfstream.model.baselines.numpy_baselines import BASELINES
 from tfstream.model.detector_config import DetectorConfig
 from tfstream.model.fitting.fit import fit
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal wide enough for all columns of the tables."""
+    monkeypatch.setattr(printing.out, "width", 200)
 
 
 @pytest.fixture

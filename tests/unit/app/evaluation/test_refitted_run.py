@@ -22,6 +22,7 @@ from tfstream.app.evaluation.labelled_series import LabelledSeries, prepare
 from tfstream.app.evaluation.refitted_run import run_with_refits
 from tfstream.app.training.refit import Fitted
 from tfstream.cli.main import app
+from tfstream.cli.output import printing
 from tfstream.core.learning.normal_rows import ExclusionCause, TrainingEpisode
 from tfstream.core.reading import Series
 from tfstream.errors import BadData, UsageError
@@ -32,6 +33,12 @@ from tfstream.model.scoring.detector import Detector
 QUICK = DetectorConfig(steps=10)
 SECOND_US = 1_000_000
 BUDGET = 1000.0  # a week: at a row each second a smaller budget is extrapolated very far
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal wide enough for all columns of the tables."""
+    monkeypatch.setattr(printing.out, "width", 200)
 
 
 def prepared(folder: Path, refit_every_s: int | None) -> LabelledSeries:

@@ -58,7 +58,7 @@ def scored_windows(scores: Sequence[float], rule: AlarmRule) -> list[ScoredWindo
         end = WINDOW - 1 + HOP * number
         judgement = rule.judge(score, memory.baseline)
         state = AlarmState(memory.baseline, memory.episode)
-        state, _ = rule.update(state, score, judgement, Hop(end, 0, 0), LevelEvidence())
+        state, _ = rule.update(state, score, judgement, Hop(end, 0, 0, rule.hop_rows), LevelEvidence())
         after = AssetMemory(model_version=1, baseline=state.baseline, episode=state.episode)
         scored = WindowScore(score, SmoothedTerms(end, ()), "x", NOTHING, NOTHING[0])
         windows.append(ScoredWindow(Window(end, NOTHING, 0, 0), (), scored, judgement, memory, after))

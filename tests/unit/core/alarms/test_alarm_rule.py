@@ -37,7 +37,7 @@ def update(rule: AlarmRule, scores: list[float]) -> tuple[AlarmState, list[Episo
     state = AlarmState(rule.calibration.initial_baseline("x"), None)
     events = []
     for number, score in enumerate(scores):
-        hop = Hop(63 + HOP * number, number, number)
+        hop = Hop(63 + HOP * number, number, number, HOP)
         state, event = rule.update(state, score, rule.judge(score, state.baseline), hop, NoEvidence())
         events += [event] if event else []
         state = restarted(state)
@@ -109,7 +109,7 @@ def test_a_fault_never_becomes_the_new_normal(rule: AlarmRule) -> None:
 def test_a_quiet_hop_needs_no_evidence(rule: AlarmRule) -> None:
     evidence = CountingEvidence()
     baseline = rule.calibration.initial_baseline("x")
-    rule.update(AlarmState(baseline, None), 2.0, rule.judge(2.0, baseline), Hop(63, 0, 0), evidence)
+    rule.update(AlarmState(baseline, None), 2.0, rule.judge(2.0, baseline), Hop(63, 0, 0, 8), evidence)
     assert (evidence.explained, evidence.checked) == (0, 0)
 
 
@@ -126,7 +126,7 @@ def test_sensors_are_explained_only_for_hops_that_keep_the_episode_open(rule: Al
     evidence = CountingEvidence()
     state = AlarmState(rule.calibration.initial_baseline("x"), None)
     for number, score in enumerate([2.0, 500.0, *[2.0] * 12]):
-        hop = Hop(63 + HOP * number, number, number)
+        hop = Hop(63 + HOP * number, number, number, HOP)
         judgement = rule.judge(score, state.baseline)
         state, _ = rule.update(state, score, judgement, hop, evidence)
     assert (evidence.explained, evidence.checked) == (1, 8)  # until the cooldown of 64 rows was over
@@ -137,7 +137,7 @@ def test_a_fault_that_the_score_adapts_to_is_one_episode(rule: AlarmRule) -> Non
     evidence = CountingEvidence(lasts=5000)
     state, events = AlarmState(rule.calibration.initial_baseline("x"), None), []
     for number, score in enumerate([2.0, 500.0, *[2.0] * 5040]):
-        hop = Hop(63 + HOP * number, number, number)
+        hop = Hop(63 + HOP * number, number, number, HOP)
         state, event = rule.update(state, score, rule.judge(score, state.baseline), hop, evidence)
         events += [event] if event else []
         state = restarted(state)

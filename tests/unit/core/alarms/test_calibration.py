@@ -12,7 +12,7 @@ from tfstream.app.detection.score_series import HopScores, raise_alarms
 from tfstream.core.alarms.alarm_rule import AlarmRule
 from tfstream.core.alarms.baseline import Baseline
 from tfstream.core.alarms.calibration import Calibration, ScoredRun, fit_calibration
-from tfstream.core.alarms.judgement import judge
+from tfstream.core.alarms.judgement import judge_score
 
 ROWS_PER_WEEK = 10_080.0
 HOP = 8
@@ -71,13 +71,13 @@ def test_the_baseline_follows_a_lasting_shift_and_faults_still_show() -> None:
     shift = 0.6 * calibration.threshold(1.0) * usual.spread
     baseline = usual
     for score in scores(1, 3 * week) + shift:
-        if not judge(float(score), baseline, calibration, 1.0).exceeds:
+        if not judge_score(float(score), baseline, calibration, 1.0, 1.0).exceeds:
             baseline = baseline.updated(float(score))
         assert usual.spread / 2 <= baseline.spread <= 2 * usual.spread
     assert baseline.center == pytest.approx(usual.center + shift, abs=0.3 * usual.spread)
     assert baseline.spread == pytest.approx(usual.spread, rel=0.25)
     fault = baseline.center + 1.5 * calibration.threshold(1.0) * usual.spread
-    assert judge(fault, baseline, calibration, 1.0).exceeds
+    assert judge_score(fault, baseline, calibration, 1.0, 1.0).exceeds
 
 
 def test_idle_weeks_do_not_make_an_asset_raise_alarms_at_small_changes() -> None:
@@ -151,7 +151,7 @@ def test_a_constant_score_is_no_alarm() -> None:
         separation_rows=64,
         hop_rows=8,
     )
-    assert not judge(3.7, calibration.initial_baseline("x"), calibration, 1.0).exceeds
+    assert not judge_score(3.7, calibration.initial_baseline("x"), calibration, 1.0, 1.0).exceeds
 
 
 def test_the_spread_never_leaves_its_bounds() -> None:

@@ -33,7 +33,6 @@ def judged_hop(number: int, judgement: Judgement) -> Observation:
         start_us=10 * number,
         end_us=10 * number + 10,
         judgement=judgement,
-        extrapolated=False,
         first_offset=number,
         last_offset=number,
     )

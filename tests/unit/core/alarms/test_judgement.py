@@ -38,7 +38,7 @@ def test_the_recorded_numbers_decide(score: float, recorded: float, exceeds: boo
     """Just below the threshold: the score record equals the threshold, and the episode opens."""
     judgement = RULE.judge(score, BASELINE)
     assert (judgement.value, judgement.threshold, judgement.exceeds) == (recorded, THRESHOLD, exceeds)
-    state, event = RULE.update(AlarmState(BASELINE, None), score, judgement, Hop(63, 0, 0), NoEvidence())
+    state, event = RULE.update(AlarmState(BASELINE, None), score, judgement, Hop(63, 0, 0, 8), NoEvidence())
     assert (state.episode is not None) is exceeds
     assert (event is not None and event.event is EventType.OPENED) is exceeds
     assert (state.baseline == BASELINE) is exceeds  # a score that opens an episode moves no baseline
@@ -50,8 +50,8 @@ def test_an_episode_stays_open_halfway_down_to_u(score: float, holds: bool) -> N
     assert judgement.hold == pytest.approx(4.0)
     assert judgement.keeps_open is holds
     state, _ = RULE.update(
-        AlarmState(BASELINE, None), 6.0, RULE.judge(6.0, BASELINE), Hop(63, 0, 0), NoEvidence()
+        AlarmState(BASELINE, None), 6.0, RULE.judge(6.0, BASELINE), Hop(63, 0, 0, 8), NoEvidence()
     )
-    state, _ = RULE.update(state, score, judgement, Hop(71, 1, 1), NoEvidence())
+    state, _ = RULE.update(state, score, judgement, Hop(71, 1, 1, 8), NoEvidence())
     assert state.episode is not None
     assert (state.episode.last_us == 72_000_000) is holds

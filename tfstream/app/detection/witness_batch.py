@@ -1,0 +1,198 @@
+"""Asks the witnesses about the new rows of a batch of windows: who speaks, and about which sensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfstream.app.detection.score_batch import alarm_rule
+from tfstream.core.alarms.judgement import Judgement
+from tfstream.core.alarms.witness_rule import WitnessRule
+from tfstream.core.alarms.witness_tail import WitnessTail
+from tfstream.core.reading import Values
+from tfstream.core.stream import StreamDefinition
+from tfstream.core.windowing.asset_track import Window
+from tfstream.model.scoring.detector import Detector
+from tfstream.model.witnesses.advance import GridRows, NewRows, WitnessRows, advance
+from tfstream.model.witnesses.comparison import SensorDeparture
+from tfstream.model.witnesses.witness_state import WitnessState, decode_state, encode_state
+
+Array = NDArray[np.float64]
+
+
+class StoredWitnesses(NamedTuple):
+    """What an asset's memory holds for the witnesses; ``same_model`` where this model wrote it."""
+
+    data: bytes | None
+    end_index: int
+    same_model: bool
+
+
+class WitnessInput(NamedTuple):
+    """A window of an asset whose newest rows the witnesses have not seen; ``key`` names the asset."""
+
+    key: tuple[int, str]
+    window: Window
+
+
+class WitnessVerdict(NamedTuple):
+    """The witness that speaks loudest about a window's new rows, and what it saw there.
+
+    ``shown`` and ``departures`` are of the row that made it speak: what the sensors show in their own units,
+    and the sensors that depart. Both are empty where an older row keeps it speaking.
+    """
+
+    judgement: Judgement
+    shown: Values
+    departures: tuple[SensorDeparture, ...]
+
+
+class AskedWitnesses(NamedTuple):
+    """``verdicts`` by the index of their window, and each asset's state afterwards."""
+
+    verdicts: Mapping[int, WitnessVerdict]
+    stored: Mapping[tuple[int, str], StoredWitnesses]
+
+
+class WitnessBatch:
+    """Asks the witnesses of one model. It keeps no state of the assets: stored state goes in and out."""
+
+    def __init__(self, definition: StreamDefinition, detector: Detector) -> None:
+        self._detector, self._model = detector, detector.witnesses
+        self._shape = detector.shape
+        self._grid_rows = tuple(grid.rows for grid in self._model.grids)
+        self._rule = alarm_rule(definition, detector).witness_rule
+        self._asset_rules = {
+            asset: alarm_rule(definition, detector, asset).witness_rule for asset in definition.asset_budgets
+        }
+
+    def ask(
+        self, windows: Sequence[WitnessInput], stored: Mapping[tuple[int, str], StoredWitnesses | None]
+    ) -> AskedWitnesses:
+        """Ask about windows; those of an asset must be in the order of the log."""
+        if not self._grid_rows:
+            return AskedWitnesses({}, {})
+        verdicts: dict[int, WitnessVerdict] = {}
+        states: dict[tuple[int, str], WitnessState | None] = {}
+        remaining: dict[tuple[int, str], list[int]] = {}
+        for index, (key, _) in enumerate(windows):
+            remaining.setdefault(key, []).append(index)
+        for key in remaining:
+            states[key] = self._state(stored.get(key))
+        while remaining:
+            spans = {key: _unbroken(windows, indices, self._shape.step) for key, indices in remaining.items()}
+            rows = [
+                self._new_rows(key, states[key], [windows[i].window for i in spans[key]]) for key in spans
+            ]
+            lasts = [each.last for each in rows]  # before ``advance``, which continues the states
+            advanced = advance(self._model.grids, self._detector.scaler, rows)
+            for key, new, last, result in zip(spans, rows, lasts, advanced, strict=True):
+                ends = np.arange(new.end_index + 1 - len(new.values), new.end_index + 1)
+                asked = _AskedRows.of(self._model.admitted, result.grids, last, ends)
+                verdicts |= self._verdicts(key[1], windows, spans[key], asked, result)
+                states[key] = result.state
+                remaining[key] = remaining[key][len(spans[key]) :]
+            remaining = {key: indices for key, indices in remaining.items() if indices}
+        return AskedWitnesses(verdicts, {key: _stored(state) for key, state in states.items() if state})
+
+    def _state(self, stored: StoredWitnesses | None) -> WitnessState | None:
+        if stored is None or stored.data is None:
+            return None
+        sensors = len(self._detector.definition_sensors)
+        state = decode_state(stored.data, stored.end_index, self._grid_rows, sensors)
+        return state if state is None or stored.same_model else state.under_new_model()
+
+    def _new_rows(
+        self, key: tuple[int, str], state: WitnessState | None, windows: Sequence[Window]
+    ) -> NewRows:
+        """The rows that the witnesses have not seen: all rows of the first window after a gap."""
+        step, first = self._shape.step, windows[0]
+        if state is not None and state.end_index != first.end_index - step:
+            state = None
+        newest = [window.values[-step:] for window in windows]
+        if state is None:
+            newest[0] = first.values
+        return NewRows(key[1], state, np.concatenate(newest), windows[-1].end_index)
+
+    def _verdicts(
+        self,
+        asset: str,
+        windows: Sequence[WitnessInput],
+        indices: Sequence[int],
+        asked: _AskedRows,
+        result: WitnessRows,
+    ) -> dict[int, WitnessVerdict]:
+        """The verdict about each window in which a witness speaks."""
+        rule = self._asset_rules.get(asset, self._rule)
+        speaking = np.any(rule.speaking(asked.values), axis=1, keepdims=True)
+        verdicts = {}
+        for index in indices:
+            last = int(windows[index].window.end_index - asked.ends[0])
+            rows = range(last + 1 - self._shape.step, last + 1)
+            heard = [self._verdict(rule, asked, row, result) for row in rows if speaking[row, 0]]
+            if heard:
+                verdicts[index] = min(heard, key=lambda verdict: verdict.judgement.rank)
+        return verdicts
+
+    def _verdict(self, rule: WitnessRule, asked: _AskedRows, row: int, result: WitnessRows) -> WitnessVerdict:
+        heard = rule.judge(asked.values[row], asked.fresh[row])
+        assert heard is not None
+        if not heard.fresh:
+            return WitnessVerdict(heard.judgement, np.empty(0, dtype=np.float32), ())
+        tail = self._model.admitted[heard.number]
+        grid_rows, at = result.grids[tail.level], int(asked.place[row, heard.number])
+        comparison = self._model.grids[tail.level].comparisons[tail.statistic]
+        departures = comparison.blame(grid_rows.compared[tail.statistic][at])
+        return WitnessVerdict(heard.judgement, grid_rows.shown[tail.statistic][at], tuple(departures))
+
+
+class _AskedRows(NamedTuple):
+    """Normalised ``values [n, tails]`` at each row of the stream, NaN while a statistic warms up.
+
+    ``ends [n]`` are the indices of the rows. ``fresh`` is true where the tail's grid has completed a row,
+    ``place`` is the number of its newest row.
+    """
+
+    ends: NDArray[np.int64]
+    values: Array
+    fresh: NDArray[np.bool_]
+    place: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls,
+        tails: Sequence[WitnessTail],
+        grids: Mapping[int, GridRows],
+        last: Sequence[Array],
+        ends: NDArray[np.int64],
+    ) -> _AskedRows:
+        shape = len(ends), len(tails)
+        values, fresh = np.full(shape, np.nan), np.zeros(shape, dtype=np.bool_)
+        place = np.full(shape, -1, dtype=np.int64)
+        for number, tail in enumerate(tails):
+            before = last[tail.level][tail.statistic] if tail.level < len(last) else np.nan
+            known = np.array([before])
+            if tail.level in grids:
+                rows = grids[tail.level]
+                place[:, number] = np.searchsorted(rows.ends, ends, side="right") - 1
+                fresh[:, number] = (place[:, number] >= 0) & (rows.ends[place[:, number]] == ends)
+                known = np.concatenate([rows.values[:, tail.statistic], known])  # index -1: the value before
+            values[:, number] = tail.normalised(known[place[:, number]])
+        return cls(ends, values, fresh, place)
+
+
+def _unbroken(windows: Sequence[WitnessInput], indices: Sequence[int], step: int) -> list[int]:
+    """The first of an asset's windows that follow each other without a gap."""
+    unbroken = [indices[0]]
+    for index in indices[1:]:
+        if windows[index].window.end_index != windows[unbroken[-1]].window.end_index + step:
+            break
+        unbroken.append(index)
+    return unbroken
+
+
+def _stored(state: WitnessState) -> StoredWitnesses:
+    return StoredWitnesses(encode_state(state), state.end_index, same_model=True)

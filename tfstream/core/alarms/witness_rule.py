@@ -1,0 +1,90 @@
+"""Which witness speaks at a row, and whether it exceeds its share of the alarm budget.
+
+The score has half of the budget where other witnesses are admitted, else all of it; the other witnesses share
+the rest equally. An ``expected_per_week`` is divided by the share of its witness: it is then how often in a
+week normal data give a value as rare as this to any witness, and the same scale holds for all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfstream.core.alarms.judgement import Judgement
+from tfstream.core.alarms.witness_tail import WitnessTail
+from tfstream.core.messages.anomaly_event import rounded
+
+_WITNESSES_SHARE = 0.5
+
+Array = NDArray[np.float64]
+
+
+def score_share(tails: Sequence[WitnessTail]) -> float:
+    """The score's share of the alarm budget, beside the admitted witnesses."""
+    return 1.0 - _WITNESSES_SHARE if tails else 1.0
+
+
+class HeardWitness(NamedTuple):
+    """The judgement of the witness that speaks loudest at a row; ``number`` is that of its tail.
+
+    ``fresh`` is false where its grid completed no row: then the value of its last row still holds.
+    """
+
+    judgement: Judgement
+    number: int
+    fresh: bool
+
+
+class WitnessRule:
+    """The admitted tails of a stream under an alarm budget."""
+
+    def __init__(self, tails: Sequence[WitnessTail], budget_per_week: float, interval_us: int) -> None:
+        self._tails = tuple(tails)
+        self._share = _WITNESSES_SHARE / max(len(tails), 1)
+        self._budget = budget_per_week
+        self._interval_us = interval_us
+
+    @cached_property
+    def thresholds(self) -> Array:
+        """``[tails]``, in spreads."""
+        return np.array([tail.tail.threshold(self._budget * self._share) for tail in self._tails])
+
+    @cached_property
+    def holds(self) -> Array:
+        """The lower level of the hysteresis, ``[tails]``: halfway between ``u`` and the threshold."""
+        return (np.array([tail.tail.u for tail in self._tails]) + self.thresholds) / 2
+
+    def speaking(self, values: Array) -> NDArray[np.bool_]:
+        """``[n, tails]``: which of the normalised values ``[n, tails]`` reach the lower level."""
+        with np.errstate(invalid="ignore"):
+            return np.asarray(values >= self.holds, dtype=np.bool_)
+
+    def judge(self, values: Array, fresh: NDArray[np.bool_]) -> HeardWitness | None:
+        """The loudest of the normalised values ``[tails]``; None when none reaches its lower level.
+
+        A value that is not fresh keeps an episode open, and opens none.
+        """
+        heard = [
+            self._heard(number, float(values[number]), bool(fresh[number]))
+            for number in np.flatnonzero(self.speaking(values)).tolist()
+        ]
+        return min(heard, key=lambda each: each.judgement.rank, default=None)
+
+    def _heard(self, number: int, value: float, fresh: bool) -> HeardWitness:
+        tail, threshold = self._tails[number], float(self.thresholds[number])
+        hold = float(self.holds[number])
+        shown = value if fresh else min(value, hold)
+        judgement = Judgement(
+            value=rounded(shown),
+            threshold=rounded(threshold),
+            hold=min(hold, rounded(shown)),
+            expected_per_week=rounded(tail.tail.expected_per_week(shown) / self._share),
+            witness=tail.witness,
+            scale_s=tail.scale_rows * self._interval_us / 1e6,
+            extrapolated=tail.tail.extrapolated(self._budget),
+        )
+        return HeardWitness(judgement, number, fresh)

@@ -1,0 +1,91 @@
+"""Fits the model of one grid to normal pieces: its predictor, and what errors and levels are usual."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tfstream.core.reading import Values
+from tfstream.model.witnesses.comparison import RowComparison, fit_comparison
+from tfstream.model.witnesses.grid_model import GridModel, lagged_rows
+from tfstream.model.witnesses.pyramid import ERROR_RATE, LEVEL_RATES, SPANS, order_of
+
+_RIDGE = 100.0
+_MOST_ROWS = 65_536  # that the predictor and the covariances are fitted to: more change nothing
+_ROWS_AT_ONCE = 4_096
+_BLOCK = 64  # rows of an exponential mean computed together
+
+Array = NDArray[np.float64]
+
+
+def fit_grid(pieces: Sequence[Values], grid_rows: int) -> GridModel:
+    """Fit to pieces ``[rows, sensors]`` of the grid, in standard units and without gaps.
+
+    :raises ValueError: when no piece has more rows than the predictor looks back.
+    """
+    order = order_of(grid_rows)
+    pieces = [piece.astype(np.float32) for piece in pieces if len(piece) > order]
+    if not pieces:
+        raise ValueError(f"no piece has more than {order} rows of {grid_rows}")
+    predictor = _fit_predictor(pieces, order)
+    errors = [_errors(piece, predictor, order) for piece in pieces]
+    rows = sum(len(piece) for piece in errors)
+    comparisons = [
+        _compare(errors, rows, centred=False),
+        _compare(
+            [exponential_mean(part, ERROR_RATE) for part in errors], rows * ERROR_RATE / 2, centred=False
+        ),
+    ]
+    for span, rate in zip(SPANS, LEVEL_RATES, strict=True):
+        levels = [exponential_mean(piece, rate) for piece in pieces]
+        comparisons.append(_compare(levels, 2 * rows / span, centred=True))
+    return GridModel(rows=grid_rows, predictor=predictor, comparisons=tuple(comparisons))
+
+
+def exponential_mean(rows: Values, rate: float) -> Values:
+    """The exponential mean after each row ``[n, sensors]``; it begins with the first row."""
+    decay = (1 - rate) ** np.arange(_BLOCK + 1)
+    age = np.subtract.outer(np.arange(_BLOCK), np.arange(_BLOCK))
+    lower = np.where(age >= 0, rate * (1 - rate) ** np.maximum(age, 0), 0.0)
+    means = np.empty_like(rows)
+    before = rows[0].astype(np.float64)
+    for at in range(0, len(rows), _BLOCK):
+        block = rows[at : at + _BLOCK].astype(np.float64)
+        size = len(block)
+        smoothed = lower[:size, :size] @ block + decay[1 : size + 1, None] * before
+        means[at : at + size], before = smoothed, smoothed[-1]
+    return means
+
+
+def _fit_predictor(pieces: Sequence[Values], order: int) -> torch.Tensor:
+    """Ridge regression by the normal equations, in double precision: ``[order * sensors, sensors]``."""
+    sensors = pieces[0].shape[1]
+    gram = np.zeros((order * sensors, order * sensors))
+    cross = np.zeros((order * sensors, sensors))
+    stride = max(sum(len(piece) for piece in pieces) // _MOST_ROWS, 1)
+    for piece in pieces:
+        for at in range(0, len(piece) - order, _ROWS_AT_ONCE):
+            part = piece[at : at + _ROWS_AT_ONCE + order]
+            lagged = lagged_rows(part, order)[::stride].astype(np.float64)
+            gram += lagged.T @ lagged
+            cross += lagged.T @ part[order:][::stride]
+    weights = np.linalg.solve(gram + _RIDGE * np.eye(len(gram)), cross)
+    return torch.from_numpy(weights).float().contiguous()
+
+
+def _errors(piece: Values, predictor: torch.Tensor, order: int) -> Values:
+    errors = np.empty((len(piece) - order, piece.shape[1]), dtype=np.float32)
+    weights = predictor.numpy()
+    for at in range(0, len(errors), _ROWS_AT_ONCE):
+        part = piece[at : at + _ROWS_AT_ONCE + order]
+        errors[at : at + _ROWS_AT_ONCE] = part[order:] - lagged_rows(part, order) @ weights
+    return errors
+
+
+def _compare(pieces: Sequence[Values], independent_rows: float, *, centred: bool) -> RowComparison:
+    rows = np.concatenate(pieces)
+    rows = rows[:: max(len(rows) // _MOST_ROWS, 1)]
+    return fit_comparison(rows.astype(np.float64), independent_rows, centred=centred)

@@ -1,0 +1,34 @@
+"""All grids of a stream's witnesses, and the normal values of their statistics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tfstream.core.alarms.witness_tail import WitnessTail
+from tfstream.model.witnesses.grid_model import GridModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class WitnessModel:
+    """``grids`` from the rows of the stream upwards, ``tails`` of all their statistics, refused ones too."""
+
+    grids: tuple[GridModel, ...] = ()
+    tails: tuple[WitnessTail, ...] = ()
+
+    def describe(self) -> list[dict[str, object]]:
+        """Each statistic, and whether the stream admits it, for the metrics of a model."""
+        return [
+            {
+                "witness": tail.witness.value,
+                "name": tail.name,
+                "rows": tail.scale_rows,
+                "weeks": round(tail.tail.weeks, 3),
+                "refused": tail.refused,
+            }
+            for tail in self.tails
+        ]
+
+    @property
+    def admitted(self) -> tuple[WitnessTail, ...]:
+        """The statistics that may raise an alarm."""
+        return tuple(tail for tail in self.tails if tail.refused is None)
