@@ -105,13 +105,17 @@ class SeriesEvidence:
 
 
 class SeriesWitnesses:
-    """The witnesses' verdicts about ``values [rows, sensors]``, and the evidence about its windows."""
+    """The witnesses' verdicts about the rows of a series, and the evidence about its windows.
 
-    def __init__(self, definition: StreamDefinition, detector: Detector, asset: str, values: Values) -> None:
+    They are asked with the series' own times: what is usual depends on the hour.
+    """
+
+    def __init__(self, definition: StreamDefinition, detector: Detector, series: Series) -> None:
         self._explainer = WindowExplainer(definition, detector)
-        self._asset, self._values, self._rows = asset, values, detector.window_rows
-        self.step = detector.shape.step
-        self.verdicts = _verdicts(WitnessBatch(definition, detector), asset, values, detector.shape)
+        self._asset, times_us, self._values = series
+        self._rows, self.step = detector.window_rows, detector.shape.step
+        first_index = int(times_us[0]) // definition.interval_us if len(times_us) else 0
+        self.verdicts = _verdicts(WitnessBatch(definition, detector), series, detector.shape, first_index)
 
     def evidence(self, end_index: int) -> HopEvidence:
         """The evidence of the verdict about the window that ends with a row."""
@@ -120,16 +124,22 @@ class SeriesWitnesses:
 
 
 def _verdicts(
-    batch: WitnessBatch, asset: str, values: Values, shape: WindowShape
+    batch: WitnessBatch, series: Series, shape: WindowShape, first_index: int
 ) -> dict[int, WitnessVerdict]:
-    """The verdicts about the windows of a series, by their last row."""
+    """The verdicts about the windows of a series, by their last row; row 0 has index ``first_index``."""
     verdicts: dict[int, WitnessVerdict] = {}
-    windows, key = series_windows(values, shape), (0, asset)
+    key = (0, series.asset)
+    windows = (
+        window._replace(end_index=first_index + window.end_index)
+        for window in series_windows(series.values, shape)
+    )
     stored: dict[tuple[int, str], StoredWitnesses] = {}
     while some := [WitnessInput(key, window) for window in islice(windows, _BATCH)]:
         asked = batch.ask(some, stored)
         stored = dict(asked.stored)
-        verdicts |= {some[index].window.end_index: verdict for index, verdict in asked.verdicts.items()}
+        verdicts |= {
+            some[index].window.end_index - first_index: verdict for index, verdict in asked.verdicts.items()
+        }
     return verdicts
 
 
@@ -152,7 +162,7 @@ def series_episodes(
         hops,
         first_row=first_row,
         evidence=SeriesEvidence(definition, detector, asset, values),
-        witnesses=SeriesWitnesses(definition, detector, asset, values),
+        witnesses=SeriesWitnesses(definition, detector, series),
     )
 
 

@@ -44,7 +44,7 @@ def _fit_rows(pieces: Sequence[Series]) -> tuple[Array, Array]:
     """The mean and the spread ``[SLOTS, sensors]`` of some assets."""
     days, table = _day_table(pieces)
     weekdays = weekdays_of(days)
-    mean = _mean(weekdays, table)
+    mean = _mean(weekdays, table, weeks=len(np.unique(days)) / 7)
     kinds = weekdays >= _SATURDAY
     spread = _spread(pieces, mean, len(days))
     for weekday in range(7):
@@ -76,13 +76,13 @@ def _means(groups: Integers, rows: Array, count: int) -> Array:
     return means
 
 
-def _mean(weekdays: Integers, table: Array) -> Array:
+def _mean(weekdays: Integers, table: Array, weeks: float) -> Array:
     """The profile ``[SLOTS, sensors]`` from days ``[days, SLOTS_PER_DAY, sensors]``."""
     plain = np.nanmean(table, axis=(0, 1))
     rest = table - plain
     profile = np.zeros((7, *table.shape[1:])) + plain
     groupings = [np.zeros(7, dtype=np.int64), (np.arange(7) >= _SATURDAY).astype(np.int64)]
-    if len(weekdays) >= 7 * _LEAST_WEEKS:
+    if weeks >= _LEAST_WEEKS:
         groupings.append(np.arange(7))
     for grouping in groupings:
         part = _shrunk(grouping[weekdays], rest, int(grouping.max()) + 1)
