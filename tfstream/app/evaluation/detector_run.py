@@ -50,6 +50,7 @@ def fit_detector(labelled: LabelledSeries, seed: int, config: DetectorConfig, re
             config,
             seed,
             report,
+            staleness_rows=definition.staleness_rows,
             time_zone=definition.time_zone or "UTC",
         )
     except BadData as error:
