@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 import numpy as np
@@ -24,13 +24,15 @@ Array = NDArray[np.float64]
 class SeasonPlace(msgspec.Struct, frozen=True, kw_only=True):
     """The levels that have a season: on the grid ``level`` of the pyramid, over ``SPANS[span]`` of its rows.
 
-    Row ``n`` of the stream has the time ``n * interval_us``, which the clocks of ``time_zone`` show.
+    Row ``n`` has the time ``origin_us + n * interval_us``, in UTC; ``time_zone`` says which clocks the plant
+    follows.
     """
 
     level: int
     span: int
     interval_us: int
     time_zone: str
+    origin_us: int = 0
 
     @property
     def rows(self) -> int:
@@ -39,7 +41,7 @@ class SeasonPlace(msgspec.Struct, frozen=True, kw_only=True):
 
     def local_times(self, ends: Integers) -> Integers:
         """What the clocks show at rows ``ends [n]`` of the stream."""
-        return local_times(ends * self.interval_us, self.time_zone)
+        return local_times(self.origin_us + ends * self.interval_us, self.time_zone)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +55,10 @@ class SeasonModel:
     profile: SeasonProfile
     usual: Tensor
     comparison: RowComparison
+
+    def with_origin(self, origin_us: int) -> SeasonModel:
+        """The same season for rows that are counted from a time."""
+        return replace(self, place=msgspec.structs.replace(self.place, origin_us=origin_us))
 
     def departures(self, assets: Sequence[str], ends: Integers, levels: Values) -> Values:
         """How far ``levels [n, sensors]`` lie from the profile, in spreads; NaN where it knows nothing.

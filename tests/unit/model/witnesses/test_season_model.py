@@ -72,6 +72,16 @@ def test_the_values_do_not_depend_on_the_batches(learnt: tuple[WitnessModel, Sca
     np.testing.assert_array_equal(whole.values, pieces.values)
 
 
+def test_rows_may_be_counted_from_the_time_of_a_series(learnt: tuple[WitnessModel, Scaler]) -> None:
+    model, scaler = learnt
+    series = plant_series(weekly_plant(3, seed=7), LATER)
+    counted = series._replace(times_us=series.times_us - series.times_us[0])
+    later = model.with_origin(int(series.times_us[0]))
+    values = watch(later, scaler, counted).values
+    np.testing.assert_array_equal(values, watch(model, scaler, series).values)
+    assert (values[30:] != watch(model, scaler, counted).values[30:]).any()
+
+
 def test_weekends_that_were_never_seen_are_not_judged() -> None:
     """Four days from Monday on show nothing about a Saturday."""
     model, scaler = learn(plant_series(weekly_plant(4)), plant_series(weekly_plant(4, seed=1), asset="b"))
