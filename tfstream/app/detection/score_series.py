@@ -112,8 +112,9 @@ def series_episodes(
 ) -> list[RaisedAlarm]:
     """The alarms that the stream would raise from row ``first_row`` of a series on, all witnesses asked.
 
-    In the alarms, row 0 has the time 0; it is the first row of a hop. Hops that begin before ``first_row`` only fill what
-    witnesses and instruments keep. An episode that is open at the end of the series ends there.
+    In the alarms, row 0 has the time 0; it is the first row of a hop. Hops that begin before ``first_row``
+    only fill what witnesses and instruments keep. An episode that is open at the end of the series ends
+    there.
     """
     detector = _with_times_of(series, detector)
     tracker = EpisodeTracker(definition, Champion(detector, 0, ""))
