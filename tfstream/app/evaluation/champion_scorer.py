@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from tfstream.app.detection.alarm_collector import AlarmCollector
+from tfstream.app.detection.asset_update import AssetEvent
 from tfstream.app.detection.champion import Champion
-from tfstream.app.detection.episode_tracker import AssetEvent, EpisodeTracker
+from tfstream.app.detection.episode_tracker import EpisodeTracker
 from tfstream.app.detection.score_series import HopScores
 from tfstream.core.learning.normal_rows import TrainingEpisode
 from tfstream.core.quality.event_quality import Alarm
@@ -43,9 +44,9 @@ class ChampionScorer:
             batch = [AssetEvent(0, self._memory, window) for window in windows[begin : begin + _BATCH]]
             for update in tracker.process_batch(batch):
                 self._memory = update.memory
+                self._collector(update)
                 if update.window is None or update.window.judgement is None:
                     continue
-                self._collector(update.window)
                 self._ends.append(update.window.window.end_index)
                 self._values.append(update.window.judgement.value)
 
@@ -61,34 +62,34 @@ class ChampionScorer:
     def alarms(self) -> list[Alarm]:
         """The alarms in rows; an episode that is open after the last hop ends there."""
         interval_us = self._definition.interval_us
-        return [alarm.in_rows(interval_us) for alarm in self._collector.alarms.values()]
+        return [alarm.in_rows(interval_us) for alarm in self._collector.alarms]
 
     @property
     def training_episodes(self) -> list[TrainingEpisode]:
         """The episodes so far as training reads them, without a verdict."""
         asset = self._series.asset
-        open_us = self._collector.open_start_us
         return [
             TrainingEpisode(
                 asset=asset,
                 kind=alarm.episode.kind,
                 start_us=alarm.episode.started_us,
-                end_us=None if alarm.episode.started_us == open_us else alarm.episode.last_us,
+                end_us=None if self._collector.is_open(alarm) else alarm.episode.last_us,
                 verdict=None,
                 accepted_us=None,
                 expected_per_week=alarm.episode.expected_per_week,
                 budget=self._definition.budget_of(asset),
                 shares={sensor.name: sensor.share for sensor in alarm.episode.sensors},
             )
-            for alarm in self._collector.alarms.values()
+            for alarm in self._collector.alarms
         ]
 
 
 def _windows(series: Series, shape: WindowShape, first_row: int, stop_row: int) -> Iterator[WindowReady]:
     """The windows of the hops that lie within the rows, in order; offsets are rows."""
-    first_end = max(
-        -(-first_row // shape.hop) * shape.hop + shape.hop, -(-shape.rows // shape.hop) * shape.hop
-    )
-    for end in range(first_end, stop_row + 1, shape.hop):
+    first_hop = max(-(-first_row // shape.hop), -(-shape.rows // shape.hop) - 1)
+    first_end = first_hop * shape.hop + shape.step
+    for end in range(first_end, stop_row // shape.hop * shape.hop + 1, shape.step):
+        if end < shape.rows:
+            continue
         values = series.values[end - shape.rows : end]
         yield WindowReady(series.asset, Window(end - 1, values, end - shape.hop, end - 1))

@@ -59,7 +59,7 @@ def backtest(
     for done, asset in enumerate(names):
         collector = AlarmCollector()
         silent = read_silences(database, stream, asset, options.span)
-        rescorer = Rescorer(database, stream, champion, asset, silent=silent, on_window=collector)
+        rescorer = Rescorer(database, stream, champion, asset, silent=silent, on_update=collector)
         rescorer.run(*options.span, _part_of(progress, done, len(names)))
         own_events = events.get(asset, ())
         assets.append(AssetAlarms(stream.definition, champion, asset, collector, own_events, hiding))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tfstream.app.detection.episode_tracker import ScoredWindow
+from tfstream.app.detection.asset_update import ScoredWindow
 from tfstream.app.detection.window_evidence import WindowExplainer
 from tfstream.app.history.explanation import (
     Explanation,
@@ -19,7 +19,9 @@ from tfstream.app.history.hop_outcome import hop_outcome
 from tfstream.app.history.rescore_and_compare import RescoredHistory
 from tfstream.app.history.stored_hop import StoredHop
 from tfstream.core.alarms.alarm_rule import AlarmRule
+from tfstream.core.alarms.judgement import Judgement
 from tfstream.core.messages.anomaly_event import SensorShare, iso
+from tfstream.core.messages.witness import Witness
 from tfstream.model.scoring.terms import TERMS
 
 _LISTED_HOPS = 6  # before the hop, and after it
@@ -36,13 +38,25 @@ _MEASURES = {
 }
 
 
+def is_about_instruments(stored: StoredHop) -> bool:
+    """Whether the hop is explained for an alarm that the checks of instruments raised."""
+    return stored.alarm is not None and stored.alarm.witness == Witness.INSTRUMENT
+
+
+def explained_judgement(stored: StoredHop, hop: ScoredWindow) -> Judgement | None:
+    """The judgement to explain: that of the alarm's own witness where instruments raised it."""
+    if is_about_instruments(stored) and hop.instruments is not None:
+        return hop.instruments
+    return hop.judgement
+
+
 class ExplainedHop:
     """The hop to explain as rescoring computed it; ``hop`` is None where no window ends there."""
 
     def __init__(self, stored: StoredHop, rule: AlarmRule, hop: ScoredWindow | None) -> None:
         self._stored, self._rule, self._hop = stored, rule, hop
         self._detector = stored.champion.detector
-        self._judgement = judgement = hop.judgement if hop else None
+        self._judgement = judgement = None if hop is None else explained_judgement(stored, hop)
         self.score = None if judgement is None else judgement.value
         self.threshold = None if judgement is None else judgement.threshold
 
@@ -84,7 +98,7 @@ class ExplainedHop:
         if hop is None or hop.scored is None or hop.judgement is None:
             return None
         baseline, rule = hop.before.baseline, self._rule
-        threshold = rule.calibration.threshold(rule.budget_per_week)
+        threshold = rule.score_threshold
         return ScoreLevel(
             raw=hop.scored.score,
             usual=baseline.center,
@@ -93,12 +107,15 @@ class ExplainedHop:
         )
 
     def _masked(self) -> tuple[str, ...]:
-        """Sensors with a gap in the rows that are compared with predictions, and sensors dead in training."""
+        """Sensors with a gap in the rows that are compared with predictions, sensors without a value in
+        training, and sensors that are out.
+        """
         if self._hop is None:
             return ()
         recent = self._hop.window.values[-self._detector.config.band_rows :]
         known = ~np.isnan(recent).any(axis=0) & self._detector.live
-        return tuple(self._detector.definition_sensors[i] for i in np.flatnonzero(~known))
+        names = self._detector.definition_sensors
+        return tuple(name for i, name in enumerate(names) if not known[i] or name in self._hop.out)
 
     def _terms(self) -> Iterator[TermLine]:
         """The terms whose sum is the raw score, the largest part first."""
@@ -119,7 +136,10 @@ class ExplainedHop:
             )
 
     def _sensors(self) -> tuple[SensorShare, ...]:
-        """The sensors that the hop's score is attributed to."""
+        """The sensors that the hop's score is attributed to, or the instruments that an alarm is about."""
+        if self._hop is not None and is_about_instruments(self._stored):
+            episode = self._hop.after.instrument_episode
+            return () if episode is None else episode.sensors
         if self._hop is None or self._hop.scored is None:
             return ()
         explainer = WindowExplainer(self._stored.stream.definition, self._detector)

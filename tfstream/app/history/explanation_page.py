@@ -7,7 +7,7 @@ from html import escape
 
 import numpy as np
 
-from tfstream.app.detection.episode_tracker import ScoredWindow
+from tfstream.app.detection.asset_update import ScoredWindow
 from tfstream.app.history.explain import ExplainedAlarm
 from tfstream.app.history.explanation import Explanation
 from tfstream.app.history.rescore_and_compare import points_within
@@ -84,7 +84,7 @@ def _sensor_charts(explained: ExplainedAlarm) -> Iterator[str]:
     if not hops:
         return
     detector, asset = explained.champion.detector, explained.explanation.asset
-    windows = np.stack([hop.window.values for hop in hops])
+    windows = np.stack([hop.scored.window for hop in hops if hop.scored is not None])
     expected = detector.measure(windows, [asset] * len(hops)).expected
     for sensor in explained.explanation.sensors[:_PLOTTED_SENSORS]:
         column = explained.stream.definition.sensors.index(sensor.name)

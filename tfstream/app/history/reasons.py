@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tfstream.app.detection.episode_tracker import ScoredWindow
+from tfstream.app.detection.asset_update import ScoredWindow
 from tfstream.app.history.hop_outcome import hop_outcome
 from tfstream.app.history.stored_hop import StoredHop
 from tfstream.app.runtime.human_units import duration_text
@@ -45,6 +45,11 @@ def _hop_reasons(hop: ScoredWindow, rule: AlarmRule) -> Iterator[str]:
         yield _missing_for_alarm(judgement, hop, rule)
     if judgement is not None and hop.missing:
         yield f"no reading in this hop, and so left out of its score: {', '.join(hop.missing)}"
+    if hop.out:
+        yield f"out of order, and so left out of its score: {', '.join(hop.out)}"
+    instruments = hop.after.instrument_episode
+    if instruments is not None and instruments.reason is not None:
+        yield f"an alarm about an instrument is open: {instruments.reason}"
 
 
 def _missing_for_alarm(judgement: Judgement, hop: ScoredWindow, rule: AlarmRule) -> str:

@@ -6,8 +6,8 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from tfstream.app.detection.asset_update import AssetUpdate, ScoredWindow
 from tfstream.app.detection.champion import Champion
-from tfstream.app.detection.episode_tracker import ScoredWindow
 from tfstream.app.history.explanation import RescoreSummary
 from tfstream.app.history.rescoring import Progress, RescoredSpan, Rescorer, read_silences
 from tfstream.core.messages.anomaly_event import iso
@@ -28,7 +28,10 @@ class RescoredHistory:
     scores: list[ScorePoint] = field(default_factory=list)
     hops: dict[int, ScoredWindow] = field(default_factory=dict)
 
-    def __call__(self, hop: ScoredWindow) -> None:
+    def __call__(self, update: AssetUpdate) -> None:
+        hop = update.window
+        if hop is None:
+            return
         end_us = hop.window.end_us(self.interval_us)
         if hop.judgement is not None:
             self.scores.append(ScorePoint(end_us, hop.judgement.value, hop.judgement.threshold))
@@ -61,7 +64,7 @@ def rescore_and_compare(
     start_us, since_takeover = _start(request, until_us, window_us)
     history = RescoredHistory(stream.definition.interval_us, focus)
     silent = read_silences(request.database, stream, asset, Span(start_us - window_us, focus.end_us))
-    rescorer = Rescorer(request.database, stream, request.champion, asset, silent=silent, on_window=history)
+    rescorer = Rescorer(request.database, stream, request.champion, asset, silent=silent, on_update=history)
     rescored = rescorer.run(start_us, focus.end_us, progress)
     return history, _compare(request, history, rescored, Span(start_us, until_us), since_takeover)
 

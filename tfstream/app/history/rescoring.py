@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tfstream.app.detection.asset_update import AssetEvent, AssetUpdate
 from tfstream.app.detection.champion import Champion
-from tfstream.app.detection.episode_tracker import AssetEvent, EpisodeTracker, ScoredWindow
+from tfstream.app.detection.episode_tracker import EpisodeTracker
 from tfstream.core.reading import Reading, Series
 from tfstream.core.spans import Span
 from tfstream.core.state import AssetMemory
@@ -57,7 +58,7 @@ def read_silences(database: Database, stream: StreamRecord, asset: str, within: 
 class Rescorer:
     """Scores one asset under one model; ``silent`` as :func:`read_silences` returns it.
 
-    ``on_window`` receives every scored window in order of time.
+    ``on_update`` receives every update of the asset in order of time.
     """
 
     def __init__(
@@ -68,14 +69,14 @@ class Rescorer:
         asset: str,
         *,
         silent: Sequence[Span] | None,
-        on_window: Callable[[ScoredWindow], None],
+        on_update: Callable[[AssetUpdate], None],
     ) -> None:
         self.shape = champion.detector.shape
         self._database, self._stream, self._asset, self._silent = database, stream, asset, silent
         self._tracks = PartitionTracks(stream.definition, self.shape)
         self._tracker = EpisodeTracker(stream.definition, champion)
         self._memory: AssetMemory | None = None
-        self._on_window = on_window
+        self._on_update = on_update
         self._batch: list[AssetEvent] = []
         self._no_reading = np.full(len(stream.definition.sensors), np.nan, dtype=np.float32)
         self._last_reading_us: int | None = None
@@ -150,6 +151,5 @@ class Rescorer:
     def _process_batch(self) -> None:
         for update in self._tracker.process_batch(self._batch):
             self._memory = update.memory
-            if update.window is not None:
-                self._on_window(update.window)
+            self._on_update(update)
         self._batch.clear()

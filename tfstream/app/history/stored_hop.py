@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 
 from tfstream.app.detection import champion as champions
 from tfstream.app.detection.champion import Champion
+from tfstream.app.detection.score_batch import alarm_rule
 from tfstream.app.history.explanation import RecordedScore
 from tfstream.core.messages.anomaly_event import EventKind, rounded
+from tfstream.core.messages.witness import Witness
 from tfstream.core.spans import Span
 from tfstream.core.stream import StreamDefinition
 from tfstream.errors import BadData
@@ -52,7 +54,7 @@ def load_alarm(database: Database, alarm: AnomalyRow) -> StoredHop:
     """
     if alarm.kind == EventKind.SILENCE.value:
         return _load_silence(database, alarm)
-    peak_us = to_us(alarm.peak_at)
+    peak_us = to_us(alarm.peak_at)  # in a slow stream possibly between the ends of two hops
     with database.begin() as connection:
         stream = streams.get(connection, alarm.topic)
         stored = scores.at(connection, stream.id, alarm.asset, peak_us)
@@ -61,12 +63,15 @@ def load_alarm(database: Database, alarm: AnomalyRow) -> StoredHop:
     if version == alarm.model_version and model.sha256 != alarm.model_sha256:
         raise BadData(f"model version {version} is not the model that raised {alarm.id}: its sha256 differs")
     champion = champions.load(model, stream.definition)
+    hop_us = champion.detector.hop_rows * stream.definition.interval_us
     recorded = RecordedScore(score=alarm.score, threshold=alarm.threshold, model_version=version)
     return StoredHop(
-        stream=_with_budget_of(stream, champion, alarm.asset, alarm.threshold),
+        stream=_with_budget_of(
+            stream, champion, alarm.asset, alarm.threshold if alarm.witness == Witness.SCORE else None
+        ),
         champion=champion,
         asset=alarm.asset,
-        until_us=peak_us,
+        until_us=-(-peak_us // hop_us) * hop_us,  # in a slow stream a peak may lie between two hops
         recorded=recorded,
         alarm=alarm,
     )
@@ -132,7 +137,8 @@ def _with_budget_of(
 
 def _budget(definition: StreamDefinition, champion: Champion, asset: str, threshold: float | None) -> float:
     """The alarm budget of the time: the present budget, unless the threshold was another."""
-    calibration, budget = champion.detector.calibration, definition.budget_of(asset)
-    if threshold is None or rounded(calibration.threshold(budget)) == threshold:
+    rule = alarm_rule(definition, champion.detector, asset)
+    budget = rule.budget_per_week
+    if threshold is None or rounded(rule.score_threshold) == threshold:
         return budget
-    return calibration.expected_per_week(threshold) or budget
+    return rule.calibration.expected_per_week(threshold) / rule.shares.score or budget

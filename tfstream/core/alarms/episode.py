@@ -15,7 +15,7 @@ from tfstream.core.alarms.sensor_shares import merge_hop
 from tfstream.core.messages.anomaly_event import EventKind, EventType, SensorShare
 from tfstream.core.messages.witness import Witness
 
-_UPDATE_GROWTH = 1.2  # a severity that has risen by a fifth since the last event is worth an update
+UPDATE_GROWTH = 1.2  # a severity that has risen by a fifth since the last event is worth an update
 _LONE_SENSOR_SHARE = 0.8
 MAIN_SENSOR_SHARE = 0.2
 _MOST_COOLDOWNS = 3
@@ -108,17 +108,17 @@ def start_episode(
     It is pending until unbroken hops have lasted for ``min_duration_us``.
     """
     if pending is None or pending.last_us < hop.start_us:
-        episode = _first_hop(hop, sensors)
+        episode = first_hop(hop, sensors)
     else:
         episode = _extended(pending, hop, sensors)
     if hop.end_us - episode.started_us < min_duration_us:
         return episode, None
-    opened = _written(episode)
+    opened = written(episode)
     return opened, EpisodeEvent(EventType.OPENED, opened)
 
 
-def _written(episode: Episode) -> Episode:
-    """With an event for its present peak."""
+def written(episode: Episode) -> Episode:
+    """The episode with an event for its present peak."""
     return msgspec.structs.replace(
         episode,
         sequence=episode.sequence + 1,
@@ -127,7 +127,8 @@ def _written(episode: Episode) -> Episode:
     )
 
 
-def _first_hop(hop: Observation, sensors: tuple[SensorShare, ...]) -> Episode:
+def first_hop(hop: Observation, sensors: tuple[SensorShare, ...]) -> Episode:
+    """A pending episode that begins with this hop."""
     judgement = hop.judgement
     return Episode(
         kind=kind_of(sensors),
@@ -162,16 +163,16 @@ def continue_episode(
     """
     if not _keeps_open(episode, hop, evidence):
         if evidence.departs(episode.main_sensors):
-            return _kept_open(episode, hop), None
-        if hop.end_us - episode.last_us < _closing_quiet_us(episode, cooldown_us):
+            return kept_open(episode, hop), None
+        if hop.end_us - episode.last_us < closing_quiet_us(episode, cooldown_us):
             return episode, None
         return None, close_episode(episode)
     extended = _extended(episode, hop, evidence.sensors())
     new_peak = extended.peak_us != episode.peak_us
-    grown = new_peak and extended.severity >= episode.written_severity * _UPDATE_GROWTH
+    grown = new_peak and extended.severity >= episode.written_severity * UPDATE_GROWTH
     if not grown and extended.witnesses == episode.witnesses:
         return extended, None
-    extended = _written(extended)
+    extended = written(extended)
     return extended, EpisodeEvent(EventType.UPDATED, extended)
 
 
@@ -191,7 +192,7 @@ def _keeps_open(episode: Episode, hop: Observation, evidence: HopEvidence) -> bo
     return not named or not named.isdisjoint(episode.main_sensors)
 
 
-def _closing_quiet_us(episode: Episode, cooldown_us: int) -> int:
+def closing_quiet_us(episode: Episode, cooldown_us: int) -> int:
     """Quiet time that closes an episode: half its length, between one and three cooldowns.
 
     It is never shorter than the time that its witnesses look at.
@@ -200,8 +201,8 @@ def _closing_quiet_us(episode: Episode, cooldown_us: int) -> int:
     return max(cooldown_us, half, episode.shortest_scale_us)
 
 
-def _kept_open(episode: Episode, hop: Observation) -> Episode:
-    """With one more hop that keeps it open and changes neither its sensors nor its peak."""
+def kept_open(episode: Episode, hop: Observation) -> Episode:
+    """The episode with one more hop that keeps it open and changes neither its sensors nor its peak."""
     return msgspec.structs.replace(
         episode, last_us=hop.end_us, last_offset=max(episode.last_offset, hop.last_offset)
     )
@@ -213,16 +214,20 @@ def _extended(episode: Episode, hop: Observation, sensors: tuple[SensorShare, ..
     shares = merge_hop(episode.sensors, sensors, hop_number)
     judgement = hop.judgement
     extended = msgspec.structs.replace(
-        _kept_open(episode, hop),
+        kept_open(episode, hop),
         kind=kind_of(shares),
         sensors=shares,
-        witnesses=_with_witness(episode.witnesses, judgement),
+        witnesses=with_witness(episode.witnesses, judgement),
         shortest_scale_us=_shortest_scale_us(episode, hop),
     )
-    if not _is_rarer(judgement, episode):
-        return extended
+    return with_peak(extended, hop) if _is_rarer(judgement, episode) else extended
+
+
+def with_peak(episode: Episode, hop: Observation) -> Episode:
+    """The episode with this hop as its peak."""
+    judgement = hop.judgement
     return msgspec.structs.replace(
-        extended,
+        episode,
         peak_us=hop.end_us,
         score=judgement.value,
         threshold=judgement.threshold,
@@ -239,7 +244,7 @@ def _shortest_scale_us(episode: Episode, hop: Observation) -> int:
     return min(shortest, hop.scale_us) if hop.judgement.exceeds else shortest
 
 
-def _with_witness(witnesses: tuple[Witness, ...], judgement: Judgement) -> tuple[Witness, ...]:
+def with_witness(witnesses: tuple[Witness, ...], judgement: Judgement) -> tuple[Witness, ...]:
     """The episode's witnesses after a hop; a witness counts once it has reached its threshold."""
     new = judgement.exceeds and judgement.witness not in witnesses
     return (*witnesses, judgement.witness) if new else witnesses

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from tfstream.app.detection.asset_update import AssetEvent, AssetUpdate
 from tfstream.app.detection.champion import Champion
-from tfstream.app.detection.episode_tracker import AssetEvent, AssetUpdate, EpisodeTracker
+from tfstream.app.detection.episode_tracker import EpisodeTracker
 from tfstream.app.scoring.event_builder import EventBuilder
 from tfstream.core.messages.anomaly_event import EventKind, EventType
 from tfstream.core.messages.witness import Witness
@@ -123,7 +124,7 @@ def test_a_window_between_two_hops_has_witnesses_only(champion: Champion) -> Non
             assert update.memory.baseline == before.baseline
             quiet += 1
     assert quiet > 300
-    assert not heard.isdisjoint({Witness.ERRORS, Witness.LEVELS})
+    assert not heard.isdisjoint({Witness.ERRORS, Witness.LEVELS, Witness.INSTRUMENT})
 
 
 def test_only_windows_at_the_end_of_a_hop_are_measured(

@@ -1,0 +1,55 @@
+"""What goes into the episode tracker and what comes out: an asset's memory, its windows and its events."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tfstream.app.detection.score_batch import WindowScore
+from tfstream.core.alarms.episode import EpisodeEvent
+from tfstream.core.alarms.judgement import Judgement
+from tfstream.core.state import AssetMemory
+from tfstream.core.windowing.asset_track import Window
+from tfstream.core.windowing.partition_tracks import TrackEvent
+
+
+class AssetEvent(NamedTuple):
+    """A track event of a partition, and what is kept of its asset from before the batch."""
+
+    partition: int
+    memory: AssetMemory | None
+    event: TrackEvent
+
+
+class ScoredWindow(NamedTuple):
+    """A window, and the asset's memory before and after it.
+
+    ``missing`` are the live sensors without a reading in the newest hop, ``out`` the sensors that the checks
+    of instruments have left out. If no live sensor remains, ``scored`` and ``judgement`` are None.
+    ``instruments`` is the judgement about sensors that are out in the newest rows, None without such.
+    """
+
+    window: Window
+    missing: tuple[str, ...]
+    scored: WindowScore | None
+    judgement: Judgement | None
+    before: AssetMemory
+    after: AssetMemory
+    out: tuple[str, ...] = ()
+    instruments: Judgement | None = None
+
+    @property
+    def masked(self) -> tuple[str, ...]:
+        """The sensors that the score leaves out."""
+        return tuple(dict.fromkeys((*self.missing, *self.out)))
+
+
+class AssetUpdate(NamedTuple):
+    """What a track event changes: the asset's memory, None once the asset is forgotten, and events to write.
+
+    ``window`` belongs to the event :class:`WindowReady` alone, and only at the end of a hop.
+    """
+
+    asset: str
+    memory: AssetMemory | None
+    events: tuple[EpisodeEvent, ...] = ()
+    window: ScoredWindow | None = None
