@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from tfstream.core.alarms.calibration import separation_rows
 from tfstream.core.alarms.witness_tail import WatchedRun, WitnessTail, fit_witness_tail
 from tfstream.core.reading import Series, Values
 from tfstream.core.scaler import Scaler
@@ -26,7 +27,6 @@ from tfstream.model.witnesses.witness_model import WitnessModel
 _LEAST_ROWS_BY_SENSOR = 10  # of a grid: fewer do not show how the sensors agree
 _LEAST_ROWS = 500
 _LEAD_ROWS = 24  # of the highest grid, before a watched part: they warm the statistics up
-_SEPARATION_ROWS = 64
 _ROWS_AT_ONCE = 4_096
 
 
@@ -49,7 +49,7 @@ def fit_witnesses(
             runs.setdefault(key, []).append(run)
     grids = _fit_grids(series, scaler, heights, season, PARTS)
     tails = [
-        _tail(grids[level], level, number, watched, WEEK_US / interval_us)
+        _tail(grids[level], level, number, watched, interval_us)
         for (level, number), watched in sorted(runs.items())
     ]
     return WitnessModel(grids=tuple(grids), tails=tuple(tails))
@@ -123,7 +123,7 @@ def _stream(
 
 
 def _tail(
-    grid: GridModel, level: int, number: int, runs: Sequence[WatchedRun], rows_per_week: float
+    grid: GridModel, level: int, number: int, runs: Sequence[WatchedRun], interval_us: int
 ) -> WitnessTail:
     statistic, rows = STATISTICS[number], grid.rows
     in_season = grid.season is not None and number >= COMPARED
@@ -135,6 +135,6 @@ def _tail(
         scale_rows=grid.season.place.rows if grid.season and in_season else rows * statistic.memory,
         statistic=number,
         name=f"{statistic.name} of {rows} rows" if rows > 1 else statistic.name,
-        rows_per_week=rows_per_week,
-        separation=max(_SEPARATION_ROWS // rows, SPANS[-1]),
+        rows_per_week=WEEK_US / interval_us,
+        separation=max(separation_rows(interval_us) // rows, SPANS[-1]),
     )
