@@ -9,7 +9,8 @@ from contextlib import suppress
 from tests.studies.chaos.chaos_services import DISTURBED_DATABASE, ChaosServices
 from tests.studies.chaos.reference import read_log
 from tfstream.app.detection import champion as champions
-from tfstream.app.detection.episode_tracker import AssetEvent, EpisodeTracker
+from tfstream.app.detection.asset_update import AssetEvent
+from tfstream.app.detection.episode_tracker import EpisodeTracker
 from tfstream.app.scoring.event_builder import EventBuilder
 from tfstream.core.messages.anomaly_event import iso
 from tfstream.core.messages.codec import Codec

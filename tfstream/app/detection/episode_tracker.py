@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
+from tfstream.app.detection.asset_update import AssetEvent, AssetUpdate, ScoredWindow
 from tfstream.app.detection.champion import Champion
 from tfstream.app.detection.score_batch import (
     ScoringInput,
@@ -17,13 +17,18 @@ from tfstream.app.detection.score_batch import (
     score_batch,
     scoreable,
 )
+from tfstream.app.detection.silence_updates import (
+    asset_forgotten,
+    asset_returned,
+    asset_silent,
+    with_silence,
+)
 from tfstream.app.detection.window_evidence import WindowExplainer
 from tfstream.app.detection.witness_batch import StoredWitnesses, WitnessBatch, WitnessInput, WitnessVerdict
 from tfstream.core.alarms.alarm_rule import AlarmRule, AlarmState, Hop
-from tfstream.core.alarms.episode import EpisodeEvent, close_episode
+from tfstream.core.alarms.episode import EpisodeEvent
 from tfstream.core.alarms.judgement import Judgement
 from tfstream.core.alarms.silence_events import close_silence, open_silence, silent_sensors, update_silence
-from tfstream.core.messages.anomaly_event import EventType
 from tfstream.core.messages.witness import Witness
 from tfstream.core.reading import is_complete
 from tfstream.core.state import AssetMemory
@@ -36,41 +41,6 @@ from tfstream.core.windowing.partition_tracks import (
     TrackEvent,
     WindowReady,
 )
-
-
-class AssetEvent(NamedTuple):
-    """A track event of a partition, and what is kept of its asset from before the batch."""
-
-    partition: int
-    memory: AssetMemory | None
-    event: TrackEvent
-
-
-class ScoredWindow(NamedTuple):
-    """A window, and the asset's memory before and after it.
-
-    ``missing`` are the live sensors without a reading in the newest hop. If all live sensors are missing,
-    ``scored`` and ``judgement`` are None.
-    """
-
-    window: Window
-    missing: tuple[str, ...]
-    scored: WindowScore | None
-    judgement: Judgement | None
-    before: AssetMemory
-    after: AssetMemory
-
-
-class AssetUpdate(NamedTuple):
-    """What a track event changes: the asset's memory, None once the asset is forgotten, and events to write.
-
-    ``window`` belongs to the event :class:`WindowReady` alone, and only at the end of a hop.
-    """
-
-    asset: str
-    memory: AssetMemory | None
-    events: tuple[EpisodeEvent, ...] = ()
-    window: ScoredWindow | None = None
 
 
 class EpisodeTracker:
@@ -107,6 +77,16 @@ class EpisodeTracker:
             memories[key] = update.memory
             updates.append(update)
         return updates
+
+    def warm_up(self, events: Sequence[AssetEvent]) -> AssetMemory | None:
+        """An asset's memory after its witnesses have seen its windows; none of them is scored."""
+        _, witnesses = self._ask_witnesses(events)
+        memory = events[0].memory
+        for index, (_, _, event) in enumerate(events):
+            memory = None if isinstance(event, AssetForgotten) else self._own_memory(memory, event.asset)
+            if index in witnesses:
+                memory = self._with_witnesses(memory, witnesses[index])
+        return memory
 
     def _ask_witnesses(
         self, batch: Sequence[AssetEvent]
@@ -171,10 +151,10 @@ class EpisodeTracker:
                 return self._hop_ended(own, event, scored, verdict)
             return self._row_ended(own, event, verdict)
         if isinstance(event, AssetSilent):
-            return _asset_silent(own, event)
+            return asset_silent(own, event)
         if isinstance(event, AssetReturned):
-            return _asset_returned(own, event)
-        return _asset_forgotten(own, event)
+            return asset_returned(own, event)
+        return asset_forgotten(own, event)
 
     def _own_memory(self, memory: AssetMemory | None, asset: str) -> AssetMemory:
         """The asset's memory under this model: scores of another model cannot be compared with its scores."""
@@ -204,7 +184,8 @@ class EpisodeTracker:
             self._explainer.witness_evidence(asset, window.values, verdict),
         )
         after = msgspec.structs.replace(memory, episode=state.episode)
-        return AssetUpdate(asset, after, () if episode is None else (episode,))
+        heard = ScoredWindow(window, (), None, verdict.judgement, memory, after, verdict)
+        return AssetUpdate(asset, after, () if episode is None else (episode,), between_hops=heard)
 
     def _hop_ended(
         self,
@@ -216,7 +197,7 @@ class EpisodeTracker:
         asset, window = event
         missing = self._missing_sensors(window)
         silence = self._sensor_silence(memory, window, missing)
-        before = memory if silence is None else _with_silence(memory, silence)
+        before = memory if silence is None else with_silence(memory, silence)
         after, judgement, episode = before, None, None
         if scored is not None:
             judgement, after, episode = self._judge(asset, before, window, scored, verdict)
@@ -224,7 +205,7 @@ class EpisodeTracker:
             asset,
             after,
             tuple(event for event in (silence, episode) if event is not None),
-            ScoredWindow(window, missing, scored, judgement, before, after),
+            ScoredWindow(window, missing, scored, judgement, before, after, verdict),
         )
 
     def _rule_of(self, asset: str) -> AlarmRule:
@@ -280,38 +261,6 @@ class EpisodeTracker:
         if sensors != silence.sensors:
             return update_silence(silence, window.last_offset, sensors)
         return None
-
-
-def _asset_silent(memory: AssetMemory, event: AssetSilent) -> AssetUpdate:
-    """The silence opens; an open episode ends with its last hop, and a pending one leaves no event."""
-    events = []
-    if memory.episode is not None and not memory.episode.pending:
-        events.append(close_episode(memory.episode))
-    if memory.silence is None:
-        events.append(open_silence(event.since_us, event.offset, ()))
-    else:
-        events.append(update_silence(memory.silence, event.offset, ()))
-    after = _with_silence(msgspec.structs.replace(memory, episode=None), events[-1])
-    return AssetUpdate(event.asset, after, tuple(events))
-
-
-def _asset_returned(memory: AssetMemory, event: AssetReturned) -> AssetUpdate:
-    if memory.silence is None:
-        return AssetUpdate(event.asset, memory)
-    closed = close_silence(memory.silence, event.time_us, event.offset)
-    return AssetUpdate(event.asset, _with_silence(memory, closed), (closed,))
-
-
-def _asset_forgotten(memory: AssetMemory, event: AssetForgotten) -> AssetUpdate:
-    """The silence closes: no later event could close it, because the asset is forgotten."""
-    if memory.silence is None:
-        return AssetUpdate(event.asset, None)
-    return AssetUpdate(event.asset, None, (close_silence(memory.silence, event.ended_us, event.offset),))
-
-
-def _with_silence(memory: AssetMemory, event: EpisodeEvent) -> AssetMemory:
-    silence = None if event.event is EventType.CLOSED else event.episode
-    return msgspec.structs.replace(memory, silence=silence)
 
 
 def _terms(memory: AssetMemory) -> SmoothedTerms | None:

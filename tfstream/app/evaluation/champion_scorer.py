@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from tfstream.app.detection.alarm_collector import AlarmCollector
+from tfstream.app.detection.asset_update import AssetEvent
 from tfstream.app.detection.champion import Champion
-from tfstream.app.detection.episode_tracker import AssetEvent, EpisodeTracker
+from tfstream.app.detection.episode_tracker import EpisodeTracker
 from tfstream.app.detection.score_series import HopScores
 from tfstream.core.learning.normal_rows import TrainingEpisode
 from tfstream.core.quality.event_quality import Alarm
@@ -43,15 +44,15 @@ class ChampionScorer:
             batch = [AssetEvent(0, self._memory, window) for window in windows[begin : begin + _BATCH]]
             for update in tracker.process_batch(batch):
                 self._memory = update.memory
-                if update.window is None or update.window.judgement is None:
-                    continue
-                self._collector(update.window)
-                self._ends.append(update.window.window.end_index)
-                self._values.append(update.window.judgement.value)
+                self._collector(update)
+                if update.window is not None and update.window.scored is not None:
+                    baseline = update.window.before.baseline
+                    self._ends.append(update.window.window.end_index)
+                    self._values.append(baseline.normalised(update.window.scored.score))
 
     @property
     def hops(self) -> HopScores:
-        """The judged value of every scored hop: the score in spreads over the asset's usual level.
+        """The value of every scored hop: the score in spreads over the asset's usual level.
 
         These values of different champions can be compared; their scores cannot.
         """
@@ -87,8 +88,8 @@ class ChampionScorer:
 def _windows(series: Series, shape: WindowShape, first_row: int, stop_row: int) -> Iterator[WindowReady]:
     """The windows of the hops that lie within the rows, in order; offsets are rows."""
     first_end = max(
-        -(-first_row // shape.hop) * shape.hop + shape.hop, -(-shape.rows // shape.hop) * shape.hop
+        -(-first_row // shape.hop) * shape.hop + shape.step, -(-shape.rows // shape.step) * shape.step
     )
-    for end in range(first_end, stop_row + 1, shape.hop):
+    for end in range(first_end, stop_row // shape.hop * shape.hop + 1, shape.step):
         values = series.values[end - shape.rows : end]
-        yield WindowReady(series.asset, Window(end - 1, values, end - shape.hop, end - 1))
+        yield WindowReady(series.asset, Window(end - 1, values, end - shape.step, end - 1))

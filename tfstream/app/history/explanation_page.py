@@ -7,7 +7,8 @@ from html import escape
 
 import numpy as np
 
-from tfstream.app.detection.episode_tracker import ScoredWindow
+from tfstream.app.detection.asset_update import ScoredWindow
+from tfstream.app.detection.window_evidence import WindowExplainer
 from tfstream.app.history.explain import ExplainedAlarm
 from tfstream.app.history.explanation import Explanation
 from tfstream.app.history.rescore_and_compare import points_within
@@ -49,8 +50,9 @@ def _score(explanation: Explanation) -> str:
 def _bands(explained: ExplainedAlarm) -> list[ChartBand]:
     """The hop, and the alarms around it."""
     hop = Span(from_iso(explained.explanation.since), from_iso(explained.explanation.until))
+    hop_us = explained.champion.detector.hop_rows * explained.history.interval_us
     alarms = merge_spans(
-        Span(end_us - hop.length_us, end_us)
+        Span(end_us - hop_us, end_us)
         for end_us, scored in explained.history.hops.items()
         if scored.after.episode is not None and not scored.after.episode.pending
     )
@@ -86,10 +88,24 @@ def _sensor_charts(explained: ExplainedAlarm) -> Iterator[str]:
     detector, asset = explained.champion.detector, explained.explanation.asset
     windows = np.stack([hop.window.values for hop in hops])
     expected = detector.measure(windows, [asset] * len(hops)).expected
+    explainer = WindowExplainer(explained.stream.definition, detector)
     for sensor in explained.explanation.sensors[:_PLOTTED_SENSORS]:
         column = explained.stream.definition.sensors.index(sensor.name)
-        chart = _sensor_chart(explained, hops, column, expected[:, column])
+        own = _by_witness(explainer, asset, hops, sensor.name, expected[:, column])
+        chart = _sensor_chart(explained, hops, column, own)
         yield f"<div><h4>{escape(sensor.name)}</h4>{chart}</div>"
+
+
+def _by_witness(
+    explainer: WindowExplainer, asset: str, hops: Sequence[ScoredWindow], name: str, expected: np.ndarray
+) -> np.ndarray:
+    """A sensor's expected values ``[hops]``: those of a witness that names the sensor, where one speaks."""
+    expected = expected.copy()
+    for place, hop in enumerate(hops):
+        for sensor in explainer.witness_sensors(asset, hop.verdict) if hop.verdict is not None else ():
+            if sensor.name == name and sensor.expected is not None:
+                expected[place] = sensor.expected
+    return expected
 
 
 def _sensor_chart(

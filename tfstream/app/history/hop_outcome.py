@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tfstream.app.detection.episode_tracker import ScoredWindow
+from tfstream.app.detection.asset_update import ScoredWindow
 from tfstream.app.runtime.human_units import duration_text
 from tfstream.core.alarms.alarm_rule import AlarmRule
 from tfstream.core.alarms.episode import Episode

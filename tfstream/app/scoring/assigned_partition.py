@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import UNSET
 
-from tfstream.app.detection.episode_tracker import AssetUpdate
+from tfstream.app.detection.asset_update import AssetUpdate
 from tfstream.app.scoring.partition_phase import Live, Phase, Rebuilding, Stopped
 from tfstream.app.scoring.uncommitted import Uncommitted
 from tfstream.core.messages.codec import Codec

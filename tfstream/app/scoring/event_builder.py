@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tfstream.app.detection.asset_update import AssetUpdate
 from tfstream.app.detection.champion import Champion
-from tfstream.app.detection.episode_tracker import AssetUpdate
 from tfstream.core.alarms.episode import EpisodeEvent
 from tfstream.core.alarms.judgement import Judgement
 from tfstream.core.messages.anomaly_event import (

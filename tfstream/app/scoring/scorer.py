@@ -12,8 +12,9 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 
+from tfstream.app.detection.asset_update import AssetEvent, AssetUpdate
 from tfstream.app.detection.champion import Champion
-from tfstream.app.detection.episode_tracker import AssetEvent, AssetUpdate, EpisodeTracker
+from tfstream.app.detection.episode_tracker import EpisodeTracker
 from tfstream.app.runtime.backoff import Backoff
 from tfstream.app.scoring.assigned_partition import AssignedPartition
 from tfstream.app.scoring.event_builder import EventBuilder

@@ -7,6 +7,7 @@ week normal data give a value as rare as this to any witness, and the same scale
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from tfstream.core.alarms.judgement import Judgement
 from tfstream.core.alarms.witness_tail import WitnessTail
 from tfstream.core.messages.anomaly_event import rounded
+from tfstream.core.messages.witness import Witness
 
 _WITNESSES_SHARE = 0.5
 
@@ -26,6 +28,11 @@ Array = NDArray[np.float64]
 def score_share(tails: Sequence[WitnessTail]) -> float:
     """The score's share of the alarm budget, beside the admitted witnesses."""
     return 1.0 - _WITNESSES_SHARE if tails else 1.0
+
+
+def witness_share(tails: Sequence[WitnessTail]) -> float:
+    """The share of each of the admitted witnesses."""
+    return _WITNESSES_SHARE / max(len(tails), 1)
 
 
 class HeardWitness(NamedTuple):
@@ -44,7 +51,7 @@ class WitnessRule:
 
     def __init__(self, tails: Sequence[WitnessTail], budget_per_week: float, interval_us: int) -> None:
         self._tails = tuple(tails)
-        self._share = _WITNESSES_SHARE / max(len(tails), 1)
+        self._share = witness_share(tails)
         self._budget = budget_per_week
         self._interval_us = interval_us
 
@@ -57,6 +64,34 @@ class WitnessRule:
     def holds(self) -> Array:
         """The lower level of the hysteresis, ``[tails]``: halfway between ``u`` and the threshold."""
         return (np.array([tail.tail.u for tail in self._tails]) + self.thresholds) / 2
+
+    def thresholds_of(self, witness: Witness, scale_s: float | None) -> list[float]:
+        """The thresholds of a witness at a time scale, as judgements carry them: one for each statistic."""
+        return [rounded(float(self.thresholds[number])) for number in self._numbers(witness, scale_s)]
+
+    def budget_behind(self, threshold: float, witness: Witness, scale_s: float | None) -> float:
+        """The alarm budget that gives a recorded threshold; 0 where no budget does.
+
+        Two statistics of a witness may have the same time scale. The budget that is closest to the present
+        budget is taken, because a budget rarely changes much.
+        """
+        budgets = [
+            self._tails[number].tail.expected_per_week(threshold) / self._share
+            for number in self._numbers(witness, scale_s)
+        ]
+        possible = [budget for budget in budgets if budget > 0]
+        return min(possible, key=lambda budget: abs(math.log(budget / self._budget)), default=0.0)
+
+    def _numbers(self, witness: Witness, scale_s: float | None) -> list[int]:
+        """The tails of a witness; ``scale_s`` None: at any time scale."""
+        return [
+            number
+            for number, tail in enumerate(self._tails)
+            if tail.witness is witness and scale_s in (None, self._scale_s(tail))
+        ]
+
+    def _scale_s(self, tail: WitnessTail) -> float:
+        return tail.scale_rows * self._interval_us / 1e6
 
     def speaking(self, values: Array) -> NDArray[np.bool_]:
         """``[n, tails]``: which of the normalised values ``[n, tails]`` reach the lower level."""
@@ -84,7 +119,7 @@ class WitnessRule:
             hold=min(hold, rounded(shown)),
             expected_per_week=rounded(tail.tail.expected_per_week(shown) / self._share),
             witness=tail.witness,
-            scale_s=tail.scale_rows * self._interval_us / 1e6,
+            scale_s=self._scale_s(tail),
             extrapolated=tail.tail.extrapolated(self._budget),
         )
         return HeardWitness(judgement, number, fresh)

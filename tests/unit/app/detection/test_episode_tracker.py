@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tfstream.app.detection.asset_update import AssetEvent, AssetUpdate
 from tfstream.app.detection.champion import Champion
-from tfstream.app.detection.episode_tracker import AssetEvent, AssetUpdate, EpisodeTracker
+from tfstream.app.detection.episode_tracker import EpisodeTracker
 from tfstream.app.scoring.event_builder import EventBuilder
 from tfstream.core.messages.anomaly_event import EventKind, EventType
 from tfstream.core.reading import Reading, Series, Values

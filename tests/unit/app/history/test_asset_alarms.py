@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from tfstream.app.detection.alarm_collector import AlarmCollector
+from tfstream.app.detection.asset_update import AssetUpdate, ScoredWindow
 from tfstream.app.detection.champion import Champion
-from tfstream.app.detection.episode_tracker import ScoredWindow
 from tfstream.app.detection.score_batch import SmoothedTerms, WindowScore
 from tfstream.app.history.asset_alarms import AssetAlarms
 from tfstream.app.history.backtest_lines import alarm_lines, asset_line, event_lines
@@ -71,7 +71,7 @@ def asset_alarms(
 ) -> AssetAlarms:
     collector = AlarmCollector()
     for window in scored_windows(scores, rule()):
-        collector(window)
+        collector(AssetUpdate("x", window.after, window=window))
     return AssetAlarms(DEFINITION, CHAMPION, "x", collector, events, exclusions)
 
 

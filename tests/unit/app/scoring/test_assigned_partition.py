@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tfstream.app.detection.episode_tracker import AssetUpdate
+from tfstream.app.detection.asset_update import AssetUpdate
 from tfstream.app.scoring.assigned_partition import AssignedPartition
 from tfstream.app.scoring.partition_phase import Live, Phase, Rebuilding, Stopped
 from tfstream.core.alarms.baseline import Baseline

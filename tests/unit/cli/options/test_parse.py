@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tfstream.app.detection.asset_update import AssetEvent
 from tfstream.app.detection.champion import Champion
-from tfstream.app.detection.episode_tracker import AssetEvent, EpisodeTracker
+from tfstream.app.detection.episode_tracker import EpisodeTracker
 from tfstream.cli.options.parse import (
     now_us,
     of_option,
