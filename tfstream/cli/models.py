@@ -15,6 +15,7 @@ from tfstream.cli.output.printing import (
     out,
     plain,
     print_gate,
+    print_instruments,
     print_json,
     print_note,
     print_status,
@@ -28,6 +29,7 @@ app = typer.Typer(no_args_is_help=True, help="List, promote and roll back models
 
 _COLUMNS = ("version", "status", "created_at", "trained_from", "trained_until", "rows", "sha256")
 _RUN_COLUMNS = ("topic", "started_at", "took", "outcome", "model_version", "rows", "reason")
+_PRINTED_APART = ("gate", "counters", "checks_off")
 _CHAMPION_COLUMNS = ("version", "since", "until", "how", "changed_by", "reason")
 
 Version = Annotated[int, typer.Argument(help="Version of the model; `models list` shows the versions.")]
@@ -65,11 +67,12 @@ def show(version: Version, topic: Topic, as_json: Json = False) -> None:
         print_json(fields)
         return
     del fields["metrics"]
-    metrics = {name: value for name, value in row.metrics.items() if name != "gate"}
+    metrics = {name: value for name, value in row.metrics.items() if name not in _PRINTED_APART}
     gate_reason = row.metrics.get("gate", {}).get("reason")
     for name, value in (fields | metrics).items():
         if name != "reason" or value != gate_reason:  # print_gate prints the gate's reason
             out.print(f"{name:<22}{_text(value)}", soft_wrap=True)
+    print_instruments(row.metrics)
     print_gate(row.metrics)
 
 

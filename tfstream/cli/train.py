@@ -13,7 +13,14 @@ from tfstream.app.training.train import train as train_stream
 from tfstream.app.training.training_options import TrainingOptions
 from tfstream.cli.options.parse import of_option, parse_moment_us
 from tfstream.cli.options.shared import Json, Seed, Topic
-from tfstream.cli.output.printing import print_gate, print_json, print_note, print_status, stages
+from tfstream.cli.output.printing import (
+    print_gate,
+    print_instruments,
+    print_json,
+    print_note,
+    print_status,
+    stages,
+)
 from tfstream.core.stream import StreamDefinition
 from tfstream.model.detector_config import DetectorConfig
 from tfstream.wiring import find_stream, open_database, stored_span
@@ -105,6 +112,7 @@ def _print(result: TrainingResult, definition: StreamDefinition) -> None:
     if result.left_out:
         causes = ", ".join(f"{cause} {share:.1%}" for cause, share in result.left_out.items())
         print_status(f"left out: {causes}")
+    print_instruments(result.metrics)
     for note in result.notes:
         print_note(note)
     if result.extrapolated:

@@ -18,6 +18,7 @@ from torch import Tensor
 from tfstream.core.alarms.calibration import Calibration
 from tfstream.core.alarms.witness_tail import WitnessTail
 from tfstream.core.difference import settings_difference
+from tfstream.core.instruments.instrument_limits import InstrumentLimits
 from tfstream.core.scaler import Scaler
 from tfstream.core.stream import sensors_sha256
 from tfstream.errors import BadData
@@ -37,6 +38,7 @@ from tfstream.model.witnesses.witness_model import WitnessModel
 
 FORMAT = 6
 _NETWORK = "network."
+_INSTRUMENTS = "instruments"
 
 
 class _Format(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,6 +156,7 @@ def _tensors(detector: Detector) -> dict[str, Tensor]:
     tensors |= {f"memory.{name}": value for name, value in _named_tensors(detector.memory)}
     tensors |= {f"bank.{name}": value for name, value in _named_tensors(detector.bank)}
     tensors["errors.usual"] = detector.usual_errors
+    tensors[_INSTRUMENTS] = torch.frombuffer(bytearray(detector.instruments.encode()), dtype=torch.uint8)
     tensors |= _grid_tensors(detector.witnesses.grids)
     tensors |= {_NETWORK + name: value for name, value in detector.network.state_dict().items()}
     return {name: packed(value).contiguous().clone() for name, value in tensors.items()}
@@ -207,6 +210,7 @@ def _detector(header: _Header, tensors: dict[str, Tensor]) -> Detector:
             scale=tensors["scaler.scale"].numpy(),
             live=tensors["scaler.live"].numpy(),
         ),
+        instruments=InstrumentLimits.decode(tensors[_INSTRUMENTS].numpy().tobytes()),
         linear=ClosedForm(**_part(tensors, "linear.")),
         network=network.requires_grad_(False),
         agreement=Agreement(**_part(tensors, "agreement.")),

@@ -112,9 +112,10 @@ class WitnessBatch:
         step, first = self._shape.step, windows[0]
         if state is not None and state.end_index != first.end_index - step:
             state = None
-        newest = [window.values[-step:] for window in windows]
+        counters = self._detector.counters
+        newest = [counters.newest(window.values, step) for window in windows]
         if state is None:
-            newest[0] = first.values
+            newest[0] = counters.transform(first.values)
         return NewRows(key[1], state, np.concatenate(newest), windows[-1].end_index)
 
     def _verdicts(

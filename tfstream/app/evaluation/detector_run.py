@@ -43,7 +43,15 @@ def fit_detector(labelled: LabelledSeries, seed: int, config: DetectorConfig, re
     definition = labelled.definition
     series = [Series(asset, times_us[train], values[train])]
     try:
-        return fit(series, definition.sensors, definition.interval_us, config, seed, report)
+        return fit(
+            series,
+            definition.sensors,
+            definition.interval_us,
+            config,
+            seed,
+            report,
+            staleness_rows=definition.staleness_rows,
+        )
     except BadData as error:
         raise BadData(f"{labelled.path}: {error}") from None
 

@@ -92,7 +92,15 @@ class Refit:
         from tfstream.model.fitting.fit import fit
 
         definition = self._definition
-        return fit(series, definition.sensors, definition.interval_us, self._config, self._seed, report)
+        return fit(
+            series,
+            definition.sensors,
+            definition.interval_us,
+            self._config,
+            self._seed,
+            report,
+            staleness_rows=definition.staleness_rows,
+        )
 
 
 def _with_note(decision: GateDecision, note: str) -> GateDecision:

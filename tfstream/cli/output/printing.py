@@ -27,6 +27,7 @@ Report = Callable[[str, float], None]
 
 _log = logging.getLogger("tfstream")
 _PIPE_WIDTH = 200  # columns: a pipe has no edge to fold lines at
+_LISTED_SENSORS = 8
 _HOLDS = {True: "yes", False: "NO", None: ""}
 
 
@@ -114,6 +115,16 @@ def print_gate(metrics: Mapping[str, Any]) -> None:
     if rows:
         print_table(("gate", "champion", "challenger", "wanted", "holds"), rows, empty="")
     out.print(gate["reason"], markup=False, soft_wrap=True)
+
+
+def print_instruments(metrics: Mapping[str, Any]) -> None:
+    """Print which sensors are counters, and which checks of instruments are off, from a model's metrics."""
+    for name in metrics.get("counters", ()):
+        print_status(f"{name} is a counter: differenced")
+    for reason, sensors in metrics.get("checks_off", {}).items():
+        more = len(sensors) - _LISTED_SENSORS
+        listed = ", ".join(sensors[:_LISTED_SENSORS]) + (f" and {more} more" if more > 0 else "")
+        print_status(f"checks of instruments that are off: {listed}: {reason}")
 
 
 def cell(value: object) -> str:

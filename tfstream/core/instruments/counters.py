@@ -62,6 +62,11 @@ class CounterTransform:
         self._columns = list(counters)
 
     @property
+    def columns(self) -> tuple[int, ...]:
+        """The columns of the counters."""
+        return tuple(self._columns)
+
+    @property
     def identity(self) -> bool:
         """Whether there is no counter, so that values stay as they are."""
         return not self._columns
@@ -80,3 +85,9 @@ class CounterTransform:
         changed = values.copy()
         changed[..., self._columns] = steps
         return changed
+
+    def newest(self, window: Values, rows: int) -> Values:
+        """The ``rows`` newest rows of :meth:`transform` of a window ``[rows, sensors]``."""
+        if self.identity or rows >= len(window):
+            return self.transform(window)[-rows:]
+        return self.transform(window[-rows - 1 :])[1:]

@@ -19,6 +19,11 @@ class InstrumentCheck(IntEnum):
     QUIET = 5  # the inverse of that variation
     REPEATS = 6  # rows of a window at exactly the largest or the smallest value of that window
 
+    @property
+    def words(self) -> str:
+        """The fault that the check looks for, for a person."""
+        return _LOOKED_FOR[self]
+
 
 class InstrumentFault(StrEnum):
     """What is wrong with a sensor."""
@@ -50,6 +55,15 @@ class CheckOff(IntEnum):
         return _REASONS[self]
 
 
+_LOOKED_FOR = {
+    InstrumentCheck.RUN: "stuck",
+    InstrumentCheck.HIGH: "out of range",
+    InstrumentCheck.LOW: "out of range",
+    InstrumentCheck.RATE: "impossible rate",
+    InstrumentCheck.NOISE: "noisy",
+    InstrumentCheck.QUIET: "flat",
+    InstrumentCheck.REPEATS: "clipped",
+}
 _REASONS = {
     CheckOff.ON: "",
     CheckOff.NO_VALUES: "the sensor has no value in the rows learnt from",

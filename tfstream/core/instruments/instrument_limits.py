@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from tfstream.core.instruments.instrument_check import CheckOff, InstrumentCheck
 from tfstream.core.reading import Values
+
+PER_WEEK = 0.05  # how often in a week the checks of an asset together may reach their limits by chance
 
 
 class DisabledCheck(NamedTuple):
@@ -75,6 +77,17 @@ class InstrumentLimits:
             reason = CheckOff(int(self.off[row, check, sensor]))
             yield DisabledCheck(asset, sensor, InstrumentCheck(check), reason)
 
+    def describe_off(self, names: Sequence[str]) -> dict[str, list[str]]:
+        """The checks that are off for at least one asset: by reason the sensors with their checks."""
+        found: dict[str, dict[str, set[InstrumentCheck]]] = {}
+        for disabled in self.disabled():
+            sensors = found.setdefault(disabled.reason.words, {})
+            sensors.setdefault(names[disabled.sensor], set()).add(disabled.check)
+        return {
+            reason: [f"{name} ({_checks_text(checks)})" for name, checks in sensors.items()]
+            for reason, sensors in found.items()
+        }
+
     def encode(self) -> bytes:
         """The limits as bytes; equal limits give equal bytes."""
         return msgspec.msgpack.encode({part.name: _stored(getattr(self, part.name)) for part in fields(self)})
@@ -88,6 +101,14 @@ class InstrumentLimits:
         except (msgspec.DecodeError, KeyError, TypeError) as error:
             raise ValueError(f"these bytes are no limits of instruments: {error}") from None
         return cls(**{**arrays, "assets": tuple(arrays["assets"]), "counters": tuple(arrays["counters"])})
+
+
+def _checks_text(checks: set[InstrumentCheck]) -> str:
+    if len(checks) == len(InstrumentCheck):
+        return "all checks"
+    if checks == set(InstrumentCheck) - {InstrumentCheck.RUN}:
+        return f"all checks but {InstrumentCheck.RUN.words}"
+    return ", ".join(dict.fromkeys(check.words for check in sorted(checks)))
 
 
 def _stored(value: Any) -> Any:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tfstream.core.instruments.counters import find_counters
 from tfstream.core.instruments.instrument_check import CheckOff, InstrumentCheck
-from tfstream.core.instruments.instrument_limits import InstrumentLimits
+from tfstream.core.instruments.instrument_limits import PER_WEEK, InstrumentLimits
 from tfstream.core.instruments.limit_rule import floors_for, limit_rule, out_of_reach, raw_limits
 from tfstream.core.instruments.segment_extremes import Extremes, SensorShape, find_extremes
 from tfstream.core.reading import Series, Values
@@ -27,7 +27,6 @@ _PARTS = (0.25, 0.5)  # of the learning span, whose record is compared with that
 _SAMPLE = 20_000  # rows
 _FEW_VALUES = 16
 _FEW_CHANGES = 32
-_PER_WEEK = 0.05
 _OF_WINDOWS = (InstrumentCheck.NOISE, InstrumentCheck.QUIET, InstrumentCheck.REPEATS)
 
 Array = NDArray[np.float64]
@@ -45,18 +44,23 @@ class _Learnt(NamedTuple):
 
 
 def learn_limits(
-    series: Sequence[Series], interval_us: int, staleness_rows: int, per_week: float = _PER_WEEK
+    series: Sequence[Series],
+    interval_us: int,
+    staleness_rows: int,
+    per_week: float = PER_WEEK,
+    counters: tuple[int, ...] | None = None,
 ) -> InstrumentLimits:
     """Learn from normal series on the regular grid; an asset may have several pieces.
 
     :param staleness_rows: for how many rows a missing cell of ``series`` carries the last value.
     :param per_week: how often in a week the checks of an asset together may reach their limits by chance.
+    :param counters: the columns that are counters; None looks for them.
     :raises ValueError: when there is no row.
     """
     series = [_finite(piece) for piece in series if len(piece.values)]
     if not series:
         raise ValueError("there are no rows to learn the limits of instruments from")
-    counters = find_counters(series)
+    counters = find_counters(series) if counters is None else counters
     by_asset: dict[str, list[Series]] = {}
     for piece in series:
         by_asset.setdefault(piece.asset, []).append(piece)

@@ -11,6 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from tfstream.core.alarms.calibration import Calibration, ScoredRun, fit_calibration
+from tfstream.core.instruments.counters import CounterTransform, find_counters
+from tfstream.core.instruments.instrument_limits import InstrumentLimits
+from tfstream.core.instruments.learn_limits import learn_limits
 from tfstream.core.reading import Series, Times, Values
 from tfstream.core.scaler import Scaler
 from tfstream.core.stream import WEEK_US
@@ -53,26 +56,32 @@ def fit(
     config: DetectorConfig,
     seed: int,
     report: Report,
+    *,
+    staleness_rows: int = 5,
 ) -> Detector:
     """Fit a detector: calibrate its terms on training blocks, and its threshold on held-out blocks.
 
     :param series: normal readings on the regular grid, ``[rows, sensors]`` each, NaN where missing.
     :param sensors: the names of the sensors, in the order of the columns.
     :param report: called with the stage and the part of it that is done.
+    :param staleness_rows: for how many rows a missing cell of ``series`` carries the last value.
     :raises BadData: when there are too few rows, or no value at all.
     """
     if not any(np.isfinite(piece.values).any() for piece in series):
         raise BadData("no sensor has a single value in the readings to learn from")
-    parts = _split(series, config)
+    counters = CounterTransform(find_counters(series))
+    parts = _split(_differenced(series, counters), config)
     scaler = Scaler.fit([Series(piece.asset, _NO_TIMES, piece.values) for piece in parts.learn])
-    series = [_without_incredible(piece, scaler) for piece in series]
-    scaled = [_standardised(piece, scaler) for piece in series]
-    definition = _Definition(sensors, interval_us, config, scaler)
+    series = [_without_incredible(piece, scaler, counters) for piece in series]
+    limits = learn_limits(series, interval_us, staleness_rows, counters=counters.columns)
+    differenced = _differenced(series, counters)
+    scaled = [_standardised(piece, scaler) for piece in differenced]
+    definition = _Definition(sensors, interval_us, config, scaler, limits)
     model, predictors = _learn(split(scaled, config.window_rows), definition, seed, report)
     calibration = _calibrate(model, split(series, config.window_rows).hold)
     bank = predictors.collect_bank(_locate(whole_pieces(scaled), config), model.usual_errors)
     parts_of_model = {field.name: getattr(model, field.name) for field in fields(model)}
-    witnesses = fit_witnesses(series, scaler, interval_us)
+    witnesses = fit_witnesses(differenced, scaler, interval_us)
     report("calibrate", 1.0)
     return Detector(**{**parts_of_model, "bank": bank, "calibration": calibration, "witnesses": witnesses})
 
@@ -84,6 +93,7 @@ class _Definition(NamedTuple):
     interval_us: int
     config: DetectorConfig
     scaler: Scaler
+    instruments: InstrumentLimits
 
 
 def _learn(
@@ -126,11 +136,15 @@ def _split(series: Sequence[Series], config: DetectorConfig) -> Split:
     return parts
 
 
-def _without_incredible(series: Series, scaler: Scaler) -> Series:
+def _differenced(series: Sequence[Series], counters: CounterTransform) -> list[Series]:
+    return [piece._replace(values=counters.transform(piece.values)) for piece in series]
+
+
+def _without_incredible(series: Series, scaler: Scaler, counters: CounterTransform) -> Series:
     """The series without values of a broken transmitter, which would make large errors look usual."""
-    values = series.values
+    values, differenced = series.values, counters.transform(series.values)
     for rows in _parts(values):
-        credible = scaler.credible(series.values[rows], series.asset)
+        credible = scaler.credible(differenced[rows], series.asset)
         if not credible.all():
             values = values.copy() if values is series.values else values
             values[rows][~credible] = np.nan

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tfstream.core.faults import gate_faults
 from tfstream.core.faults.gate_faults import BEFORE_ROWS, TRIAL_ROWS
+from tfstream.core.instruments.counters import find_counters
 from tfstream.core.learning.held_out import HeldOut, HeldOutPiece
 from tfstream.core.reading import Values
 from tfstream.core.scaler import Scaler
@@ -79,6 +80,9 @@ class _TrialMaker:
             self._scaler.transform(piece.series.values[None], [piece.series.asset])[0]
             for piece in held.pieces
         ]
+        counters = list(find_counters(held.learn))
+        for scaled in self._scaled:
+            scaled[:, counters] = np.nan  # a counter's level says nothing: it gets no fault
         self._reference = ReferenceVar.fit(held.learn, self._scaler, config, seed)
         step = -(-len(sites) // _MOST_SITES)
         self._normal = self._reference_scores([self._rows(site) for site in sites[::step]])

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tfstream.core.alarms.calibration import Calibration
+from tfstream.core.instruments.counters import CounterTransform
+from tfstream.core.instruments.instrument_limits import InstrumentLimits
 from tfstream.core.reading import Values
 from tfstream.core.scaler import Scaler
 from tfstream.core.stream import sensors_sha256
@@ -37,8 +39,8 @@ class Measurement(NamedTuple):
     """What the detector measures of each window.
 
     ``terms [batch, 9]`` are not smoothed yet; ``usual [batch]`` is the expected V. ``actual`` and ``expected
-    [batch, sensors]`` are the mean of the newest hop and its prediction, in the sensors' own units; NaN where
-    masked.
+    [batch, sensors]`` are the mean of the newest hop and its prediction, in the sensors' own units, for a
+    counter its rise in a row; NaN where masked.
     """
 
     terms: Values
@@ -71,6 +73,7 @@ class ScoringModel:
     interval_us: int
     config: DetectorConfig
     scaler: Scaler
+    instruments: InstrumentLimits
     linear: ClosedForm
     network: TimeFrequencyTransformer
     agreement: Agreement
@@ -101,12 +104,17 @@ class ScoringModel:
         return self.scaler.live
 
     @cached_property
+    def counters(self) -> CounterTransform:
+        """Replaces counters by their differences, before the scaler."""
+        return CounterTransform(self.instruments.counters)
+
+    @cached_property
     def prepared(self) -> PreparedNetwork:
         """The network in the form that scoring uses."""
         return PreparedNetwork(self.network, self.config.band_rows, product_type(self.products))
 
     def measure(self, windows: Values, assets: Sequence[str]) -> Measurement:
-        """Measure raw windows ``[batch, rows, sensors]``, NaN where missing.
+        """Measure raw windows ``[batch, rows, sensors]``, NaN where missing; counters are differenced here.
 
         Windows are computed in chunks of a fixed size, so that the numbers of a window are the same, bit for
         bit, whatever other windows are in the batch.
@@ -116,6 +124,7 @@ class ScoringModel:
         expected = (len(assets), self.config.window_rows, len(self.definition_sensors))
         if windows.shape != expected:
             raise ValueError(f"windows have the shape {windows.shape}; this detector takes {expected}")
+        windows = self.counters.transform(windows)
         with one_thread():
             pieces = [
                 self._measure_chunk(windows[at : at + CHUNK], assets[at : at + CHUNK])
@@ -142,7 +151,7 @@ class ScoringModel:
 
         :param window: raw, ``[rows, sensors]``.
         """
-        scaled = torch.from_numpy(self.scaler.transform(window[None], [asset]))
+        scaled = torch.from_numpy(self.scaler.transform(self.counters.transform(window)[None], [asset]))
         filled = self.linear.fill_missing(scaled, self.config)  # [1, rows, sensors]
         departures: Values = self.agreement.departures(filled, self.config)[0].numpy()
         return departures
@@ -188,6 +197,7 @@ class Detector(ScoringModel):
 
         This takes four or five times as long as scoring; only windows of open episodes need it.
         """
+        window = self.counters.transform(window)
         scaled = self.scaler.transform(window[None], [asset])
         known = torch.from_numpy(self.known(scaled)[0])
         filled = self.linear.fill_missing(torch.from_numpy(scaled), self.config)[0]
@@ -220,5 +230,7 @@ class Detector(ScoringModel):
             "tail_sigma": self.calibration.sigma,
             "tail_xi": self.calibration.xi,
             "witnesses": self.witnesses.describe(),
+            "counters": [self.definition_sensors[counter] for counter in self.instruments.counters],
+            "checks_off": self.instruments.describe_off(self.definition_sensors),
             **self.history,
         }

@@ -37,7 +37,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(detector_run, "fit", _quick_fit)
 
 
-def _quick_fit(*arguments: Any) -> Any:
+def _quick_fit(*arguments: Any, **options: Any) -> Any:
     series, sensors, interval_us, _, seed, report = arguments
     return fit(series, sensors, interval_us, DetectorConfig(steps=10), seed, report)
 

@@ -180,6 +180,6 @@ def test_the_command_prints_the_refits(tmp_path: Path, monkeypatch: pytest.Monke
     assert 0 < run["alarms"]["alarmed_share"] < 1
 
 
-def _quick_fit(*arguments: Any) -> Detector:
+def _quick_fit(*arguments: Any, **options: Any) -> Detector:
     series, sensors, interval_us, _, seed, report = arguments
     return fit(series, sensors, interval_us, QUICK, seed, report)

@@ -89,3 +89,10 @@ def test_a_counter_has_no_range_and_can_be_exchanged_but_not_stand_still() -> No
     findings = watch(monitor, live)
     assert {finding.sensor for finding in findings} == {2}
     assert findings[0].words(INTERVAL_US).startswith("stuck at ")
+
+
+def test_the_newest_rows_of_a_window_are_those_of_the_whole_window() -> None:
+    transform, window = CounterTransform((2,)), _with_meter(64, seed=3)
+    for rows in (1, 8, 64):
+        np.testing.assert_array_equal(transform.newest(window, rows), transform.transform(window)[-rows:])
+    assert CounterTransform(()).newest(window, 8).shape == (8, window.shape[1])
