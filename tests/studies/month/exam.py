@@ -18,7 +18,7 @@ from tests.studies.month.simulated_month import (
     START_US,
     readings_on_day,
 )
-from tfstream.app.detection.score_series import score_series, series_episodes
+from tfstream.app.detection.score_series import series_episodes
 from tfstream.core.quality.event_quality import GRACE_ROWS
 from tfstream.core.reading import Series
 from tfstream.core.stream import StreamDefinition
@@ -76,8 +76,7 @@ class Exam:
         return ExamResult(*np.sum(results, axis=0).tolist())
 
     def _examine_asset(self, series: Series, detector: Detector, definition: StreamDefinition) -> ExamResult:
-        hops = score_series(detector, series.asset, series.values)
-        raised = series_episodes(definition, detector, series, hops)
+        raised = series_episodes(definition, detector, series)
         alarms = [alarm.in_rows(definition.interval_us) for alarm in raised]
         faults = [_rows(fault, series) for fault in self._faults if fault.asset == series.asset]
         detected = sum(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.studies.quality.runs import ignore_progress
-from tfstream.app.detection.score_series import score_series, series_episodes
+from tfstream.app.detection.score_series import series_episodes
 from tfstream.app.training.alignment import aligned_pieces
 from tfstream.app.training.refit import Refit
 from tfstream.core.alarms.raised_alarm import RaisedAlarm
@@ -54,8 +54,7 @@ def compare_offline(options: DemoOptions) -> Comparison:
 
 def _detections(series: Series, definition: StreamDefinition, detector: Detector) -> list[DetectedEpisode]:
     """The episodes of an asset whose scoring begins with the first of these rows."""
-    hops = score_series(detector, series.asset, series.values)
-    alarms = series_episodes(definition, detector, series, hops)
+    alarms = series_episodes(definition, detector, series)
     return [_detected_episode(series, alarm) for alarm in alarms]
 
 

@@ -1,4 +1,4 @@
-"""Collects the alarms of one asset while its history is rescored."""
+"""Collects the alarms of one asset while its history is scored."""
 
 from __future__ import annotations
 
@@ -6,33 +6,48 @@ from tfstream.app.detection.asset_update import AssetUpdate
 from tfstream.core.alarms.episode import Episode
 from tfstream.core.alarms.raised_alarm import RaisedAlarm
 from tfstream.core.messages.anomaly_event import EventKind
+from tfstream.core.messages.witness import Witness
+
+_Key = tuple[int, bool]  # what an episode's id consists of: its start, and whether instruments began it
 
 
 class AlarmCollector:
-    """Receives an asset's updates in order; keeps its alarms and counts its scored hops.
+    """Receives the updates of an asset in order; keeps its alarms and counts its scored hops.
 
-    A silence is no alarm here.
+    Silences are no alarms here.
     """
 
     def __init__(self) -> None:
-        self.alarms: dict[int, RaisedAlarm] = {}  # by the episode's start
+        self._alarms: dict[_Key, RaisedAlarm] = {}
+        self._open: set[_Key] = set()
         self.scored_hops = 0
-        self.open_start_us: int | None = None  # the start of the episode that is open after the last update
 
     def __call__(self, update: AssetUpdate) -> None:
         if update.window is not None and update.window.judgement is not None:
             self.scored_hops += 1
         for event in update.events:
             if event.episode.kind is not EventKind.SILENCE:
-                self._follow(event.episode)
-        episode = update.memory.episode if update.memory is not None else None
-        self.open_start_us = None
-        if episode is None or episode.pending:
-            return
-        self._follow(episode)
-        self.open_start_us = episode.started_us
+                self._keep(event.episode)
+        memory = update.memory
+        episodes = () if memory is None else (memory.episode, memory.instrument_episode)
+        still_open = [each for each in episodes if each is not None and not each.pending]
+        self._open = {_key(episode) for episode in still_open}
+        for episode in still_open:
+            self._keep(episode)
 
-    def _follow(self, episode: Episode) -> None:
-        known = self.alarms.get(episode.started_us)
-        opened = episode if known is None else known.opened
-        self.alarms[episode.started_us] = RaisedAlarm(episode, opened)
+    @property
+    def alarms(self) -> list[RaisedAlarm]:
+        """The alarms in the order in which they were raised."""
+        return list(self._alarms.values())
+
+    def is_open(self, alarm: RaisedAlarm) -> bool:
+        """Whether the episode is open after the last update."""
+        return _key(alarm.episode) in self._open
+
+    def _keep(self, episode: Episode) -> None:
+        known = self._alarms.get(_key(episode))
+        self._alarms[_key(episode)] = RaisedAlarm(episode, episode if known is None else known.opened)
+
+
+def _key(episode: Episode) -> _Key:
+    return episode.started_us, episode.witnesses[:1] == (Witness.INSTRUMENT,)

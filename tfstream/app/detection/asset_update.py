@@ -1,18 +1,16 @@
-"""What goes into an :class:`EpisodeTracker` and what comes out, for each event of an asset."""
+"""What goes into the episode tracker and what comes out: an asset's memory, its windows and its events."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from tfstream.app.detection.score_batch import WindowScore
 from tfstream.core.alarms.episode import EpisodeEvent
+from tfstream.core.alarms.hop_evidence import HopEvidence, NoEvidence
 from tfstream.core.alarms.judgement import Judgement
 from tfstream.core.state import AssetMemory
 from tfstream.core.windowing.asset_track import Window
 from tfstream.core.windowing.partition_tracks import TrackEvent
-
-if TYPE_CHECKING:  # torch takes two seconds to import, and most commands do not need it
-    from tfstream.app.detection.witness_batch import WitnessVerdict
 
 
 class AssetEvent(NamedTuple):
@@ -26,9 +24,11 @@ class AssetEvent(NamedTuple):
 class ScoredWindow(NamedTuple):
     """A window, and the asset's memory before and after it.
 
-    ``missing`` are the live sensors without a reading in the newest hop. If all live sensors are missing,
-    ``scored`` and ``judgement`` are None. ``judgement`` is the loudest of all witnesses, the score among
-    them; ``verdict`` is that of the loudest witness beside the score, None where none of them speaks.
+    ``missing`` are the live sensors without a reading in the newest hop, ``out`` the sensors that the checks
+    of instruments have left out. If no live sensor remains, ``scored`` and ``judgement`` are None.
+    ``judgement`` is the loudest of all witnesses, the score among them, and ``evidence`` is that of its
+    witness. ``instruments`` is the judgement about sensors that are out in the newest rows, None without
+    such.
     """
 
     window: Window
@@ -37,7 +37,14 @@ class ScoredWindow(NamedTuple):
     judgement: Judgement | None
     before: AssetMemory
     after: AssetMemory
-    verdict: WitnessVerdict | None = None
+    out: tuple[str, ...] = ()
+    instruments: Judgement | None = None
+    evidence: HopEvidence = NoEvidence()
+
+    @property
+    def masked(self) -> tuple[str, ...]:
+        """The sensors that the score leaves out."""
+        return tuple(dict.fromkeys((*self.missing, *self.out)))
 
 
 class AssetUpdate(NamedTuple):

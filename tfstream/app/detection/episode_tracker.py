@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
-import numpy as np
 
 from tfstream.app.detection.asset_update import AssetEvent, AssetUpdate, ScoredWindow
 from tfstream.app.detection.champion import Champion
+from tfstream.app.detection.instrument_batch import AssetKey, CheckedWindow, InstrumentBatch
 from tfstream.app.detection.score_batch import (
     ScoringInput,
     SmoothedTerms,
@@ -17,20 +18,21 @@ from tfstream.app.detection.score_batch import (
     score_batch,
     scoreable,
 )
-from tfstream.app.detection.silence_updates import (
+from tfstream.app.detection.silences import (
+    SensorSilences,
     asset_forgotten,
     asset_returned,
     asset_silent,
     with_silence,
 )
-from tfstream.app.detection.window_evidence import WindowExplainer
+from tfstream.app.detection.window_evidence import HeardJudgement, WindowExplainer
 from tfstream.app.detection.witness_batch import StoredWitnesses, WitnessBatch, WitnessInput, WitnessVerdict
 from tfstream.core.alarms.alarm_rule import AlarmRule, AlarmState, Hop
 from tfstream.core.alarms.episode import EpisodeEvent
-from tfstream.core.alarms.judgement import Judgement
-from tfstream.core.alarms.silence_events import close_silence, open_silence, silent_sensors, update_silence
+from tfstream.core.alarms.hop_evidence import NoEvidence
+from tfstream.core.alarms.instrument_episode import follow_instruments
+from tfstream.core.alarms.judgement import SILENT
 from tfstream.core.messages.witness import Witness
-from tfstream.core.reading import is_complete
 from tfstream.core.state import AssetMemory
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.windowing.asset_track import Window
@@ -43,18 +45,25 @@ from tfstream.core.windowing.partition_tracks import (
 )
 
 
+class _Heard(NamedTuple):
+    """What all witnesses say about a window; ``scored`` is None between hops and without a live sensor."""
+
+    checked: CheckedWindow
+    scored: WindowScore | None
+    verdict: WitnessVerdict | None
+
+
 class EpisodeTracker:
     """Updates assets under one model. It keeps no state of the assets: memory goes in, updates come out."""
 
     def __init__(self, definition: StreamDefinition, champion: Champion) -> None:
         self.champion = champion
         self._sensors = definition.sensors
-        self._interval_us = definition.interval_us
         self._explainer = WindowExplainer(definition, champion.detector)
         self._shape = champion.detector.shape
-        self._live = np.asarray(champion.detector.live)  # [sensors]: those with readings in training
-        self._live_count = int(self._live.sum())
+        self._silences = SensorSilences(definition, champion.detector)
         self._rule = alarm_rule(definition, champion.detector)
+        self._instruments = InstrumentBatch(definition, champion.detector)
         self._witnesses = WitnessBatch(definition, champion.detector)
         self._asset_rules = {
             asset: alarm_rule(definition, champion.detector, asset) for asset in definition.asset_budgets
@@ -65,47 +74,68 @@ class EpisodeTracker:
 
         An asset may have several events: each starts from the memory after the previous event.
         """
-        scores = self._score_windows(batch)
-        verdicts, witnesses = self._ask_witnesses(batch)
-        memories: dict[tuple[int, str], AssetMemory | None] = {}
+        heard, kept = self._hear(batch)
+        memories: dict[AssetKey, AssetMemory | None] = {}
         updates = []
         for index, (partition, memory, event) in enumerate(batch):
             key = partition, event.asset
-            update = self.process(memories.get(key, memory), event, scores.get(index), verdicts.get(index))
-            if index in witnesses:
-                update = update._replace(memory=self._with_witnesses(update.memory, witnesses[index]))
+            update = self.process(memories.get(key, memory), event, heard.get(index))
+            if index in kept and update.memory is not None:
+                update = update._replace(memory=msgspec.structs.replace(update.memory, **kept[index]))
             memories[key] = update.memory
             updates.append(update)
         return updates
 
     def warm_up(self, events: Sequence[AssetEvent]) -> AssetMemory | None:
         """An asset's memory after its witnesses have seen its windows; none of them is scored."""
-        _, witnesses = self._ask_witnesses(events)
+        _, kept = self._hear(events, scored=False)
         memory = events[0].memory
         for index, (_, _, event) in enumerate(events):
             memory = None if isinstance(event, AssetForgotten) else self._own_memory(memory, event.asset)
-            if index in witnesses:
-                memory = self._with_witnesses(memory, witnesses[index])
+            if index in kept and memory is not None:
+                memory = msgspec.structs.replace(memory, **kept[index])
         return memory
 
-    def _ask_witnesses(
-        self, batch: Sequence[AssetEvent]
-    ) -> tuple[dict[int, WitnessVerdict], dict[int, StoredWitnesses]]:
-        """Verdicts by the index of their event; what the witnesses keep by that of an asset's last window."""
+    def _hear(
+        self, batch: Sequence[AssetEvent], *, scored: bool = True
+    ) -> tuple[dict[int, _Heard], dict[int, dict[str, object]]]:
+        """By index what is said of each window, and what the memory keeps after an asset's last window."""
         indices = [index for index, each in enumerate(batch) if isinstance(each.event, WindowReady)]
-        inputs: list[WitnessInput] = []
-        stored: dict[tuple[int, str], StoredWitnesses | None] = {}
-        last: dict[tuple[int, str], int] = {}
+        before: dict[AssetKey, AssetMemory | None] = {}
+        last: dict[AssetKey, int] = {}
+        windows: list[WitnessInput] = []
         for index in indices:
             partition, memory, event = batch[index]
             assert isinstance(event, WindowReady)
             key = partition, event.asset
-            inputs.append(WitnessInput(key, event.window))
-            stored.setdefault(key, self._stored_witnesses(memory))
+            windows.append(WitnessInput(key, event.window))
+            before.setdefault(key, memory)
             last[key] = index
-        asked = self._witnesses.ask(inputs, stored)
-        verdicts = {indices[number]: verdict for number, verdict in asked.verdicts.items()}
-        return verdicts, {last[key]: each for key, each in asked.stored.items()}
+        checked = self._instruments.check(
+            windows, {key: memory.instruments if memory else None for key, memory in before.items()}
+        )
+        inputs = [
+            WitnessInput(key, each.window, each.masked)
+            for (key, _, _), each in zip(windows, checked.windows, strict=True)
+        ]
+        asked = self._witnesses.ask(
+            inputs, {key: self._stored_witnesses(memory) for key, memory in before.items()}
+        )
+        scores = self._score_windows(inputs, before) if scored else {}
+        heard = {
+            index: _Heard(checked.windows[number], scores.get(number), asked.verdicts.get(number))
+            for number, index in enumerate(indices)
+        }
+        kept: dict[int, dict[str, object]] = {
+            last[key]: {"instruments": memory} for key, memory in checked.memories.items()
+        }
+        for key, stored in asked.stored.items():
+            kept[last[key]] |= {
+                "witnesses": stored.data,
+                "witness_index": stored.end_index,
+                "witness_version": self.champion.version,
+            }
+        return heard, kept
 
     def _stored_witnesses(self, memory: AssetMemory | None) -> StoredWitnesses | None:
         if memory is None or memory.witnesses is None:
@@ -113,43 +143,28 @@ class EpisodeTracker:
         same_model = memory.witness_version == self.champion.version
         return StoredWitnesses(memory.witnesses, memory.witness_index, same_model)
 
-    def _with_witnesses(self, memory: AssetMemory | None, stored: StoredWitnesses) -> AssetMemory | None:
-        if memory is None:
-            return None
-        return msgspec.structs.replace(
-            memory,
-            witnesses=stored.data,
-            witness_index=stored.end_index,
-            witness_version=self.champion.version,
-        )
-
-    def _score_windows(self, batch: Sequence[AssetEvent]) -> dict[int, WindowScore]:
-        """Scores by the index of their event; windows without a reading of a live sensor have none."""
+    def _score_windows(
+        self, windows: Sequence[WitnessInput], before: dict[AssetKey, AssetMemory | None]
+    ) -> dict[int, WindowScore]:
+        """Scores by number of the window; windows without a reading of a live sensor have none."""
         detector = self.champion.detector
         inputs = {
-            index: ScoringInput(
-                partition, event.asset, event.window, _terms(self._own_memory(memory, event.asset))
-            )
-            for index, (partition, memory, event) in enumerate(batch)
-            if isinstance(event, WindowReady)
-            and self._shape.ends_hop(event.window.end_index)
-            and scoreable(event.window.values, detector)
+            number: ScoringInput(*key, window, _terms(self._own_memory(before[key], key[1])))
+            for number, (key, window, _) in enumerate(windows)
+            if self._shape.ends_hop(window.end_index) and scoreable(window.values, detector)
         }
         return dict(zip(inputs, score_batch(detector, list(inputs.values())), strict=True))
 
     def process(
-        self,
-        memory: AssetMemory | None,
-        event: TrackEvent,
-        scored: WindowScore | None = None,
-        verdict: WitnessVerdict | None = None,
+        self, memory: AssetMemory | None, event: TrackEvent, heard: _Heard | None = None
     ) -> AssetUpdate:
-        """The update of one event, with the score of its window and the witnesses' verdict about it."""
+        """The update of one event, with what all witnesses say about its window."""
         own = self._own_memory(memory, event.asset)
         if isinstance(event, WindowReady):
+            heard = heard or _Heard(CheckedWindow(event.window), None, None)
             if self._shape.ends_hop(event.window.end_index):
-                return self._hop_ended(own, event, scored, verdict)
-            return self._row_ended(own, event, verdict)
+                return self._hop_ended(own, event, heard)
+            return self._row_ended(own, event, heard)
         if isinstance(event, AssetSilent):
             return asset_silent(own, event)
         if isinstance(event, AssetReturned):
@@ -160,75 +175,140 @@ class EpisodeTracker:
         """The asset's memory under this model: scores of another model cannot be compared with its scores."""
         if memory is not None and memory.model_version == self.champion.version:
             return memory
-        return AssetMemory(
-            model_version=self.champion.version,
-            baseline=self._rule.calibration.initial_baseline(asset),
-            episode=memory.episode if memory else None,
-            silence=memory.silence if memory else None,
-            witnesses=memory.witnesses if memory else None,
-            witness_index=memory.witness_index if memory else -1,
-            witness_version=memory.witness_version if memory else -1,
+        baseline = self._rule.calibration.initial_baseline(asset)
+        if memory is None:
+            return AssetMemory(model_version=self.champion.version, baseline=baseline)
+        return msgspec.structs.replace(
+            memory, model_version=self.champion.version, baseline=baseline, terms=None, terms_index=-1
         )
 
-    def _row_ended(
-        self, memory: AssetMemory, event: WindowReady, verdict: WitnessVerdict | None
-    ) -> AssetUpdate:
+    def _row_ended(self, memory: AssetMemory, event: WindowReady, heard: _Heard) -> AssetUpdate:
         """A window between two hops, only in slow streams: it has no score, but witnesses may speak."""
         asset, window = event
-        if verdict is None:
-            return AssetUpdate(asset, memory)
+        before = memory
+        memory, instruments = self._follow_instruments(memory, event, heard.checked)
+        loudest = self._loudest(asset, heard, [], opened=instruments)
+        if loudest is None:
+            row = self._row(window, heard, None, before, memory)
+            return AssetUpdate(asset, memory, _events(instruments), between_hops=row)
         state, episode = self._rule_of(asset).update_between_hops(
             AlarmState(memory.baseline, memory.episode),
-            verdict.judgement,
-            Hop(window.end_index, window.first_offset, window.last_offset, self._shape.step),
-            self._explainer.witness_evidence(asset, window.values, verdict),
+            loudest.judgement,
+            self._hop(window, self._shape.step),
+            loudest.evidence,
         )
         after = msgspec.structs.replace(memory, episode=state.episode)
-        heard = ScoredWindow(window, (), None, verdict.judgement, memory, after, verdict)
-        return AssetUpdate(asset, after, () if episode is None else (episode,), between_hops=heard)
+        row = self._row(window, heard, loudest, before, after)
+        return AssetUpdate(asset, after, _events(instruments, episode), between_hops=row)
 
-    def _hop_ended(
+    def _row(
         self,
-        memory: AssetMemory,
-        event: WindowReady,
-        scored: WindowScore | None,
-        verdict: WitnessVerdict | None,
-    ) -> AssetUpdate:
-        asset, window = event
-        missing = self._missing_sensors(window)
-        silence = self._sensor_silence(memory, window, missing)
-        before = memory if silence is None else with_silence(memory, silence)
-        after, judgement, episode = before, None, None
-        if scored is not None:
-            judgement, after, episode = self._judge(asset, before, window, scored, verdict)
-        return AssetUpdate(
-            asset,
-            after,
-            tuple(event for event in (silence, episode) if event is not None),
-            ScoredWindow(window, missing, scored, judgement, before, after, verdict),
+        window: Window,
+        heard: _Heard,
+        loudest: HeardJudgement | None,
+        before: AssetMemory,
+        after: AssetMemory,
+    ) -> ScoredWindow | None:
+        """A window between two hops in which a witness or a check of instruments speaks."""
+        out = heard.checked.out
+        if loudest is None and out is None:
+            return None
+        return ScoredWindow(
+            window,
+            missing=(),
+            scored=None,
+            judgement=None if loudest is None else loudest.judgement,
+            before=before,
+            after=after,
+            out=self._names(heard.checked.masked),
+            instruments=None if out is None else out.judgement,
+            evidence=NoEvidence() if loudest is None else loudest.evidence,
         )
+
+    def _hop_ended(self, memory: AssetMemory, event: WindowReady, heard: _Heard) -> AssetUpdate:
+        asset, window = event
+        checked, missing = heard.checked, self._silences.missing(window)
+        silence = self._silences.follow(memory, asset, window, missing, checked.last_values)
+        before = memory if silence is None else with_silence(memory, silence)
+        after, instruments = self._follow_instruments(before, event, checked)
+        loudest, episode = None, None
+        if heard.scored is not None:
+            loudest, after, episode = self._judge(asset, after, window, heard, instruments)
+        scored = ScoredWindow(
+            window,
+            self._names(missing),
+            heard.scored,
+            None if loudest is None else loudest.judgement,
+            before,
+            after,
+            self._names(checked.masked),
+            None if checked.out is None else checked.out.judgement,
+            NoEvidence() if loudest is None else loudest.evidence,
+        )
+        return AssetUpdate(asset, after, _events(silence, instruments, episode), scored)
 
     def _rule_of(self, asset: str) -> AlarmRule:
         return self._asset_rules.get(asset, self._rule)
+
+    def _hop(self, window: Window, rows: int) -> Hop:
+        return Hop(window.end_index, window.first_offset, window.last_offset, rows)
+
+    def _names(self, sensors: Sequence[int]) -> tuple[str, ...]:
+        return tuple(self._sensors[sensor] for sensor in sensors)
+
+    def _follow_instruments(
+        self, memory: AssetMemory, event: WindowReady, checked: CheckedWindow
+    ) -> tuple[AssetMemory, EpisodeEvent | None]:
+        """The memory after what the checks found out of the window's sensors, and the event to write."""
+        out = checked.out
+        if out is None and memory.instrument_episode is None:
+            return memory, None
+        rule, hop = self._rule_of(event.asset), self._hop(event.window, self._shape.step)
+        change = follow_instruments(
+            memory.episode,
+            memory.instrument_episode,
+            rule.observation(SILENT if out is None else out.judgement, hop),
+            () if out is None else out.sensors,
+            self._names(checked.masked),
+            rule.cooldown_us,
+        )
+        after = msgspec.structs.replace(memory, episode=change.process, instrument_episode=change.instruments)
+        return after, change.event
+
+    def _loudest(
+        self, asset: str, heard: _Heard, others: list[HeardJudgement], opened: EpisodeEvent | None
+    ) -> HeardJudgement | None:
+        """The loudest of all judgements about a window.
+
+        Where sensors go out of order in the window, ``opened``, findings about other sensors wait: two
+        episodes that instruments begin at the same moment would have the same id.
+        """
+        checked = heard.checked
+        unusual = None if opened is not None else checked.unusual
+        values = checked.window.values
+        every = [*others, *self._explainer.heard(asset, values, heard.verdict, unusual)]
+        return min(every, key=lambda each: each.judgement.rank, default=None)
 
     def _judge(
         self,
         asset: str,
         memory: AssetMemory,
         window: Window,
-        scored: WindowScore,
-        verdict: WitnessVerdict | None,
-    ) -> tuple[Judgement, AssetMemory, EpisodeEvent | None]:
+        heard: _Heard,
+        opened: EpisodeEvent | None,
+    ) -> tuple[HeardJudgement, AssetMemory, EpisodeEvent | None]:
         """The loudest judgement of a hop, the memory after it, and the episode's event, if there is one."""
-        rule = self._rule_of(asset)
-        heard = self._explainer.loudest(rule.judge(scored.score, memory.baseline), scored, verdict)
-        rows = self._shape.hop if heard.judgement.witness is Witness.SCORE else self._shape.step
+        rule, scored = self._rule_of(asset), heard.scored
+        assert scored is not None
+        by_score = HeardJudgement(rule.judge(scored.score, memory.baseline), self._explainer.evidence(scored))
+        loudest = self._loudest(asset, heard, [by_score], opened) or by_score
+        rows = self._shape.hop if loudest.judgement.witness is Witness.SCORE else self._shape.step
         state, event = rule.update(
             AlarmState(memory.baseline, memory.episode),
             scored.score,
-            heard.judgement,
-            Hop(window.end_index, window.first_offset, window.last_offset, rows),
-            heard.evidence,
+            loudest.judgement,
+            self._hop(window, rows),
+            loudest.evidence,
         )
         after = msgspec.structs.replace(
             memory,
@@ -237,30 +317,11 @@ class EpisodeTracker:
             terms_index=scored.terms.end_index,
             episode=state.episode,
         )
-        return heard.judgement, after, event
+        return loudest, after, event
 
-    def _missing_sensors(self, window: Window) -> tuple[str, ...]:
-        """The live sensors without a reading in the newest hop; filled cells are no readings."""
-        if is_complete(window.values[-1]):
-            return ()
-        missing = np.isnan(window.values[-self._shape.hop :]).all(axis=0) & self._live
-        return tuple(self._sensors[index] for index in np.flatnonzero(missing))
 
-    def _sensor_silence(
-        self, memory: AssetMemory, window: Window, missing: tuple[str, ...]
-    ) -> EpisodeEvent | None:
-        """The event that opens, updates or closes the silence of single sensors."""
-        if len(missing) == self._live_count:
-            return None  # a gap of the whole asset: if it lasts, the partition's clock shows it
-        silence, sensors = memory.silence, silent_sensors(missing)
-        start_us = (window.end_index + 1 - self._shape.hop) * self._interval_us
-        if silence is None:
-            return open_silence(start_us, window.last_offset, sensors) if sensors else None
-        if not sensors:
-            return close_silence(silence, start_us, window.last_offset)
-        if sensors != silence.sensors:
-            return update_silence(silence, window.last_offset, sensors)
-        return None
+def _events(*events: EpisodeEvent | None) -> tuple[EpisodeEvent, ...]:
+    return tuple(event for event in events if event is not None)
 
 
 def _terms(memory: AssetMemory) -> SmoothedTerms | None:

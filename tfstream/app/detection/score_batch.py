@@ -52,6 +52,7 @@ def alarm_rule(definition: StreamDefinition, detector: Detector, asset: str | No
         hop_rows=detector.hop_rows,
         min_duration_us=definition.min_duration_us,
         witnesses=detector.witnesses.admitted,
+        instruments=True,
     )
 
 

@@ -6,10 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from tfstream.app.detection.alarm_collector import AlarmCollector
+from tfstream.app.detection.asset_update import AssetEvent, AssetUpdate
+from tfstream.app.detection.champion import Champion
+from tfstream.app.detection.episode_tracker import EpisodeTracker
 from tfstream.app.detection.score_batch import (
     ScoringInput,
     SmoothedTerms,
@@ -19,25 +24,22 @@ from tfstream.app.detection.score_batch import (
     scoreable,
 )
 from tfstream.app.detection.window_evidence import WindowExplainer
-from tfstream.app.detection.witness_batch import (
-    StoredWitnesses,
-    WitnessBatch,
-    WitnessInput,
-    WitnessVerdict,
-)
 from tfstream.core.alarms.alarm_rule import AlarmRule, AlarmState, Hop
-from tfstream.core.alarms.episode import Episode, EpisodeEvent
+from tfstream.core.alarms.episode import Episode
 from tfstream.core.alarms.hop_evidence import HopEvidence, NoEvidence
 from tfstream.core.alarms.raised_alarm import RaisedAlarm
 from tfstream.core.messages.anomaly_event import EventType
 from tfstream.core.quality.event_quality import Alarm
 from tfstream.core.reading import Series, Values
+from tfstream.core.state import AssetMemory
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.windowing.asset_track import Window
+from tfstream.core.windowing.partition_tracks import WindowReady
 from tfstream.core.windowing.window import WindowShape
 from tfstream.model.scoring.detector import Detector
 
 _BATCH = 2048  # windows at once; a score does not depend on the other windows of its batch
+_LEAD_ROWS = 32_768  # before the first alarm: the witnesses' highest grid knows its levels by then
 
 
 class HopScores(NamedTuple):
@@ -104,56 +106,50 @@ class SeriesEvidence:
         )
 
 
-class SeriesWitnesses:
-    """The witnesses' verdicts about ``values [rows, sensors]``, and the evidence about its windows."""
-
-    def __init__(self, definition: StreamDefinition, detector: Detector, asset: str, values: Values) -> None:
-        self._explainer = WindowExplainer(definition, detector)
-        self._asset, self._values, self._rows = asset, values, detector.window_rows
-        self.step = detector.shape.step
-        self.verdicts = _verdicts(WitnessBatch(definition, detector), asset, values, detector.shape)
-
-    def evidence(self, end_index: int) -> HopEvidence:
-        """The evidence of the verdict about the window that ends with a row."""
-        window = self._values[end_index + 1 - self._rows : end_index + 1]
-        return self._explainer.witness_evidence(self._asset, window, self.verdicts[end_index])
-
-
-def _verdicts(
-    batch: WitnessBatch, asset: str, values: Values, shape: WindowShape
-) -> dict[int, WitnessVerdict]:
-    """The verdicts about the windows of a series, by their last row."""
-    verdicts: dict[int, WitnessVerdict] = {}
-    windows, key = series_windows(values, shape), (0, asset)
-    stored: dict[tuple[int, str], StoredWitnesses] = {}
-    while some := [WitnessInput(key, window) for window in islice(windows, _BATCH)]:
-        asked = batch.ask(some, stored)
-        stored = dict(asked.stored)
-        verdicts |= {some[index].window.end_index: verdict for index, verdict in asked.verdicts.items()}
-    return verdicts
-
-
 def series_episodes(
-    definition: StreamDefinition,
-    detector: Detector,
-    series: Series,
-    hops: HopScores,
-    *,
-    first_row: int = 0,
+    definition: StreamDefinition, detector: Detector, series: Series, *, first_row: int = 0
 ) -> list[RaisedAlarm]:
     """The alarms that the stream would raise from row ``first_row`` of a series on, all witnesses asked.
 
-    ``hops`` are the series' scores, which most callers need for themselves.
+    Row 0 has the time 0 and is the first row of a hop. Hops that begin before ``first_row`` only fill what
+    witnesses and instruments keep. An episode that is open at the end of the series ends there.
     """
-    asset, _, values = series
-    return raise_episodes(
-        alarm_rule(definition, detector, asset),
-        asset,
-        hops,
-        first_row=first_row,
-        evidence=SeriesEvidence(definition, detector, asset, values),
-        witnesses=SeriesWitnesses(definition, detector, asset, values),
+    tracker = EpisodeTracker(definition, Champion(detector, 0, ""))
+    collector, memory = AlarmCollector(), None
+    windows = _windows_from(series.values, detector.shape, first_row - _LEAD_ROWS)
+    while some := list(islice(windows, _BATCH)):
+        early = [window for window in some if window.end_index + 1 - detector.hop_rows < first_row]
+        for update in _updates(tracker, series.asset, early, memory):
+            memory = _before_alarms(definition, detector, series.asset, update.memory)
+        for update in _updates(tracker, series.asset, some[len(early) :], memory):
+            memory = update.memory
+            collector(update)
+    return collector.alarms
+
+
+def _updates(
+    tracker: EpisodeTracker, asset: str, windows: Sequence[Window], memory: AssetMemory | None
+) -> list[AssetUpdate]:
+    return tracker.process_batch([AssetEvent(0, memory, WindowReady(asset, window)) for window in windows])
+
+
+def _before_alarms(
+    definition: StreamDefinition, detector: Detector, asset: str, memory: AssetMemory | None
+) -> AssetMemory | None:
+    """The memory of an asset whose alarms begin now: its usual level, and no open episode."""
+    if memory is None:
+        return None
+    baseline = alarm_rule(definition, detector, asset).calibration.initial_baseline(asset)
+    return msgspec.structs.replace(
+        memory, baseline=baseline, episode=None, instrument_episode=None, silence=None
     )
+
+
+def _windows_from(values: Values, shape: WindowShape, first_row: int) -> Iterator[Window]:
+    """The windows of a series that begin with ``first_row`` or later, by their rows in the series."""
+    skipped = max(first_row, 0) // shape.hop * shape.hop
+    for window in series_windows(values[skipped:], shape):
+        yield window._replace(end_index=window.end_index + skipped)
 
 
 def raise_alarms(
@@ -176,23 +172,22 @@ def raise_episodes(
     *,
     first_row: int,
     evidence: Callable[[int], HopEvidence] = lambda end_index: NoEvidence(),
-    witnesses: SeriesWitnesses | None = None,
 ) -> list[RaisedAlarm]:
-    """The alarms of an asset from row ``first_row`` on; hops that begin before it are skipped.
+    """The alarms of an asset from row ``first_row`` on, by the scores alone.
 
-    Row 0 has the time 0. ``evidence`` gives the evidence about the hop that ends with a row; without it the
-    scores alone decide. Without ``witnesses`` only the score is asked. An episode that is open at the end of
-    the series ends there. A pending episode raises no alarm.
+    Hops that begin before ``first_row`` are skipped. Row 0 has the time 0. ``evidence`` gives the evidence
+    about the hop that ends with a row. An episode that is open at the end of the series ends there. A pending
+    episode raises no alarm.
     """
     state = AlarmState(rule.calibration.initial_baseline(asset), None)
     alarms: list[RaisedAlarm] = []
     opened: Episode | None = None
-    scores = dict(zip(hops.end_index.tolist(), hops.scores.tolist(), strict=True))
-    for end_index in sorted(scores.keys() | (witnesses.verdicts.keys() if witnesses else set())):
+    for end_index, score in zip(hops.end_index.tolist(), hops.scores.tolist(), strict=True):
         if end_index + 1 - rule.hop_rows < first_row:
             continue
-        heard = HeardWindow(end_index, scores.get(end_index), evidence, witnesses)
-        state, event = heard.update(rule, state)
+        hop = Hop(end_index, end_index, end_index, rule.hop_rows)
+        judgement = rule.judge(score, state.baseline)
+        state, event = rule.update(state, score, judgement, hop, evidence(end_index))
         if event is not None and event.event is EventType.OPENED:
             opened = event.episode
         if event is not None and event.event is EventType.CLOSED and opened is not None:
@@ -201,35 +196,6 @@ def raise_episodes(
     return (
         alarms if opened is None or state.episode is None else [*alarms, RaisedAlarm(state.episode, opened)]
     )
-
-
-class HeardWindow(NamedTuple):
-    """A window of a series that has a score, a verdict of the witnesses, or both."""
-
-    end_index: int
-    score: float | None
-    evidence: Callable[[int], HopEvidence]
-    witnesses: SeriesWitnesses | None
-
-    def update(self, rule: AlarmRule, state: AlarmState) -> tuple[AlarmState, EpisodeEvent | None]:
-        """What the window changes; the louder of score and witnesses is judged."""
-        verdict = self.witnesses.verdicts.get(self.end_index) if self.witnesses else None
-        if self.score is not None:
-            judgement = rule.judge(self.score, state.baseline)
-            if verdict is None or judgement.rank <= verdict.judgement.rank:
-                hop = self._hop(rule.hop_rows)
-                return rule.update(state, self.score, judgement, hop, self.evidence(self.end_index))
-        assert verdict is not None
-        assert self.witnesses is not None
-        hop, evidence = self._hop(self.witnesses.step), self.witnesses.evidence(self.end_index)
-        if self.score is not None:
-            return rule.update(state, self.score, verdict.judgement, hop, evidence)
-        if (self.end_index + 1) % rule.hop_rows == 0:  # a hop without a score is not judged
-            return state, None
-        return rule.update_between_hops(state, verdict.judgement, hop, evidence)
-
-    def _hop(self, rows: int) -> Hop:
-        return Hop(self.end_index, self.end_index, self.end_index, rows)
 
 
 def _batches(detector: Detector, values: Values) -> Iterator[list[Window]]:

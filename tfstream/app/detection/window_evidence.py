@@ -16,6 +16,7 @@ from tfstream.core.reading import Values
 from tfstream.core.stream import StreamDefinition
 
 if TYPE_CHECKING:  # torch takes two seconds to import, and most commands do not need it
+    from tfstream.app.detection.instrument_batch import InstrumentVerdict
     from tfstream.app.detection.witness_batch import WitnessVerdict
     from tfstream.model.linear.bands import BandChange
     from tfstream.model.scoring.detector import Detector, WindowExplanation
@@ -38,13 +39,21 @@ class WindowExplainer:
         """Evidence of a witness about the newest rows of a window ``[rows, sensors]``."""
         return WitnessEvidence(self, asset, window, verdict)
 
-    def loudest(
-        self, judgement: Judgement, scored: WindowScore, verdict: WitnessVerdict | None
-    ) -> HeardJudgement:
-        """The score's judgement of a window, or that of a witness where it is louder."""
-        if verdict is None or judgement.rank <= verdict.judgement.rank:
-            return HeardJudgement(judgement, self.evidence(scored))
-        return HeardJudgement(verdict.judgement, self.witness_evidence(scored.asset, scored.window, verdict))
+    def heard(
+        self,
+        asset: str,
+        window: Values,
+        verdict: WitnessVerdict | None,
+        unusual: InstrumentVerdict | None,
+    ) -> list[HeardJudgement]:
+        """What the witnesses and the checks of instruments say about the newest rows of a window."""
+        heard = []
+        if verdict is not None:
+            heard.append(HeardJudgement(verdict.judgement, self.witness_evidence(asset, window, verdict)))
+        if unusual is not None:
+            evidence = InstrumentEvidence(self, asset, window, unusual)
+            heard.append(HeardJudgement(unusual.judgement, evidence))
+        return heard
 
     def departs(self, window: Values, asset: str, sensors: Sequence[str]) -> bool:
         """Whether the level of one of these sensors disagrees with the level of the others."""
@@ -124,8 +133,23 @@ class WitnessEvidence(NamedTuple):
         return self.explainer.departs(self.window, self.asset, sensors)
 
 
+class InstrumentEvidence(NamedTuple):
+    """A :class:`tfstream.core.alarms.hop_evidence.HopEvidence` of the checks of instruments."""
+
+    explainer: WindowExplainer
+    asset: str
+    window: Values
+    verdict: InstrumentVerdict
+
+    def sensors(self) -> tuple[SensorShare, ...]:
+        return self.verdict.sensors
+
+    def departs(self, sensors: Sequence[str]) -> bool:
+        return self.explainer.departs(self.window, self.asset, sensors)
+
+
 class HeardJudgement(NamedTuple):
-    """The loudest judgement of a window, and the evidence of its witness."""
+    """A judgement of a window, and the evidence of its witness."""
 
     judgement: Judgement
     evidence: HopEvidence

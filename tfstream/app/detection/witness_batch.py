@@ -32,10 +32,14 @@ class StoredWitnesses(NamedTuple):
 
 
 class WitnessInput(NamedTuple):
-    """A window of an asset whose newest rows the witnesses have not seen; ``key`` names the asset."""
+    """A window of an asset whose newest rows the witnesses have not seen; ``key`` names the asset.
+
+    ``masked`` are the sensors, by column, whose values are left out.
+    """
 
     key: tuple[int, str]
     window: Window
+    masked: tuple[int, ...] = ()
 
 
 class WitnessVerdict(NamedTuple):
@@ -48,6 +52,10 @@ class WitnessVerdict(NamedTuple):
     judgement: Judgement
     shown: Values
     departures: tuple[SensorDeparture, ...]
+
+    def is_about(self, sensors: Sequence[int]) -> bool:
+        """Whether the sensor that departs most is one of these: a mean remembers what it showed before."""
+        return bool(self.departures) and self.departures[0].sensor in sensors
 
 
 class AskedWitnesses(NamedTuple):
@@ -78,7 +86,7 @@ class WitnessBatch:
         verdicts: dict[int, WitnessVerdict] = {}
         states: dict[tuple[int, str], WitnessState | None] = {}
         remaining: dict[tuple[int, str], list[int]] = {}
-        for index, (key, _) in enumerate(windows):
+        for index, (key, _, _) in enumerate(windows):
             remaining.setdefault(key, []).append(index)
         for key in remaining:
             states[key] = self._state(stored.get(key))
@@ -134,6 +142,7 @@ class WitnessBatch:
             last = int(windows[index].window.end_index - asked.ends[0])
             rows = range(last + 1 - self._shape.step, last + 1)
             heard = [self._verdict(rule, asked, row, result) for row in rows if speaking[row, 0]]
+            heard = [verdict for verdict in heard if not verdict.is_about(windows[index].masked)]
             if heard:
                 verdicts[index] = min(heard, key=lambda verdict: verdict.judgement.rank)
         return verdicts

@@ -62,34 +62,34 @@ class ChampionScorer:
     def alarms(self) -> list[Alarm]:
         """The alarms in rows; an episode that is open after the last hop ends there."""
         interval_us = self._definition.interval_us
-        return [alarm.in_rows(interval_us) for alarm in self._collector.alarms.values()]
+        return [alarm.in_rows(interval_us) for alarm in self._collector.alarms]
 
     @property
     def training_episodes(self) -> list[TrainingEpisode]:
         """The episodes so far as training reads them, without a verdict."""
         asset = self._series.asset
-        open_us = self._collector.open_start_us
         return [
             TrainingEpisode(
                 asset=asset,
                 kind=alarm.episode.kind,
                 start_us=alarm.episode.started_us,
-                end_us=None if alarm.episode.started_us == open_us else alarm.episode.last_us,
+                end_us=None if self._collector.is_open(alarm) else alarm.episode.last_us,
                 verdict=None,
                 accepted_us=None,
                 expected_per_week=alarm.episode.expected_per_week,
                 budget=self._definition.budget_of(asset),
                 shares={sensor.name: sensor.share for sensor in alarm.episode.sensors},
             )
-            for alarm in self._collector.alarms.values()
+            for alarm in self._collector.alarms
         ]
 
 
 def _windows(series: Series, shape: WindowShape, first_row: int, stop_row: int) -> Iterator[WindowReady]:
     """The windows of the hops that lie within the rows, in order; offsets are rows."""
-    first_end = max(
-        -(-first_row // shape.hop) * shape.hop + shape.step, -(-shape.rows // shape.step) * shape.step
-    )
+    first_hop = max(-(-first_row // shape.hop), -(-shape.rows // shape.hop) - 1)
+    first_end = first_hop * shape.hop + shape.step
     for end in range(first_end, stop_row // shape.hop * shape.hop + 1, shape.step):
+        if end < shape.rows:
+            continue
         values = series.values[end - shape.rows : end]
-        yield WindowReady(series.asset, Window(end - 1, values, end - shape.step, end - 1))
+        yield WindowReady(series.asset, Window(end - 1, values, end - shape.hop, end - 1))

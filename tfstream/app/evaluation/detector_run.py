@@ -8,7 +8,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from tfstream.app.detection.score_series import HopScores, score_series, series_episodes, spread
+from tfstream.app.detection.score_batch import alarm_rule
+from tfstream.app.detection.score_series import score_series, series_episodes, spread
 from tfstream.app.evaluation.evaluation_result import PRODUCT, AlarmQuality, EvaluationRun
 from tfstream.app.evaluation.labelled_series import LabelledSeries
 from tfstream.app.evaluation.row_scores import RowScores, measure_run
@@ -70,14 +71,14 @@ def measure_detector(
     scores = spread(hops, hop_rows=detector.hop_rows, rows=len(values))
     seconds = time.monotonic() - began
     row_scores = RowScores(method=PRODUCT, seed=seed, scores=scores)
-    alarms = alarm_quality(_raise_alarms(detector, hops, labelled), labelled, detector)
+    alarms = alarm_quality(_raise_alarms(detector, labelled), labelled, detector)
     return measure_run(labelled, row_scores, seconds, alarms), row_scores
 
 
-def _raise_alarms(detector: Detector, hops: HopScores, labelled: LabelledSeries) -> list[Alarm]:
+def _raise_alarms(detector: Detector, labelled: LabelledSeries) -> list[Alarm]:
     """The alarms on the test rows, for an asset whose scoring begins when training ends."""
     definition = labelled.definition
-    raised = series_episodes(definition, detector, labelled.series, hops, first_row=labelled.train_rows)
+    raised = series_episodes(definition, detector, labelled.series, first_row=labelled.train_rows)
     return [alarm.in_rows(definition.interval_us) for alarm in raised]
 
 
@@ -93,6 +94,6 @@ def alarm_quality(alarms: Sequence[Alarm], labelled: LabelledSeries, detector: D
         alarmed_share=float(alarmed.mean()),
         affiliation=affiliation(alarmed, labels),
         affiliation_by_chance=affiliation_by_chance(alarmed, labels),
-        threshold=detector.calibration.threshold(budget),
+        threshold=alarm_rule(definition, detector, labelled.series.asset).score_threshold,
         extrapolated=detector.calibration.extrapolated(budget),
     )

@@ -34,8 +34,8 @@ class AssetAlarms:
         self._interval_us = definition.interval_us
         hop_us = champion.detector.hop_rows * definition.interval_us
         window_us = champion.detector.window_rows * definition.interval_us
-        self.open_start_us = collector.open_start_us
-        self.alarms = list(collector.alarms.values())
+        self.is_open = collector.is_open
+        self.alarms = collector.alarms
         self.hidden = [
             is_hidden(
                 asset, alarm.span, alarm.episode.sensors, exclusions, hop_us=hop_us, window_us=window_us

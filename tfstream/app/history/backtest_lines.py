@@ -62,13 +62,12 @@ def alarm_lines(asset: AssetAlarms) -> list[AlarmLine]:
 
 def _alarm_line(asset: AssetAlarms, alarm: RaisedAlarm, owner: int | None, *, hidden: bool) -> AlarmLine:
     episode = alarm.episode
-    is_open = episode.started_us == asset.open_start_us
     return AlarmLine(
         asset=asset.asset,
         kind=episode.kind.value,
         started_at=iso(episode.started_us),
         raised_at=iso(alarm.raised_us),
-        ended_at=None if is_open else iso(episode.last_us),
+        ended_at=None if asset.is_open(alarm) else iso(episode.last_us),
         score=episode.score,
         threshold=episode.threshold,
         expected_per_week=episode.expected_per_week,

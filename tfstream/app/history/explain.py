@@ -14,7 +14,7 @@ from typing import NamedTuple
 from tfstream.app.detection.asset_update import ScoredWindow
 from tfstream.app.detection.champion import Champion
 from tfstream.app.detection.score_batch import alarm_rule
-from tfstream.app.history.explained_hop import ExplainedHop
+from tfstream.app.history.explained_hop import ExplainedHop, explained_judgement
 from tfstream.app.history.explanation import Explanation, RescoreSummary
 from tfstream.app.history.reasons import reasons
 from tfstream.app.history.rescore_and_compare import RescoredHistory, RescoreRequest, rescore_and_compare
@@ -94,7 +94,7 @@ def _explain(database: Database, stored: StoredHop, options: ExplainOptions) -> 
 def _require_score(stored: StoredHop, hop: ScoredWindow | None) -> None:
     """:raises BadData: when the hop of an alarm gets no score from the stored readings."""
     alarm = stored.alarm
-    if alarm is not None and (hop is None or hop.judgement is None):
+    if alarm is not None and (hop is None or explained_judgement(stored, hop) is None):
         raise BadData(
             f"the window of {alarm.id} at {iso(stored.until_us)} cannot be built again: some of its readings "
             f"are not stored, or not any more; `tfstream anomalies show {alarm.id}` shows what was recorded"

@@ -19,7 +19,9 @@ from tfstream.app.history.hop_outcome import hop_outcome
 from tfstream.app.history.rescore_and_compare import RescoredHistory
 from tfstream.app.history.stored_hop import StoredHop
 from tfstream.core.alarms.alarm_rule import AlarmRule
+from tfstream.core.alarms.judgement import Judgement
 from tfstream.core.messages.anomaly_event import SensorShare, iso
+from tfstream.core.messages.witness import Witness
 from tfstream.model.scoring.terms import TERMS
 
 _LISTED_HOPS = 6  # before the hop, and after it
@@ -36,6 +38,18 @@ _MEASURES = {
 }
 
 
+def is_about_instruments(stored: StoredHop) -> bool:
+    """Whether the hop is explained for an alarm that the checks of instruments raised."""
+    return stored.alarm is not None and stored.alarm.witness == Witness.INSTRUMENT
+
+
+def explained_judgement(stored: StoredHop, hop: ScoredWindow) -> Judgement | None:
+    """The judgement to explain: that of the alarm's own witness where instruments raised it."""
+    if is_about_instruments(stored) and hop.instruments is not None:
+        return hop.instruments
+    return hop.judgement
+
+
 class ExplainedHop:
     """The hop to explain as rescoring computed it; ``hop`` is None where no window ends there.
 
@@ -45,7 +59,7 @@ class ExplainedHop:
     def __init__(self, stored: StoredHop, rule: AlarmRule, hop: ScoredWindow | None) -> None:
         self._stored, self._rule, self._hop = stored, rule, hop
         self._detector = stored.champion.detector
-        self._judgement = judgement = hop.judgement if hop else None
+        self._judgement = judgement = None if hop is None else explained_judgement(stored, hop)
         self.score = None if judgement is None else judgement.value
         self.threshold = None if judgement is None else judgement.threshold
 
@@ -97,12 +111,15 @@ class ExplainedHop:
         )
 
     def _masked(self) -> tuple[str, ...]:
-        """Sensors with a gap in the rows that are compared with predictions, and sensors dead in training."""
+        """Sensors with a gap in the rows that are compared with predictions, sensors without a value in
+        training, and sensors that are out.
+        """
         if self._hop is None:
             return ()
         recent = self._hop.window.values[-self._detector.config.band_rows :]
         known = ~np.isnan(recent).any(axis=0) & self._detector.live
-        return tuple(self._detector.definition_sensors[i] for i in np.flatnonzero(~known))
+        names = self._detector.definition_sensors
+        return tuple(name for i, name in enumerate(names) if not known[i] or name in self._hop.out)
 
     def _terms(self) -> Iterator[TermLine]:
         """The terms whose sum is the raw score, the largest part first."""
@@ -123,14 +140,17 @@ class ExplainedHop:
             )
 
     def _sensors(self) -> tuple[SensorShare, ...]:
-        """The sensors that the loudest witness names; the score's sensors where it names none."""
+        """The sensors that the explained witness names; the score's sensors where it names none."""
         hop = self._hop
-        if hop is None or hop.judgement is None:
+        if hop is None:
             return ()
-        explainer = WindowExplainer(self._stored.stream.definition, self._detector)
-        if hop.verdict is not None and hop.judgement == hop.verdict.judgement and hop.verdict.departures:
-            return explainer.witness_sensors(self._stored.asset, hop.verdict)
-        return () if hop.scored is None else explainer.sensors(hop.scored)
+        if is_about_instruments(self._stored) and hop.instruments is not None:
+            episode = hop.after.instrument_episode
+            return () if episode is None else episode.sensors
+        sensors = hop.evidence.sensors()
+        if sensors or hop.scored is None:
+            return sensors
+        return WindowExplainer(self._stored.stream.definition, self._detector).sensors(hop.scored)
 
     def _hops(self, history: RescoredHistory) -> Iterator[HopLine]:
         """The hops around, and the row to explain where it lies between two hops."""

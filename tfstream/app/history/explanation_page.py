@@ -8,7 +8,6 @@ from html import escape
 import numpy as np
 
 from tfstream.app.detection.asset_update import ScoredWindow
-from tfstream.app.detection.window_evidence import WindowExplainer
 from tfstream.app.history.explain import ExplainedAlarm
 from tfstream.app.history.explanation import Explanation
 from tfstream.app.history.rescore_and_compare import points_within
@@ -16,6 +15,7 @@ from tfstream.app.html.chart import ChartBand, ChartFrame, ChartLine, draw_chart
 from tfstream.app.html.elements import legend
 from tfstream.app.html.page import render_page
 from tfstream.core.messages.anomaly_event import from_iso
+from tfstream.core.messages.witness import Witness
 from tfstream.core.spans import Span, merge_spans
 
 _PLOTTED_SENSORS = 3
@@ -86,23 +86,22 @@ def _sensor_charts(explained: ExplainedAlarm) -> Iterator[str]:
     if not hops:
         return
     detector, asset = explained.champion.detector, explained.explanation.asset
-    windows = np.stack([hop.window.values for hop in hops])
+    windows = np.stack([hop.scored.window for hop in hops if hop.scored is not None])
     expected = detector.measure(windows, [asset] * len(hops)).expected
-    explainer = WindowExplainer(explained.stream.definition, detector)
     for sensor in explained.explanation.sensors[:_PLOTTED_SENSORS]:
         column = explained.stream.definition.sensors.index(sensor.name)
-        own = _by_witness(explainer, asset, hops, sensor.name, expected[:, column])
+        own = _by_witness(hops, sensor.name, expected[:, column])
         chart = _sensor_chart(explained, hops, column, own)
         yield f"<div><h4>{escape(sensor.name)}</h4>{chart}</div>"
 
 
-def _by_witness(
-    explainer: WindowExplainer, asset: str, hops: Sequence[ScoredWindow], name: str, expected: np.ndarray
-) -> np.ndarray:
-    """A sensor's expected values ``[hops]``: those of a witness that names the sensor, where one speaks."""
+def _by_witness(hops: Sequence[ScoredWindow], name: str, expected: np.ndarray) -> np.ndarray:
+    """A sensor's expected values ``[hops]``: those of another witness than the score, where it is louder."""
     expected = expected.copy()
     for place, hop in enumerate(hops):
-        for sensor in explainer.witness_sensors(asset, hop.verdict) if hop.verdict is not None else ():
+        if hop.judgement is None or hop.judgement.witness is Witness.SCORE:
+            continue
+        for sensor in hop.evidence.sensors():
             if sensor.name == name and sensor.expected is not None:
                 expected[place] = sensor.expected
     return expected

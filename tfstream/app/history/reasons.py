@@ -46,6 +46,11 @@ def _hop_reasons(hop: ScoredWindow, rule: AlarmRule) -> Iterator[str]:
         yield _missing_for_alarm(judgement, hop, rule)
     if judgement is not None and hop.missing:
         yield f"no reading in this hop, and so left out of its score: {', '.join(hop.missing)}"
+    if hop.out:
+        yield f"out of order, and so left out of its score: {', '.join(hop.out)}"
+    instruments = hop.after.instrument_episode
+    if instruments is not None and instruments.reason is not None:
+        yield f"an alarm about an instrument is open: {instruments.reason}"
 
 
 def _missing_for_alarm(judgement: Judgement, hop: ScoredWindow, rule: AlarmRule) -> str:

@@ -34,6 +34,7 @@ _BATCH = 512  # hops scored at once
 _ROWS = 50_000  # grid rows read at once
 _DAY_US = 86_400_000_000
 _LEAD_GRID_ROWS = 160  # a level over 16 rows of a grid has then forgotten where it began
+_INSTRUMENT_ROWS = 1_024
 _MOST_LEAD_ROWS = 20_480  # of the stream: 40 rows of the coarsest grid, of which 1 % is left
 _ANOTHER_MODEL = -1  # never a version
 _OTHER_ASSET = ""  # not a valid name: stands for the partition's other assets, whose readings show a silence
@@ -215,6 +216,9 @@ def _count(rescored: RescoredSpan, time_us: int, first_us: int) -> None:
 
 
 def _lead_rows(champion: Champion) -> int:
-    """Rows of the stream until the admitted witness with the coarsest grid has forgotten its beginning."""
+    """Rows of the stream until the admitted witness with the coarsest grid has forgotten its beginning.
+
+    The checks of instruments count how long a value stands still.
+    """
     coarsest = max((tail.grid_rows for tail in champion.detector.witnesses.admitted), default=0)
-    return min(_LEAD_GRID_ROWS * coarsest, _MOST_LEAD_ROWS)
+    return min(max(_LEAD_GRID_ROWS * coarsest, _INSTRUMENT_ROWS), _MOST_LEAD_ROWS)

@@ -39,7 +39,7 @@ class EventBuilder:
         outputs = [self.event(partition, update.asset, event) for event in update.events]
         scored = update.window
         if self._write_scores and scored is not None and scored.judgement is not None:
-            outputs.append(self.score(update.asset, scored.window, scored.judgement, scored.missing))
+            outputs.append(self.score(update.asset, scored.window, scored.judgement, scored.masked))
         return outputs
 
     def event(self, partition: int, asset: str, event: EpisodeEvent) -> Output:
@@ -47,7 +47,9 @@ class EventBuilder:
         episode = event.episode
         record = AnomalyEvent(
             event=event.event,
-            anomaly_id=anomaly_id(self._topic, asset, episode.kind, episode.started_us),
+            anomaly_id=anomaly_id(
+                self._topic, asset, episode.kind, episode.started_us, next(iter(episode.witnesses), None)
+            ),
             sequence=episode.sequence,
             topic=self._topic,
             asset=asset,
@@ -71,8 +73,8 @@ class EventBuilder:
         )
         return Output(self._anomalies_topic, asset.encode(), encode(record))
 
-    def score(self, asset: str, window: Window, judgement: Judgement, missing: tuple[str, ...]) -> Output:
-        """A record of ``<topic>.scores``; ``missing`` are the sensors without a reading in the hop."""
+    def score(self, asset: str, window: Window, judgement: Judgement, masked: tuple[str, ...]) -> Output:
+        """A record of ``<topic>.scores``; ``masked`` are the sensors that the score leaves out."""
         record = ScoreRecord(
             topic=self._topic,
             asset=asset,
@@ -80,7 +82,7 @@ class EventBuilder:
             score=judgement.value,
             threshold=judgement.threshold,
             model_version=self._model.version,
-            masked=missing,
+            masked=masked,
             witness=judgement.witness,
             expected_per_week=judgement.expected_per_week,
         )

@@ -89,7 +89,7 @@ def _count_alarms(
     rows, allowed = 0, 0.0
     for piece, (asset, hops, _) in zip(pieces, scored, strict=True):
         rule = alarm_rule(definition, detector, asset)
-        episodes = series_episodes(definition, detector, piece.series, hops, first_row=piece.first_row)
+        episodes = series_episodes(definition, detector, piece.series, first_row=piece.first_row)
         raised += [alarm.in_rows(definition.interval_us) for alarm in episodes]
         witnesses += [alarm.opened.witnesses[0] for alarm in episodes]
         piece_rows = rule.hop_rows * int((hops.end_index + 1 - rule.hop_rows >= piece.first_row).sum())

@@ -18,7 +18,7 @@ from tfstream.core.alarms.calibration import Calibration
 from tfstream.core.alarms.episode import Episode, EpisodeEvent, Observation
 from tfstream.core.alarms.hop_evidence import HopEvidence
 from tfstream.core.alarms.judgement import Judgement, judge_score
-from tfstream.core.alarms.witness_rule import WitnessRule, score_share
+from tfstream.core.alarms.witness_rule import BudgetShares, WitnessRule, budget_shares
 from tfstream.core.alarms.witness_tail import WitnessTail
 from tfstream.core.messages.anomaly_event import rounded
 from tfstream.core.messages.witness import Witness
@@ -45,7 +45,8 @@ class AlarmRule:
     """A calibration under an alarm budget, for hops of ``hop_rows`` rows of ``interval_us`` each.
 
     An episode opens once the score has stood over the threshold for ``min_duration_us`` in unbroken hops. If
-    ``min_duration_us`` is 0, it opens at the first of these hops.
+    ``min_duration_us`` is 0, it opens at the first of these hops. ``instruments`` is true where the checks of
+    instruments have their share of the budget.
     """
 
     calibration: Calibration
@@ -54,6 +55,7 @@ class AlarmRule:
     hop_rows: int
     min_duration_us: int = 0
     witnesses: tuple[WitnessTail, ...] = ()
+    instruments: bool = False
 
     @property
     def cooldown_us(self) -> int:
@@ -63,24 +65,32 @@ class AlarmRule:
     @cached_property
     def witness_rule(self) -> WitnessRule:
         """The rule of the witnesses beside the score."""
-        return WitnessRule(self.witnesses, self.budget_per_week, self.interval_us)
+        return WitnessRule(self.witnesses, self.shares.tail, self.budget_per_week, self.interval_us)
+
+    @property
+    def shares(self) -> BudgetShares:
+        """How score, witnesses and instruments share the budget."""
+        return budget_shares(len(self.witnesses), instruments=self.instruments)
+
+    @property
+    def score_threshold(self) -> float:
+        """The threshold of the score under its share of the budget, in spreads."""
+        return self.calibration.threshold(self.budget_per_week * self.shares.score)
 
     def judge(self, score: float, baseline: Baseline) -> Judgement:
         """Compare a score with the threshold of its share of the budget."""
-        share = score_share(self.witnesses)
-        return judge_score(score, baseline, self.calibration, self.budget_per_week, share)
+        return judge_score(score, baseline, self.calibration, self.budget_per_week, self.shares.score)
 
     def budget_behind(self, threshold: float, witness: Witness, scale_s: float | None) -> float:
         """The alarm budget that gives a recorded threshold of a witness; 0 where no budget does."""
         if witness is Witness.SCORE:
-            return self.calibration.expected_per_week(threshold) / score_share(self.witnesses)
+            return self.calibration.expected_per_week(threshold) / self.shares.score
         return self.witness_rule.budget_behind(threshold, witness, scale_s)
 
     def thresholds(self, witness: Witness, scale_s: float | None) -> list[float]:
         """The thresholds of a witness at a time scale, as judgements carry them."""
         if witness is Witness.SCORE:
-            share = score_share(self.witnesses)
-            return [rounded(self.calibration.threshold(self.budget_per_week * share))]
+            return [rounded(self.score_threshold)]
         return self.witness_rule.thresholds_of(witness, scale_s)
 
     def update(
@@ -90,7 +100,7 @@ class AlarmRule:
 
         The baseline follows quiet scores only: a fault must never become the new normal.
         """
-        episode, event = self._update_episode(state.episode, self._observation(judgement, hop), evidence)
+        episode, event = self._update_episode(state.episode, self.observation(judgement, hop), evidence)
         quiet = episode is None and not judgement.exceeds
         baseline = state.baseline.updated(score) if quiet else state.baseline
         return AlarmState(baseline, episode), event
@@ -102,7 +112,7 @@ class AlarmRule:
         pending = state.episode is None or state.episode.pending
         if not judgement.exceeds and (pending or not judgement.keeps_open):
             return state, None
-        episode, event = self._update_episode(state.episode, self._observation(judgement, hop), evidence)
+        episode, event = self._update_episode(state.episode, self.observation(judgement, hop), evidence)
         return AlarmState(state.baseline, episode), event
 
     def _update_episode(
@@ -115,7 +125,8 @@ class AlarmRule:
             return None, None
         return episodes.start_episode(episode, observation, evidence.sensors(), self.min_duration_us)
 
-    def _observation(self, judgement: Judgement, hop: Hop) -> Observation:
+    def observation(self, judgement: Judgement, hop: Hop) -> Observation:
+        """What an episode needs of a judged hop, in event time."""
         return Observation(
             start_us=(hop.end_index + 1 - hop.rows) * self.interval_us,
             end_us=(hop.end_index + 1) * self.interval_us,

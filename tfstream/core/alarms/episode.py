@@ -15,7 +15,7 @@ from tfstream.core.alarms.sensor_shares import merge_hop
 from tfstream.core.messages.anomaly_event import EventKind, EventType, SensorShare
 from tfstream.core.messages.witness import Witness
 
-_UPDATE_GROWTH = 1.2  # a severity that has risen by a fifth since the last event is worth an update
+UPDATE_GROWTH = 1.2  # a severity that has risen by a fifth since the last event is worth an update
 _LONE_SENSOR_SHARE = 0.8
 MAIN_SENSOR_SHARE = 0.2
 _MOST_COOLDOWNS = 3
@@ -102,17 +102,17 @@ def start_episode(
     It is pending until unbroken hops have lasted for ``min_duration_us``.
     """
     if pending is None or pending.last_us < hop.start_us:
-        episode = _first_hop(hop, sensors)
+        episode = first_hop(hop, sensors)
     else:
         episode = _extended(pending, hop, sensors)
     if hop.end_us - episode.started_us < min_duration_us:
         return episode, None
-    opened = _written(episode)
+    opened = written(episode)
     return opened, EpisodeEvent(EventType.OPENED, opened)
 
 
-def _written(episode: Episode) -> Episode:
-    """With an event for its present peak."""
+def written(episode: Episode) -> Episode:
+    """The episode with an event for its present peak."""
     return msgspec.structs.replace(
         episode,
         sequence=episode.sequence + 1,
@@ -121,7 +121,8 @@ def _written(episode: Episode) -> Episode:
     )
 
 
-def _first_hop(hop: Observation, sensors: tuple[SensorShare, ...]) -> Episode:
+def first_hop(hop: Observation, sensors: tuple[SensorShare, ...]) -> Episode:
+    """A pending episode that begins with this hop."""
     judgement = hop.judgement
     return Episode(
         kind=kind_of(sensors),
@@ -155,26 +156,26 @@ def continue_episode(
     """
     if not hop.judgement.keeps_open:
         if evidence.departs(episode.main_sensors):
-            return _kept_open(episode, hop), None
-        if hop.end_us - episode.last_us < _closing_quiet_us(episode, cooldown_us):
+            return kept_open(episode, hop), None
+        if hop.end_us - episode.last_us < closing_quiet_us(episode, cooldown_us):
             return episode, None
         return None, close_episode(episode)
     extended = _extended(episode, hop, evidence.sensors())
     new_peak = extended.peak_us != episode.peak_us
-    grown = new_peak and extended.severity >= episode.written_severity * _UPDATE_GROWTH
+    grown = new_peak and extended.severity >= episode.written_severity * UPDATE_GROWTH
     if not grown and extended.witnesses == episode.witnesses:
         return extended, None
-    extended = _written(extended)
+    extended = written(extended)
     return extended, EpisodeEvent(EventType.UPDATED, extended)
 
 
-def _closing_quiet_us(episode: Episode, cooldown_us: int) -> int:
+def closing_quiet_us(episode: Episode, cooldown_us: int) -> int:
     """Quiet time that closes an episode: half its length, between one and three cooldowns."""
     return max(cooldown_us, min((episode.last_us - episode.started_us) // 2, _MOST_COOLDOWNS * cooldown_us))
 
 
-def _kept_open(episode: Episode, hop: Observation) -> Episode:
-    """With one more hop that keeps it open and changes neither its sensors nor its peak."""
+def kept_open(episode: Episode, hop: Observation) -> Episode:
+    """The episode with one more hop that keeps it open and changes neither its sensors nor its peak."""
     return msgspec.structs.replace(
         episode, last_us=hop.end_us, last_offset=max(episode.last_offset, hop.last_offset)
     )
@@ -186,15 +187,19 @@ def _extended(episode: Episode, hop: Observation, sensors: tuple[SensorShare, ..
     shares = merge_hop(episode.sensors, sensors, hop_number)
     judgement = hop.judgement
     extended = msgspec.structs.replace(
-        _kept_open(episode, hop),
+        kept_open(episode, hop),
         kind=kind_of(shares),
         sensors=shares,
-        witnesses=_with_witness(episode.witnesses, judgement),
+        witnesses=with_witness(episode.witnesses, judgement),
     )
-    if not _is_rarer(judgement, episode):
-        return extended
+    return with_peak(extended, hop) if _is_rarer(judgement, episode) else extended
+
+
+def with_peak(episode: Episode, hop: Observation) -> Episode:
+    """The episode with this hop as its peak."""
+    judgement = hop.judgement
     return msgspec.structs.replace(
-        extended,
+        episode,
         peak_us=hop.end_us,
         score=judgement.value,
         threshold=judgement.threshold,
@@ -206,7 +211,7 @@ def _extended(episode: Episode, hop: Observation, sensors: tuple[SensorShare, ..
     )
 
 
-def _with_witness(witnesses: tuple[Witness, ...], judgement: Judgement) -> tuple[Witness, ...]:
+def with_witness(witnesses: tuple[Witness, ...], judgement: Judgement) -> tuple[Witness, ...]:
     """The episode's witnesses after a hop; a witness counts once it has reached its threshold."""
     new = judgement.exceeds and judgement.witness not in witnesses
     return (*witnesses, judgement.witness) if new else witnesses

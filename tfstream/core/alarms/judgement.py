@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from tfstream.core.alarms.baseline import Baseline
@@ -51,6 +52,9 @@ class Judgement(NamedTuple):
     def keeps_open(self) -> bool:
         """Whether the value keeps an open episode open."""
         return self.value >= self.hold
+
+
+SILENT = Judgement(value=0.0, threshold=1.0, hold=1.0, expected_per_week=math.inf)  # nobody says anything
 
 
 def judge_score(

@@ -1,8 +1,9 @@
 """Which witness speaks at a row, and whether it exceeds its share of the alarm budget.
 
-The score has half of the budget where other witnesses are admitted, else all of it; the other witnesses share
-the rest equally. An ``expected_per_week`` is divided by the share of its witness: it is then how often in a
-week normal data give a value as rare as this to any witness, and the same scale holds for all of them.
+The checks of instruments have a twentieth of the budget, for which their limits were learnt. The score has
+half of the rest where other witnesses are admitted, else all of it; the other witnesses share what remains
+equally. An ``expected_per_week`` is divided by the share of its witness: it is then how often in a week
+normal data give a value as rare as this to any witness, and the same scale holds for all of them.
 """
 
 from __future__ import annotations
@@ -17,22 +18,30 @@ from numpy.typing import NDArray
 
 from tfstream.core.alarms.judgement import Judgement
 from tfstream.core.alarms.witness_tail import WitnessTail
+from tfstream.core.instruments.instrument_limits import PER_WEEK
 from tfstream.core.messages.anomaly_event import rounded
 from tfstream.core.messages.witness import Witness
 
-_WITNESSES_SHARE = 0.5
+INSTRUMENTS_SHARE = PER_WEEK  # their limits were learnt for this share of one alarm a week
+_WITNESSES_SHARE = 0.5  # of what the instruments leave
 
 Array = NDArray[np.float64]
 
 
-def score_share(tails: Sequence[WitnessTail]) -> float:
-    """The score's share of the alarm budget, beside the admitted witnesses."""
-    return 1.0 - _WITNESSES_SHARE if tails else 1.0
+class BudgetShares(NamedTuple):
+    """The shares of the alarm budget: of the score, of each of the admitted tails, and of the instruments."""
+
+    score: float
+    tail: float
+    instruments: float
 
 
-def witness_share(tails: Sequence[WitnessTail]) -> float:
-    """The share of each of the admitted witnesses."""
-    return _WITNESSES_SHARE / max(len(tails), 1)
+def budget_shares(tails: int, *, instruments: bool) -> BudgetShares:
+    """The shares beside ``tails`` admitted tails; all of them together make 1."""
+    checked = INSTRUMENTS_SHARE if instruments else 0.0
+    others = _WITNESSES_SHARE if tails else 0.0
+    rest = 1.0 - checked
+    return BudgetShares(rest * (1.0 - others), rest * others / max(tails, 1), checked)
 
 
 class HeardWitness(NamedTuple):
@@ -47,11 +56,13 @@ class HeardWitness(NamedTuple):
 
 
 class WitnessRule:
-    """The admitted tails of a stream under an alarm budget."""
+    """The admitted tails of a stream under an alarm budget, of which each has a ``share``."""
 
-    def __init__(self, tails: Sequence[WitnessTail], budget_per_week: float, interval_us: int) -> None:
+    def __init__(
+        self, tails: Sequence[WitnessTail], share: float, budget_per_week: float, interval_us: int
+    ) -> None:
         self._tails = tuple(tails)
-        self._share = witness_share(tails)
+        self._share = share
         self._budget = budget_per_week
         self._interval_us = interval_us
 

@@ -7,6 +7,10 @@ from typing import NamedTuple
 from tfstream.core.instruments.instrument_check import InstrumentFault
 from tfstream.core.instruments.row_statistics import REPEAT_ROWS
 
+BEYOND_PROCESS_PER_WEEK = 1e-6  # what is expected less often than this, no process explains
+_OUT = (InstrumentFault.STUCK, InstrumentFault.DEAD, InstrumentFault.FLAT, InstrumentFault.CLIPPED)
+_LARGEST_SEVERITY = 1e3
+_SMALLEST = 1e-12
 _SPANS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
@@ -29,6 +33,28 @@ class InstrumentFinding(NamedTuple):
     before: float
     limit: float
     expected_per_week: float
+
+    @property
+    def severity(self) -> float:
+        """How far beyond its limit it is: 1 at the limit, 2 for a sensor that is stuck for twice as long."""
+        match self.fault:
+            case InstrumentFault.OUT_OF_RANGE:
+                return 1 + abs(self.measured - self.limit) / max(abs(self.limit - self.before), _SMALLEST)
+            case InstrumentFault.FLAT:
+                return max(self.limit / max(self.measured, self.limit / _LARGEST_SEVERITY, _SMALLEST), 1.0)
+            case _:
+                return max(self.measured / max(self.limit, _SMALLEST), 1.0)
+
+    @property
+    def is_out(self) -> bool:
+        """Whether the readings say nothing any more about what the sensor measures.
+
+        A reading beyond its range, a jump or noise may also come from the process: then the reading still
+        counts, unless it lies so far beyond the range that no process explains it.
+        """
+        if self.fault is InstrumentFault.OUT_OF_RANGE:
+            return self.expected_per_week < BEYOND_PROCESS_PER_WEEK
+        return self.fault in _OUT
 
     def words(self, interval_us: int) -> str:
         """What was seen, for a person: ``stuck at 2.725 for 20 min, longest before 3 min``."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tfstream.core.instruments.finding_builder import Excess, FindingBuilder
 from tfstream.core.instruments.instrument_check import CheckOff, InstrumentCheck, InstrumentFault
-from tfstream.core.instruments.instrument_finding import InstrumentFinding
+from tfstream.core.instruments.instrument_finding import BEYOND_PROCESS_PER_WEEK, InstrumentFinding
 from tfstream.core.instruments.instrument_limits import InstrumentLimits
 from tfstream.core.instruments.instrument_state import TOGETHER_ROWS, InstrumentState
 from tfstream.core.instruments.limit_rule import QUIET_FLOOR, floors_of, limit_rule, raw_limits
@@ -19,7 +19,6 @@ from tfstream.core.reading import Values
 
 _LONGEST_RUN = np.iinfo(np.int32).max
 _MOST_TOGETHER = 2  # sensors that have faults of their own at the same time
-_FROZEN_PER_WEEK = 1e-6
 
 
 class _AssetLimits(NamedTuple):
@@ -130,7 +129,7 @@ def _is_frozen(finding: InstrumentFinding) -> bool:
     So many sensors do at once when a device that they share has failed.
     """
     still = finding.fault in (InstrumentFault.STUCK, InstrumentFault.DEAD)
-    return still and finding.expected_per_week < _FROZEN_PER_WEEK
+    return still and finding.expected_per_week < BEYOND_PROCESS_PER_WEEK
 
 
 def _row_excesses(new: Values, runs: Runs, from_row: int, limits: _AssetLimits) -> list[Excess]:

@@ -49,11 +49,12 @@ class InstrumentState(NamedTuple):
         A sensor whose value has just changed needs no entry, since the next window has its last value: in a
         plant without switches the state takes ten bytes.
         """
-        ago = np.minimum(self.next_row - self.beyond, _LONG_AGO)
+        ago = self.next_row - self.beyond
+        ago = np.where(ago <= TOGETHER_ROWS, ago, _LONG_AGO)  # equal states give equal bytes
         kept = np.flatnonzero((self.runs > 1) | (np.isnan(newest) & (self.runs > 0)) | (ago <= TOGETHER_ROWS))
         entries = np.empty(len(kept), dtype=_ENTRY)
         entries["sensor"], entries["run"], entries["last"] = kept, self.runs[kept], self.last[kept]
-        entries["ago"], entries["shared"] = ago[kept], self.shared[kept]
+        entries["ago"], entries["shared"] = ago[kept], (self.shared & (ago <= TOGETHER_ROWS))[kept]
         return _HEAD.pack(self.next_row, len(self.last)) + entries.tobytes()
 
     @classmethod

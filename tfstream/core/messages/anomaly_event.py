@@ -135,9 +135,16 @@ class ScoreRecord(msgspec.Struct, frozen=True, kw_only=True):
         from_iso(self.ts)
 
 
-def anomaly_id(topic: str, asset: str, kind: EventKind, started_us: int) -> str:
-    """The id of an episode: the same each time the log is read."""
-    head = "silence" if kind is EventKind.SILENCE else "score"
+def anomaly_id(
+    topic: str, asset: str, kind: EventKind, started_us: int, first_witness: Witness | None = Witness.SCORE
+) -> str:
+    """The id of an episode: the same each time the log is read.
+
+    The kind may change while an episode grows; its first witness stays.
+    """
+    head = "instrument" if first_witness is Witness.INSTRUMENT else "score"
+    if kind is EventKind.SILENCE:
+        head = "silence"
     return str(uuid.uuid5(_NAMESPACE, f"{topic}\x1f{asset}\x1f{head}\x1f{started_us}"))
 
 

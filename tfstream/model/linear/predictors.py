@@ -37,7 +37,11 @@ class ClosedForm:
 
     @cached_property
     def _wide_weights(self) -> Tensor:
-        """V's weights, padded with zero columns to whole cache lines: a third faster to multiply."""
+        """V's weights, padded with zero columns to whole cache lines.
+
+        They are a third faster to multiply, and the last bit of a window does not depend on its place in the
+        batch.
+        """
         return functional.pad(self.var_weights, (0, -self.var_weights.shape[1] % _CACHE_LINE))
 
     def fill_missing(self, windows: Tensor, config: DetectorConfig) -> Tensor:
@@ -52,7 +56,8 @@ class ClosedForm:
         filled = windows.nan_to_num()
         for row in range(config.var_order, windows.shape[1]):
             lagged = _lagged(filled[:, row - config.var_order : row], self.var_basis, config.var_order)
-            expected = (lagged.flatten(0, 1) @ self.var_weights).clamp(-_LARGEST_FILL, _LARGEST_FILL)
+            expected = (lagged.flatten(0, 1) @ self._wide_weights)[:, : windows.shape[2]]
+            expected = expected.clamp(-_LARGEST_FILL, _LARGEST_FILL)
             filled[:, row] = torch.where(missing[:, row], expected, filled[:, row])
         return filled
 

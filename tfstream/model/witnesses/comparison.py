@@ -14,11 +14,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from tfstream.core.reading import Values
 from tfstream.model.numerics.precision import round_to_half
 
 CHUNK = 16  # rows multiplied together: always as many, so that no number depends on the other rows
+_CACHE_LINE = 16  # numbers
 _SHRINKAGE = 0.02
 _SHRINKAGE_BY_ROWS = 0.25  # times sensors by rows
 _SMALLEST_VARIANCE = 1e-3
@@ -102,14 +104,19 @@ def fit_comparison(rows: NDArray[np.float64], independent_rows: float, *, centre
 
 
 def product(rows: Values, weights: Tensor) -> Values:
-    """``rows [n, p] @ weights [p, q]``, in chunks of a fixed size: no row depends on the other rows."""
-    count = len(rows)
+    """``rows [n, p] @ weights [p, q]``, in chunks of a fixed size: no row depends on the other rows.
+
+    Few columns are padded with zeros to a cache line: the last bit of a product of, say, six columns depends
+    on the row's place in the chunk.
+    """
+    count, columns = len(rows), weights.shape[1]
+    weights = functional.pad(weights, (0, max(_CACHE_LINE - columns, 0)))
     padded = torch.zeros(-(-count // CHUNK) * CHUNK, rows.shape[1])
     padded[:count] = torch.from_numpy(np.ascontiguousarray(rows, dtype=np.float32))
     products = torch.empty(len(padded), weights.shape[1])
     for at in range(0, len(padded), CHUNK):
         torch.mm(padded[at : at + CHUNK], weights, out=products[at : at + CHUNK])
-    result: Values = products[:count].numpy()
+    result: Values = products[:count, :columns].numpy()
     return result
 
 

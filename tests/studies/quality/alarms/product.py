@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from tests.studies.quality.alarms.methods import FittedAlarms, NamedAlarm
 from tests.studies.quality.runs import ignore_progress
-from tfstream.app.detection.score_series import score_series, series_episodes
+from tfstream.app.detection.score_series import series_episodes
 from tfstream.app.evaluation.evaluation_refits import StoredChampion
 from tfstream.app.training.refit import Fitted, Refit
 from tfstream.app.training.training_options import TrainingOptions
@@ -33,9 +33,7 @@ class FittedProduct:
 
     def alarms(self, series: Series, first_row: int) -> list[NamedAlarm]:
         """The episodes that the stream would open."""
-        detector, asset, values = self.detector, series.asset, series.values
-        hops = score_series(detector, asset, values)
-        raised = series_episodes(self.definition, detector, series, hops, first_row=first_row)
+        raised = series_episodes(self.definition, self.detector, series, first_row=first_row)
         return [_named(alarm, self.definition.interval_us) for alarm in raised]
 
 

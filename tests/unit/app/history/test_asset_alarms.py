@@ -50,28 +50,29 @@ def rule(**changed: Any) -> AlarmRule:
     )
 
 
-def scored_windows(scores: Sequence[float], rule: AlarmRule) -> list[ScoredWindow]:
+def updates(scores: Sequence[float], rule: AlarmRule) -> list[AssetUpdate]:
     """Consecutive hops through the alarm rule, the first from row 56 to row 63."""
     memory = AssetMemory(model_version=1, baseline=rule.calibration.initial_baseline("x"))
-    windows = []
+    found = []
     for number, score in enumerate(scores):
         end = WINDOW - 1 + HOP * number
         judgement = rule.judge(score, memory.baseline)
         state = AlarmState(memory.baseline, memory.episode)
-        state, _ = rule.update(state, score, judgement, Hop(end, 0, 0, rule.hop_rows), LevelEvidence())
+        state, event = rule.update(state, score, judgement, Hop(end, 0, 0, rule.hop_rows), LevelEvidence())
         after = AssetMemory(model_version=1, baseline=state.baseline, episode=state.episode)
         scored = WindowScore(score, SmoothedTerms(end, ()), "x", NOTHING, NOTHING[0])
-        windows.append(ScoredWindow(Window(end, NOTHING, 0, 0), (), scored, judgement, memory, after))
+        window = ScoredWindow(Window(end, NOTHING, 0, 0), (), scored, judgement, memory, after)
+        found.append(AssetUpdate("x", after, () if event is None else (event,), window))
         memory = after
-    return windows
+    return found
 
 
 def asset_alarms(
     scores: Sequence[float], events: Sequence[Span] = (), exclusions: Sequence[Exclusion] = ()
 ) -> AssetAlarms:
     collector = AlarmCollector()
-    for window in scored_windows(scores, rule()):
-        collector(AssetUpdate("x", window.after, window=window))
+    for update in updates(scores, rule()):
+        collector(update)
     return AssetAlarms(DEFINITION, CHAMPION, "x", collector, events, exclusions)
 
 
@@ -130,7 +131,7 @@ def test_the_line_of_all_assets_adds_them_up() -> None:
 def test_every_hop_has_an_outcome() -> None:
     slow = rule(min_duration_us=2 * HOP * SECOND)
     scores = [CALM, LOUD, LOUD, LOUD, *[CALM] * 20]
-    outcomes = [hop_outcome(window, slow) for window in scored_windows(scores, slow)]
+    outcomes = [hop_outcome(each.window, slow) for each in updates(scores, slow) if each.window]
     assert outcomes[:4] == [
         "below the threshold",
         "over the threshold for 8 s; an alarm needs 16 s",

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from tfstream.core.alarms.alarm_rule import AlarmRule
 from tfstream.core.alarms.calibration import ScoredRun, fit_calibration
 from tfstream.core.alarms.forward_check import ForwardCheck, ScoredRows, add_parts, check_part
-from tfstream.core.alarms.witness_rule import score_share
 from tfstream.core.alarms.witness_tail import WatchedRun, WitnessTail, fit_witness_tail
 from tfstream.core.messages.witness import Witness
 
@@ -91,7 +90,7 @@ def test_the_budget_behind_a_threshold_is_that_of_its_witness(
     rule: AlarmRule, witness: Witness, scale_s: float | None
 ) -> None:
     """The score has half of the budget, each time scale a quarter."""
-    assert score_share(rule.witnesses) == 0.5
+    assert rule.shares.score == 0.5
     present = rule.thresholds(witness, scale_s)
     assert len(present) == 1
     for budget in (0.5, 1.0, 3.0):

@@ -162,3 +162,12 @@ def test_a_silent_sensor_does_not_spoil_the_errors_of_others(silent: int) -> Non
 
 def _standard(values: Values) -> Values:
     return np.asarray((values - values.mean(0)) / values.std(0), dtype=np.float32)
+
+
+def test_a_window_with_missing_cells_does_not_depend_on_its_batch(detector: Detector) -> None:
+    batch = windows(plant(700))
+    batch[:, :, 1] = np.nan
+    batch[20:40, 30:, 3] = np.nan
+    whole = detector.measure(batch, ["x"] * len(batch))
+    alone = [detector.measure(window[None], ["x"]).terms[0] for window in batch]
+    np.testing.assert_array_equal(whole.terms, np.stack(alone))
