@@ -46,7 +46,7 @@ class WitnessVerdict(NamedTuple):
     """The witness that speaks loudest about a window's new rows, and what it saw there.
 
     ``shown`` and ``departures`` are of the row that made it speak: what the sensors show in their own units,
-    and the sensors that depart. Both are empty where an older row keeps it speaking.
+    and the sensors that depart.
     """
 
     judgement: Judgement
@@ -95,11 +95,10 @@ class WitnessBatch:
             rows = [
                 self._new_rows(key, states[key], [windows[i].window for i in spans[key]]) for key in spans
             ]
-            lasts = [each.last for each in rows]  # before ``advance``, which continues the states
             advanced = advance(self._model.grids, self._detector.scaler, rows)
-            for key, new, last, result in zip(spans, rows, lasts, advanced, strict=True):
+            for key, new, result in zip(spans, rows, advanced, strict=True):
                 ends = np.arange(new.end_index + 1 - len(new.values), new.end_index + 1)
-                asked = _AskedRows.of(self._model.admitted, result.grids, last, ends)
+                asked = _AskedRows.of(self._model.admitted, result.grids, ends)
                 verdicts |= self._verdicts(key[1], windows, spans[key], asked, result)
                 states[key] = result.state
                 remaining[key] = remaining[key][len(spans[key]) :]
@@ -137,61 +136,79 @@ class WitnessBatch:
         """The verdict about each window in which a witness speaks."""
         rule = self._asset_rules.get(asset, self._rule)
         speaking = np.any(rule.speaking(asked.values), axis=1, keepdims=True)
+        fired = self._fired(result.state)
         verdicts = {}
         for index in indices:
             last = int(windows[index].window.end_index - asked.ends[0])
             rows = range(last + 1 - self._shape.step, last + 1)
-            heard = [self._verdict(rule, asked, row, result) for row in rows if speaking[row, 0]]
-            heard = [verdict for verdict in heard if not verdict.is_about(windows[index].masked)]
-            if heard:
-                verdicts[index] = min(heard, key=lambda verdict: verdict.judgement.rank)
+            heard = [
+                self._verdict(rule, asked, row, fired, result)
+                for row in rows
+                if speaking[row, 0] or fired.any()
+            ]
+            masked = windows[index].masked
+            known = [verdict for verdict in heard if verdict is not None and not verdict.is_about(masked)]
+            if known:
+                verdicts[index] = min(known, key=lambda verdict: verdict.judgement.rank)
+        self._keep_fired(result.state, fired)
         return verdicts
 
-    def _verdict(self, rule: WitnessRule, asked: _AskedRows, row: int, result: WitnessRows) -> WitnessVerdict:
-        heard = rule.judge(asked.values[row], asked.fresh[row])
-        assert heard is not None
-        if not heard.fresh:
-            return WitnessVerdict(heard.judgement, np.empty(0, dtype=np.float32), ())
+    def _verdict(
+        self,
+        rule: WitnessRule,
+        asked: _AskedRows,
+        row: int,
+        fired: NDArray[np.bool_],
+        result: WitnessRows,
+    ) -> WitnessVerdict | None:
+        heard = rule.judge(asked.values[row], fired)
+        if heard is None:
+            return None
         tail = self._model.admitted[heard.number]
         grid_rows, at = result.grids[tail.level], int(asked.place[row, heard.number])
         comparison = self._model.grids[tail.level].comparisons[tail.statistic]
         departures = comparison.blame(grid_rows.compared[tail.statistic][at])
         return WitnessVerdict(heard.judgement, grid_rows.shown[tail.statistic][at], tuple(departures))
 
+    def _fired(self, state: WitnessState) -> NDArray[np.bool_]:
+        """``[tails]``: which admitted tails have exceeded their threshold and were not quiet since."""
+        return np.array(
+            [
+                tail.level < len(state.grids) and bool(state.grids[tail.level].fired[tail.statistic])
+                for tail in self._model.admitted
+            ],
+            dtype=np.bool_,
+        )
+
+    def _keep_fired(self, state: WitnessState, fired: NDArray[np.bool_]) -> None:
+        for tail, has_fired in zip(self._model.admitted, fired.tolist(), strict=True):
+            if tail.level < len(state.grids):
+                state.grids[tail.level].fired[tail.statistic] = has_fired
+
 
 class _AskedRows(NamedTuple):
-    """Normalised ``values [n, tails]`` at each row of the stream, NaN while a statistic warms up.
+    """Normalised ``values [n, tails]`` at rows of the stream, NaN where the tail's grid completes no row.
 
-    ``ends [n]`` are the indices of the rows. ``fresh`` is true where the tail's grid has completed a row,
-    ``place`` is the number of its newest row.
+    ``ends [n]`` are the indices of the rows; ``place`` is the number of the grid's row.
     """
 
     ends: NDArray[np.int64]
     values: Array
-    fresh: NDArray[np.bool_]
     place: NDArray[np.int64]
 
     @classmethod
     def of(
-        cls,
-        tails: Sequence[WitnessTail],
-        grids: Mapping[int, GridRows],
-        last: Sequence[Array],
-        ends: NDArray[np.int64],
+        cls, tails: Sequence[WitnessTail], grids: Mapping[int, GridRows], ends: NDArray[np.int64]
     ) -> _AskedRows:
         shape = len(ends), len(tails)
-        values, fresh = np.full(shape, np.nan), np.zeros(shape, dtype=np.bool_)
-        place = np.full(shape, -1, dtype=np.int64)
+        values, place = np.full(shape, np.nan), np.full(shape, -1, dtype=np.int64)
         for number, tail in enumerate(tails):
-            before = last[tail.level][tail.statistic] if tail.level < len(last) else np.nan
-            known = np.array([before])
             if tail.level in grids:
                 rows = grids[tail.level]
-                place[:, number] = np.searchsorted(rows.ends, ends, side="right") - 1
-                fresh[:, number] = (place[:, number] >= 0) & (rows.ends[place[:, number]] == ends)
-                known = np.concatenate([rows.values[:, tail.statistic], known])  # index -1: the value before
-            values[:, number] = tail.normalised(known[place[:, number]])
-        return cls(ends, values, fresh, place)
+                at = rows.ends - ends[0]
+                values[at, number] = tail.normalised(rows.values[:, tail.statistic])
+                place[at, number] = np.arange(len(rows.ends))
+        return cls(ends, values, place)
 
 
 def _unbroken(windows: Sequence[WitnessInput], indices: Sequence[int], step: int) -> list[int]:

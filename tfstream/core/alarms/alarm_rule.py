@@ -23,6 +23,8 @@ from tfstream.core.alarms.witness_tail import WitnessTail
 from tfstream.core.messages.anomaly_event import rounded
 from tfstream.core.messages.witness import Witness
 
+_SCORE_HOPS = 2
+
 
 class Hop(NamedTuple):
     """The ``rows`` newest rows of a window, up to row ``end_index``, and the offsets of its newest hop."""
@@ -109,8 +111,7 @@ class AlarmRule:
         self, state: AlarmState, judgement: Judgement, hop: Hop, evidence: HopEvidence
     ) -> tuple[AlarmState, EpisodeEvent | None]:
         """Like :meth:`update`, for rows that have no score: only a witness that speaks changes anything."""
-        pending = state.episode is None or state.episode.pending
-        if not judgement.exceeds and (pending or not judgement.keeps_open):
+        if not self._changes(state.episode, judgement):
             return state, None
         episode, event = self._update_episode(state.episode, self.observation(judgement, hop), evidence)
         return AlarmState(state.baseline, episode), event
@@ -121,9 +122,18 @@ class AlarmRule:
         """The asset's pending or open episode after this hop."""
         if episode is not None and not episode.pending:
             return episodes.continue_episode(episode, observation, evidence, self.cooldown_us)
-        if not observation.judgement.exceeds:
+        if not self._starts(episode, observation.judgement):
             return None, None
         return episodes.start_episode(episode, observation, evidence.sensors(), self.min_duration_us)
+
+    def _changes(self, episode: Episode | None, judgement: Judgement) -> bool:
+        if episode is None or episode.pending:
+            return self._starts(episode, judgement)
+        return judgement.keeps_open
+
+    def _starts(self, pending: Episode | None, judgement: Judgement) -> bool:
+        """Whether a judgement begins an episode, or goes on with a pending episode."""
+        return judgement.opens if pending is None else judgement.exceeds
 
     def observation(self, judgement: Judgement, hop: Hop) -> Observation:
         """What an episode needs of a judged hop, in event time."""
@@ -131,6 +141,13 @@ class AlarmRule:
             start_us=(hop.end_index + 1 - hop.rows) * self.interval_us,
             end_us=(hop.end_index + 1) * self.interval_us,
             judgement=judgement,
+            scale_us=self._scale_us(judgement),
             first_offset=hop.first_offset,
             last_offset=hop.last_offset,
         )
+
+    def _scale_us(self, judgement: Judgement) -> int:
+        """The time that the judgement looks at; the score looks at its newest two hops."""
+        if judgement.scale_s is None:
+            return _SCORE_HOPS * self.hop_rows * self.interval_us
+        return round(judgement.scale_s * 1e6)

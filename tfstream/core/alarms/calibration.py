@@ -21,6 +21,8 @@ from tfstream.core.alarms.pareto_tail import cluster_peaks, fit_tail
 from tfstream.core.alarms.tail import Tail
 
 _QUANTILE = 0.95
+_SEPARATION_ROWS = 64
+_SEPARATION_US = 600_000_000  # ten minutes
 
 
 class ScoredRun(NamedTuple):
@@ -44,6 +46,14 @@ class Calibration(Tail, frozen=True, kw_only=True):
     def initial_baseline(self, asset: str) -> Baseline:
         """The baseline of an asset before its first score."""
         return self.assets.get(asset, self.pooled)
+
+
+def separation_rows(interval_us: int) -> int:
+    """The rows between two alarms: a window, or ten minutes in a stream of many rows a minute.
+
+    A fault of minutes must not raise an alarm for each of them.
+    """
+    return max(_SEPARATION_ROWS, -(-_SEPARATION_US // interval_us))
 
 
 def fit_calibration(

@@ -19,14 +19,19 @@ UPDATE_GROWTH = 1.2  # a severity that has risen by a fifth since the last event
 _LONE_SENSOR_SHARE = 0.8
 MAIN_SENSOR_SHARE = 0.2
 _MOST_COOLDOWNS = 3
+_LONGEST_SCALE = 4  # times the shortest scale of an episode
 
 
 class Observation(NamedTuple):
-    """One scored hop of an asset: its span, its judgement, and the offsets of its readings."""
+    """Judged rows of an asset: their span, their judgement, and the offsets of their readings.
+
+    ``scale_us`` is the time that the judgement's witness looks at.
+    """
 
     start_us: int
     end_us: int
     judgement: Judgement
+    scale_us: int
     first_offset: int
     last_offset: int
 
@@ -59,6 +64,7 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
     witnesses: tuple[Witness, ...] = (Witness.SCORE,)
     scale_s: float | None = None
     reason: str | None = None
+    shortest_scale_us: int = 0  # of the witnesses that exceeded their thresholds
 
     @property
     def main_sensors(self) -> tuple[str, ...]:
@@ -143,6 +149,7 @@ def first_hop(hop: Observation, sensors: tuple[SensorShare, ...]) -> Episode:
         witnesses=(judgement.witness,),
         scale_s=judgement.scale_s,
         reason=judgement.reason,
+        shortest_scale_us=hop.scale_us,
     )
 
 
@@ -154,7 +161,7 @@ def continue_episode(
     A long fault may become part of what the score compares with, so that the score falls. Such an episode
     stays open while the level of a main sensor still disagrees with the other sensors.
     """
-    if not hop.judgement.keeps_open:
+    if not _keeps_open(episode, hop, evidence):
         if evidence.departs(episode.main_sensors):
             return kept_open(episode, hop), None
         if hop.end_us - episode.last_us < closing_quiet_us(episode, cooldown_us):
@@ -169,9 +176,29 @@ def continue_episode(
     return extended, EpisodeEvent(EventType.UPDATED, extended)
 
 
+def _keeps_open(episode: Episode, hop: Observation, evidence: HopEvidence) -> bool:
+    """Whether judged rows continue the episode.
+
+    They do where a witness exceeds its threshold anew. Otherwise the witness must speak of the episode's main
+    sensors, and look at no much longer time than the witnesses that raised the alarm: at a longer time scale
+    a large fault shows for hours after its end.
+    """
+    judgement = hop.judgement
+    if not judgement.keeps_open or judgement.opens:
+        return judgement.keeps_open
+    if hop.scale_us > _LONGEST_SCALE * episode.shortest_scale_us:
+        return False
+    named = {sensor.name for sensor in evidence.sensors()}
+    return not named or not named.isdisjoint(episode.main_sensors)
+
+
 def closing_quiet_us(episode: Episode, cooldown_us: int) -> int:
-    """Quiet time that closes an episode: half its length, between one and three cooldowns."""
-    return max(cooldown_us, min((episode.last_us - episode.started_us) // 2, _MOST_COOLDOWNS * cooldown_us))
+    """Quiet time that closes an episode: half its length, between one and three cooldowns.
+
+    It is never shorter than the time that its witnesses look at.
+    """
+    half = min((episode.last_us - episode.started_us) // 2, _MOST_COOLDOWNS * cooldown_us)
+    return max(cooldown_us, half, episode.shortest_scale_us)
 
 
 def kept_open(episode: Episode, hop: Observation) -> Episode:
@@ -191,6 +218,7 @@ def _extended(episode: Episode, hop: Observation, sensors: tuple[SensorShare, ..
         kind=kind_of(shares),
         sensors=shares,
         witnesses=with_witness(episode.witnesses, judgement),
+        shortest_scale_us=_shortest_scale_us(episode, hop),
     )
     return with_peak(extended, hop) if _is_rarer(judgement, episode) else extended
 
@@ -209,6 +237,11 @@ def with_peak(episode: Episode, hop: Observation) -> Episode:
         scale_s=judgement.scale_s,
         reason=judgement.reason,
     )
+
+
+def _shortest_scale_us(episode: Episode, hop: Observation) -> int:
+    shortest = episode.shortest_scale_us
+    return min(shortest, hop.scale_us) if hop.judgement.exceeds else shortest
 
 
 def with_witness(witnesses: tuple[Witness, ...], judgement: Judgement) -> tuple[Witness, ...]:

@@ -21,7 +21,8 @@ class Judgement(NamedTuple):
 
     ``scale_s`` is the time scale in seconds at which the witness looked, None where it has none. ``reason``
     says in words what it saw, None where it has nothing to say beyond the numbers. ``extrapolated``: the data
-    of the calibration are too few for the budget.
+    of the calibration are too few for the budget. ``crossing`` is false where the witness has exceeded its
+    threshold before and was not quiet since.
     """
 
     value: float
@@ -32,6 +33,7 @@ class Judgement(NamedTuple):
     scale_s: float | None = None
     reason: str | None = None
     extrapolated: bool = False
+    crossing: bool = True
 
     @property
     def exceeds(self) -> bool:
@@ -39,9 +41,14 @@ class Judgement(NamedTuple):
         return self.value >= self.threshold
 
     @property
-    def rank(self) -> tuple[bool, bool, float]:
-        """The louder of two judgements has the smaller rank: an alarm first, then the rarer value."""
-        return not self.exceeds, not self.keeps_open, self.expected_per_week
+    def opens(self) -> bool:
+        """Whether an episode may begin with it."""
+        return self.exceeds and self.crossing
+
+    @property
+    def rank(self) -> tuple[bool, bool, bool, float]:
+        """The louder of two judgements has the smaller rank: a new alarm first, then the rarer value."""
+        return not self.opens, not self.exceeds, not self.keeps_open, self.expected_per_week
 
     @property
     def severity(self) -> float:

@@ -24,6 +24,7 @@ from tfstream.core.messages.witness import Witness
 
 INSTRUMENTS_SHARE = PER_WEEK  # their limits were learnt for this share of one alarm a week
 _WITNESSES_SHARE = 0.5  # of what the instruments leave
+_HOLD_RATE = 8  # the lower level of the hysteresis: normal data reach it so many times as often
 
 Array = NDArray[np.float64]
 
@@ -45,14 +46,10 @@ def budget_shares(tails: int, *, instruments: bool) -> BudgetShares:
 
 
 class HeardWitness(NamedTuple):
-    """The judgement of the witness that speaks loudest at a row; ``number`` is that of its tail.
-
-    ``fresh`` is false where its grid completed no row: then the value of its last row still holds.
-    """
+    """The judgement of the witness that speaks loudest at a row; ``number`` is that of its tail."""
 
     judgement: Judgement
     number: int
-    fresh: bool
 
 
 class WitnessRule:
@@ -73,8 +70,13 @@ class WitnessRule:
 
     @cached_property
     def holds(self) -> Array:
-        """The lower level of the hysteresis, ``[tails]``: halfway between ``u`` and the threshold."""
-        return (np.array([tail.tail.u for tail in self._tails]) + self.thresholds) / 2
+        """The lower level of the hysteresis, ``[tails]``, in spreads.
+
+        It follows from a rate, because many statistics together often reach a level halfway to their
+        thresholds, and an alarm would never end.
+        """
+        budget = _HOLD_RATE * self._budget * self._share
+        return np.array([tail.tail.threshold(budget) for tail in self._tails])
 
     def thresholds_of(self, witness: Witness, scale_s: float | None) -> list[float]:
         """The thresholds of a witness at a time scale, as judgements carry them: one for each statistic."""
@@ -109,28 +111,33 @@ class WitnessRule:
         with np.errstate(invalid="ignore"):
             return np.asarray(values >= self.holds, dtype=np.bool_)
 
-    def judge(self, values: Array, fresh: NDArray[np.bool_]) -> HeardWitness | None:
-        """The loudest of the normalised values ``[tails]``; None when none reaches its lower level.
+    def judge(self, values: Array, fired: NDArray[np.bool_]) -> HeardWitness | None:
+        """The loudest of the normalised values ``[tails]`` of a row, NaN where a tail has none.
 
-        A value that is not fresh keeps an episode open, and opens none.
+        None when no value reaches its lower level. ``fired [tails]`` is true for tails that have exceeded
+        their threshold and were not quiet since; it is brought up to date.
         """
+        known = ~np.isnan(values)
+        speaking = self.speaking(values)
         heard = [
-            self._heard(number, float(values[number]), bool(fresh[number]))
-            for number in np.flatnonzero(self.speaking(values)).tolist()
+            self._heard(number, float(values[number]), crossing=not fired[number])
+            for number in np.flatnonzero(speaking).tolist()
         ]
+        with np.errstate(invalid="ignore"):
+            fired |= values >= self.thresholds
+        fired &= speaking | ~known
         return min(heard, key=lambda each: each.judgement.rank, default=None)
 
-    def _heard(self, number: int, value: float, fresh: bool) -> HeardWitness:
-        tail, threshold = self._tails[number], float(self.thresholds[number])
-        hold = float(self.holds[number])
-        shown = value if fresh else min(value, hold)
+    def _heard(self, number: int, value: float, *, crossing: bool) -> HeardWitness:
+        tail = self._tails[number]
         judgement = Judgement(
-            value=rounded(shown),
-            threshold=rounded(threshold),
-            hold=min(hold, rounded(shown)),
-            expected_per_week=rounded(tail.tail.expected_per_week(shown) / self._share),
+            value=rounded(value),
+            threshold=rounded(float(self.thresholds[number])),
+            hold=float(self.holds[number]),
+            expected_per_week=rounded(tail.tail.expected_per_week(value) / self._share),
             witness=tail.witness,
             scale_s=self._scale_s(tail),
             extrapolated=tail.tail.extrapolated(self._budget),
+            crossing=crossing,
         )
-        return HeardWitness(judgement, number, fresh)
+        return HeardWitness(judgement, number)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tfstream.core.alarms.calibration import Calibration, ScoredRun, fit_calibration
+from tfstream.core.alarms.calibration import Calibration, ScoredRun, fit_calibration, separation_rows
 from tfstream.core.instruments.counters import CounterTransform, find_counters
 from tfstream.core.instruments.instrument_limits import InstrumentLimits
 from tfstream.core.instruments.learn_limits import learn_limits
@@ -42,7 +42,6 @@ from tfstream.model.scoring.terms import CHUNK
 _LEAST_WINDOWS = 8
 _FINE_WINDOWS = 256  # with fewer windows, the stride is halved
 _MOST_CELLS = 24_000_000  # of windows in memory at once
-_SEPARATION_ROWS = 64
 _ROWS_AT_ONCE = 32_768
 _WINDOWS_AT_ONCE = 1024
 _NO_TIMES: Times = np.empty(0, dtype=np.int64)
@@ -199,7 +198,7 @@ def _calibrate(model: ScoringModel, held: Sequence[TrainingPiece]) -> Calibratio
     return fit_calibration(
         runs,
         rows_per_week=WEEK_US / model.interval_us,
-        separation_rows=_SEPARATION_ROWS,
+        separation_rows=separation_rows(model.interval_us),
         hop_rows=model.hop_rows,
     )
 

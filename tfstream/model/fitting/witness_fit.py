@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from tfstream.core.alarms.calibration import separation_rows
 from tfstream.core.alarms.witness_tail import WatchedRun, WitnessTail, fit_witness_tail
 from tfstream.core.reading import Series, Values
 from tfstream.core.scaler import Scaler
@@ -26,7 +27,6 @@ _WATCHED = (5, 6, 7)  # the parts that are watched by a model of the parts befor
 _LEAST_ROWS_BY_SENSOR = 10  # of a grid: fewer do not show how the sensors agree
 _LEAST_ROWS = 500
 _LEAD_ROWS = 24  # of the highest grid, before a watched part: they warm the statistics up
-_SEPARATION_ROWS = 64
 _ROWS_AT_ONCE = 4_096
 
 
@@ -43,10 +43,7 @@ def fit_witnesses(series: Sequence[Series], scaler: Scaler, interval_us: int) ->
         fitted = _fit_grids(_before(series, part / _PARTS), scaler, heights)
         for key, run in _watch(fitted, scaler, series, part):
             runs.setdefault(key, []).append(run)
-    tails = [
-        _tail(level, number, watched, WEEK_US / interval_us)
-        for (level, number), watched in sorted(runs.items())
-    ]
+    tails = [_tail(level, number, watched, interval_us) for (level, number), watched in sorted(runs.items())]
     return WitnessModel(grids=tuple(_fit_grids(series, scaler, heights)), tails=tuple(tails))
 
 
@@ -135,7 +132,7 @@ def _stream(
     }
 
 
-def _tail(level: int, number: int, runs: Sequence[WatchedRun], rows_per_week: float) -> WitnessTail:
+def _tail(level: int, number: int, runs: Sequence[WatchedRun], interval_us: int) -> WitnessTail:
     statistic, rows = STATISTICS[number], GRID_ROWS[level]
     return fit_witness_tail(
         runs,
@@ -145,6 +142,6 @@ def _tail(level: int, number: int, runs: Sequence[WatchedRun], rows_per_week: fl
         scale_rows=rows * statistic.memory,
         statistic=number,
         name=f"{statistic.name} of {rows} rows" if rows > 1 else statistic.name,
-        rows_per_week=rows_per_week,
-        separation=max(_SEPARATION_ROWS // rows, SPANS[-1]),
+        rows_per_week=WEEK_US / interval_us,
+        separation=max(separation_rows(interval_us) // rows, SPANS[-1]),
     )

@@ -33,11 +33,6 @@ class NewRows(NamedTuple):
     values: Values
     end_index: int
 
-    @property
-    def last(self) -> list[NDArray[np.float64]]:
-        """The newest values of each grid before these rows: ``[statistics]`` each."""
-        return [] if self.state is None else [grid.last for grid in self.state.grids]
-
 
 class GridRows(NamedTuple):
     """What a grid computed for an asset's new rows.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from tfstream.model.witnesses.grid_model import LIMIT, GridModel, lagged_rows
 from tfstream.model.witnesses.pyramid import ERROR_RATE, LEVEL_RATES, SPANS, STATISTICS, warm_up_rows
 from tfstream.model.witnesses.witness_state import NOT_COLLECTING, GridState
 
+_LEAST_DISTANCE = 0.05  # of errors: a row without readings has none
 _RATES = np.array([ERROR_RATE, *LEVEL_RATES], dtype=np.float32)[:, None]
 
 
@@ -93,16 +95,20 @@ class AssetRows:
         self.compared = (errors, np.ascontiguousarray(means[:, 0]), *by_span)
 
     def warmed_up(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The statistics ``[n, statistics]`` of the rows, the first one smoothed, NaN while they warm up."""
+        """The statistics ``[n, statistics]`` of the rows, NaN while they warm up.
+
+        The distance of errors is smoothed as a logarithm: one extreme row must not speak for long.
+        """
         state = self._state
-        for row in range(len(values)):
-            state.square += ERROR_RATE * (values[row, 0] - state.square)
-            values[row, 0] = state.square
         seen = state.seen + 1 + np.arange(len(values))
+        logs = np.log(np.maximum(values[:, 0], _LEAST_DISTANCE))
+        logs[seen <= self._grid.order] = 0.0  # errors that do not count yet
+        for row, log in enumerate(logs.tolist()):
+            state.log_distance += ERROR_RATE * (log - state.log_distance)
+            values[row, 0] = math.exp(state.log_distance)
         least = np.array([warm_up_rows(statistic, self._grid.rows) for statistic in STATISTICS])
         values[seen[:, None] <= least] = np.nan
         state.seen += len(values)
-        state.last = values[-1].copy()
         return values
 
     def next_grid_rows(self, factor: int) -> tuple[Values, NDArray[np.int64]]:

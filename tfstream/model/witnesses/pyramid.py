@@ -34,7 +34,7 @@ class Statistic(NamedTuple):
 
 
 STATISTICS = (
-    Statistic("errors", Witness.ERRORS, 1, largest=False),
+    Statistic("errors", Witness.ERRORS, 5, largest=False),
     Statistic("mean errors", Witness.ERRORS, 9, largest=False),
     *(Statistic(f"levels over {span} rows", Witness.LEVELS, span, largest=True) for span in SPANS),
 )

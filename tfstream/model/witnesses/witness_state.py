@@ -16,7 +16,7 @@ from tfstream.model.witnesses.pyramid import SPANS, STATISTICS, order_of
 
 NOT_COLLECTING = -1  # rows before the first whole row of the next grid
 _COUNTS = 2
-_NUMBERS = _COUNTS + 1 + len(STATISTICS)  # beside the rows: seen, collected; square error; last values
+_NUMBERS = _COUNTS + 1 + len(STATISTICS)  # beside the rows: seen, collected; log distance; fired
 
 
 @dataclass(slots=True)
@@ -24,16 +24,17 @@ class GridState:
     """``lags [order, sensors]`` are the newest rows, ``levels [spans, sensors]`` the exponential means.
 
     ``total [sensors]`` is the sum of the ``collected`` rows of the next grid's row. ``mean_error [sensors]``
-    and ``square`` are exponential means of errors, in standard units. ``last [statistics]`` are the newest
-    values, NaN before the first. ``seen`` counts rows.
+    is the exponential mean of errors, in standard units, ``log_distance`` that of the logarithm of their
+    squared distance. ``fired [statistics]`` is true from when a statistic exceeds its threshold until it is
+    quiet again: what goes on is no new alarm. ``seen`` counts rows.
     """
 
     lags: Values
     levels: Values
     total: Values
     mean_error: Values
-    square: float
-    last: NDArray[np.float64]
+    log_distance: float
+    fired: NDArray[np.bool_]
     seen: int
     collected: int
 
@@ -46,8 +47,8 @@ class GridState:
             levels=np.tile(first, (len(SPANS), 1)),
             total=zero.copy(),
             mean_error=zero.copy(),
-            square=0.0,
-            last=np.full(len(STATISTICS), np.nan),
+            log_distance=0.0,
+            fired=np.zeros(len(STATISTICS), dtype=np.bool_),
             seen=0,
             collected=NOT_COLLECTING,
         )
@@ -71,7 +72,7 @@ def encode_state(state: WitnessState) -> bytes:
     for grid in state.grids:
         rows = [grid.lags, grid.levels, grid.total[None], grid.mean_error[None]]
         numbers = np.array([grid.seen, grid.collected], dtype=np.float64)
-        parts += [numbers.tobytes(), np.array([grid.square, *grid.last]).tobytes()]
+        parts += [numbers.tobytes(), np.array([grid.log_distance, *grid.fired]).tobytes()]
         parts += [np.ascontiguousarray(part, dtype=np.float32).tobytes() for part in rows]
     return b"".join(parts)
 
@@ -108,8 +109,8 @@ def _decode_grid(data: bytes, order: int, sensors: int) -> GridState:
         levels=rows[order : order + spans],
         total=rows[order + spans],
         mean_error=rows[order + spans + 1],
-        square=float(numbers[_COUNTS]),
-        last=numbers[_COUNTS + 1 :].copy(),
+        log_distance=float(numbers[_COUNTS]),
+        fired=numbers[_COUNTS + 1 :] > 0,
         seen=int(numbers[0]),
         collected=int(numbers[1]),
     )
@@ -121,8 +122,8 @@ def _without_errors(grid: GridState) -> GridState:
         levels=grid.levels,
         total=grid.total,
         mean_error=np.zeros_like(grid.mean_error),
-        square=0.0,
-        last=np.full_like(grid.last, np.nan),
+        log_distance=0.0,
+        fired=np.zeros_like(grid.fired),
         seen=grid.seen,
         collected=grid.collected,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -99,7 +100,10 @@ def test_every_row_has_the_score_of_its_hop() -> None:
 
 def test_alarms_come_from_watched_rows_only(detector: Detector) -> None:
     rule = AlarmRule(
-        calibration=detector.calibration, budget_per_week=1.0, interval_us=SECOND, hop_rows=detector.hop_rows
+        calibration=msgspec.structs.replace(detector.calibration, separation_rows=64),
+        budget_per_week=1.0,
+        interval_us=SECOND,
+        hop_rows=detector.hop_rows,
     )
     scores = np.full(100, detector.calibration.pooled.center)
     scores[10:12] = scores[80:] = 1e4
@@ -112,7 +116,7 @@ def test_alarms_come_from_watched_rows_only(detector: Detector) -> None:
 
 def test_an_alarm_is_raised_at_the_end_of_its_minimum_duration(detector: Detector) -> None:
     rule = AlarmRule(
-        calibration=detector.calibration,
+        calibration=msgspec.structs.replace(detector.calibration, separation_rows=64),
         budget_per_week=1.0,
         interval_us=SECOND,
         hop_rows=detector.hop_rows,

@@ -33,6 +33,7 @@ def judged_hop(number: int, judgement: Judgement) -> Observation:
         start_us=10 * number,
         end_us=10 * number + 10,
         judgement=judgement,
+        scale_us=20,
         first_offset=number,
         last_offset=number,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -77,7 +78,7 @@ def test_by_the_score_alone_the_episode_would_end_too_early(detector: Detector, 
 
 def raised(detector: Detector, values: Values, evidence: SeriesEvidence | None) -> list[Alarm]:
     rule = AlarmRule(
-        calibration=detector.calibration,
+        calibration=msgspec.structs.replace(detector.calibration, separation_rows=64),
         budget_per_week=DEFINITION.alarm_budget_per_week,
         interval_us=SECOND,
         hop_rows=detector.hop_rows,
