@@ -21,6 +21,7 @@ from tfstream.cli.output.printing import (
     print_status,
     print_table,
 )
+from tfstream.cli.output.witness_output import print_witnesses
 from tfstream.storage import champion_history, models, training_runs
 from tfstream.storage.training_runs import RunRow
 from tfstream.wiring import find_stream, open_database
@@ -29,7 +30,7 @@ app = typer.Typer(no_args_is_help=True, help="List, promote and roll back models
 
 _COLUMNS = ("version", "status", "created_at", "trained_from", "trained_until", "rows", "sha256")
 _RUN_COLUMNS = ("topic", "started_at", "took", "outcome", "model_version", "rows", "reason")
-_PRINTED_APART = ("gate", "counters", "checks_off")
+_PRINTED_APART = ("gate", "counters", "slow_sensors", "checks_off", "witnesses")
 _CHAMPION_COLUMNS = ("version", "since", "until", "how", "changed_by", "reason")
 
 Version = Annotated[int, typer.Argument(help="Version of the model; `models list` shows the versions.")]
@@ -73,6 +74,7 @@ def show(version: Version, topic: Topic, as_json: Json = False) -> None:
         if name != "reason" or value != gate_reason:  # print_gate prints the gate's reason
             out.print(f"{name:<22}{_text(value)}", soft_wrap=True)
     print_instruments(row.metrics)
+    print_witnesses(row.metrics, stream.definition.interval_us)
     print_gate(row.metrics)
 
 

@@ -21,6 +21,7 @@ from tfstream.cli.output.printing import (
     print_status,
     stages,
 )
+from tfstream.cli.output.witness_output import print_witnesses
 from tfstream.core.stream import StreamDefinition
 from tfstream.model.detector_config import DetectorConfig
 from tfstream.wiring import find_stream, open_database, stored_span
@@ -99,6 +100,7 @@ def train(
 
 
 def _print(result: TrainingResult, definition: StreamDefinition) -> None:
+    print_witnesses(result.metrics, definition.interval_us)
     print_gate(result.metrics)
     print_status(
         f"model version {result.version} {_STATES[result.outcome]}: "

@@ -11,6 +11,7 @@ from tfstream.core.messages.dead_letter_limit import DeadLetterTally
 from tfstream.core.windowing.asset_track import TrackState
 
 HEAD_KEY = b"\x00partition"  # never the key of an asset: asset names are printable
+_WITNESS_SUFFIX = b"\x00witnesses"
 
 
 class AssetMemory(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,8 +30,35 @@ class AssetMemory(msgspec.Struct, frozen=True, kw_only=True):
     witness_version: int = -1  # the model under which they have seen it
 
 
+def witness_key(asset: str) -> bytes:
+    """The key of the record of an asset's witnesses.
+
+    What they keep is large and changes only with a window, so that the record of the asset, which changes
+    with every message, does not hold it. Both are written in the same transaction.
+    """
+    return asset.encode() + _WITNESS_SUFFIX
+
+
+def is_asset_key(key: bytes) -> bool:
+    """Whether a record of the state topic is that of an asset: neither a head nor an asset's witnesses."""
+    return key != HEAD_KEY and not key.endswith(_WITNESS_SUFFIX)
+
+
+def without_witnesses(memory: AssetMemory | None) -> AssetMemory | None:
+    """The memory as the asset's record holds it: ``witness_index`` says that there are witnesses."""
+    return None if memory is None else msgspec.structs.replace(memory, witnesses=None)
+
+
+def with_witnesses(state: AssetState, stored: bytes | None) -> AssetState:
+    """The state with what its witnesses keep; states of older versions hold it themselves."""
+    memory = state.memory
+    if memory is None or stored is None or memory.witness_index < 0:
+        return state
+    return msgspec.structs.replace(state, memory=msgspec.structs.replace(memory, witnesses=stored))
+
+
 class AssetState(msgspec.Struct, frozen=True, kw_only=True):
-    """One record of ``<topic>.state``, keyed by the asset."""
+    """One record of ``<topic>.state``, keyed by the asset; its witnesses have a record of their own."""
 
     version: int = 1
     track: TrackState

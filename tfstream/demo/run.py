@@ -14,6 +14,7 @@ from tfstream.app.detection.champion import Champion
 from tfstream.app.scoring.scorer_progress import Progress
 from tfstream.app.training.train import TrainingResult, train
 from tfstream.app.training.training_options import TrainingOptions
+from tfstream.core.messages.witness import Witness
 from tfstream.core.stream import StreamDefinition
 from tfstream.demo.fault_outcomes import Comparison, DetectedEpisode, compare, main_sensors_of
 from tfstream.demo.live_scoring import score_live
@@ -121,8 +122,14 @@ def run_demo(services: Services, options: DemoOptions, report: Report) -> DemoRe
 
 
 def raised_us(row: AnomalyRow, champion: Champion) -> int:
-    """Return the event time of the alarm: the end of the hop whose score crossed the threshold."""
-    return to_us(row.started_at) + champion.detector.hop_rows * champion.detector.interval_us
+    """Return the event time of the alarm: the end of the rows in which a witness crossed its threshold.
+
+    The score does so in a hop; the other witnesses see every step of a window. The demo's stream has no
+    minimum duration, so that these rows are the first of the episode.
+    """
+    by_score = row.witnesses[:1] == [Witness.SCORE.value]
+    shape, interval_us = champion.detector.shape, champion.detector.interval_us
+    return to_us(row.started_at) + (shape.hop if by_score else shape.step) * interval_us
 
 
 def _create_stream(services: Services, plant: WaterPlant, options: DemoOptions, report: Report) -> _Context:

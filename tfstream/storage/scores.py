@@ -97,6 +97,14 @@ def newest_at(connection: Connection, stream_id: int) -> datetime | None:
     return moment
 
 
+def first_since_us(connection: Connection, stream_id: int, asset: str, since_us: int) -> int | None:
+    """The time of an asset's first stored score from a time on; None where no score is stored."""
+    query = select(score.c.ts).where(score.c.stream_id == stream_id, score.c.asset == asset)
+    query = query.where(score.c.ts >= to_datetime(since_us)).order_by(score.c.ts).limit(1)
+    moment = connection.execute(query).scalar()
+    return None if moment is None else to_us(moment)
+
+
 def version_since_us(
     connection: Connection, stream_id: int, asset: str, version: int, until_us: int
 ) -> int | None:

@@ -9,7 +9,7 @@ import pytest
 from tests.integration.support.in_process_scorer import score
 from tests.integration.support.plants import Plant, write_plant
 from tests.integration.support.topic_reader import read_committed
-from tfstream.core.state import HEAD_KEY
+from tfstream.core.state import is_asset_key
 from tfstream.streaming.topics import state_topic
 
 pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.slow]
@@ -28,7 +28,8 @@ def known_assets(plant: Plant, topic: str) -> set[str]:
     last = {
         message.key: message.value for message in read_committed(plant.tfstream.bootstrap, state_topic(topic))
     }
-    return {(key or b"").decode() for key, value in last.items() if value is not None and key != HEAD_KEY}
+    kept = [key or b"" for key, value in last.items() if value is not None]
+    return {key.decode() for key in kept if is_asset_key(key)}
 
 
 def silences(plant: Plant, topic: str, asset: str) -> list[tuple[str, str | None]]:

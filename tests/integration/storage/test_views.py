@@ -99,6 +99,20 @@ def test_alarm_budget(database: Database) -> None:
     ]
 
 
+def test_the_alarms_of_a_week_by_the_witness_that_raised_them_first(database: Database) -> None:
+    witnesses = [(Witness.SCORE,), (Witness.LEVELS, Witness.SCORE), (Witness.LEVELS,)]
+    with database.begin() as connection:
+        stream_id = examples.add_stream(connection)
+        events = [
+            examples.event(number, witness=own[-1], witnesses=own) for number, own in enumerate(witnesses)
+        ]
+        silence = examples.event(11, kind=EventKind.SILENCE)
+        anomalies.apply(connection, stream_id, [*events, silence])
+        (week,) = view(connection, "SELECT * FROM alarm_budget")
+    counts = [week[f"raised_by_{witness.value}"] for witness in Witness]
+    assert (week["raised"], counts) == (3, [1, 0, 2, 0, 0])
+
+
 def insert_scored_days(connection: Connection, stream_id: int, asset: str, *, days: int) -> None:
     """Insert 180 scored hops of eight minutes, a whole day, for each of the days."""
     insert = text(

@@ -22,8 +22,15 @@ class Plant(NamedTuple):
     faulty: Path
 
 
-def write_plant(path: Path, *, rows: int, start: str = "2026-01-05T00:00:00Z", faulty: bool = False) -> Path:
-    """Write four correlated oscillations, a reading per second; a fault shifts the level for a minute."""
+def write_plant(
+    path: Path,
+    *,
+    rows: int,
+    start: str = "2026-01-05T00:00:00Z",
+    faulty: bool = False,
+    interval_s: int = 1,
+) -> Path:
+    """Write four correlated oscillations; a fault shifts the level for 60 rows."""
     rng = np.random.default_rng(rows)
     seconds = np.arange(rows)
     slow, fast = np.sin(seconds / 17), np.cos(seconds / 5)
@@ -32,6 +39,6 @@ def write_plant(path: Path, *, rows: int, start: str = "2026-01-05T00:00:00Z", f
     if faulty:
         values[FAULT, SENSORS.index("level")] += 4.0
     frame = pd.DataFrame(values.round(4), columns=list(SENSORS))
-    frame.insert(0, "ts", pd.Timestamp(start) + pd.to_timedelta(seconds, unit="s"))
+    frame.insert(0, "ts", pd.Timestamp(start) + pd.to_timedelta(seconds * interval_s, unit="s"))
     frame.to_csv(path, index=False, date_format="%Y-%m-%dT%H:%M:%SZ")
     return path

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from tfstream.app.detection.score_batch import WindowScore
 from tfstream.core.alarms.episode import EpisodeEvent
+from tfstream.core.alarms.hop_evidence import HopEvidence, NoEvidence
 from tfstream.core.alarms.judgement import Judgement
 from tfstream.core.state import AssetMemory
 from tfstream.core.windowing.asset_track import Window
@@ -25,7 +26,9 @@ class ScoredWindow(NamedTuple):
 
     ``missing`` are the live sensors without a reading in the newest hop, ``out`` the sensors that the checks
     of instruments have left out. If no live sensor remains, ``scored`` and ``judgement`` are None.
-    ``instruments`` is the judgement about sensors that are out in the newest rows, None without such.
+    ``judgement`` is the loudest of all witnesses, the score among them, and ``evidence`` is that of its
+    witness. ``instruments`` is the judgement about sensors that are out in the newest rows, None without
+    such.
     """
 
     window: Window
@@ -36,6 +39,7 @@ class ScoredWindow(NamedTuple):
     after: AssetMemory
     out: tuple[str, ...] = ()
     instruments: Judgement | None = None
+    evidence: HopEvidence = NoEvidence()
 
     @property
     def masked(self) -> tuple[str, ...]:
@@ -46,10 +50,12 @@ class ScoredWindow(NamedTuple):
 class AssetUpdate(NamedTuple):
     """What a track event changes: the asset's memory, None once the asset is forgotten, and events to write.
 
-    ``window`` belongs to the event :class:`WindowReady` alone, and only at the end of a hop.
+    ``window`` belongs to the event :class:`WindowReady` alone, and only at the end of a hop. ``between_hops``
+    is a window between two hops in which a witness speaks: it has no score.
     """
 
     asset: str
     memory: AssetMemory | None
     events: tuple[EpisodeEvent, ...] = ()
     window: ScoredWindow | None = None
+    between_hops: ScoredWindow | None = None

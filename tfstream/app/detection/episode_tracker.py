@@ -29,13 +29,20 @@ from tfstream.app.detection.window_evidence import HeardJudgement, WindowExplain
 from tfstream.app.detection.witness_batch import StoredWitnesses, WitnessBatch, WitnessInput, WitnessVerdict
 from tfstream.core.alarms.alarm_rule import AlarmRule, AlarmState, Hop
 from tfstream.core.alarms.episode import EpisodeEvent
+from tfstream.core.alarms.hop_evidence import NoEvidence
 from tfstream.core.alarms.instrument_episode import follow_instruments
-from tfstream.core.alarms.judgement import SILENT, Judgement
+from tfstream.core.alarms.judgement import SILENT
 from tfstream.core.messages.witness import Witness
 from tfstream.core.state import AssetMemory
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.windowing.asset_track import Window
-from tfstream.core.windowing.partition_tracks import AssetReturned, AssetSilent, TrackEvent, WindowReady
+from tfstream.core.windowing.partition_tracks import (
+    AssetForgotten,
+    AssetReturned,
+    AssetSilent,
+    TrackEvent,
+    WindowReady,
+)
 
 
 class _Heard(NamedTuple):
@@ -79,7 +86,19 @@ class EpisodeTracker:
             updates.append(update)
         return updates
 
-    def _hear(self, batch: Sequence[AssetEvent]) -> tuple[dict[int, _Heard], dict[int, dict[str, object]]]:
+    def warm_up(self, events: Sequence[AssetEvent]) -> AssetMemory | None:
+        """An asset's memory after its witnesses have seen its windows; none of them is scored."""
+        _, kept = self._hear(events, scored=False)
+        memory = events[0].memory
+        for index, (_, _, event) in enumerate(events):
+            memory = None if isinstance(event, AssetForgotten) else self._own_memory(memory, event.asset)
+            if index in kept and memory is not None:
+                memory = msgspec.structs.replace(memory, **kept[index])
+        return memory
+
+    def _hear(
+        self, batch: Sequence[AssetEvent], *, scored: bool = True
+    ) -> tuple[dict[int, _Heard], dict[int, dict[str, object]]]:
         """By index what is said of each window, and what the memory keeps after an asset's last window."""
         indices = [index for index, each in enumerate(batch) if isinstance(each.event, WindowReady)]
         before: dict[AssetKey, AssetMemory | None] = {}
@@ -102,7 +121,7 @@ class EpisodeTracker:
         asked = self._witnesses.ask(
             inputs, {key: self._stored_witnesses(memory) for key, memory in before.items()}
         )
-        scores = self._score_windows(inputs, before)
+        scores = self._score_windows(inputs, before) if scored else {}
         heard = {
             index: _Heard(checked.windows[number], scores.get(number), asked.verdicts.get(number))
             for number, index in enumerate(indices)
@@ -166,10 +185,12 @@ class EpisodeTracker:
     def _row_ended(self, memory: AssetMemory, event: WindowReady, heard: _Heard) -> AssetUpdate:
         """A window between two hops, only in slow streams: it has no score, but witnesses may speak."""
         asset, window = event
+        before = memory
         memory, instruments = self._follow_instruments(memory, event, heard.checked)
         loudest = self._loudest(asset, heard, [], opened=instruments)
         if loudest is None:
-            return AssetUpdate(asset, memory, _events(instruments))
+            row = self._row(window, heard, None, before, memory)
+            return AssetUpdate(asset, memory, _events(instruments), between_hops=row)
         state, episode = self._rule_of(asset).update_between_hops(
             AlarmState(memory.baseline, memory.episode),
             loudest.judgement,
@@ -177,7 +198,32 @@ class EpisodeTracker:
             loudest.evidence,
         )
         after = msgspec.structs.replace(memory, episode=state.episode)
-        return AssetUpdate(asset, after, _events(instruments, episode))
+        row = self._row(window, heard, loudest, before, after)
+        return AssetUpdate(asset, after, _events(instruments, episode), between_hops=row)
+
+    def _row(
+        self,
+        window: Window,
+        heard: _Heard,
+        loudest: HeardJudgement | None,
+        before: AssetMemory,
+        after: AssetMemory,
+    ) -> ScoredWindow | None:
+        """A window between two hops in which a witness or a check of instruments speaks."""
+        out = heard.checked.out
+        if loudest is None and out is None:
+            return None
+        return ScoredWindow(
+            window,
+            missing=(),
+            scored=None,
+            judgement=None if loudest is None else loudest.judgement,
+            before=before,
+            after=after,
+            out=self._names(heard.checked.masked),
+            instruments=None if out is None else out.judgement,
+            evidence=NoEvidence() if loudest is None else loudest.evidence,
+        )
 
     def _hop_ended(self, memory: AssetMemory, event: WindowReady, heard: _Heard) -> AssetUpdate:
         asset, window = event
@@ -185,18 +231,19 @@ class EpisodeTracker:
         silence = self._silences.follow(memory, asset, window, missing, checked.last_values)
         before = memory if silence is None else with_silence(memory, silence)
         after, instruments = self._follow_instruments(before, event, checked)
-        judgement, episode = None, None
+        loudest, episode = None, None
         if heard.scored is not None:
-            judgement, after, episode = self._judge(asset, after, window, heard, instruments)
+            loudest, after, episode = self._judge(asset, after, window, heard, instruments)
         scored = ScoredWindow(
             window,
             self._names(missing),
             heard.scored,
-            judgement,
+            None if loudest is None else loudest.judgement,
             before,
             after,
             self._names(checked.masked),
             None if checked.out is None else checked.out.judgement,
+            NoEvidence() if loudest is None else loudest.evidence,
         )
         return AssetUpdate(asset, after, _events(silence, instruments, episode), scored)
 
@@ -249,7 +296,7 @@ class EpisodeTracker:
         window: Window,
         heard: _Heard,
         opened: EpisodeEvent | None,
-    ) -> tuple[Judgement, AssetMemory, EpisodeEvent | None]:
+    ) -> tuple[HeardJudgement, AssetMemory, EpisodeEvent | None]:
         """The loudest judgement of a hop, the memory after it, and the episode's event, if there is one."""
         rule, scored = self._rule_of(asset), heard.scored
         assert scored is not None
@@ -270,7 +317,7 @@ class EpisodeTracker:
             terms_index=scored.terms.end_index,
             episode=state.episode,
         )
-        return loudest.judgement, after, event
+        return loudest, after, event
 
 
 def _events(*events: EpisodeEvent | None) -> tuple[EpisodeEvent, ...]:

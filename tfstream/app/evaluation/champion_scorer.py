@@ -45,14 +45,14 @@ class ChampionScorer:
             for update in tracker.process_batch(batch):
                 self._memory = update.memory
                 self._collector(update)
-                if update.window is None or update.window.judgement is None:
-                    continue
-                self._ends.append(update.window.window.end_index)
-                self._values.append(update.window.judgement.value)
+                if update.window is not None and update.window.scored is not None:
+                    baseline = update.window.before.baseline
+                    self._ends.append(update.window.window.end_index)
+                    self._values.append(baseline.normalised(update.window.scored.score))
 
     @property
     def hops(self) -> HopScores:
-        """The judged value of every scored hop: the score in spreads over the asset's usual level.
+        """The value of every scored hop: the score in spreads over the asset's usual level.
 
         These values of different champions can be compared; their scores cannot.
         """

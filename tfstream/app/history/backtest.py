@@ -56,15 +56,20 @@ def backtest(
         events, source = labels_within(options.labels, options.labels_from or "", options.span, names)
     hiding = _hiding_exclusions(database, stream)
     assets: list[AssetAlarms] = []
+    short: list[str] = []  # assets with fewer readings before the span than the witnesses look back to
     for done, asset in enumerate(names):
         collector = AlarmCollector()
         silent = read_silences(database, stream, asset, options.span)
         rescorer = Rescorer(database, stream, champion, asset, silent=silent, on_update=collector)
-        rescorer.run(*options.span, _part_of(progress, done, len(names)))
+        rescored = rescorer.run(*options.span, _part_of(progress, done, len(names)))
+        lead_us = options.span.start_us - rescorer.lead_us
+        if rescorer.lead_us and rescored.lead_us is not None and rescored.lead_us > lead_us:
+            short.append(asset)
         own_events = events.get(asset, ())
         assets.append(AssetAlarms(stream.definition, champion, asset, collector, own_events, hiding))
     progress(1.0)
-    return _result(stream, model, options.span, assets, source)
+    notes = [*_notes(model, options.span, assets, source), *_lead_notes(short)]
+    return _result(stream, model, options.span, assets, source, notes)
 
 
 def _part_of(progress: Progress, done: int, parts: int) -> Progress:
@@ -113,7 +118,12 @@ def _hiding_exclusions(database: Database, stream: StreamRecord) -> list[Exclusi
 
 
 def _result(
-    stream: StreamRecord, model: ModelRow, span: Span, assets: Sequence[AssetAlarms], source: str | None
+    stream: StreamRecord,
+    model: ModelRow,
+    span: Span,
+    assets: Sequence[AssetAlarms],
+    source: str | None,
+    notes: Sequence[str],
 ) -> Backtest:
     labelled = source is not None
     weeks = sum(asset.weeks for asset in assets)
@@ -128,8 +138,17 @@ def _result(
         assets=tuple(asset_line(asset.asset, asset.budget, [asset], labelled=labelled) for asset in assets),
         events=tuple(line for asset in assets for line in event_lines(asset)),
         alarms=tuple(line for asset in assets for line in alarm_lines(asset)),
-        notes=tuple(_notes(model, span, assets, source)),
+        notes=tuple(notes),
     )
+
+
+def _lead_notes(short: Sequence[str]) -> list[str]:
+    if not short:
+        return []
+    return [
+        f"the witnesses look further back than the readings stored before the span; at long time scales they "
+        f"begin without a past: {', '.join(short[:5])}"
+    ]
 
 
 def _notes(model: ModelRow, span: Span, assets: Sequence[AssetAlarms], source: str | None) -> list[str]:

@@ -20,6 +20,7 @@ from tfstream.app.history.reasons import reasons
 from tfstream.app.history.rescore_and_compare import RescoredHistory, RescoreRequest, rescore_and_compare
 from tfstream.app.history.rescoring import Progress
 from tfstream.app.history.stored_hop import StoredHop, load_alarm, load_moment
+from tfstream.app.runtime.human_units import duration_text
 from tfstream.core.messages.anomaly_event import iso
 from tfstream.core.spans import Span
 from tfstream.errors import BadData
@@ -79,7 +80,7 @@ def _explain(database: Database, stored: StoredHop, options: ExplainOptions) -> 
     plotted_us = _PLOTTED_HOPS * stored.hop_us
     plotted = Span(stored.until_us - plotted_us, stored.until_us + plotted_us)
     history, summary = rescore_and_compare(request, stored.until_us, plotted, options.progress)
-    hop = history.hops.get(stored.until_us)
+    hop = history.at(stored.until_us)
     _require_score(stored, hop)
     rule = alarm_rule(stored.stream.definition, stored.champion.detector, stored.asset)
     explained = ExplainedHop(stored, rule, hop)
@@ -108,6 +109,12 @@ def _caveats(stored: StoredHop, explained: ExplainedHop, summary: RescoreSummary
             f"computed again, the score is {explained.score:g} instead of {recorded.score:g}; possible "
             f"causes: readings that came too late to be scored, readings stored later, readings that the "
             f"scorer read and `record` did not store, or an episode that another model opened"
+        )
+    if summary.lead_missing_s:
+        missing = duration_text(summary.lead_missing_s)
+        yield (
+            f"the witnesses look further back than the stored readings: {missing} are missing before "
+            f"{summary.since}; their values at long time scales may differ"
         )
     if not summary.since_takeover:
         yield (

@@ -51,7 +51,10 @@ def explained_judgement(stored: StoredHop, hop: ScoredWindow) -> Judgement | Non
 
 
 class ExplainedHop:
-    """The hop to explain as rescoring computed it; ``hop`` is None where no window ends there."""
+    """The hop to explain as rescoring computed it; ``hop`` is None where no window ends there.
+
+    It is a row between two hops where another witness than the score had its peak there.
+    """
 
     def __init__(self, stored: StoredHop, rule: AlarmRule, hop: ScoredWindow | None) -> None:
         self._stored, self._rule, self._hop = stored, rule, hop
@@ -71,7 +74,7 @@ class ExplainedHop:
         return Explanation(
             topic=stored.stream.definition.topic,
             asset=stored.asset,
-            since=iso(stored.until_us - stored.hop_us),
+            since=iso(stored.start_us),
             until=iso(stored.until_us),
             anomaly_id=None if stored.alarm is None else str(stored.alarm.id),
             verdict=None if stored.alarm is None else stored.alarm.verdict,
@@ -97,13 +100,14 @@ class ExplainedHop:
         hop = self._hop
         if hop is None or hop.scored is None or hop.judgement is None:
             return None
-        baseline, rule = hop.before.baseline, self._rule
-        threshold = rule.score_threshold
+        baseline = hop.before.baseline
+        judgement = self._rule.judge(hop.scored.score, baseline)
         return ScoreLevel(
+            value=judgement.value,
             raw=hop.scored.score,
             usual=baseline.center,
             spread=baseline.spread,
-            alarm=baseline.center + threshold * baseline.spread,
+            alarm=baseline.center + judgement.threshold * baseline.spread,
         )
 
     def _masked(self) -> tuple[str, ...]:
@@ -136,20 +140,25 @@ class ExplainedHop:
             )
 
     def _sensors(self) -> tuple[SensorShare, ...]:
-        """The sensors that the hop's score is attributed to, or the instruments that an alarm is about."""
-        if self._hop is not None and is_about_instruments(self._stored):
-            episode = self._hop.after.instrument_episode
-            return () if episode is None else episode.sensors
-        if self._hop is None or self._hop.scored is None:
+        """The sensors that the explained witness names; the score's sensors where it names none."""
+        hop = self._hop
+        if hop is None:
             return ()
-        explainer = WindowExplainer(self._stored.stream.definition, self._detector)
-        return explainer.sensors(self._hop.scored)
+        if is_about_instruments(self._stored) and hop.instruments is not None:
+            episode = hop.after.instrument_episode
+            return () if episode is None else episode.sensors
+        sensors = hop.evidence.sensors()
+        if sensors or hop.scored is None:
+            return sensors
+        return WindowExplainer(self._stored.stream.definition, self._detector).sensors(hop.scored)
 
     def _hops(self, history: RescoredHistory) -> Iterator[HopLine]:
+        """The hops around, and the row to explain where it lies between two hops."""
         hop_us, until_us = self._stored.hop_us, self._stored.until_us
-        first_us, last_us = until_us - _LISTED_HOPS * hop_us, until_us + _LISTED_HOPS * hop_us
-        for end_us in range(first_us, last_us + 1, hop_us):
-            hop = history.hops.get(end_us)
+        last_us = until_us // hop_us * hop_us + _LISTED_HOPS * hop_us
+        ends = {*range(last_us - 2 * _LISTED_HOPS * hop_us, last_us + 1, hop_us), until_us}
+        for end_us in sorted(ends):
+            hop = history.at(end_us)
             if hop is None:
                 continue
             judgement = hop.judgement

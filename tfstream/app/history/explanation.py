@@ -40,7 +40,8 @@ class RescoreSummary:
     """What was computed again; ``same_scores`` of the ``stored_scores`` are identical digit by digit.
 
     ``since_takeover`` is true where rescoring began at the model's first score of the asset, so that the
-    state is the same as the scorer's.
+    state is the same as the scorer's. ``lead_missing_s``: how much of the time before ``since``, which the
+    witnesses look back to, has no stored readings.
     """
 
     model_version: int
@@ -52,21 +53,31 @@ class RescoreSummary:
     same_scores: int
     largest_difference: float
     first_difference: str | None
+    lead_missing_s: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RecordedScore:
-    """The score that was recorded at the time: an anomaly's peak, or a stored score."""
+    """The score that was recorded at the time: an anomaly's peak, or a stored score.
+
+    It is the value of ``witness``. ``scale_s`` is None for a stored score, whose time scale is not stored.
+    """
 
     score: float
     threshold: float
     model_version: int
+    witness: Witness = Witness.SCORE
+    scale_s: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScoreLevel:
-    """A score is ``(raw - usual) / spread``; a raw score of ``alarm`` or more is over the threshold."""
+    """The score ``value`` is ``(raw - usual) / spread``; a raw score of ``alarm`` is at the threshold.
 
+    It is the witness ``score``, also where another witness is louder.
+    """
+
+    value: float
     raw: float
     usual: float
     spread: float

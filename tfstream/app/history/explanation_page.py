@@ -15,6 +15,7 @@ from tfstream.app.html.chart import ChartBand, ChartFrame, ChartLine, draw_chart
 from tfstream.app.html.elements import legend
 from tfstream.app.html.page import render_page
 from tfstream.core.messages.anomaly_event import from_iso
+from tfstream.core.messages.witness import Witness
 from tfstream.core.spans import Span, merge_spans
 
 _PLOTTED_SENSORS = 3
@@ -49,8 +50,9 @@ def _score(explanation: Explanation) -> str:
 def _bands(explained: ExplainedAlarm) -> list[ChartBand]:
     """The hop, and the alarms around it."""
     hop = Span(from_iso(explained.explanation.since), from_iso(explained.explanation.until))
+    hop_us = explained.champion.detector.hop_rows * explained.history.interval_us
     alarms = merge_spans(
-        Span(end_us - hop.length_us, end_us)
+        Span(end_us - hop_us, end_us)
         for end_us, scored in explained.history.hops.items()
         if scored.after.episode is not None and not scored.after.episode.pending
     )
@@ -88,8 +90,21 @@ def _sensor_charts(explained: ExplainedAlarm) -> Iterator[str]:
     expected = detector.measure(windows, [asset] * len(hops)).expected
     for sensor in explained.explanation.sensors[:_PLOTTED_SENSORS]:
         column = explained.stream.definition.sensors.index(sensor.name)
-        chart = _sensor_chart(explained, hops, column, expected[:, column])
+        own = _by_witness(hops, sensor.name, expected[:, column])
+        chart = _sensor_chart(explained, hops, column, own)
         yield f"<div><h4>{escape(sensor.name)}</h4>{chart}</div>"
+
+
+def _by_witness(hops: Sequence[ScoredWindow], name: str, expected: np.ndarray) -> np.ndarray:
+    """A sensor's expected values ``[hops]``: those of another witness than the score, where it is louder."""
+    expected = expected.copy()
+    for place, hop in enumerate(hops):
+        if hop.judgement is None or hop.judgement.witness is Witness.SCORE:
+            continue
+        for sensor in hop.evidence.sensors():
+            if sensor.name == name and sensor.expected is not None:
+                expected[place] = sensor.expected
+    return expected
 
 
 def _sensor_chart(

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from tfstream.app.detection.asset_update import ScoredWindow
 from tfstream.app.history.hop_outcome import hop_outcome
 from tfstream.app.history.stored_hop import StoredHop
-from tfstream.app.runtime.human_units import duration_text
+from tfstream.app.runtime.human_units import duration_text, witness_text
 from tfstream.core.alarms.alarm_rule import AlarmRule
 from tfstream.core.alarms.judgement import Judgement
 from tfstream.core.messages.anomaly_event import iso
+from tfstream.core.messages.witness import Witness
 from tfstream.core.windowing.partition_tracks import silence_limit_us
 from tfstream.core.windowing.window import WindowShape
 from tfstream.storage import anomalies, exclusions, readings
@@ -53,6 +54,8 @@ def _hop_reasons(hop: ScoredWindow, rule: AlarmRule) -> Iterator[str]:
 
 
 def _missing_for_alarm(judgement: Judgement, hop: ScoredWindow, rule: AlarmRule) -> str:
+    if judgement.witness is not Witness.SCORE:
+        return _missing_for_witness(judgement)
     baseline = hop.before.baseline
     alarm = baseline.center + judgement.threshold * baseline.spread
     raw = hop.scored.score if hop.scored else float("nan")
@@ -62,6 +65,14 @@ def _missing_for_alarm(judgement: Judgement, hop: ScoredWindow, rule: AlarmRule)
     return (
         f"the score is {judgement.value:.4g}: {frequency}; the threshold is {judgement.threshold:.4g}, and "
         f"the raw score of {raw:.4g} would have to reach {alarm:.4g}"
+    )
+
+
+def _missing_for_witness(judgement: Judgement) -> str:
+    return (
+        f"the loudest witness is {witness_text(judgement.witness, judgement.scale_s)}: its value is "
+        f"{judgement.value:.4g}, which normal data reach {judgement.expected_per_week:.3g} times a week; its "
+        f"threshold is {judgement.threshold:.4g}"
     )
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from tfstream.app.detection.asset_update import AssetUpdate, ScoredWindow
 from tfstream.app.detection.champion import Champion
 from tfstream.app.history.explanation import RescoreSummary
-from tfstream.app.history.rescoring import Progress, RescoredSpan, Rescorer, read_silences
+from tfstream.app.history.rescoring import Progress, RescoredSpan, Rescorer, WitnessLead, read_silences
 from tfstream.core.messages.anomaly_event import iso
 from tfstream.core.spans import Span
 from tfstream.errors import BadData
@@ -21,22 +22,33 @@ from tfstream.storage.streams import StreamRecord
 
 @dataclass(slots=True)
 class RescoredHistory:
-    """Collects ``scores`` of all hops in order, and the ``hops`` that end in ``focus``, by their ends."""
+    """Collects ``scores`` of all hops in order, and the ``hops`` that end in ``focus``, by their ends.
+
+    ``between_hops`` are windows between two hops, only in slow streams, in which a witness speaks.
+    """
 
     interval_us: int
     focus: Span
     scores: list[ScorePoint] = field(default_factory=list)
     hops: dict[int, ScoredWindow] = field(default_factory=dict)
+    between_hops: dict[int, ScoredWindow] = field(default_factory=dict)
 
     def __call__(self, update: AssetUpdate) -> None:
-        hop = update.window
-        if hop is None:
-            return
-        end_us = hop.window.end_us(self.interval_us)
-        if hop.judgement is not None:
-            self.scores.append(ScorePoint(end_us, hop.judgement.value, hop.judgement.threshold))
+        if update.window is not None:
+            self._add(update.window, self.hops)
+        if update.between_hops is not None:
+            self._add(update.between_hops, self.between_hops)
+
+    def at(self, end_us: int) -> ScoredWindow | None:
+        """The window that ends at a time: a hop, or a row between two hops."""
+        return self.hops.get(end_us) or self.between_hops.get(end_us)
+
+    def _add(self, window: ScoredWindow, to: dict[int, ScoredWindow]) -> None:
+        end_us = window.window.end_us(self.interval_us)
+        if window.scored is not None and window.judgement is not None:
+            self.scores.append(ScorePoint(end_us, window.judgement.value, window.judgement.threshold))
         if self.focus.start_us <= end_us <= self.focus.end_us:
-            self.hops[end_us] = hop
+            to[end_us] = window
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,16 +73,23 @@ def rescore_and_compare(
     """
     stream, asset = request.stream, request.asset
     window_us = request.champion.detector.window_rows * stream.definition.interval_us
-    start_us, since_takeover = _start(request, until_us, window_us)
+    start = _start(request, until_us, window_us)
     history = RescoredHistory(stream.definition.interval_us, focus)
-    silent = read_silences(request.database, stream, asset, Span(start_us - window_us, focus.end_us))
+    silent = read_silences(request.database, stream, asset, Span(start.start_us - window_us, focus.end_us))
     rescorer = Rescorer(request.database, stream, request.champion, asset, silent=silent, on_update=history)
-    rescored = rescorer.run(start_us, focus.end_us, progress)
-    return history, _compare(request, history, rescored, Span(start_us, until_us), since_takeover)
+    lead = _lead(request, start, rescorer.lead_us)
+    rescored = rescorer.run(start.start_us, focus.end_us, progress, lead=lead)
+    return history, _compare(request, history, rescored, start, lead, until_us)
 
 
-def _start(request: RescoreRequest, until_us: int, window_us: int) -> tuple[int, bool]:
-    """Where to begin, and whether that is the first score of the model, so that the state is the same."""
+class _Start(NamedTuple):
+    """Where rescoring begins; ``since_takeover`` at the first score of the model: the state is the same."""
+
+    start_us: int
+    since_takeover: bool
+
+
+def _start(request: RescoreRequest, until_us: int, window_us: int) -> _Start:
     stream, asset, version = request.stream, request.asset, request.champion.version
     with request.database.begin() as connection:
         oldest_us = readings.oldest_us(connection, stream.id, asset)
@@ -78,8 +97,25 @@ def _start(request: RescoreRequest, until_us: int, window_us: int) -> tuple[int,
     oldest_us = _require_readings(asset, oldest_us, until_us, window_us)
     earliest_us = max(until_us - request.max_replay_us, oldest_us)
     if took_over_us is not None and took_over_us - window_us >= earliest_us:
-        return took_over_us - 1, True
-    return earliest_us, False
+        return _Start(took_over_us - 1, since_takeover=True)
+    return _Start(earliest_us, since_takeover=False)
+
+
+def _lead(request: RescoreRequest, start: _Start, lead_us: int) -> WitnessLead:
+    """Where the witnesses begin.
+
+    At the first score of the model, they have followed the asset since the first score of an earlier model;
+    without one, since their first window.
+    """
+    from_us, stream = start.start_us - lead_us, request.stream
+    if not start.since_takeover:
+        return WitnessLead(from_us, another_model=False)
+    with request.database.begin() as connection:
+        first_us = scores.first_since_us(connection, stream.id, request.asset, from_us)
+    hop_us = request.champion.detector.hop_rows * stream.definition.interval_us
+    if first_us is not None:
+        from_us = max(from_us, first_us - hop_us)
+    return WitnessLead(from_us, another_model=True)
 
 
 def _require_readings(asset: str, oldest_us: int | None, until_us: int, window_us: int) -> int:
@@ -101,9 +137,11 @@ def _compare(
     request: RescoreRequest,
     history: RescoredHistory,
     rescored: RescoredSpan,
-    span: Span,
-    since_takeover: bool,
+    start: _Start,
+    lead: WitnessLead,
+    until_us: int,
 ) -> RescoreSummary:
+    span = Span(start.start_us, until_us)
     with request.database.begin() as connection:
         stored = scores.read(connection, request.stream.id, request.asset, span.start_us, span.end_us)
     computed = {point.time_us: point for point in history.scores}
@@ -114,13 +152,21 @@ def _compare(
         model_version=request.champion.version,
         since=iso(rescored.first_us if rescored.first_us is not None else span.start_us),
         until=iso(span.end_us),
-        since_takeover=since_takeover,
+        since_takeover=start.since_takeover,
         readings=rescored.readings,
         stored_scores=len(stored),
         same_scores=len(stored) - len(different),
         largest_difference=max(finite, default=0.0),
         first_difference=iso(different[0]) if different else None,
+        lead_missing_s=_missing_s(rescored, start, lead),
     )
+
+
+def _missing_s(rescored: RescoredSpan, start: _Start, lead: WitnessLead) -> float:
+    """How much of the witnesses' lead before the first score has no stored reading at its beginning."""
+    if rescored.lead_us is None or lead.another_model:
+        return 0.0
+    return max(min(rescored.lead_us, start.start_us) - lead.from_us, 0) / 1e6
 
 
 def _difference(stored: ScorePoint, computed: ScorePoint | None) -> float | None:

@@ -8,10 +8,9 @@ from tfstream.app.detection import champion as champions
 from tfstream.app.detection.champion import Champion
 from tfstream.app.detection.score_batch import alarm_rule
 from tfstream.app.history.explanation import RecordedScore
-from tfstream.core.messages.anomaly_event import EventKind, rounded
+from tfstream.core.messages.anomaly_event import EventKind
 from tfstream.core.messages.witness import Witness
 from tfstream.core.spans import Span
-from tfstream.core.stream import StreamDefinition
 from tfstream.errors import BadData
 from tfstream.storage import models, scores, streams
 from tfstream.storage.anomalies import AnomalyRow
@@ -23,7 +22,9 @@ from tfstream.storage.streams import StreamRecord
 
 @dataclass(frozen=True, kw_only=True)
 class StoredHop:
-    """The hop of an asset that ends at ``until_us``.
+    """The hop of an asset that ends at ``until_us``; in a slow stream it may be a row between two hops.
+
+    Alarms of other witnesses than the score can have their peak at such a row.
 
     ``champion`` is the model version that scored it, and ``stream`` has the alarm budget of that time.
     ``recorded`` is None where no score is stored, ``alarm`` where the user asked about a moment.
@@ -41,6 +42,13 @@ class StoredHop:
         return self.champion.detector.hop_rows * self.stream.definition.interval_us
 
     @property
+    def start_us(self) -> int:
+        """The start of the hop, or of the row between two hops."""
+        detector, interval_us = self.champion.detector, self.stream.definition.interval_us
+        ends_hop = self.until_us % self.hop_us == 0
+        return self.until_us - (self.hop_us if ends_hop else detector.shape.step * interval_us)
+
+    @property
     def last_moment(self) -> Span:
         """The last microsecond of the hop, to look up what was open at its end."""
         return Span(self.until_us - 1, self.until_us)
@@ -54,7 +62,7 @@ def load_alarm(database: Database, alarm: AnomalyRow) -> StoredHop:
     """
     if alarm.kind == EventKind.SILENCE.value:
         return _load_silence(database, alarm)
-    peak_us = to_us(alarm.peak_at)  # in a slow stream possibly between the ends of two hops
+    peak_us = to_us(alarm.peak_at)
     with database.begin() as connection:
         stream = streams.get(connection, alarm.topic)
         stored = scores.at(connection, stream.id, alarm.asset, peak_us)
@@ -63,15 +71,18 @@ def load_alarm(database: Database, alarm: AnomalyRow) -> StoredHop:
     if version == alarm.model_version and model.sha256 != alarm.model_sha256:
         raise BadData(f"model version {version} is not the model that raised {alarm.id}: its sha256 differs")
     champion = champions.load(model, stream.definition)
-    hop_us = champion.detector.hop_rows * stream.definition.interval_us
-    recorded = RecordedScore(score=alarm.score, threshold=alarm.threshold, model_version=version)
+    recorded = RecordedScore(
+        score=alarm.score,
+        threshold=alarm.threshold,
+        model_version=version,
+        witness=Witness(alarm.witness or Witness.SCORE),
+        scale_s=alarm.scale_s,
+    )
     return StoredHop(
-        stream=_with_budget_of(
-            stream, champion, alarm.asset, alarm.threshold if alarm.witness == Witness.SCORE else None
-        ),
+        stream=_with_budget_of(stream, champion, alarm.asset, recorded),
         champion=champion,
         asset=alarm.asset,
-        until_us=-(-peak_us // hop_us) * hop_us,  # in a slow stream a peak may lie between two hops
+        until_us=peak_us,
         recorded=recorded,
         alarm=alarm,
     )
@@ -103,12 +114,13 @@ def load_moment(database: Database, stream: StreamRecord, asset: str, at_us: int
         if stored is not None and stored.model_version != champion.version:
             model = models.load(connection, stream.id, stored.model_version)
             champion = champions.load(model, stream.definition)
+    recorded = None if stored is None else _recorded(stored)
     return StoredHop(
-        stream=_with_budget_of(stream, champion, asset, None if stored is None else stored.threshold),
+        stream=_with_budget_of(stream, champion, asset, recorded),
         champion=champion,
         asset=asset,
         until_us=until_us,
-        recorded=None if stored is None else _recorded(stored),
+        recorded=recorded,
     )
 
 
@@ -120,25 +132,24 @@ def _present_champion(connection: Connection, stream: StreamRecord) -> Champion:
 
 
 def _recorded(stored: ScoreRow) -> RecordedScore:
-    return RecordedScore(score=stored.score, threshold=stored.threshold, model_version=stored.model_version)
+    return RecordedScore(
+        score=stored.score,
+        threshold=stored.threshold,
+        model_version=stored.model_version,
+        witness=Witness(stored.witness),
+    )
 
 
 def _with_budget_of(
-    stream: StreamRecord, champion: Champion, asset: str, threshold: float | None
+    stream: StreamRecord, champion: Champion, asset: str, recorded: RecordedScore | None
 ) -> StreamRecord:
-    """The stream with the alarm budget that gives ``threshold``; unchanged where its own budget does."""
+    """The stream with the alarm budget of the recorded threshold; unchanged where its own budget gives it."""
     definition = stream.definition
-    budget = _budget(definition, champion, asset, threshold)
-    if definition.budget_of(asset) == budget:
+    rule = alarm_rule(definition, champion.detector, asset)
+    if recorded is None or recorded.threshold in rule.thresholds(recorded.witness, recorded.scale_s):
+        return stream
+    budget = rule.budget_behind(recorded.threshold, recorded.witness, recorded.scale_s)
+    if not budget:
         return stream
     budgets = {**definition.asset_budgets, asset: budget}
     return stream._replace(definition=replace(definition, asset_budgets=budgets))
-
-
-def _budget(definition: StreamDefinition, champion: Champion, asset: str, threshold: float | None) -> float:
-    """The alarm budget of the time: the present budget, unless the threshold was another."""
-    rule = alarm_rule(definition, champion.detector, asset)
-    budget = rule.budget_per_week
-    if threshold is None or rounded(rule.score_threshold) == threshold:
-        return budget
-    return rule.calibration.expected_per_week(threshold) / rule.shares.score or budget

@@ -12,7 +12,16 @@ from tfstream.app.scoring.uncommitted import Uncommitted
 from tfstream.core.messages.codec import Codec
 from tfstream.core.messages.dead_letter_limit import DeadLetterLimit, DeadLetterTally
 from tfstream.core.reading import InvalidReading
-from tfstream.core.state import HEAD_KEY, AssetMemory, AssetState, PartitionHead, RewindMetadata, encode
+from tfstream.core.state import (
+    HEAD_KEY,
+    AssetMemory,
+    AssetState,
+    PartitionHead,
+    RewindMetadata,
+    encode,
+    without_witnesses,
+    witness_key,
+)
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.windowing.partition_tracks import PartitionTracks, TrackEvent
 from tfstream.core.windowing.window import WindowShape
@@ -67,15 +76,22 @@ class AssignedPartition:
         return offset
 
     def restore(
-        self, states: dict[str, AssetState], clock_us: int, committed: int, tally: DeadLetterTally
+        self,
+        states: dict[str, AssetState],
+        clock_us: int,
+        committed: int,
+        tally: DeadLetterTally,
+        rewritten: Iterable[str] = (),
     ) -> int:
         """Take over the state that was stored at the committed offset; returns the offset to read from.
 
-        The phase is then :class:`Rebuilding` up to the committed offset.
+        The phase is then :class:`Rebuilding` up to the committed offset. ``rewritten`` are assets whose
+        witnesses the next commit writes: older versions stored them in the record of the asset.
         """
         self.committed = self.position = committed
         self.tally = tally
         self.memories = {asset: state.memory for asset, state in states.items() if state.memory is not None}
+        self.uncommitted.witnessed = set(rewritten)
         tracks = {asset: state.track for asset, state in states.items()}
         start = self.tracks.resume(tracks, clock_us, committed)
         self.phase = Rebuilding(states)
@@ -154,12 +170,17 @@ class AssignedPartition:
         if update.memory is None:
             self._forget(update.asset)
         else:
+            before = self.memories.get(update.asset)
+            if update.memory.witnesses is not (None if before is None else before.witnesses):
+                self.uncommitted.witnessed.add(update.asset)
             self.memories[update.asset] = update.memory
             self.uncommitted.touched.add(update.asset)
 
     def _forget(self, asset: str) -> None:
         """Drop a gone asset with its state, unless it has already returned as a new asset."""
         self.memories.pop(asset, None)
+        self.uncommitted.witnessed.discard(asset)
+        self.uncommitted.removed.add(witness_key(asset))
         if asset not in self.tracks:
             self.uncommitted.touched.discard(asset)
             self.uncommitted.removed.add(asset.encode())
@@ -175,6 +196,10 @@ class AssignedPartition:
         states = [self._state_output(key, None) for key in sorted(work.removed)]
         states += [
             self._state_output(asset.encode(), encode(self._state(asset))) for asset in sorted(work.touched)
+        ]
+        states += [
+            self._state_output(witness_key(asset), self.memories[asset].witnesses)
+            for asset in sorted(work.witnessed)
         ]
         states.append(self._state_output(HEAD_KEY, encode(self._head(model_version))))
         metadata = encode(self._metadata(model_version)).decode()
@@ -208,7 +233,7 @@ class AssignedPartition:
         return AssetState(
             track=self.tracks.state(asset),
             silent=asset in self.tracks.silent,
-            memory=self.memories.get(asset),
+            memory=without_witnesses(self.memories.get(asset)),
         )
 
     def _state_output(self, key: bytes, value: bytes | None) -> Output:

@@ -23,6 +23,9 @@ from tfstream.core.state import (
     decode_asset,
     decode_head,
     decode_metadata,
+    is_asset_key,
+    with_witnesses,
+    witness_key,
 )
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.windowing.window import WindowShape
@@ -163,7 +166,8 @@ class PartitionRestorer:
         if isinstance(decision, FreshStart):
             return RestoredPartition(partition, partition.begin(decision.offset, table))
         head = decision.head
-        start = partition.restore(_asset_states(table), head.clock_us, head.offset, head.dead_letters)
+        states, older = restore_assets(table)
+        start = partition.restore(states, head.clock_us, head.offset, head.dead_letters, older)
         if start < stored.low:
             _log.warning(
                 "partition %d: retention has removed offsets %d to %d, which open windows need; "
@@ -193,14 +197,22 @@ def _head(table: Table) -> PartitionHead | None:
         return None
 
 
-def _asset_states(table: Table) -> dict[str, AssetState]:
-    """The states that can be read; the windows of the other assets start empty."""
-    states = {}
+def restore_assets(table: Table) -> tuple[dict[str, AssetState], list[str]]:
+    """The states that can be read; the windows of the other assets start empty.
+
+    Also the assets whose own record holds their witnesses, as in older versions.
+    """
+    states, older = {}, []
     for key, value in table.items():
-        if key == HEAD_KEY:
+        if not is_asset_key(key):
             continue
         try:
-            states[key.decode()] = decode_asset(value)
+            asset, state = key.decode(), decode_asset(value)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             _log.warning("the state of %r cannot be read (%s); its windows start empty", key, error)
-    return states
+            continue
+        stored = table.get(witness_key(asset))
+        if stored is None and state.memory is not None and state.memory.witnesses is not None:
+            older.append(asset)
+        states[asset] = with_witnesses(state, stored)
+    return states, older

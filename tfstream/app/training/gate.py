@@ -7,7 +7,7 @@ This module runs the two models. The rule that compares their figures is
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from tfstream.app.detection.champion import Champion
@@ -96,7 +96,11 @@ class Gate:
         performance = self._measure(challenger)
         checks = [*self._performance_checks(performance), *self._training_rows_checks()]
         notes = _notes(self._held, self._champion, self._trials)
-        decision = decide(checks, notes, looks_normal=performance.alarms.within_budget)
+        decision = replace(
+            decide(checks, notes, looks_normal=performance.alarms.within_budget),
+            score_forward=performance.score_forward,
+            first_witnesses=performance.alarms.first_witnesses,
+        )
         return GateEvaluation(decision, performance)
 
     def confirms(self, tested: GatePerformance, refitted: Detector) -> bool:

@@ -22,9 +22,12 @@ from tfstream.app.detection.score_series import (
     score_hops,
     series_episodes,
 )
+from tfstream.core.alarms.baseline import normalise_run
+from tfstream.core.alarms.forward_check import ForwardCheck, ScoredRows, check_part
 from tfstream.core.faults.gate_faults import TRIAL_ROWS
 from tfstream.core.learning.held_out import HeldOutPiece
 from tfstream.core.learning.promotion_rule import AlarmCount
+from tfstream.core.messages.witness import Witness
 from tfstream.core.quality.event_quality import Alarm
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.windowing.asset_track import Window
@@ -41,11 +44,13 @@ class GatePerformance(NamedTuple):
     """The alarms on the held-out rows as they are, and ``fault_ranks [trials]``.
 
     The rank of a trial is the share of all normal sites that score lower than the site with its fault; ties
-    count half. The mean of the ranks is an AUC.
+    count half. The mean of the ranks is an AUC. ``score_forward`` is what the score's threshold for one alarm
+    gives on the held-out rows; None where none of them has a score.
     """
 
     alarms: AlarmCount
     fault_ranks: Array
+    score_forward: ForwardCheck | None
 
 
 class _ScoredPiece(NamedTuple):
@@ -68,7 +73,8 @@ def measure(
     normal = [_site_score(detector, scored[site.piece], site) for site in sites]
     faulty = _trial_scores(detector, pieces, scored, trials)
     fault_ranks = ranks(np.array(normal), faulty) if len(faulty) else faulty
-    return GatePerformance(_count_alarms(detector, definition, pieces, scored), fault_ranks)
+    alarms = _count_alarms(detector, definition, pieces, scored)
+    return GatePerformance(alarms, fault_ranks, _check_score(detector, definition, pieces, scored))
 
 
 def _count_alarms(
@@ -79,16 +85,38 @@ def _count_alarms(
 ) -> AlarmCount:
     """The alarms that the stream would have raised on the held-out rows, from an asset's usual level on."""
     raised: list[Alarm] = []
+    witnesses: list[Witness] = []
     rows, allowed = 0, 0.0
     for piece, (asset, hops, _) in zip(pieces, scored, strict=True):
         rule = alarm_rule(definition, detector, asset)
         episodes = series_episodes(definition, detector, piece.series, first_row=piece.first_row)
         raised += [alarm.in_rows(definition.interval_us) for alarm in episodes]
+        witnesses += [alarm.opened.witnesses[0] for alarm in episodes]
         piece_rows = rule.hop_rows * int((hops.end_index + 1 - rule.hop_rows >= piece.first_row).sum())
         rows += piece_rows
         allowed += rule.budget_per_week * piece_rows / definition.rows_per_week
     alarmed = sum(alarm.stop - alarm.first for alarm in raised)
-    return AlarmCount(len(raised), allowed, alarmed / max(rows, 1), rows / definition.rows_per_week)
+    weeks = rows / definition.rows_per_week
+    return AlarmCount(len(raised), allowed, alarmed / max(rows, 1), weeks, tuple(witnesses))
+
+
+def _check_score(
+    detector: Detector,
+    definition: StreamDefinition,
+    pieces: Sequence[HeldOutPiece],
+    scored: Sequence[_ScoredPiece],
+) -> ForwardCheck | None:
+    """What the score's threshold for one alarm in all held-out rows gives there."""
+    calibration, runs = detector.calibration, []
+    for piece, (asset, hops, _) in zip(pieces, scored, strict=True):
+        later = hops.end_index + 1 - detector.hop_rows >= piece.first_row
+        values = normalise_run(hops.scores[later], calibration.initial_baseline(asset))
+        runs.append(ScoredRows(hops.end_index[later], values))
+    count = sum(len(run.values) for run in runs)
+    if not count:
+        return None
+    threshold = calibration.threshold(definition.rows_per_week / (count * detector.hop_rows))
+    return check_part(runs, threshold, calibration.separation_rows)
 
 
 def _score_piece(detector: Detector, piece: HeldOutPiece) -> _ScoredPiece:

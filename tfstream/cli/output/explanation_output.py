@@ -7,6 +7,7 @@ import msgspec
 from tfstream.app.history.explanation import Explanation, RescoreSummary
 from tfstream.app.runtime.human_units import band_text, counted, witness_text
 from tfstream.cli.output.printing import out, print_table
+from tfstream.core.messages.witness import Witness
 
 
 def print_explanation(explanation: Explanation) -> None:
@@ -56,9 +57,10 @@ def _print_level(explanation: Explanation) -> None:
     if level is None or explanation.score is None:
         return
     out.print()
+    own = "" if explanation.witness is Witness.SCORE else "the witness score itself: "
     out.print(
-        f"raw score {level.raw:.4g}, usually {level.usual:.4g} with a spread of {level.spread:.4g}: "
-        f"({level.raw:.4g} - {level.usual:.4g}) / {level.spread:.4g} = {explanation.score:.4g}; "
+        f"{own}raw score {level.raw:.4g}, usually {level.usual:.4g} with a spread of {level.spread:.4g}: "
+        f"({level.raw:.4g} - {level.usual:.4g}) / {level.spread:.4g} = {level.value:.4g}; "
         f"a raw score of {level.alarm:.4g} raises an alarm",
         soft_wrap=True,
     )

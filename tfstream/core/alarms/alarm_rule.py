@@ -20,6 +20,8 @@ from tfstream.core.alarms.hop_evidence import HopEvidence
 from tfstream.core.alarms.judgement import Judgement, judge_score
 from tfstream.core.alarms.witness_rule import BudgetShares, WitnessRule, budget_shares
 from tfstream.core.alarms.witness_tail import WitnessTail
+from tfstream.core.messages.anomaly_event import rounded
+from tfstream.core.messages.witness import Witness
 
 _SCORE_HOPS = 2
 
@@ -80,6 +82,18 @@ class AlarmRule:
     def judge(self, score: float, baseline: Baseline) -> Judgement:
         """Compare a score with the threshold of its share of the budget."""
         return judge_score(score, baseline, self.calibration, self.budget_per_week, self.shares.score)
+
+    def budget_behind(self, threshold: float, witness: Witness, scale_s: float | None) -> float:
+        """The alarm budget that gives a recorded threshold of a witness; 0 where no budget does."""
+        if witness is Witness.SCORE:
+            return self.calibration.expected_per_week(threshold) / self.shares.score
+        return self.witness_rule.budget_behind(threshold, witness, scale_s)
+
+    def thresholds(self, witness: Witness, scale_s: float | None) -> list[float]:
+        """The thresholds of a witness at a time scale, as judgements carry them."""
+        if witness is Witness.SCORE:
+            return [rounded(self.score_threshold)]
+        return self.witness_rule.thresholds_of(witness, scale_s)
 
     def update(
         self, state: AlarmState, score: float, judgement: Judgement, hop: Hop, evidence: HopEvidence

@@ -8,6 +8,7 @@ normal data give a value as rare as this to any witness, and the same scale hold
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple
@@ -19,6 +20,7 @@ from tfstream.core.alarms.judgement import Judgement
 from tfstream.core.alarms.witness_tail import WitnessTail
 from tfstream.core.instruments.instrument_limits import PER_WEEK
 from tfstream.core.messages.anomaly_event import rounded
+from tfstream.core.messages.witness import Witness
 
 INSTRUMENTS_SHARE = PER_WEEK  # their limits were learnt for this share of one alarm a week
 _WITNESSES_SHARE = 0.5  # of what the instruments leave
@@ -76,6 +78,34 @@ class WitnessRule:
         budget = _HOLD_RATE * self._budget * self._share
         return np.array([tail.tail.threshold(budget) for tail in self._tails])
 
+    def thresholds_of(self, witness: Witness, scale_s: float | None) -> list[float]:
+        """The thresholds of a witness at a time scale, as judgements carry them: one for each statistic."""
+        return [rounded(float(self.thresholds[number])) for number in self._numbers(witness, scale_s)]
+
+    def budget_behind(self, threshold: float, witness: Witness, scale_s: float | None) -> float:
+        """The alarm budget that gives a recorded threshold; 0 where no budget does.
+
+        Two statistics of a witness may have the same time scale. The budget that is closest to the present
+        budget is taken, because a budget rarely changes much.
+        """
+        budgets = [
+            self._tails[number].tail.expected_per_week(threshold) / self._share
+            for number in self._numbers(witness, scale_s)
+        ]
+        possible = [budget for budget in budgets if budget > 0]
+        return min(possible, key=lambda budget: abs(math.log(budget / self._budget)), default=0.0)
+
+    def _numbers(self, witness: Witness, scale_s: float | None) -> list[int]:
+        """The tails of a witness; ``scale_s`` None: at any time scale."""
+        return [
+            number
+            for number, tail in enumerate(self._tails)
+            if tail.witness is witness and scale_s in (None, self._scale_s(tail))
+        ]
+
+    def _scale_s(self, tail: WitnessTail) -> float:
+        return tail.scale_rows * self._interval_us / 1e6
+
     def speaking(self, values: Array) -> NDArray[np.bool_]:
         """``[n, tails]``: which of the normalised values ``[n, tails]`` reach the lower level."""
         with np.errstate(invalid="ignore"):
@@ -106,7 +136,7 @@ class WitnessRule:
             hold=float(self.holds[number]),
             expected_per_week=rounded(tail.tail.expected_per_week(value) / self._share),
             witness=tail.witness,
-            scale_s=tail.scale_rows * self._interval_us / 1e6,
+            scale_s=self._scale_s(tail),
             extrapolated=tail.tail.extrapolated(self._budget),
             crossing=crossing,
         )

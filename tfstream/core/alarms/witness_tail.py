@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from tfstream.core.alarms.forward_check import ForwardCheck, ScoredRows, add_parts, check_part
 from tfstream.core.alarms.pareto_tail import cluster_peaks, fit_tail
 from tfstream.core.alarms.poisson import mean_bounds
 from tfstream.core.alarms.tail import Tail
@@ -39,7 +40,8 @@ class WitnessTail(msgspec.Struct, frozen=True, kw_only=True):
 
     ``level`` is the grid's place in the pyramid, ``grid_rows`` its rows of the stream, ``statistic`` the
     number of the statistic, which looks at about ``scale_rows`` rows of the stream. ``refused`` says why the
-    stream does not admit it; None admits it.
+    stream does not admit it; None admits it. ``forward`` is what earlier thresholds gave on later rows; None
+    in models of older versions.
     """
 
     witness: Witness
@@ -52,6 +54,7 @@ class WitnessTail(msgspec.Struct, frozen=True, kw_only=True):
     spread: float
     tail: Tail
     refused: str | None = None
+    forward: ForwardCheck | None = None
 
     def normalised(self, values: Array) -> Array:
         """Values of the statistic as distances from its usual value, in spreads; NaN stays NaN."""
@@ -81,7 +84,7 @@ def fit_witness_tail(
     if not logs:
         raise ValueError(f"there are no values of {name} to calibrate on")
     center, spread, tail = _fit(logs, rows_per_week / grid_rows, separation)
-    refused = _refusal(logs, rows_per_week / grid_rows, separation)
+    parts = _check_forward(logs, rows_per_week / grid_rows, separation)
     return WitnessTail(
         witness=witness,
         level=level,
@@ -92,7 +95,8 @@ def fit_witness_tail(
         center=center + _ALLOWANCE,
         spread=spread,
         tail=tail,
-        refused=refused,
+        refused=next((_refusal(part) for part in parts if _refusal(part)), None),
+        forward=add_parts(parts),
     )
 
 
@@ -123,23 +127,23 @@ def _fit(logs: Sequence[WatchedRun], rows_per_week: float, separation: int) -> t
     )
 
 
-def _refusal(logs: Sequence[WatchedRun], rows_per_week: float, separation: int) -> str | None:
-    """Why the statistic does not hold forward in time; None where it does.
-
-    The threshold for one alarm in a part, from the parts before it, must hold in this part: otherwise the
-    level wanders, and no threshold can be trusted.
-    """
+def _check_forward(logs: Sequence[WatchedRun], rows_per_week: float, separation: int) -> list[ForwardCheck]:
+    """What the threshold for one alarm in a part gives there, learnt from the parts before it."""
+    checks = []
     for part in sorted({run.part for run in logs})[1:]:
-        before = [run for run in logs if run.part < part]
-        later = [run.values for run in logs if run.part == part]
-        center, spread, tail = _fit(before, rows_per_week, separation)
-        rows = sum(len(values) for values in later)
-        threshold = center + _ALLOWANCE + spread * tail.threshold(rows_per_week / rows)
-        over = sum(float((values > threshold).sum()) for values in later) / rows
-        clusters = sum(len(cluster_peaks(np.arange(len(v)), v, threshold, separation)) for v in later)
-        if over > _MOST_TIME or mean_bounds(clusters)[0] > _LEAST_CLUSTERS:
-            return (
-                f"on later rows it stayed over a threshold for one alarm during {over:.0%} of the time, "
-                f"in {clusters} alarms"
-            )
-    return None
+        later = [ScoredRows(np.arange(len(run.values)), run.values) for run in logs if run.part == part]
+        center, spread, tail = _fit([run for run in logs if run.part < part], rows_per_week, separation)
+        asked_per_week = rows_per_week / sum(len(run.values) for run in later)
+        threshold = center + _ALLOWANCE + spread * tail.threshold(asked_per_week)
+        checks.append(check_part(later, threshold, separation))
+    return checks
+
+
+def _refusal(check: ForwardCheck) -> str | None:
+    """Why the statistic does not hold forward in time; None where it does: else its level wanders."""
+    if check.over <= _MOST_TIME and mean_bounds(check.alarms)[0] <= _LEAST_CLUSTERS:
+        return None
+    return (
+        f"on later rows it stayed over a threshold for one alarm during {check.over:.0%} of the time, "
+        f"in {check.alarms} alarms"
+    )

@@ -6,14 +6,18 @@ against the budget, detection of artificial faults against the champion, and the
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from tfstream.core.alarms.forward_check import ForwardCheck
 from tfstream.core.alarms.poisson import at_most
+from tfstream.core.messages.witness import Witness
 
 MARGIN = 0.03  # of AUC: a challenger may be this much below the champion; measured in docs/quality.md
 _RARE = 0.05  # a count of alarms with less than this probability breaks the budget
@@ -41,12 +45,16 @@ class GateDecision:
     """Whether a model may become champion, the checks behind that, and ``notes`` on the comparison.
 
     ``looks_normal``: the held-out rows look normal to the model, so that a refit may learn from them.
+    ``score_forward`` is what the score's threshold for one alarm gives on the held-out rows, and
+    ``first_witnesses`` has the first witness of each alarm there under the stream's own budget.
     """
 
     promote: bool
     checks: tuple[GateCheck, ...] = ()
     notes: tuple[str, ...] = ()
     looks_normal: bool = True
+    score_forward: ForwardCheck | None = None
+    first_witnesses: tuple[Witness, ...] = ()
 
     @property
     def reason(self) -> str:
@@ -63,13 +71,15 @@ def _check_text(check: GateCheck) -> str:
 class AlarmCount(NamedTuple):
     """``raised`` alarms in ``weeks`` of asset time, where the budgets allow ``allowed``.
 
-    ``share`` is the part of that time that was under alarm.
+    ``share`` is the part of that time that was under alarm. ``first_witnesses`` has the first witness of each
+    alarm.
     """
 
     raised: int
     allowed: float
     share: float
     weeks: float
+    first_witnesses: tuple[Witness, ...] = ()
 
     @property
     def alarmed_too_long(self) -> bool:
@@ -204,9 +214,12 @@ def bootstrap_interval(differences: Array) -> tuple[float, float]:
 def as_metrics(decision: GateDecision) -> dict[str, Any]:
     """The decision as JSON values, for the metrics that are stored with the model."""
     checks = [{name: getattr(check, name) for name in check.__slots__} for check in decision.checks]
+    forward = decision.score_forward
     return {
         "promote": decision.promote,
         "reason": decision.reason,
         "checks": checks,
         "notes": [*decision.notes],
+        "score_forward": None if forward is None else msgspec.to_builtins(forward),
+        "alarms_by_witness": Counter(witness.value for witness in decision.first_witnesses),
     }

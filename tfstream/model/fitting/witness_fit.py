@@ -23,6 +23,7 @@ from tfstream.model.witnesses.advance import NewRows, advance
 from tfstream.model.witnesses.grid_model import GridModel
 from tfstream.model.witnesses.pyramid import COMPARED, FACTOR, GRID_ROWS, SPANS, STATISTICS
 from tfstream.model.witnesses.witness_model import WitnessModel
+from tfstream.model.witnesses.witness_state import StoredState
 
 _LEAST_ROWS_BY_SENSOR = 10  # of a grid: fewer do not show how the sensors agree
 _LEAST_ROWS = 500
@@ -109,16 +110,14 @@ def _stream(
     for at in range(rows.start, rows.stop, _ROWS_AT_ONCE):
         values = piece.values[at : min(at + _ROWS_AT_ONCE, rows.stop)]
         end = before + at - rows.start + len(values)
-        (result,) = advance(grids, scaler, [NewRows(piece.asset, state, values, end)])
-        state = result.state
-        parts.append(result.grids)
-    levels = {level for part in parts for level in part}
+        advanced = advance(grids, scaler, [NewRows(piece.asset, state, values, end)])
+        state = StoredState(advanced.states.encode()[0], same_model=True)
+        parts.append([(grid.entered.ends, grid.values) for grid in advanced.grids])
+    levels = range(max(len(part) for part in parts))
+    columns = [[part[level] for part in parts if level < len(part)] for level in levels]
     return {
-        level: (
-            np.concatenate([part[level].ends for part in parts if level in part]),
-            np.concatenate([part[level].values for part in parts if level in part]),
-        )
-        for level in levels
+        level: (np.concatenate([ends for ends, _ in some]), np.concatenate([values for _, values in some]))
+        for level, some in enumerate(columns)
     }
 
 

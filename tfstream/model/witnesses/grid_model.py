@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+import torch
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from torch import Tensor
 
 from tfstream.core.reading import Values
-from tfstream.model.witnesses.comparison import RowComparison, SensorDeparture, product
+from tfstream.model.witnesses.chunked_product import gathered_product, wide
+from tfstream.model.witnesses.comparison import RowComparison, SensorDeparture
 from tfstream.model.witnesses.pyramid import STATISTICS, order_of
 from tfstream.model.witnesses.season_model import SeasonModel
 
@@ -35,9 +38,27 @@ class GridModel:
         """How many rows the predictor looks back."""
         return order_of(self.rows)
 
-    def predict(self, lagged: Values) -> Values:
-        """The next rows ``[n, sensors]`` after ``lagged [n, order * sensors]``, in standard units."""
-        predicted: Values = np.clip(product(lagged, self.predictor), -LIMIT, LIMIT)
+    @cached_property
+    def _wide_predictor(self) -> Tensor:
+        return wide(self.predictor)
+
+    @cached_property
+    def _predictor_by_sensor(self) -> Tensor:
+        return self.predictor.T.contiguous()
+
+    def predict(self, rows: Values, before: NDArray[np.int64]) -> Values:
+        """The rows ``[n, sensors]`` after the rows at ``before [n, order]``, in standard units.
+
+        ``before`` are places in ``rows [m, sensors]``, that of the newest row first.
+        """
+        predicted = gathered_product(rows, before, self._wide_predictor)[:, : rows.shape[1]]
+        return np.clip(predicted, -LIMIT, LIMIT, out=predicted)
+
+    def predict_sensors(self, before: Values, sensors: NDArray[np.int64]) -> Values:
+        """Some sensors of the row after ``before [order, sensors]``, the newest row first."""
+        lagged = torch.from_numpy(before).flatten().clone()  # torch's own memory: always aligned alike
+        weights = self._predictor_by_sensor[torch.from_numpy(sensors)]
+        predicted: Values = torch.mv(weights, lagged).clamp(-LIMIT, LIMIT).numpy()
         return predicted
 
     def statistic(self, number: int, rows: Values) -> NDArray[np.float64]:

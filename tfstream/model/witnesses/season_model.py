@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -60,14 +59,12 @@ class SeasonModel:
         """The same season for rows that are counted from a time."""
         return replace(self, place=msgspec.structs.replace(self.place, origin_us=origin_us))
 
-    def departures(self, assets: Sequence[str], ends: Integers, levels: Values) -> Values:
+    def departures(self, rows: Integers, ends: Integers, levels: Values) -> Values:
         """How far ``levels [n, sensors]`` lie from the profile, in spreads; NaN where it knows nothing.
 
-        :param assets: the asset of each level.
+        :param rows: ``[n]`` rows of the profile: those of the levels' assets.
         :param ends: ``[n]`` rows of the stream.
         """
-        row_of = {asset: self.profile.row_of(asset) for asset in set(assets)}
-        rows = np.array([row_of[asset] for asset in assets], dtype=np.int64)
         return self.profile.departures(rows, self.place.local_times(ends), levels)
 
     def statistics(self, departures: Values) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +32,10 @@ class SeasonProfile:
     def row_of(self, asset: str) -> int:
         """The asset's row of ``mean`` and ``spread``."""
         return self.assets.index(asset) if asset in self.assets else len(self.assets)
+
+    def rows_of(self, assets: Sequence[str]) -> Integers:
+        """The rows of ``mean`` and ``spread`` of many assets."""
+        return np.array([self.row_of(asset) for asset in assets], dtype=np.int64)
 
     def departures(self, row: int | Integers, local_us: Integers, levels: Values) -> Values:
         """How far ``levels [n, sensors]`` lie from what is usual at their times, in spreads.

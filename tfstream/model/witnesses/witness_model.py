@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from tfstream.core.alarms.witness_tail import WitnessTail
 from tfstream.model.witnesses.grid_model import GridModel
 from tfstream.model.witnesses.season_model import SeasonModel
@@ -24,6 +26,7 @@ class WitnessModel:
                 "name": tail.name,
                 "rows": tail.scale_rows,
                 "weeks": round(tail.tail.weeks, 3),
+                "forward": None if tail.forward is None else msgspec.to_builtins(tail.forward),
                 "refused": tail.refused,
             }
             for tail in self.tails

@@ -10,6 +10,7 @@ import pytest
 from tfstream.app.detection.asset_update import AssetEvent
 from tfstream.app.detection.champion import Champion
 from tfstream.app.detection.episode_tracker import EpisodeTracker
+from tfstream.app.detection.score_batch import alarm_rule
 from tfstream.cli.options.parse import (
     now_us,
     of_option,
@@ -113,9 +114,10 @@ def test_each_asset_has_the_threshold_of_its_own_budget() -> None:
     scores = {asset: [judgement.value for judgement in judgements[asset]] for asset in judgements}
     assert scores["usual"] == scores["strict"]
     thresholds = {asset: [judgement.threshold for judgement in judgements[asset]] for asset in judgements}
-    usual, strict = detector.calibration.threshold(1.0), detector.calibration.threshold(0.001)
+    share = alarm_rule(definition, detector).shares.score
+    usual, strict = (detector.calibration.threshold(share * budget) for budget in (1.0, 0.001))
     assert strict > usual
-    assert not detector.witnesses.admitted  # the series is too short for them: the score has the whole budget
+    assert not detector.witnesses.admitted  # the series is too short for them
     assert thresholds["usual"] == pytest.approx([usual] * 3, abs=1e-4)
     assert thresholds["strict"] == pytest.approx([strict] * 3, abs=1e-4)
 

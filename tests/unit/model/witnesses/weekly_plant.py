@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from tfstream.core.reading import Series, Values
 from tfstream.core.scaler import Scaler
 from tfstream.model.fitting.witness_fit import fit_witnesses
-from tfstream.model.witnesses.advance import GridRows, NewRows, advance
+from tfstream.model.witnesses.advance import NewRows, advance
 from tfstream.model.witnesses.witness_model import WitnessModel
+from tfstream.model.witnesses.witness_state import StoredState
 
 INTERVAL_US = 600_000_000
 DAY = 144  # rows
@@ -40,20 +44,29 @@ def learn(*series: Series, time_zone: str = "UTC") -> tuple[WitnessModel, Scaler
     return fit_witnesses(series, scaler, INTERVAL_US, time_zone), scaler
 
 
-def watch(model: WitnessModel, scaler: Scaler, series: Series, batch_rows: int | None = None) -> GridRows:
-    """What the grid that has the season computes for a series."""
+class WatchedRows(NamedTuple):
+    """What the grid that has the season computed: of rows ``ends [n]`` of the stream."""
+
+    ends: NDArray[np.int64]
+    values: NDArray[np.float64]
+    compared: tuple[Values, ...]
+    shown: tuple[Values, ...]
+
+
+def watch(model: WitnessModel, scaler: Scaler, series: Series, batch_rows: int | None = None) -> WatchedRows:
+    """Advance an asset by all rows of a series."""
     assert model.season is not None
-    state, parts = None, []
+    level, state, parts = model.season.place.level, None, []
     first = int(series.times_us[0]) // INTERVAL_US
     size = batch_rows or len(series.values)
     for at in range(0, len(series.values), size):
         values = series.values[at : at + size]
         new = NewRows(series.asset, state, values, first + at + len(values) - 1)
-        (result,) = advance(model.grids, scaler, [new])
-        state = result.state
-        parts += [result.grids[model.season.place.level]] if model.season.place.level in result.grids else []
-    return GridRows(
-        np.concatenate([part.ends for part in parts]),
+        advanced = advance(model.grids, scaler, [new])
+        state = StoredState(advanced.states.encode()[0], same_model=True)
+        parts += [advanced.grids[level]] if level < len(advanced.grids) else []
+    return WatchedRows(
+        np.concatenate([part.entered.ends for part in parts]),
         np.concatenate([part.values for part in parts]),
         tuple(np.concatenate(rows) for rows in zip(*[part.compared for part in parts], strict=True)),
         tuple(np.concatenate(rows) for rows in zip(*[part.shown for part in parts], strict=True)),

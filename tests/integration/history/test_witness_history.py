@@ -1,0 +1,101 @@
+"""Alarms of a slow stream, whose witnesses speak between two hops: explained and raised by a backtest."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from tests.integration.support.commands import Tfstream
+from tests.integration.support.plants import Plant, write_plant
+
+pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.slow]
+
+TOPIC = "test.slow"
+ASSET = "slow"  # the file's name
+HOP_S, ROW_S = 480, 60
+SPAN = ("--from", "2026-01-07", "--to", "2026-01-08")
+_PROCESS = ("process", "instrument")
+
+
+@pytest.fixture(scope="module")
+def scored(plant: Plant, tmp_path_factory: pytest.TempPathFactory) -> Tfstream:
+    """A stream of a row a minute, trained on 1600 rows; a scorer has scored the fault that follows."""
+    tfstream, folder = plant.tfstream, tmp_path_factory.mktemp("slow")
+    normal = write_plant(folder / "normal.csv", rows=1600, interval_s=ROW_S)
+    (folder / "later").mkdir()
+    start = "2026-01-07T00:00:00Z"
+    faulty = write_plant(folder / "later" / "slow.csv", rows=720, start=start, faulty=True, interval_s=ROW_S)
+    tfstream.run("load", normal, "--topic", TOPIC)
+    tfstream.run("train", "--topic", TOPIC, "--no-gate")
+    tfstream.run("replay", faulty, "--topic", TOPIC)
+    tfstream.run("load", faulty, "--topic", TOPIC)
+    tfstream.run("score", "--topic", TOPIC, "--until-end")
+    return tfstream
+
+
+@pytest.fixture(scope="module")
+def alarms(scored: Tfstream) -> list[dict[str, Any]]:
+    """The alarms of the scorer, without silences."""
+    listed = json.loads(scored.run("anomalies", "list", "--topic", TOPIC, "--json").stdout)
+    return [alarm for alarm in listed if alarm["kind"] in _PROCESS]
+
+
+def test_the_peak_of_a_witness_is_recomputed_digit_by_digit(
+    scored: Tfstream, alarms: list[dict[str, Any]]
+) -> None:
+    of_witnesses = [alarm for alarm in alarms if alarm["witness"] != "score"]
+    assert any(_seconds(alarm["peak_at"]) % HOP_S for alarm in of_witnesses), alarms
+    for alarm in of_witnesses:
+        output = scored.run("anomalies", "explain", alarm["id"], "--json").stdout
+        explanation = json.loads(output)
+        assert explanation["exact"] is True
+        names = ("score", "threshold", "expected_per_week", "witness", "scale_s")
+        assert [explanation[name] for name in names] == [alarm[name] for name in names]
+        assert explanation["until"] == alarm["peak_at"]
+        assert explanation["budget_per_week"] == 1.0
+        length = _seconds(explanation["until"]) - _seconds(explanation["since"])
+        assert length == (ROW_S if _seconds(alarm["peak_at"]) % HOP_S else HOP_S)
+        assert explanation["replay"]["same_scores"] == explanation["replay"]["stored_scores"] > 50
+
+
+def test_the_explanation_names_the_witness_and_its_sensor(
+    scored: Tfstream, alarms: list[dict[str, Any]]
+) -> None:
+    between = [
+        alarm for alarm in alarms if alarm["witness"] != "score" and _seconds(alarm["peak_at"]) % HOP_S
+    ]
+    output = scored.run("anomalies", "explain", between[0]["id"]).stdout
+    assert f"witness: {between[0]['witness']} (" in output
+    assert "level" in output
+    explanation = json.loads(scored.run("anomalies", "explain", between[0]["id"], "--json").stdout)
+    sensor = explanation["sensors"][0]
+    assert sensor["name"] == "level"
+    assert abs(sensor["actual"] - sensor["expected"]) > 1
+    assert explanation["level"] is None  # a row between two hops has no score
+
+
+def test_a_threshold_of_another_budget_gives_that_budget(
+    scored: Tfstream, alarms: list[dict[str, Any]]
+) -> None:
+    of_witness = next(alarm for alarm in alarms if alarm["witness"] != "score")
+    scored.run("streams", "set", TOPIC, "--alarm-budget", "10/week")
+    try:
+        explained = scored.run("anomalies", "explain", of_witness["id"], "--json").stdout
+    finally:
+        scored.run("streams", "set", TOPIC, "--alarm-budget", "1/week")
+    assert json.loads(explained)["budget_per_week"] == pytest.approx(1.0, rel=1e-4)
+
+
+def test_a_backtest_raises_the_same_alarms(scored: Tfstream, alarms: list[dict[str, Any]]) -> None:
+    result = json.loads(scored.run("backtest", "--topic", TOPIC, *SPAN, "--json").stdout)
+    names = ("kind", "witness", "scale_s", "started_at", "ended_at", "expected_per_week", "score")
+    of_asset = [alarm for alarm in result["alarms"] if alarm["asset"] == ASSET]
+    raised = sorted(tuple(str(alarm[name]) for name in names) for alarm in of_asset)
+    assert raised == sorted(tuple(str(alarm[name]) for name in names) for alarm in alarms)
+
+
+def _seconds(time: str) -> int:
+    return round(datetime.fromisoformat(time).timestamp())
