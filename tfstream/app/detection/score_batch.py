@@ -78,7 +78,7 @@ def score_batch(detector: Detector, batch: Sequence[ScoringInput]) -> list[Windo
     values = np.stack([each.window.values for each in batch])  # [batch, rows, sensors]
     measured = detector.measure(values, [each.asset for each in batch])
     terms = _smooth(detector, batch, measured)
-    scores = detector.fuse(np.array([each.values for each in terms]), measured.usual)
+    scores = detector.fuse(np.array([each.values for each in terms]), measured)
     return [
         WindowScore(
             float(scores[i]),
