@@ -181,8 +181,9 @@ class WitnessBatch:
     def _verdict(self, asked: AskedRows, number: int, heard: HeardWitness, row: int) -> WitnessVerdict:
         tail = self._model.admitted[heard.number]
         grid, at = asked.grids[tail.level], int(asked.place[row, heard.number])
-        comparison = self._model.grids[tail.level].comparisons[tail.statistic]
-        departures = comparison.blame(grid.compared[tail.statistic][at])
+        compared, end = grid.compared[tail.statistic][at], int(grid.entered.ends[at])
+        model, asset = self._model.grids[tail.level], asked.assets[number]
+        departures = model.blame(tail.statistic, compared, asset, end)
         return WitnessVerdict(heard.judgement, grid.shown[tail.statistic][at], tuple(departures))
 
 

@@ -58,9 +58,10 @@ class RowScale(NamedTuple):
 
 
 class AssetScales:
-    """The scales of the assets of a batch."""
+    """The scales of the assets of a batch, and their ``names``."""
 
     def __init__(self, scaler: Scaler, assets: Sequence[str]) -> None:
+        self.names = list(assets)
         self._parts = scaler.single_precision
         self._live = None if scaler.live.all() else scaler.live
         rows = scaler.rows_of(assets)

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from tfstream.core.reading import Values
 from tfstream.model.witnesses.chunked_product import gathered_product, wide
-from tfstream.model.witnesses.comparison import RowComparison
+from tfstream.model.witnesses.comparison import RowComparison, SensorDeparture
 from tfstream.model.witnesses.completion import RowCompletion
 from tfstream.model.witnesses.pyramid import STATISTICS, order_of
+from tfstream.model.witnesses.season_model import SeasonModel
 
 LIMIT = 10.0  # standard units: as the scaler clips
 
@@ -23,12 +24,14 @@ LIMIT = 10.0  # standard units: as the scaler clips
 class GridModel:
     """``predictor [order * sensors, sensors]`` maps the rows before, the newest first, to the next row.
 
-    ``comparisons`` has a comparison for each statistic.
+    ``comparisons`` has a comparison for each statistic but those of the season; ``season`` is that of the
+    grid's levels, on one grid at most.
     """
 
     rows: int
     predictor: Tensor
     comparisons: tuple[RowComparison, ...]
+    season: SeasonModel | None = None
 
     @property
     def order(self) -> int:
@@ -65,6 +68,15 @@ class GridModel:
         if STATISTICS[number].largest:
             return comparison.largest(departures)
         return comparison.distances(rows, departures)
+
+    def blame(self, number: int, row: Values, asset: str, end: int) -> list[SensorDeparture]:
+        """The sensors that explain a statistic of a compared row ``[sensors]``, the first to blame first.
+
+        ``end`` is the row of the stream that completed it.
+        """
+        if self.season is not None and number >= len(self.comparisons):
+            return self.season.blame(number, row, asset, end)
+        return self.comparisons[number].blame(row)
 
 
 def lagged_rows(rows: Values, order: int) -> Values:

@@ -14,7 +14,9 @@ from tfstream.model.witnesses.asset_scales import AssetScales
 from tfstream.model.witnesses.grid_model import GridModel
 from tfstream.model.witnesses.next_grid import EnteringRows
 from tfstream.model.witnesses.pyramid import (
+    COMPARED,
     ERROR_RATE,
+    FIRST_LEVELS,
     LEVEL_RATES,
     SPANS,
     STATISTICS,
@@ -31,9 +33,10 @@ Array = NDArray[np.float64]
 class GridRows(NamedTuple):
     """What a grid computed for new rows, in the order of ``entered.rounds``.
 
-    ``values [n, statistics]`` are NaN while a statistic warms up. ``compared`` has the rows ``[n, sensors]``
-    that each statistic compares, in standard units, and ``shown`` what the sensors show then, in their own
-    units: the row, or its level.
+    ``values [n, statistics]`` are NaN while a statistic warms up, and those of the season where the grid has
+    none. ``compared`` has the rows ``[n, sensors]`` that each statistic compares, in standard units (those of
+    the season in spreads), and ``shown`` what the sensors show then, in their own units: the row, or its
+    level.
     """
 
     entered: EnteringRows
@@ -58,6 +61,7 @@ class GridStep:
     ) -> None:
         self._grid, self._states = grid, states
         self._rounds, self._assets = entering.rounds, entering.assets
+        self._names = scales.names
         self._row_assets = entering.assets[entering.rounds.asset]
         self._scale = scales.of(self._row_assets)
         self._seen = states.seen[self._assets].astype(np.int64)
@@ -79,9 +83,16 @@ class GridStep:
         levels = [means[:, 1 + span] for span in range(len(SPANS))]
         compared = [errors, means[:, 0], *(self._scale.standard(level) for level in levels)]
         shown = [self._values, self._values, *levels]
-        values = np.stack(
-            [self._grid.statistic(number, rows) for number, rows in enumerate(compared)], axis=1
-        )
+        values = np.full((len(errors), len(STATISTICS)), np.nan)
+        for number, rows in enumerate(compared):
+            values[:, number] = self._grid.statistic(number, rows)
+        if self._grid.season is not None:
+            number = FIRST_LEVELS + self._grid.season.place.span
+            rows_of = self._grid.season.profile.rows_of(self._names)[self._row_assets]
+            departures = self._grid.season.departures(rows_of, self.entered.ends, compared[number])
+            values[:, COMPARED:] = self._grid.season.statistics(departures)
+            compared += [departures, departures]
+            shown += [shown[number], shown[number]]
         self._warm_up(values)
         return GridRows(self.entered, values, tuple(compared), tuple(shown))
 

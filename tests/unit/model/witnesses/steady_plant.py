@@ -12,7 +12,7 @@ from tfstream.core.reading import Series, Values
 from tfstream.core.scaler import Scaler
 from tfstream.model.fitting.witness_fit import fit_witnesses
 from tfstream.model.witnesses.advance import AdvancedAssets, NewRows, advance
-from tfstream.model.witnesses.pyramid import GRID_ROWS
+from tfstream.model.witnesses.pyramid import COMPARED, GRID_ROWS
 from tfstream.model.witnesses.witness_model import WitnessModel
 from tfstream.model.witnesses.witness_state import StoredState
 
@@ -30,7 +30,7 @@ class FittedWitnesses(NamedTuple):
 
 
 class Followed(NamedTuple):
-    """An asset's state at the end, and by grid ``ends [n]`` and ``values [n, statistics]``."""
+    """An asset's state at the end, and by grid ``ends [n]`` and ``values [n, statistics]``: the plant has no season."""
 
     state: bytes
     grids: list[tuple[NDArray[np.int64], NDArray[np.float64]]]
@@ -73,7 +73,7 @@ def follow(
         advanced = fitted.advance(NewRows("x", state, some, first + at - 1))
         state = StoredState(advanced.states.encode()[0], same_model=True)
         for level, grid in enumerate(advanced.grids):
-            grids[level].append((grid.entered.ends, grid.values))
+            grids[level].append((grid.entered.ends, grid.values[:, :COMPARED]))
     assert state is not None
     joined = [
         (np.concatenate([ends for ends, _ in parts]), np.concatenate([values for _, values in parts]))

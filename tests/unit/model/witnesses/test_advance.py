@@ -10,7 +10,7 @@ import pytest
 from tests.unit.model.witnesses.steady_plant import SENSORS, FittedWitnesses, fit_to, follow, steady_plant
 from tfstream.core.messages.witness import Witness
 from tfstream.model.witnesses.advance import NewRows
-from tfstream.model.witnesses.pyramid import STATISTICS, order_of, warm_up_rows
+from tfstream.model.witnesses.pyramid import COMPARED, STATISTICS, order_of, warm_up_rows
 from tfstream.model.witnesses.witness_state import StoredState
 
 LEVELS = [number for number, statistic in enumerate(STATISTICS) if statistic.witness is Witness.LEVELS]
@@ -43,7 +43,7 @@ def test_statistics_warm_up(fitted: FittedWitnesses) -> None:
     for level, (_, values) in enumerate(follow(fitted, steady_plant(400, seed=5)).grids):
         known = ~np.isnan(values)
         grid_rows = fitted.model.grids[level].rows
-        least = [warm_up_rows(statistic, grid_rows) for statistic in STATISTICS]
+        least = [warm_up_rows(statistic, grid_rows) for statistic in STATISTICS[:COMPARED]]
         assert known.argmax(axis=0).tolist() == least
         assert known[max(least) :].all()
 

@@ -17,7 +17,7 @@ def normal_rows(seed: int = 0) -> NDArray[np.float64]:
     rng = np.random.default_rng(seed)
     sources = rng.normal(size=(ROWS, 3))
     mixing = np.array([[1, 1, 0.5, 0, 0], [0, 0.1, 0.5, 1, 0], [0, 0, 0, 0, 1.0]])
-    return 2.0 + sources @ mixing + 0.2 * rng.normal(size=(ROWS, SENSORS))
+    return np.asarray(2.0 + sources @ mixing + 0.2 * rng.normal(size=(ROWS, SENSORS)))
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def comparison() -> RowComparison:
 
 def shrunk_covariance(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     off = rows - rows.mean(axis=0)
-    covariance = off.T @ off / len(rows)
+    covariance = np.asarray(off.T @ off / len(rows))
     covariance[np.diag_indices(SENSORS)] += SHRINKAGE * (np.diag(covariance) + LEAST_VARIANCE)
     return covariance
 
