@@ -30,7 +30,7 @@ app = typer.Typer(no_args_is_help=True, help="List, promote and roll back models
 
 _COLUMNS = ("version", "status", "created_at", "trained_from", "trained_until", "rows", "sha256")
 _RUN_COLUMNS = ("topic", "started_at", "took", "outcome", "model_version", "rows", "reason")
-_PRINTED_APART = ("gate", "counters", "checks_off", "witnesses")
+_PRINTED_APART = ("gate", "counters", "slow_sensors", "checks_off", "witnesses")
 _CHAMPION_COLUMNS = ("version", "since", "until", "how", "changed_by", "reason")
 
 Version = Annotated[int, typer.Argument(help="Version of the model; `models list` shows the versions.")]

@@ -29,12 +29,12 @@ _ZEROS: Values = np.zeros(4096, dtype=np.float32)
 def is_complete(values: Values) -> bool:
     """Whether every value of ``values [sensors]`` is finite.
 
-    NaN times 0 is NaN, and so is infinity times 0: this takes a fifth of the time of ``isfinite``.
+    NaN times 0 is NaN, and so is infinity times 0: this takes a fifth of the time of ``isfinite``. Unlike
+    ``dot``, ``vdot`` does not warn of infinity times 0, and ``errstate`` takes longer than both.
     """
     if len(values) > len(_ZEROS):
         return bool(np.isfinite(values).all())
-    with np.errstate(invalid="ignore"):
-        zero_or_nan = values.dot(_ZEROS[: len(values)])
+    zero_or_nan = np.vdot(values, _ZEROS[: len(values)])
     return bool(zero_or_nan == zero_or_nan)
 
 

@@ -64,6 +64,11 @@ class Scaler:
             live=pooled.known,
         )
 
+    @property
+    def single_precision(self) -> tuple[Values, Values, Values]:
+        """Location in two parts, of which the second is what the first one is rounded by, and scale."""
+        return self._single
+
     def rows_of(self, assets: Sequence[str]) -> NDArray[np.int64]:
         """The row of ``location`` and ``scale`` for each asset: ``[batch]``."""
         pooled = len(self.assets)

@@ -62,7 +62,7 @@ class StreamDefinition:
     asset_budgets: dict[str, float] = field(default_factory=dict)  # of assets with a budget of their own
     min_duration_us: int = 0  # how long a score must exceed the threshold before an episode opens
     schedule: str = ""  # when to refit, as in crontab; "": the trainer's own schedule
-    time_zone: str = ""  # of the schedule, an IANA name
+    time_zone: str = ""  # of the schedule and of the season, an IANA name
     history_us: int = 0  # the span of newest readings that a refit uses; 0: the trainer's own
 
     def __post_init__(self) -> None:

@@ -33,7 +33,9 @@ from tfstream.model.scoring.fusion import Fusion
 from tfstream.model.scoring.memory import Memory
 from tfstream.model.witnesses.comparison import RowComparison
 from tfstream.model.witnesses.grid_model import GridModel
-from tfstream.model.witnesses.pyramid import GRID_ROWS, STATISTICS
+from tfstream.model.witnesses.pyramid import COMPARED, GRID_ROWS
+from tfstream.model.witnesses.season_model import SeasonModel, SeasonPlace
+from tfstream.model.witnesses.season_profile import SeasonProfile
 from tfstream.model.witnesses.witness_model import WitnessModel
 
 FORMAT = 6
@@ -58,6 +60,8 @@ class _Header(_Format, frozen=True, kw_only=True):
     assets: tuple[str, ...]
     calibration: Calibration
     witness_tails: tuple[WitnessTail, ...]
+    season: SeasonPlace | None
+    season_assets: tuple[str, ...]
     products: Products = "float32"
     history: dict[str, Any]
 
@@ -69,6 +73,7 @@ def sha256(bundle: bytes) -> str:
 
 def dump(detector: Detector) -> bytes:
     """Store a detector as a bundle; the same detector gives the same bytes."""
+    season = detector.witnesses.season
     header = _Header(
         format=FORMAT,
         sensors=detector.definition_sensors,
@@ -79,6 +84,8 @@ def dump(detector: Detector) -> bytes:
         assets=detector.scaler.assets,
         calibration=detector.calibration,
         witness_tails=detector.witnesses.tails,
+        season=None if season is None else season.place,
+        season_assets=() if season is None else season.profile.assets,
         products=detector.products,
         history=detector.history,
     )
@@ -158,6 +165,8 @@ def _tensors(detector: Detector) -> dict[str, Tensor]:
     tensors["errors.usual"] = detector.usual_errors
     tensors[_INSTRUMENTS] = torch.frombuffer(bytearray(detector.instruments.encode()), dtype=torch.uint8)
     tensors |= _grid_tensors(detector.witnesses.grids)
+    if detector.witnesses.season is not None:
+        tensors |= _season_tensors(detector.witnesses.season)
     tensors |= {_NETWORK + name: value for name, value in detector.network.state_dict().items()}
     return {name: packed(value).contiguous().clone() for name, value in tensors.items()}
 
@@ -173,17 +182,39 @@ def _grid_tensors(grids: Sequence[GridModel]) -> dict[str, Tensor]:
     return tensors
 
 
-def _grids(tensors: dict[str, Tensor]) -> Iterator[GridModel]:
+def _season_tensors(season: SeasonModel) -> dict[str, Tensor]:
+    profile = season.profile
+    tensors = {"season.mean": profile.mean, "season.spread": profile.spread, "season.usual": season.usual}
+    named = _named_tensors(season.comparison)
+    return tensors | {f"season.comparison.{name}": value for name, value in named}
+
+
+def _season(header: _Header, tensors: dict[str, Tensor]) -> SeasonModel | None:
+    """The inverse of :func:`_season_tensors`."""
+    if header.season is None:
+        return None
+    profile = SeasonProfile(
+        assets=header.season_assets, mean=tensors["season.mean"], spread=tensors["season.spread"]
+    )
+    return SeasonModel(
+        place=header.season,
+        profile=profile,
+        usual=tensors["season.usual"],
+        comparison=RowComparison(**_part(tensors, "season.comparison.")),
+    )
+
+
+def _grids(header: _Header, tensors: dict[str, Tensor]) -> Iterator[GridModel]:
     """The inverse of :func:`_grid_tensors`."""
-    level = 0
+    season, level = _season(header, tensors), 0
     while f"witness.{level}.predictor" in tensors:
         yield GridModel(
             rows=GRID_ROWS[level],
             predictor=tensors[f"witness.{level}.predictor"],
             comparisons=tuple(
-                RowComparison(**_part(tensors, f"witness.{level}.{number}."))
-                for number in range(len(STATISTICS))
+                RowComparison(**_part(tensors, f"witness.{level}.{number}.")) for number in range(COMPARED)
             ),
+            season=season if season is not None and season.place.level == level else None,
         )
         level += 1
 
@@ -219,7 +250,7 @@ def _detector(header: _Header, tensors: dict[str, Tensor]) -> Detector:
         usual_errors=tensors["errors.usual"],
         fusion=Fusion(*(tensors[f"fusion.{name}"].numpy() for name in Fusion._fields)),
         calibration=header.calibration,
-        witnesses=WitnessModel(grids=tuple(_grids(tensors)), tails=header.witness_tails),
+        witnesses=WitnessModel(grids=tuple(_grids(header, tensors)), tails=header.witness_tails),
         products=header.products,
         history=header.history,
     )

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 
 from tfstream.app.detection.score_batch import alarm_rule
-from tfstream.app.detection.silences import slow_sensors
 from tfstream.app.detection.witness_batch import WitnessInput
 from tfstream.core.alarms.judgement import Judgement
 from tfstream.core.instruments.instrument_finding import InstrumentFinding
@@ -79,7 +78,7 @@ class InstrumentBatch:
     def _asset_checks(self, asset: str, memory: InstrumentMemory | None) -> _AssetChecks:
         slow = self._slow.get(asset)
         if slow is None:
-            slow = slow_sensors(self._detector.instruments, asset, self._detector.hop_rows)
+            slow = self._detector.instruments.slow_sensors(asset, self._detector.hop_rows)
             self._slow[asset] = slow
         budget = self._definition.budget_of(asset)
         monitor = self._monitors.get(budget)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
 
@@ -111,9 +112,11 @@ def series_episodes(
 ) -> list[RaisedAlarm]:
     """The alarms that the stream would raise from row ``first_row`` of a series on, all witnesses asked.
 
-    Row 0 has the time 0 and is the first row of a hop. Hops that begin before ``first_row`` only fill what
-    witnesses and instruments keep. An episode that is open at the end of the series ends there.
+    In the alarms, row 0 has the time 0; it is the first row of a hop. Hops that begin before ``first_row``
+    only fill what witnesses and instruments keep. An episode that is open at the end of the series ends
+    there.
     """
+    detector = _with_times_of(series, detector)
     tracker = EpisodeTracker(definition, Champion(detector, 0, ""))
     collector, memory = AlarmCollector(), None
     windows = _windows_from(series.values, detector.shape, first_row - _LEAD_ROWS)
@@ -125,6 +128,13 @@ def series_episodes(
             memory = update.memory
             collector(update)
     return collector.alarms
+
+
+def _with_times_of(series: Series, detector: Detector) -> Detector:
+    """The detector for a series whose rows are counted from 0: what is usual depends on their times."""
+    if detector.witnesses.season is None or not len(series.times_us):
+        return detector
+    return replace(detector, witnesses=detector.witnesses.with_origin(int(series.times_us[0])))
 
 
 def _updates(

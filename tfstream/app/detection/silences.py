@@ -10,7 +10,6 @@ import numpy as np
 from tfstream.app.detection.asset_update import AssetUpdate
 from tfstream.core.alarms.episode import EpisodeEvent, close_episode
 from tfstream.core.alarms.silence_events import close_silence, open_silence, silent_sensors, update_silence
-from tfstream.core.instruments.instrument_limits import InstrumentLimits
 from tfstream.core.messages.anomaly_event import EventType
 from tfstream.core.reading import is_complete
 from tfstream.core.state import AssetMemory
@@ -18,9 +17,6 @@ from tfstream.core.stream import StreamDefinition
 from tfstream.core.windowing.asset_track import Window
 from tfstream.core.windowing.partition_tracks import AssetForgotten, AssetReturned, AssetSilent
 from tfstream.model.scoring.detector import Detector
-
-_SLOW_FACTOR = 1.5  # times the longest time without a value in training: then a slow sensor is silent
-_USUALLY_KNOWN = 0.9  # of the rows: a gap that is rarer is an outage in training, and no habit of the sensor
 
 
 class SensorSilences:
@@ -74,14 +70,7 @@ class SensorSilences:
         if sensor not in last_values:
             return True
         rows = end_row - last_values[sensor] + self._staleness
-        return rows > _SLOW_FACTOR * self._limits.longest_gap_rows(asset, sensor)
-
-
-def slow_sensors(limits: InstrumentLimits, asset: str, hop_rows: int) -> tuple[int, ...]:
-    """The sensors that send rarely: usually a hop passes without a value."""
-    known = limits.known[limits.row_of(asset)]
-    rare = np.flatnonzero((known > 0) & (known < _USUALLY_KNOWN)).tolist()
-    return tuple(sensor for sensor in rare if limits.longest_gap_rows(asset, sensor) >= hop_rows)
+        return rows > self._limits.silent_after_rows(asset, sensor)
 
 
 def asset_silent(memory: AssetMemory, event: AssetSilent) -> AssetUpdate:

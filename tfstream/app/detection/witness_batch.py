@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tfstream.app.detection.asked_rows import AskedRows
 from tfstream.app.detection.score_batch import alarm_rule
 from tfstream.core.alarms.judgement import Judgement
-from tfstream.core.alarms.witness_rule import WitnessRule
-from tfstream.core.alarms.witness_tail import WitnessTail
+from tfstream.core.alarms.witness_rule import HeardWitness, WitnessRule
 from tfstream.core.reading import Values
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.windowing.asset_track import Window
 from tfstream.model.scoring.detector import Detector
-from tfstream.model.witnesses.advance import GridRows, NewRows, WitnessRows, advance
+from tfstream.model.witnesses.advance import NewRows, advance
 from tfstream.model.witnesses.comparison import SensorDeparture
-from tfstream.model.witnesses.witness_state import WitnessState, decode_state, encode_state
+from tfstream.model.witnesses.witness_state import StoredState
 
-Array = NDArray[np.float64]
+_ROWS_AT_ONCE = 2_048  # the memory that a batch needs does not grow with the number of its rows
+
+AssetKey = tuple[int, str]  # the partition and the asset
 
 
 class StoredWitnesses(NamedTuple):
@@ -37,7 +39,7 @@ class WitnessInput(NamedTuple):
     ``masked`` are the sensors, by column, whose values are left out.
     """
 
-    key: tuple[int, str]
+    key: AssetKey
     window: Window
     masked: tuple[int, ...] = ()
 
@@ -62,7 +64,7 @@ class AskedWitnesses(NamedTuple):
     """``verdicts`` by the index of their window, and each asset's state afterwards."""
 
     verdicts: Mapping[int, WitnessVerdict]
-    stored: Mapping[tuple[int, str], StoredWitnesses]
+    stored: Mapping[AssetKey, StoredWitnesses]
 
 
 class WitnessBatch:
@@ -71,144 +73,135 @@ class WitnessBatch:
     def __init__(self, definition: StreamDefinition, detector: Detector) -> None:
         self._detector, self._model = detector, detector.witnesses
         self._shape = detector.shape
-        self._grid_rows = tuple(grid.rows for grid in self._model.grids)
+        self._most_windows = _ROWS_AT_ONCE // self._shape.step
         self._rule = alarm_rule(definition, detector).witness_rule
         self._asset_rules = {
             asset: alarm_rule(definition, detector, asset).witness_rule for asset in definition.asset_budgets
         }
 
     def ask(
-        self, windows: Sequence[WitnessInput], stored: Mapping[tuple[int, str], StoredWitnesses | None]
+        self, windows: Sequence[WitnessInput], stored: Mapping[AssetKey, StoredWitnesses | None]
     ) -> AskedWitnesses:
         """Ask about windows; those of an asset must be in the order of the log."""
-        if not self._grid_rows:
+        if not self._model.admitted:
             return AskedWitnesses({}, {})
         verdicts: dict[int, WitnessVerdict] = {}
-        states: dict[tuple[int, str], WitnessState | None] = {}
-        remaining: dict[tuple[int, str], list[int]] = {}
+        kept: dict[AssetKey, StoredWitnesses] = {}
+        remaining: dict[AssetKey, list[int]] = {}
         for index, (key, _, _) in enumerate(windows):
             remaining.setdefault(key, []).append(index)
-        for key in remaining:
-            states[key] = self._state(stored.get(key))
         while remaining:
-            spans = {key: _unbroken(windows, indices, self._shape.step) for key, indices in remaining.items()}
+            spans = self._take_spans(windows, remaining)
             rows = [
-                self._new_rows(key, states[key], [windows[i].window for i in spans[key]]) for key in spans
+                self._new_rows(key, kept.get(key, stored.get(key)), [windows[index].window for index in span])
+                for key, span in spans.items()
             ]
-            advanced = advance(self._model.grids, self._detector.scaler, rows)
-            for key, new, result in zip(spans, rows, advanced, strict=True):
-                ends = np.arange(new.end_index + 1 - len(new.values), new.end_index + 1)
-                asked = _AskedRows.of(self._model.admitted, result.grids, ends)
-                verdicts |= self._verdicts(key[1], windows, spans[key], asked, result)
-                states[key] = result.state
-                remaining[key] = remaining[key][len(spans[key]) :]
-            remaining = {key: indices for key, indices in remaining.items() if indices}
-        return AskedWitnesses(verdicts, {key: _stored(state) for key, state in states.items() if state})
+            verdicts |= self._ask_spans(windows, spans, rows, kept)
+        return AskedWitnesses(verdicts, kept)
 
-    def _state(self, stored: StoredWitnesses | None) -> WitnessState | None:
-        if stored is None or stored.data is None:
-            return None
-        sensors = len(self._detector.definition_sensors)
-        state = decode_state(stored.data, stored.end_index, self._grid_rows, sensors)
-        return state if state is None or stored.same_model else state.under_new_model()
+    def _take_spans(
+        self, windows: Sequence[WitnessInput], remaining: dict[AssetKey, list[int]]
+    ) -> dict[AssetKey, list[int]]:
+        """Take some assets' next windows that follow each other without a gap out of what remains."""
+        spans: dict[AssetKey, list[int]] = {}
+        rows = 0
+        for key, indices in list(remaining.items()):
+            span = _unbroken(windows, indices[: self._most_windows], self._shape.step)
+            spans[key], remaining[key] = span, indices[len(span) :]
+            if not remaining[key]:
+                del remaining[key]
+            rows += len(span) * self._shape.step
+            if rows >= _ROWS_AT_ONCE:
+                break
+        return spans
 
-    def _new_rows(
-        self, key: tuple[int, str], state: WitnessState | None, windows: Sequence[Window]
-    ) -> NewRows:
+    def _new_rows(self, key: AssetKey, stored: StoredWitnesses | None, windows: Sequence[Window]) -> NewRows:
         """The rows that the witnesses have not seen: all rows of the first window after a gap."""
         step, first = self._shape.step, windows[0]
-        if state is not None and state.end_index != first.end_index - step:
-            state = None
         counters = self._detector.counters
         newest = [counters.newest(window.values, step) for window in windows]
-        if state is None:
+        state = None
+        if stored is not None and stored.data and stored.end_index == first.end_index - step:
+            state = StoredState(stored.data, stored.same_model)
+        else:
             newest[0] = counters.transform(first.values)
         return NewRows(key[1], state, np.concatenate(newest), windows[-1].end_index)
 
-    def _verdicts(
+    def _ask_spans(
         self,
-        asset: str,
         windows: Sequence[WitnessInput],
-        indices: Sequence[int],
-        asked: _AskedRows,
-        result: WitnessRows,
+        spans: Mapping[AssetKey, Sequence[int]],
+        rows: Sequence[NewRows],
+        kept: dict[AssetKey, StoredWitnesses],
     ) -> dict[int, WitnessVerdict]:
-        """The verdict about each window in which a witness speaks."""
-        rule = self._asset_rules.get(asset, self._rule)
-        speaking = np.any(rule.speaking(asked.values), axis=1, keepdims=True)
-        fired = self._fired(result.state)
-        verdicts = {}
-        for index in indices:
-            last = int(windows[index].window.end_index - asked.ends[0])
-            rows = range(last + 1 - self._shape.step, last + 1)
-            heard = [
-                self._verdict(rule, asked, row, fired, result)
-                for row in rows
-                if speaking[row, 0] or fired.any()
-            ]
-            masked = windows[index].masked
-            known = [verdict for verdict in heard if verdict is not None and not verdict.is_about(masked)]
-            if known:
-                verdicts[index] = min(known, key=lambda verdict: verdict.judgement.rank)
-        self._keep_fired(result.state, fired)
+        """The verdicts about the windows of each span, whose rows are ``rows``; the states are kept."""
+        advanced = advance(self._model.grids, self._detector.scaler, rows)
+        asked = AskedRows(self._model.admitted, advanced, [each.asset for each in rows])
+        speaking = self._speaking(asked)
+        verdicts: dict[int, WitnessVerdict] = {}
+        every = list(spans.values())
+        for number in asked.noteworthy(speaking).tolist():
+            verdicts |= self._verdicts(windows, every[number], asked, number, speaking)
+        for key, new, state in zip(spans, rows, advanced.states.encode(), strict=True):
+            kept[key] = StoredWitnesses(state, new.end_index, same_model=True)
         return verdicts
 
-    def _verdict(
+    def _speaking(self, asked: AskedRows) -> NDArray[np.bool_]:
+        """Whether a witness speaks at each row ``[n]``, under the rule of the row's asset."""
+        speaking: NDArray[np.bool_] = np.asarray(self._rule.speaking(asked.values).any(axis=1))
+        for number, asset in enumerate(asked.assets):
+            if asset in self._asset_rules:
+                rows = asked.rows_of(number)
+                speaking[rows] = self._asset_rules[asset].speaking(asked.values[rows]).any(axis=1)
+        return speaking
+
+    def _verdicts(
         self,
-        rule: WitnessRule,
-        asked: _AskedRows,
-        row: int,
-        fired: NDArray[np.bool_],
-        result: WitnessRows,
-    ) -> WitnessVerdict | None:
-        heard = rule.judge(asked.values[row], fired)
-        if heard is None:
-            return None
+        windows: Sequence[WitnessInput],
+        span: Sequence[int],
+        asked: AskedRows,
+        number: int,
+        speaking: NDArray[np.bool_],
+    ) -> dict[int, WitnessVerdict]:
+        """The verdict about each window of an asset's span in which a witness speaks."""
+        rule = self._asset_rules.get(asked.assets[number], self._rule)
+        fired = asked.fired(number)
+        rows = asked.rows_of(number)[-len(span) * self._shape.step :]
+        verdicts = {}
+        for index, of_window in zip(span, rows.reshape(len(span), -1), strict=True):
+            heard = list(_heard(rule, asked, of_window, speaking, fired))
+            for loudest, row in sorted(heard, key=lambda each: each[0].judgement.rank):
+                verdict = self._verdict(asked, number, loudest, row)
+                if not verdict.is_about(windows[index].masked):
+                    verdicts[index] = verdict
+                    break
+        asked.keep_fired(number, fired)
+        return verdicts
+
+    def _verdict(self, asked: AskedRows, number: int, heard: HeardWitness, row: int) -> WitnessVerdict:
         tail = self._model.admitted[heard.number]
-        grid_rows, at = result.grids[tail.level], int(asked.place[row, heard.number])
-        comparison = self._model.grids[tail.level].comparisons[tail.statistic]
-        departures = comparison.blame(grid_rows.compared[tail.statistic][at])
-        return WitnessVerdict(heard.judgement, grid_rows.shown[tail.statistic][at], tuple(departures))
-
-    def _fired(self, state: WitnessState) -> NDArray[np.bool_]:
-        """``[tails]``: which admitted tails have exceeded their threshold and were not quiet since."""
-        return np.array(
-            [
-                tail.level < len(state.grids) and bool(state.grids[tail.level].fired[tail.statistic])
-                for tail in self._model.admitted
-            ],
-            dtype=np.bool_,
-        )
-
-    def _keep_fired(self, state: WitnessState, fired: NDArray[np.bool_]) -> None:
-        for tail, has_fired in zip(self._model.admitted, fired.tolist(), strict=True):
-            if tail.level < len(state.grids):
-                state.grids[tail.level].fired[tail.statistic] = has_fired
+        grid, at = asked.grids[tail.level], int(asked.place[row, heard.number])
+        compared, end = grid.compared[tail.statistic][at], int(grid.entered.ends[at])
+        model, asset = self._model.grids[tail.level], asked.assets[number]
+        departures = model.blame(tail.statistic, compared, asset, end)
+        return WitnessVerdict(heard.judgement, grid.shown[tail.statistic][at], tuple(departures))
 
 
-class _AskedRows(NamedTuple):
-    """Normalised ``values [n, tails]`` at rows of the stream, NaN where the tail's grid completes no row.
-
-    ``ends [n]`` are the indices of the rows; ``place`` is the number of the grid's row.
-    """
-
-    ends: NDArray[np.int64]
-    values: Array
-    place: NDArray[np.int64]
-
-    @classmethod
-    def of(
-        cls, tails: Sequence[WitnessTail], grids: Mapping[int, GridRows], ends: NDArray[np.int64]
-    ) -> _AskedRows:
-        shape = len(ends), len(tails)
-        values, place = np.full(shape, np.nan), np.full(shape, -1, dtype=np.int64)
-        for number, tail in enumerate(tails):
-            if tail.level in grids:
-                rows = grids[tail.level]
-                at = rows.ends - ends[0]
-                values[at, number] = tail.normalised(rows.values[:, tail.statistic])
-                place[at, number] = np.arange(len(rows.ends))
-        return cls(ends, values, place)
+def _heard(
+    rule: WitnessRule,
+    asked: AskedRows,
+    rows: NDArray[np.int64],
+    speaking: NDArray[np.bool_],
+    fired: NDArray[np.bool_],
+) -> Iterator[tuple[HeardWitness, int]]:
+    """The loudest witness at each row where a witness speaks; ``fired`` is brought up to date."""
+    for row in rows.tolist():
+        if speaking[row]:
+            heard = rule.judge(asked.values[row], fired)
+            if heard is not None:
+                yield heard, row
+        elif fired.any():
+            fired &= np.isnan(asked.values[row])  # quiet where the grid completed a row
 
 
 def _unbroken(windows: Sequence[WitnessInput], indices: Sequence[int], step: int) -> list[int]:
@@ -219,7 +212,3 @@ def _unbroken(windows: Sequence[WitnessInput], indices: Sequence[int], step: int
             break
         unbroken.append(index)
     return unbroken
-
-
-def _stored(state: WitnessState) -> StoredWitnesses:
-    return StoredWitnesses(encode_state(state), state.end_index, same_model=True)

@@ -52,6 +52,7 @@ def fit_detector(labelled: LabelledSeries, seed: int, config: DetectorConfig, re
             seed,
             report,
             staleness_rows=definition.staleness_rows,
+            time_zone=definition.time_zone or "UTC",
         )
     except BadData as error:
         raise BadData(f"{labelled.path}: {error}") from None

@@ -100,6 +100,7 @@ class Refit:
             self._seed,
             report,
             staleness_rows=definition.staleness_rows,
+            time_zone=definition.time_zone or "UTC",
         )
 
 

@@ -74,8 +74,8 @@ TimeZone = Annotated[
     str | None,
     _option(
         _REFITS,
-        "Time zone of the schedule and of the stream's exclusions: Europe/Berlin; '' uses the trainer's "
-        "--time-zone, and UTC for exclusions.",
+        "Time zone of the schedule, of the stream's exclusions, and of its hours of the day and of the week: "
+        "Europe/Berlin; '' uses the trainer's --time-zone for the schedule, and UTC for the rest.",
     ),
 ]
 History = Annotated[

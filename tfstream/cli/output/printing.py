@@ -21,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tfstream import telemetry
+from tfstream.app.runtime.human_units import duration_text
 from tfstream.cli.options.parse import UNITS_US
 
 Report = Callable[[str, float], None]
@@ -118,9 +119,11 @@ def print_gate(metrics: Mapping[str, Any]) -> None:
 
 
 def print_instruments(metrics: Mapping[str, Any]) -> None:
-    """Print which sensors are counters, and which checks of instruments are off, from a model's metrics."""
+    """Print which sensors are counters or send rarely, and which checks are off, from a model's metrics."""
     for name in metrics.get("counters", ()):
         print_status(f"{name} is a counter: differenced")
+    for name, silent_after_s in metrics.get("slow_sensors", {}).items():
+        print_status(f"{name} sends rarely: silent after {duration_text(silent_after_s)} without a value")
     for reason, sensors in metrics.get("checks_off", {}).items():
         more = len(sensors) - _LISTED_SENSORS
         listed = ", ".join(sensors[:_LISTED_SENSORS]) + (f" and {more} more" if more > 0 else "")

@@ -14,6 +14,8 @@ from tfstream.core.instruments.instrument_check import CheckOff, InstrumentCheck
 from tfstream.core.reading import Values
 
 PER_WEEK = 0.05  # how often in a week the checks of an asset together may reach their limits by chance
+_SILENT_FACTOR = 1.5  # times the longest time without a value in training
+_USUALLY_KNOWN = 0.9  # of the rows: a gap that is rarer is an outage in training, and no habit of the sensor
 
 
 class DisabledCheck(NamedTuple):
@@ -69,6 +71,16 @@ class InstrumentLimits:
         """
         gap = int(self.longest_gaps[self.row_of(asset), sensor])
         return gap + self.staleness_rows if gap else 0
+
+    def silent_after_rows(self, asset: str, sensor: int) -> float:
+        """After how many rows without a value a sensor that sends rarely is silent."""
+        return _SILENT_FACTOR * self.longest_gap_rows(asset, sensor)
+
+    def slow_sensors(self, asset: str, hop_rows: int) -> tuple[int, ...]:
+        """The sensors that send rarely: often a hop passes without a value."""
+        known = self.known[self.row_of(asset)]
+        rare = np.flatnonzero((known > 0) & (known < _USUALLY_KNOWN)).tolist()
+        return tuple(sensor for sensor in rare if self.longest_gap_rows(asset, sensor) >= hop_rows)
 
     def disabled(self) -> Iterator[DisabledCheck]:
         """The checks that are off although the sensor has values."""

@@ -57,6 +57,7 @@ def fit(
     report: Report,
     *,
     staleness_rows: int = 5,
+    time_zone: str = "UTC",
 ) -> Detector:
     """Fit a detector: calibrate its terms on training blocks, and its threshold on held-out blocks.
 
@@ -64,6 +65,7 @@ def fit(
     :param sensors: the names of the sensors, in the order of the columns.
     :param report: called with the stage and the part of it that is done.
     :param staleness_rows: for how many rows a missing cell of ``series`` carries the last value.
+    :param time_zone: whose clocks the levels of the sensors may follow.
     :raises BadData: when there are too few rows, or no value at all.
     """
     if not any(np.isfinite(piece.values).any() for piece in series):
@@ -80,7 +82,7 @@ def fit(
     calibration = _calibrate(model, split(series, config.window_rows).hold)
     bank = predictors.collect_bank(_locate(whole_pieces(scaled), config), model.usual_errors)
     parts_of_model = {field.name: getattr(model, field.name) for field in fields(model)}
-    witnesses = fit_witnesses(differenced, scaler, interval_us)
+    witnesses = fit_witnesses(differenced, scaler, interval_us, time_zone)
     report("calibrate", 1.0)
     return Detector(**{**parts_of_model, "bank": bank, "calibration": calibration, "witnesses": witnesses})
 

@@ -17,34 +17,43 @@ from tfstream.core.reading import Series, Values
 from tfstream.core.scaler import Scaler
 from tfstream.core.stream import WEEK_US
 from tfstream.model.fitting.grid_fit import fit_grid
+from tfstream.model.fitting.learning_parts import PARTS, WATCHED, rows_before, rows_of_part
+from tfstream.model.fitting.season_fit import SeasonLevels, season_levels, with_season
 from tfstream.model.witnesses.advance import NewRows, advance
 from tfstream.model.witnesses.grid_model import GridModel
-from tfstream.model.witnesses.pyramid import FACTOR, GRID_ROWS, SPANS, STATISTICS
+from tfstream.model.witnesses.pyramid import COMPARED, FACTOR, GRID_ROWS, SPANS, STATISTICS
 from tfstream.model.witnesses.witness_model import WitnessModel
+from tfstream.model.witnesses.witness_state import StoredState
 
-_PARTS = 8
-_WATCHED = (5, 6, 7)  # the parts that are watched by a model of the parts before
 _LEAST_ROWS_BY_SENSOR = 10  # of a grid: fewer do not show how the sensors agree
 _LEAST_ROWS = 500
 _LEAD_ROWS = 24  # of the highest grid, before a watched part: they warm the statistics up
 _ROWS_AT_ONCE = 4_096
 
 
-def fit_witnesses(series: Sequence[Series], scaler: Scaler, interval_us: int) -> WitnessModel:
+def fit_witnesses(
+    series: Sequence[Series], scaler: Scaler, interval_us: int, time_zone: str = "UTC"
+) -> WitnessModel:
     """Fit to normal readings on the regular grid; no witness where there are too few rows.
 
     :param series: ``[rows, sensors]`` each, in order of time for each asset, NaN where missing.
+    :param time_zone: whose clocks the season follows.
     """
-    heights = _grids_within(series, _WATCHED[0] / _PARTS)
+    heights = _grids_within(series, WATCHED[0] / PARTS)
     if not heights:
         return WitnessModel()
+    season = season_levels(series, scaler, heights, interval_us, time_zone)
     runs: dict[tuple[int, int], list[WatchedRun]] = {}
-    for part in _WATCHED:
-        fitted = _fit_grids(_before(series, part / _PARTS), scaler, heights)
-        for key, run in _watch(fitted, scaler, series, part):
+    for part in WATCHED:
+        fitted = _fit_grids(series, scaler, heights, season, part)
+        for key, run in _watch(fitted, scaler, series, part, interval_us):
             runs.setdefault(key, []).append(run)
-    tails = [_tail(level, number, watched, interval_us) for (level, number), watched in sorted(runs.items())]
-    return WitnessModel(grids=tuple(_fit_grids(series, scaler, heights)), tails=tuple(tails))
+    grids = _fit_grids(series, scaler, heights, season, PARTS)
+    tails = [
+        _tail(grids[level], level, number, watched, interval_us)
+        for (level, number), watched in sorted(runs.items())
+    ]
+    return WitnessModel(grids=tuple(grids), tails=tuple(tails))
 
 
 def _grids_within(series: Sequence[Series], share: float) -> int:
@@ -55,35 +64,16 @@ def _grids_within(series: Sequence[Series], share: float) -> int:
     return sum(count >= least for count in rows)
 
 
-def _before(series: Sequence[Series], share: float) -> list[Series]:
-    """The rows of each asset before a share of its span."""
-    return [
-        Series(piece.asset, piece.times_us, piece.values[:stop]) for piece, _, stop in _cut(series, 0, share)
-    ]
-
-
-def _cut(series: Sequence[Series], start: float, stop: float) -> Iterator[tuple[Series, int, int]]:
-    """The first and last row of each piece that lie between two shares of its asset's rows."""
-    total: dict[str, int] = {}
-    for piece in series:
-        total[piece.asset] = total.get(piece.asset, 0) + len(piece.values)
-    passed = dict.fromkeys(total, 0)
-    for piece in series:
-        rows, at = len(piece.values), passed[piece.asset]
-        first, last = (round(share * total[piece.asset]) - at for share in (start, stop))
-        passed[piece.asset] += rows
-        first, last = max(first, 0), min(last, rows)
-        if first < last:
-            yield piece, first, last
-
-
-def _fit_grids(series: Sequence[Series], scaler: Scaler, heights: int) -> list[GridModel]:
+def _fit_grids(
+    series: Sequence[Series], scaler: Scaler, heights: int, season: SeasonLevels | None, part: int
+) -> list[GridModel]:
+    """Fit to the rows before a part."""
     grids = []
-    pieces = [_standard(piece, scaler) for piece in series]
+    pieces = [_standard(piece, scaler) for piece in rows_before(series, part)]
     for rows in GRID_ROWS[:heights]:
         grids.append(fit_grid(pieces, rows))
         pieces = [_means(piece) for piece in pieces]
-    return grids
+    return grids if season is None else with_season(grids, season, part)
 
 
 def _standard(piece: Series, scaler: Scaler) -> Values:
@@ -97,14 +87,14 @@ def _means(rows: Values) -> Values:
 
 
 def _watch(
-    grids: Sequence[GridModel], scaler: Scaler, series: Sequence[Series], part: int
+    grids: Sequence[GridModel], scaler: Scaler, series: Sequence[Series], part: int, interval_us: int
 ) -> Iterator[tuple[tuple[int, int], WatchedRun]]:
     """What the statistics show on a part that the grids have not learnt from, by grid and statistic."""
-    for piece, first, last in _cut(series, part / _PARTS, (part + 1) / _PARTS):
+    for piece, first, last in rows_of_part(series, part):
         lead = min(first, _LEAD_ROWS * grids[-1].rows)
-        watched = _stream(grids, scaler, piece, first - lead, last)
+        watched = _stream(grids, scaler, piece, range(first - lead, last), interval_us)
         for level, (ends, values) in watched.items():
-            later = values[ends >= lead]
+            later = values[ends >= piece.times_us[first] // interval_us]
             for number in range(len(STATISTICS)):
                 known = later[:, number][~np.isnan(later[:, number])]
                 if len(known):
@@ -112,34 +102,36 @@ def _watch(
 
 
 def _stream(
-    grids: Sequence[GridModel], scaler: Scaler, piece: Series, first: int, last: int
+    grids: Sequence[GridModel], scaler: Scaler, piece: Series, rows: range, interval_us: int
 ) -> dict[int, tuple[np.ndarray, np.ndarray]]:
-    """The statistics of rows ``first`` to ``last`` as the stream would compute them, by grid."""
+    """The statistics of rows of a piece as the stream would compute them, by grid."""
     state, parts = None, []
-    for at in range(first, last, _ROWS_AT_ONCE):
-        values = piece.values[at : min(at + _ROWS_AT_ONCE, last)]
-        end = at - first + len(values) - 1
-        (result,) = advance(grids, scaler, [NewRows(piece.asset, state, values, end)])
-        state = result.state
-        parts.append(result.grids)
-    levels = {level for part in parts for level in part}
+    before = int(piece.times_us[rows.start]) // interval_us - 1
+    for at in range(rows.start, rows.stop, _ROWS_AT_ONCE):
+        values = piece.values[at : min(at + _ROWS_AT_ONCE, rows.stop)]
+        end = before + at - rows.start + len(values)
+        advanced = advance(grids, scaler, [NewRows(piece.asset, state, values, end)])
+        state = StoredState(advanced.states.encode()[0], same_model=True)
+        parts.append([(grid.entered.ends, grid.values) for grid in advanced.grids])
+    levels = range(max(len(part) for part in parts))
+    columns = [[part[level] for part in parts if level < len(part)] for level in levels]
     return {
-        level: (
-            np.concatenate([part[level].ends for part in parts if level in part]),
-            np.concatenate([part[level].values for part in parts if level in part]),
-        )
-        for level in levels
+        level: (np.concatenate([ends for ends, _ in some]), np.concatenate([values for _, values in some]))
+        for level, some in enumerate(columns)
     }
 
 
-def _tail(level: int, number: int, runs: Sequence[WatchedRun], interval_us: int) -> WitnessTail:
-    statistic, rows = STATISTICS[number], GRID_ROWS[level]
+def _tail(
+    grid: GridModel, level: int, number: int, runs: Sequence[WatchedRun], interval_us: int
+) -> WitnessTail:
+    statistic, rows = STATISTICS[number], grid.rows
+    in_season = grid.season is not None and number >= COMPARED
     return fit_witness_tail(
         runs,
         witness=statistic.witness,
         level=level,
         grid_rows=rows,
-        scale_rows=rows * statistic.memory,
+        scale_rows=grid.season.place.rows if grid.season and in_season else rows * statistic.memory,
         statistic=number,
         name=f"{statistic.name} of {rows} rows" if rows > 1 else statistic.name,
         rows_per_week=WEEK_US / interval_us,

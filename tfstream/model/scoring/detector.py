@@ -215,6 +215,14 @@ class Detector(ScoringModel):
         band = change(actual, expected, float(self.attribution.usual[sensor]) * scale, self.hop_rows)
         return WindowExplanation(sensor, blame.evidence, float(expected[-self.hop_rows :].mean()), band)
 
+    def _describe_slow_sensors(self) -> dict[str, float]:
+        """After how many seconds without a value each sensor that sends rarely is silent."""
+        limits, row_s = self.instruments, self.interval_us / 1e6
+        return {
+            self.definition_sensors[sensor]: limits.silent_after_rows("", sensor) * row_s
+            for sensor in limits.slow_sensors("", self.hop_rows)
+        }
+
     def describe(self) -> dict[str, Any]:
         """The metrics that are stored with the model."""
         parameters = sum(parameter.numel() for parameter in self.network.parameters())
@@ -231,6 +239,7 @@ class Detector(ScoringModel):
             "tail_xi": self.calibration.xi,
             "witnesses": self.witnesses.describe(),
             "counters": [self.definition_sensors[counter] for counter in self.instruments.counters],
+            "slow_sensors": self._describe_slow_sensors(),
             "checks_off": self.instruments.describe_off(self.definition_sensors),
             **self.history,
         }

@@ -7,19 +7,20 @@ and exponential means follow row by row.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from tfstream.core.reading import Values
 from tfstream.core.scaler import Scaler
 from tfstream.model.numerics.threads import one_thread
-from tfstream.model.witnesses.asset_rows import AssetRows, AssetScale
+from tfstream.model.witnesses.asset_scales import AssetScales
 from tfstream.model.witnesses.grid_model import GridModel
-from tfstream.model.witnesses.pyramid import FACTOR, STATISTICS
-from tfstream.model.witnesses.witness_state import GridState, WitnessState
+from tfstream.model.witnesses.grid_step import GridRows, GridStep
+from tfstream.model.witnesses.next_grid import EnteringRows, next_grid_rows
+from tfstream.model.witnesses.rounds import Rounds
+from tfstream.model.witnesses.witness_state import StoredState, WitnessStates
 
 
 class NewRows(NamedTuple):
@@ -29,105 +30,49 @@ class NewRows(NamedTuple):
     """
 
     asset: str
-    state: WitnessState | None
+    state: StoredState | None
     values: Values
     end_index: int
 
 
-class GridRows(NamedTuple):
-    """What a grid computed for an asset's new rows.
+class AdvancedAssets(NamedTuple):
+    """``states`` of the assets after their new rows, and what each grid computed, in the pyramid's order.
 
-    ``ends [n]`` are the indices of their last rows in the stream. ``values [n, statistics]`` are NaN while a
-    statistic warms up. ``compared`` has the rows ``[n, sensors]`` that each statistic compares, in standard
-    units, and ``shown`` what the sensors show then, in their own units: the row, or its level.
+    ``grids`` has no grid beyond the first one of which no asset completed a row.
     """
 
-    ends: NDArray[np.int64]
-    values: NDArray[np.float64]
-    compared: tuple[Values, ...]
-    shown: tuple[Values, ...]
-
-
-class WitnessRows(NamedTuple):
-    """An asset's state after its new rows, and what the grids computed, by their place in the pyramid.
-
-    A grid is missing where no row of it was completed.
-    """
-
-    state: WitnessState
-    grids: dict[int, GridRows]
+    states: WitnessStates
+    grids: tuple[GridRows, ...]
 
 
 @one_thread()
 @torch.inference_mode()
-def advance(grids: Sequence[GridModel], scaler: Scaler, batch: Sequence[NewRows]) -> list[WitnessRows]:
-    """Advance every asset of a batch by its new rows; an asset must be in the batch only once.
+def advance(grids: Sequence[GridModel], scaler: Scaler, batch: Sequence[NewRows]) -> AdvancedAssets:
+    """Advance every asset of a batch by its new rows, of which each has at least one.
 
-    The states of the batch must not be used afterwards: they are continued.
+    An asset must be in the batch only once.
     """
-    results = [WitnessRows(_continued(rows), {}) for rows in batch]
-    scales = [AssetScale.of(scaler, rows.asset) for rows in batch]
-    entering = [_stream_rows(rows) for rows in batch]
-    for level, grid in enumerate(grids):
-        work = {
-            number: AssetRows(
-                grid, scales[number], _state(results[number].state, level, rows, scales[number]), *rows
-            )
-            for number, rows in enumerate(entering)
-            if len(rows.values)
-        }
-        _compute(level, grid, work, results)
-        nothing = _Entering(entering[0].values[:0], entering[0].ends[:0]) if entering else None
-        entering = [
-            _Entering(*work[number].next_grid_rows(FACTOR)) if number in work else nothing
-            for number in range(len(batch))
-            if nothing is not None
-        ]
-    return results
+    states = WitnessStates(
+        [grid.rows for grid in grids], batch[0].values.shape[1], [rows.state for rows in batch]
+    )
+    scales = AssetScales(scaler, [rows.asset for rows in batch])
+    entering = _stream_rows(batch)
+    computed = []
+    for grid, grid_states in zip(grids, states.grids, strict=True):
+        step = GridStep(grid, scales, grid_states, entering)
+        computed.append(step.compute())
+        completed = next_grid_rows(grid.rows, step.entered, grid_states)
+        if completed is None:
+            break
+        entering = completed
+    return AdvancedAssets(states, tuple(computed))
 
 
-class _Entering(NamedTuple):
-    """Rows ``values [n, sensors]`` that enter a grid, with the indices ``ends [n]`` of their last rows."""
-
-    values: Values
-    ends: NDArray[np.int64]
-
-
-def _stream_rows(rows: NewRows) -> _Entering:
-    first = rows.end_index + 1 - len(rows.values)
-    return _Entering(rows.values, np.arange(first, rows.end_index + 1, dtype=np.int64))
-
-
-def _continued(rows: NewRows) -> WitnessState:
-    return WitnessState(rows.end_index, [] if rows.state is None else rows.state.grids)
-
-
-def _state(state: WitnessState, level: int, rows: _Entering, scale: AssetScale) -> GridState:
-    """The asset's state of a grid; it begins with the first row that enters the grid."""
-    if level == len(state.grids):
-        limited = scale.limited(rows.values[0])
-        first = np.where(np.isnan(limited), scale.location, limited)
-        state.grids.append(GridState.begin(FACTOR**level, first))
-    return state.grids[level]
-
-
-def _compute(level: int, grid: GridModel, work: dict[int, AssetRows], results: Sequence[WitnessRows]) -> None:
-    """Compute errors and statistics of all assets together, and what each asset's state follows."""
-    if not work:
-        return
-    parts = list(work.values())
-    predicted = grid.predict(np.concatenate([part.lagged() for part in parts]))
-    for part, own in zip(parts, _divided(predicted, parts), strict=True):
-        part.follow(own)
-    columns = [
-        _divided(grid.statistic(number, np.concatenate([part.compared[number] for part in parts])), parts)
-        for number in range(len(STATISTICS))
-    ]
-    for place, (number, part) in enumerate(work.items()):
-        values = part.warmed_up(np.stack([column[place] for column in columns], axis=1))
-        results[number].grids[level] = GridRows(part.ends, values, part.compared, part.shown)
-
-
-def _divided(rows: NDArray[Any], parts: Sequence[AssetRows]) -> list[NDArray[Any]]:
-    """Divide the rows of all assets again."""
-    return np.split(rows, np.cumsum([len(part.ends) for part in parts])[:-1])
+def _stream_rows(batch: Sequence[NewRows]) -> EnteringRows:
+    counts = np.array([len(rows.values) for rows in batch], dtype=np.int64)
+    assets = np.argsort(-counts, kind="stable")
+    rounds = Rounds(counts[assets])
+    values = rounds.arrange([batch[asset].values for asset in assets.tolist()])
+    last = np.array([rows.end_index for rows in batch], dtype=np.int64)[assets]
+    ends = (last + 1 - rounds.counts)[rounds.asset] + rounds.number
+    return EnteringRows(assets, rounds, values, ends)

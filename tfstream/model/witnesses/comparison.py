@@ -8,19 +8,18 @@ distance of all sensors together (Mahalanobis).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from tfstream.core.reading import Values
 from tfstream.model.numerics.precision import round_to_half
+from tfstream.model.witnesses.chunked_product import product, wide
 
-CHUNK = 16  # rows multiplied together: always as many, so that no number depends on the other rows
-_CACHE_LINE = 16  # numbers
 _SHRINKAGE = 0.02
 _SHRINKAGE_BY_ROWS = 0.25  # times sensors by rows
 _SMALLEST_VARIANCE = 1e-3
@@ -50,19 +49,26 @@ class RowComparison:
     root: Tensor
     usual: Tensor
 
+    @cached_property
+    def _wide_weights(self) -> Tensor:
+        return wide(self.weights)
+
     def departures(self, rows: Values) -> Values:
         """How far each sensor lies from what the others say: ``[n, sensors]``, in standard deviations."""
-        return product(rows - self.mean.numpy(), self.weights)
+        return product(rows, self.mean.numpy(), self._wide_weights)[:, : rows.shape[1]]
 
     def distances(self, rows: Values, departures: Values) -> NDArray[np.float64]:
         """The squared distance of all sensors together, a mean over the sensors: ``[n]``."""
-        parts = departures * self.root.numpy() * (rows - self.mean.numpy())
+        parts = rows - self.mean.numpy()
+        parts *= departures
+        parts *= self.root.numpy()
         return np.maximum(parts.mean(axis=1, dtype=np.float64), 0.0)
 
     def largest(self, departures: Values) -> NDArray[np.float64]:
         """The largest departure of a sensor, in what is usual for it: ``[n]``."""
-        relative: NDArray[np.float64] = (np.abs(departures) / self.usual.numpy()).max(axis=1)
-        return relative.astype(np.float64)
+        relative = np.abs(departures)
+        relative /= self.usual.numpy()
+        return relative.max(axis=1).astype(np.float64)
 
     def blame(self, row: Values) -> list[SensorDeparture]:
         """The sensors that explain the departures of a row ``[sensors]``, the first to blame first.
@@ -101,23 +107,6 @@ def fit_comparison(rows: NDArray[np.float64], independent_rows: float, *, centre
     departures = np.abs(deviations @ weights.numpy().astype(np.float64))
     usual = np.maximum(np.quantile(departures, _USUAL_QUANTILE, axis=0), _LEAST_USUAL)
     return RowComparison(mean=_single(mean), weights=weights, root=_single(root), usual=_single(usual))
-
-
-def product(rows: Values, weights: Tensor) -> Values:
-    """``rows [n, p] @ weights [p, q]``, in chunks of a fixed size: no row depends on the other rows.
-
-    Few columns are padded with zeros to a cache line: the last bit of a product of, say, six columns depends
-    on the row's place in the chunk.
-    """
-    count, columns = len(rows), weights.shape[1]
-    weights = functional.pad(weights, (0, max(_CACHE_LINE - columns, 0)))
-    padded = torch.zeros(-(-count // CHUNK) * CHUNK, rows.shape[1])
-    padded[:count] = torch.from_numpy(np.ascontiguousarray(rows, dtype=np.float32))
-    products = torch.empty(len(padded), weights.shape[1])
-    for at in range(0, len(padded), CHUNK):
-        torch.mm(padded[at : at + CHUNK], weights, out=products[at : at + CHUNK])
-    result: Values = products[:count, :columns].numpy()
-    return result
 
 
 def _single(values: NDArray[np.float64]) -> Tensor:

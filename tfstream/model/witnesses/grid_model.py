@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+import torch
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from torch import Tensor
 
 from tfstream.core.reading import Values
-from tfstream.model.witnesses.comparison import RowComparison, product
+from tfstream.model.witnesses.chunked_product import gathered_product, wide
+from tfstream.model.witnesses.comparison import RowComparison, SensorDeparture
 from tfstream.model.witnesses.pyramid import STATISTICS, order_of
+from tfstream.model.witnesses.season_model import SeasonModel
 
 LIMIT = 10.0  # standard units: as the scaler clips
 
@@ -20,21 +24,41 @@ LIMIT = 10.0  # standard units: as the scaler clips
 class GridModel:
     """``predictor [order * sensors, sensors]`` maps the rows before, the newest first, to the next row.
 
-    ``comparisons`` has a comparison for each statistic.
+    ``comparisons`` has a comparison for each statistic but those of the season; ``season`` is that of the
+    grid's levels, on one grid at most.
     """
 
     rows: int
     predictor: Tensor
     comparisons: tuple[RowComparison, ...]
+    season: SeasonModel | None = None
 
     @property
     def order(self) -> int:
         """How many rows the predictor looks back."""
         return order_of(self.rows)
 
-    def predict(self, lagged: Values) -> Values:
-        """The next rows ``[n, sensors]`` after ``lagged [n, order * sensors]``, in standard units."""
-        predicted: Values = np.clip(product(lagged, self.predictor), -LIMIT, LIMIT)
+    @cached_property
+    def _wide_predictor(self) -> Tensor:
+        return wide(self.predictor)
+
+    @cached_property
+    def _predictor_by_sensor(self) -> Tensor:
+        return self.predictor.T.contiguous()
+
+    def predict(self, rows: Values, before: NDArray[np.int64]) -> Values:
+        """The rows ``[n, sensors]`` after the rows at ``before [n, order]``, in standard units.
+
+        ``before`` are places in ``rows [m, sensors]``, that of the newest row first.
+        """
+        predicted = gathered_product(rows, before, self._wide_predictor)[:, : rows.shape[1]]
+        return np.clip(predicted, -LIMIT, LIMIT, out=predicted)
+
+    def predict_sensors(self, before: Values, sensors: NDArray[np.int64]) -> Values:
+        """Some sensors of the row after ``before [order, sensors]``, the newest row first."""
+        lagged = torch.from_numpy(before).flatten().clone()  # torch's own memory: always aligned alike
+        weights = self._predictor_by_sensor[torch.from_numpy(sensors)]
+        predicted: Values = torch.mv(weights, lagged).clamp(-LIMIT, LIMIT).numpy()
         return predicted
 
     def statistic(self, number: int, rows: Values) -> NDArray[np.float64]:
@@ -44,6 +68,15 @@ class GridModel:
         if STATISTICS[number].largest:
             return comparison.largest(departures)
         return comparison.distances(rows, departures)
+
+    def blame(self, number: int, row: Values, asset: str, end: int) -> list[SensorDeparture]:
+        """The sensors that explain a statistic of a compared row ``[sensors]``, the first to blame first.
+
+        ``end`` is the row of the stream that completed it.
+        """
+        if self.season is not None and number >= len(self.comparisons):
+            return self.season.blame(number, row, asset, end)
+        return self.comparisons[number].blame(row)
 
 
 def lagged_rows(rows: Values, order: int) -> Values:

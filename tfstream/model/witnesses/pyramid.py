@@ -21,7 +21,7 @@ _WARM_UP = 4  # rows beyond its memory before a statistic counts
 
 
 class Statistic(NamedTuple):
-    """A statistic that every grid computes for each of its rows.
+    """A statistic that a grid computes for each of its rows.
 
     ``memory`` is the number of rows of the grid that it looks at, about; ``largest`` is true where it is the
     largest departure of a sensor, false where it is the squared distance of all sensors together.
@@ -33,11 +33,16 @@ class Statistic(NamedTuple):
     largest: bool
 
 
-STATISTICS = (
+STATISTICS = (  # of every grid; then those of the season, on the grid that has a season
     Statistic("errors", Witness.ERRORS, 5, largest=False),
     Statistic("mean errors", Witness.ERRORS, 9, largest=False),
     *(Statistic(f"levels over {span} rows", Witness.LEVELS, span, largest=True) for span in SPANS),
+    Statistic("levels against the season", Witness.SEASON, SPANS[-1], largest=True),
+    Statistic("agreement beside the season", Witness.SEASON, SPANS[-1], largest=True),
 )
+FIRST_LEVELS = 2  # the number of the statistic of the first span
+COMPARED = FIRST_LEVELS + len(SPANS)  # statistics that every grid compares
+SEASON_DEPARTURE, SEASON_AGREEMENT = COMPARED, COMPARED + 1
 
 
 def order_of(grid_rows: int) -> int:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
 from tfstream.core.alarms.witness_tail import WitnessTail
 from tfstream.model.witnesses.grid_model import GridModel
+from tfstream.model.witnesses.season_model import SeasonModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +31,19 @@ class WitnessModel:
             }
             for tail in self.tails
         ]
+
+    @property
+    def season(self) -> SeasonModel | None:
+        """The season of the stream; None where it has none."""
+        return next((grid.season for grid in self.grids if grid.season is not None), None)
+
+    def with_origin(self, origin_us: int) -> WitnessModel:
+        """The same witnesses for rows that are counted from a time; a stream counts from 1970."""
+        grids = tuple(
+            grid if grid.season is None else replace(grid, season=grid.season.with_origin(origin_us))
+            for grid in self.grids
+        )
+        return replace(self, grids=grids)
 
     @property
     def admitted(self) -> tuple[WitnessTail, ...]:

@@ -25,7 +25,7 @@ from tfstream.model.fitting.fit import fit
 
 SECOND = 1_000_000
 SENSORS = ("flow", "level", "pressure", "power", "energy", "grade")
-LEARNT, ROWS = 4000, 1200
+LEARNT, ROWS = 4000, 1800
 SLOW = 30  # rows between two values of the grade
 INTERVALS = (SECOND, 60 * SECOND)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 from msgspec.structs import replace
 
@@ -19,7 +18,7 @@ from tfstream.core.state import HEAD_KEY, AssetMemory, encode, witness_key
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.windowing.window import WindowShape
 from tfstream.model.witnesses.pyramid import GRID_ROWS
-from tfstream.model.witnesses.witness_state import GridState, WitnessState, encode_state
+from tfstream.model.witnesses.witness_state import WitnessStates
 from tfstream.streaming.records import Record
 
 DEFINITION = StreamDefinition(topic="t", sensors=("a",), interval_us=1_000_000)
@@ -119,7 +118,8 @@ def test_a_record_of_an_older_version_holds_the_witnesses_itself(partition: Assi
 @pytest.mark.parametrize(("sensors", "size"), [(10, 1_664), (48, 7_136), (127, 18_512), (1_000, 144_224)])
 def test_the_record_has_the_documented_size(sensors: int, size: int) -> None:
     """The table of ``docs/operations.md``, for all four grids."""
-    first = np.zeros(sensors, dtype=np.float32)
-    state = WitnessState(0, [GridState.begin(rows, first) for rows in GRID_ROWS])
-    assert len(encode_state(state)) == size
+    states = WitnessStates(GRID_ROWS, sensors, [None])
+    for grid in states.grids:
+        grid.seen[:] = 1
+    assert len(states.encode()[0]) == size
     assert f"| {sensors:,} | {size:,} |" in SIZING.read_text(encoding="utf-8")
