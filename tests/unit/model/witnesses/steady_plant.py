@@ -30,7 +30,7 @@ class FittedWitnesses(NamedTuple):
 
 
 class Followed(NamedTuple):
-    """An asset's state at the end, and by grid ``ends [n]`` and ``values [n, statistics]`` but the season's."""
+    """An asset's state at the end, and by grid ``ends [n]`` and ``values [n, statistics]``."""
 
     state: bytes
     grids: list[tuple[NDArray[np.int64], NDArray[np.float64]]]
