@@ -196,7 +196,7 @@ def test_missing_readings_are_reported(scored: Tfstream, alarm: dict[str, Any]) 
     with psycopg.connect(scored.database_url) as connection:
         connection.execute(
             "DELETE FROM reading WHERE asset = %s AND stream_id = (SELECT id FROM stream WHERE topic = %s)"
-            " AND ts >= %s - interval '3 s' AND ts < %s",
+            " AND ts >= %s - interval '8 s' AND ts < %s - interval '1 s'",
             (ASSET, TOPIC, peak, peak),
         )
     explanation = json.loads(scored.run("anomalies", "explain", alarm["id"], "--json").stdout)

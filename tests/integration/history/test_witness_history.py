@@ -17,6 +17,7 @@ TOPIC = "test.slow"
 ASSET = "slow"  # the file's name
 HOP_S, ROW_S = 480, 60
 SPAN = ("--from", "2026-01-07", "--to", "2026-01-08")
+FAULT_BEGINS = [f"2026-01-07T08:{minute}:00Z" for minute in range(19, 23)]
 _PROCESS = ("process", "instrument")
 
 
@@ -64,23 +65,35 @@ def test_the_peak_of_a_witness_is_recomputed_digit_by_digit(
 def test_the_explanation_names_the_witness_and_its_sensor(
     scored: Tfstream, alarms: list[dict[str, Any]]
 ) -> None:
-    between = [
-        alarm for alarm in alarms if alarm["witness"] != "score" and _seconds(alarm["peak_at"]) % HOP_S
+    of_fault = [
+        alarm for alarm in alarms if alarm["witness"] != "score" and alarm["started_at"] in FAULT_BEGINS
     ]
-    output = scored.run("anomalies", "explain", between[0]["id"]).stdout
-    assert f"witness: {between[0]['witness']} (" in output
+    assert of_fault, alarms
+    output = scored.run("anomalies", "explain", of_fault[0]["id"]).stdout
+    assert f"witness: {of_fault[0]['witness']} (" in output
     assert "level" in output
-    explanation = json.loads(scored.run("anomalies", "explain", between[0]["id"], "--json").stdout)
-    sensor = explanation["sensors"][0]
-    assert sensor["name"] == "level"
-    assert abs(sensor["actual"] - sensor["expected"]) > 1
-    assert explanation["level"] is None  # a row between two hops has no score
+    explanation = json.loads(scored.run("anomalies", "explain", of_fault[0]["id"], "--json").stdout)
+    assert explanation["sensors"][0]["name"] == "level"
+
+
+def test_the_sensors_of_a_witness_show_actual_and_expected_values(
+    scored: Tfstream, alarms: list[dict[str, Any]]
+) -> None:
+    """A row between two hops has no score, and therefore no level of the score."""
+    departed = [alarm for alarm in alarms if alarm["witness"] in ("errors", "levels")]
+    assert departed, alarms
+    for alarm in departed:
+        explanation = json.loads(scored.run("anomalies", "explain", alarm["id"], "--json").stdout)
+        sensor = explanation["sensors"][0]
+        assert sensor["actual"] != pytest.approx(sensor["expected"], abs=0.05)
+        between_hops = _seconds(alarm["peak_at"]) % HOP_S != 0
+        assert (explanation["level"] is None) == between_hops
 
 
 def test_a_threshold_of_another_budget_gives_that_budget(
     scored: Tfstream, alarms: list[dict[str, Any]]
 ) -> None:
-    of_witness = next(alarm for alarm in alarms if alarm["witness"] != "score")
+    of_witness = next(alarm for alarm in alarms if alarm["witness"] in ("errors", "levels"))
     scored.run("streams", "set", TOPIC, "--alarm-budget", "10/week")
     try:
         explained = scored.run("anomalies", "explain", of_witness["id"], "--json").stdout

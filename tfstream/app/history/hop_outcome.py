@@ -20,6 +20,10 @@ def hop_outcome(hop: ScoredWindow, rule: AlarmRule) -> str:
         return _open_episode_outcome(before, hop, judgement)
     after = hop.after.episode
     if after is None:
+        if judgement.exceeds:
+            return (
+                "over the threshold since an earlier alarm: the value must fall before it can raise another"
+            )
         return "below the threshold"
     if after.pending:
         lasted = duration_text((after.last_us - after.started_us) / 1e6)
@@ -32,10 +36,15 @@ def _open_episode_outcome(before: Episode, hop: ScoredWindow, judgement: Judgeme
     after = hop.after.episode
     if after is None:
         return f"quiet for long enough: the episode of {iso(before.started_us)} ends"
-    if judgement.exceeds:
+    goes_on = after.last_us > before.last_us
+    if goes_on and judgement.exceeds:
         return "over the threshold: the episode goes on"
-    if judgement.keeps_open:
+    if goes_on and judgement.keeps_open:
         return "below the threshold, but above the level that ends an episode: the episode goes on"
-    if after.last_us > before.last_us:
+    if goes_on:
         return "quiet, but a sensor of this alarm still departs from the others: the episode goes on"
+    if judgement.keeps_open:
+        return (
+            "a witness speaks of other sensors, or of a much longer time: it does not keep the episode open"
+        )
     return "quiet, but not for long enough to end the episode"

@@ -115,7 +115,7 @@ def test_a_record_of_an_older_version_holds_the_witnesses_itself(partition: Assi
     assert commit(restored)[witness_key("x")] == b"levels"
 
 
-@pytest.mark.parametrize(("sensors", "size"), [(10, 1_664), (48, 7_136), (127, 18_512), (1_000, 144_224)])
+@pytest.mark.parametrize(("sensors", "size"), [(10, 1_728), (48, 7_200), (127, 18_576), (1_000, 144_288)])
 def test_the_record_has_the_documented_size(sensors: int, size: int) -> None:
     """The table of ``docs/operations.md``, for all four grids."""
     states = WitnessStates(GRID_ROWS, sensors, [None])
