@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import msgspec
 
 from tfstream.app.detection.asset_update import AssetEvent, AssetUpdate, ScoredWindow
 from tfstream.app.detection.champion import Champion
-from tfstream.app.detection.instrument_batch import AssetKey, CheckedWindow, InstrumentBatch
-from tfstream.app.detection.score_batch import (
-    ScoringInput,
-    SmoothedTerms,
-    WindowScore,
-    alarm_rule,
-    score_batch,
-    scoreable,
-)
+from tfstream.app.detection.instrument_batch import AssetKey, CheckedWindow
+from tfstream.app.detection.score_batch import alarm_rule
 from tfstream.app.detection.silences import (
     SensorSilences,
     asset_forgotten,
@@ -26,7 +18,7 @@ from tfstream.app.detection.silences import (
     with_silence,
 )
 from tfstream.app.detection.window_evidence import HeardJudgement, WindowExplainer
-from tfstream.app.detection.witness_batch import StoredWitnesses, WitnessBatch, WitnessInput, WitnessVerdict
+from tfstream.app.detection.window_listener import HeardWindow, WindowListener
 from tfstream.core.alarms.alarm_rule import AlarmRule, AlarmState, Hop
 from tfstream.core.alarms.episode import EpisodeEvent
 from tfstream.core.alarms.hop_evidence import NoEvidence
@@ -45,14 +37,6 @@ from tfstream.core.windowing.partition_tracks import (
 )
 
 
-class _Heard(NamedTuple):
-    """What all witnesses say about a window; ``scored`` is None between hops and without a live sensor."""
-
-    checked: CheckedWindow
-    scored: WindowScore | None
-    verdict: WitnessVerdict | None
-
-
 class EpisodeTracker:
     """Updates assets under one model. It keeps no state of the assets: memory goes in, updates come out."""
 
@@ -63,8 +47,7 @@ class EpisodeTracker:
         self._shape = champion.detector.shape
         self._silences = SensorSilences(definition, champion.detector)
         self._rule = alarm_rule(definition, champion.detector)
-        self._instruments = InstrumentBatch(definition, champion.detector)
-        self._witnesses = WitnessBatch(definition, champion.detector)
+        self._listener = WindowListener(definition, champion)
         self._asset_rules = {
             asset: alarm_rule(definition, champion.detector, asset) for asset in definition.asset_budgets
         }
@@ -74,7 +57,7 @@ class EpisodeTracker:
 
         An asset may have several events: each starts from the memory after the previous event.
         """
-        heard, kept = self._hear(batch)
+        heard, kept = self._listener.hear(batch)
         memories: dict[AssetKey, AssetMemory | None] = {}
         updates = []
         for index, (partition, memory, event) in enumerate(batch):
@@ -88,85 +71,23 @@ class EpisodeTracker:
 
     def warm_up(self, events: Sequence[AssetEvent]) -> AssetMemory | None:
         """An asset's memory after its witnesses have seen its windows; none of them is scored."""
-        _, kept = self._hear(events, scored=False)
+        _, kept = self._listener.hear(events, scored=False)
         memory = events[0].memory
         for index, (_, _, event) in enumerate(events):
-            memory = None if isinstance(event, AssetForgotten) else self._own_memory(memory, event.asset)
+            memory = (
+                None if isinstance(event, AssetForgotten) else self._listener.own_memory(memory, event.asset)
+            )
             if index in kept and memory is not None:
                 memory = msgspec.structs.replace(memory, **kept[index])
         return memory
 
-    def _hear(
-        self, batch: Sequence[AssetEvent], *, scored: bool = True
-    ) -> tuple[dict[int, _Heard], dict[int, dict[str, object]]]:
-        """By index what is said of each window, and what the memory keeps after an asset's last window."""
-        indices = [index for index, each in enumerate(batch) if isinstance(each.event, WindowReady)]
-        before: dict[AssetKey, AssetMemory | None] = {}
-        last: dict[AssetKey, int] = {}
-        windows: list[WitnessInput] = []
-        for index in indices:
-            partition, memory, event = batch[index]
-            assert isinstance(event, WindowReady)
-            key = partition, event.asset
-            windows.append(WitnessInput(key, event.window))
-            before.setdefault(key, memory)
-            last[key] = index
-        checked = self._instruments.check(
-            windows, {key: memory.instruments if memory else None for key, memory in before.items()}
-        )
-        inputs = [
-            WitnessInput(key, each.window, each.masked)
-            for (key, _, _), each in zip(windows, checked.windows, strict=True)
-        ]
-        asked = self._witnesses.ask(
-            inputs, {key: self._stored_witnesses(memory) for key, memory in before.items()}
-        )
-        scores = self._score_windows(inputs, checked.windows, before) if scored else {}
-        heard = {
-            index: _Heard(each, scores.get(number), None if each.settling else asked.verdicts.get(number))
-            for number, (index, each) in enumerate(zip(indices, checked.windows, strict=True))
-        }
-        kept: dict[int, dict[str, object]] = {
-            last[key]: {"instruments": memory} for key, memory in checked.memories.items()
-        }
-        for key, stored in asked.stored.items():
-            kept[last[key]] |= {
-                "witnesses": stored.data,
-                "witness_index": stored.end_index,
-                "witness_version": self.champion.version,
-            }
-        return heard, kept
-
-    def _stored_witnesses(self, memory: AssetMemory | None) -> StoredWitnesses | None:
-        if memory is None or memory.witnesses is None:
-            return None
-        same_model = memory.witness_version == self.champion.version
-        return StoredWitnesses(memory.witnesses, memory.witness_index, same_model)
-
-    def _score_windows(
-        self,
-        windows: Sequence[WitnessInput],
-        checked: Sequence[CheckedWindow],
-        before: dict[AssetKey, AssetMemory | None],
-    ) -> dict[int, WindowScore]:
-        """Scores by number of the window; windows without a reading of a live sensor have none."""
-        detector = self.champion.detector
-        inputs = {
-            number: ScoringInput(
-                *key, window, _terms(self._own_memory(before[key], key[1])), checked[number].restarts
-            )
-            for number, (key, window, _) in enumerate(windows)
-            if self._shape.ends_hop(window.end_index) and scoreable(window.values, detector)
-        }
-        return dict(zip(inputs, score_batch(detector, list(inputs.values())), strict=True))
-
     def process(
-        self, memory: AssetMemory | None, event: TrackEvent, heard: _Heard | None = None
+        self, memory: AssetMemory | None, event: TrackEvent, heard: HeardWindow | None = None
     ) -> AssetUpdate:
         """The update of one event, with what all witnesses say about its window."""
-        own = self._own_memory(memory, event.asset)
+        own = self._listener.own_memory(memory, event.asset)
         if isinstance(event, WindowReady):
-            heard = heard or _Heard(CheckedWindow(event.window), None, None)
+            heard = heard or HeardWindow(CheckedWindow(event.window), None, None)
             if self._shape.ends_hop(event.window.end_index):
                 return self._hop_ended(own, event, heard)
             return self._row_ended(own, event, heard)
@@ -176,18 +97,7 @@ class EpisodeTracker:
             return asset_returned(own, event)
         return asset_forgotten(own, event)
 
-    def _own_memory(self, memory: AssetMemory | None, asset: str) -> AssetMemory:
-        """The asset's memory under this model: scores of another model cannot be compared with its scores."""
-        if memory is not None and memory.model_version == self.champion.version:
-            return memory
-        baseline = self._rule.calibration.initial_baseline(asset)
-        if memory is None:
-            return AssetMemory(model_version=self.champion.version, baseline=baseline)
-        return msgspec.structs.replace(
-            memory, model_version=self.champion.version, baseline=baseline, terms=None, terms_index=-1
-        )
-
-    def _row_ended(self, memory: AssetMemory, event: WindowReady, heard: _Heard) -> AssetUpdate:
+    def _row_ended(self, memory: AssetMemory, event: WindowReady, heard: HeardWindow) -> AssetUpdate:
         """A window between two hops, only in slow streams: it has no score, but witnesses may speak."""
         asset, window = event
         before = memory
@@ -209,7 +119,7 @@ class EpisodeTracker:
     def _row(
         self,
         window: Window,
-        heard: _Heard,
+        heard: HeardWindow,
         loudest: HeardJudgement | None,
         before: AssetMemory,
         after: AssetMemory,
@@ -230,7 +140,7 @@ class EpisodeTracker:
             evidence=NoEvidence() if loudest is None else loudest.evidence,
         )
 
-    def _hop_ended(self, memory: AssetMemory, event: WindowReady, heard: _Heard) -> AssetUpdate:
+    def _hop_ended(self, memory: AssetMemory, event: WindowReady, heard: HeardWindow) -> AssetUpdate:
         asset, window = event
         checked, missing = heard.checked, self._silences.missing(window)
         silence = self._silences.follow(memory, asset, window, missing, checked.last_values)
@@ -281,7 +191,7 @@ class EpisodeTracker:
         return after, change.event
 
     def _loudest(
-        self, asset: str, heard: _Heard, others: list[HeardJudgement], opened: EpisodeEvent | None
+        self, asset: str, heard: HeardWindow, others: list[HeardJudgement], opened: EpisodeEvent | None
     ) -> HeardJudgement | None:
         """The loudest of all judgements about a window.
 
@@ -299,7 +209,7 @@ class EpisodeTracker:
         asset: str,
         memory: AssetMemory,
         window: Window,
-        heard: _Heard,
+        heard: HeardWindow,
         opened: EpisodeEvent | None,
     ) -> tuple[HeardJudgement, AssetMemory, EpisodeEvent | None]:
         """The loudest judgement of a hop, the memory after it, and the episode's event, if there is one."""
@@ -327,7 +237,3 @@ class EpisodeTracker:
 
 def _events(*events: EpisodeEvent | None) -> tuple[EpisodeEvent, ...]:
     return tuple(event for event in events if event is not None)
-
-
-def _terms(memory: AssetMemory) -> SmoothedTerms | None:
-    return None if memory.terms is None else SmoothedTerms(memory.terms_index, memory.terms)
