@@ -21,6 +21,7 @@ from tfstream.model import bundle
 from tfstream.model.detector_config import DetectorConfig
 from tfstream.model.network.transformer import TimeFrequencyTransformer
 from tfstream.model.scoring.detector import Detector
+from tfstream.model.witnesses.advance import NewRows, advance
 
 
 def test_a_bundle_stays_small(detector: Detector) -> None:
@@ -46,6 +47,15 @@ def test_a_bundle_gives_the_same_scores(detector: Detector) -> None:
     np.testing.assert_array_equal(scored(detector, batch), scored(again, batch))
     assert again.calibration == detector.calibration
     assert bundle.dump(again) == stored
+
+
+def test_a_bundle_gives_the_same_witnesses(detector: Detector) -> None:
+    again = bundle.load(bundle.dump(detector))
+    assert again.witnesses.tails == detector.witnesses.tails
+    assert detector.witnesses.grids
+    new = NewRows("x", None, plant(100, seed=10), 99)
+    states = [advance(each.witnesses.grids, each.scaler, [new]).states.encode() for each in (detector, again)]
+    assert states[0] == states[1]
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[:100], lambda b: b"", lambda b: b"x" * 500, lambda b: b[:-8]])

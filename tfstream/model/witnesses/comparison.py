@@ -53,6 +53,12 @@ class RowComparison:
     def _wide_weights(self) -> Tensor:
         return wide(self.weights)
 
+    @property
+    def precision(self) -> NDArray[np.float64]:
+        """``P``, the inverse of the covariance."""
+        precision = self.weights.double() * self.root.double()
+        return ((precision + precision.T) / 2).numpy()
+
     def departures(self, rows: Values) -> Values:
         """How far each sensor lies from what the others say: ``[n, sensors]``, in standard deviations."""
         return product(rows, self.mean.numpy(), self._wide_weights)[:, : rows.shape[1]]

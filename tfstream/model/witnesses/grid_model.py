@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import torch
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from torch import Tensor
@@ -14,6 +13,7 @@ from torch import Tensor
 from tfstream.core.reading import Values
 from tfstream.model.witnesses.chunked_product import gathered_product, wide
 from tfstream.model.witnesses.comparison import RowComparison, SensorDeparture
+from tfstream.model.witnesses.completion import RowCompletion
 from tfstream.model.witnesses.pyramid import STATISTICS, order_of
 from tfstream.model.witnesses.season_model import SeasonModel
 
@@ -42,10 +42,6 @@ class GridModel:
     def _wide_predictor(self) -> Tensor:
         return wide(self.predictor)
 
-    @cached_property
-    def _predictor_by_sensor(self) -> Tensor:
-        return self.predictor.T.contiguous()
-
     def predict(self, rows: Values, before: NDArray[np.int64]) -> Values:
         """The rows ``[n, sensors]`` after the rows at ``before [n, order]``, in standard units.
 
@@ -54,12 +50,16 @@ class GridModel:
         predicted = gathered_product(rows, before, self._wide_predictor)[:, : rows.shape[1]]
         return np.clip(predicted, -LIMIT, LIMIT, out=predicted)
 
-    def predict_sensors(self, before: Values, sensors: NDArray[np.int64]) -> Values:
-        """Some sensors of the row after ``before [order, sensors]``, the newest row first."""
-        lagged = torch.from_numpy(before).flatten().clone()  # torch's own memory: always aligned alike
-        weights = self._predictor_by_sensor[torch.from_numpy(sensors)]
-        predicted: Values = torch.mv(weights, lagged).clamp(-LIMIT, LIMIT).numpy()
-        return predicted
+    @cached_property
+    def _completion(self) -> RowCompletion:
+        return RowCompletion(self.predictor, self.comparisons[0].precision)
+
+    def complete(self, before: Values, row: Values) -> Values:
+        """A row ``[sensors]`` with NaN where missing, completed, in standard units.
+
+        ``before [order, sensors]`` are the rows before it, the newest first.
+        """
+        return np.clip(self._completion.complete(before, row), -LIMIT, LIMIT)
 
     def statistic(self, number: int, rows: Values) -> NDArray[np.float64]:
         """The values ``[n]`` of a statistic for its rows ``[n, sensors]``: never negative."""

@@ -48,8 +48,8 @@ class GridRows(NamedTuple):
 class GridStep:
     """Rows that enter a grid, and the states of their assets on it.
 
-    A missing cell becomes what the predictor says, and its error is 0: the mean in its place would look like
-    a fault of the sensors that it helps to predict.
+    A missing cell becomes what is expected there: the mean in its place would look like a fault of the
+    sensors that it helps to predict.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class GridStep:
         before = scales.of(np.tile(self._assets, grid.order))
         self._before = self._rounds.before(grid.order)
         self._standard = np.concatenate([before.standard(lags), self._scale.standard(self._values)])
-        self._known = self._fill()
+        self._fill()
         self._history = np.concatenate([lags, self._values])
         self.entered = entering._replace(values=self._values)
 
@@ -104,27 +104,21 @@ class GridStep:
             scale = self._scale.at(new)
             self._states.begin(self._assets[new], np.where(np.isnan(first), scale.high, first))
 
-    def _fill(self) -> NDArray[np.bool_] | None:
-        """Put predictions in place of missing cells, row after row; None where every cell is known."""
+    def _fill(self) -> None:
+        """Complete rows with missing cells, row after row."""
         if not np.isnan(self._values.sum()):
-            return None
-        known = ~np.isnan(self._values)
-        first_row = len(self._standard) - len(self._values)
-        for row in np.flatnonzero(~known.all(axis=1)).tolist():
-            missing, scale = np.flatnonzero(~known[row]), self._scale.at(row)
-            predicted = self._grid.predict_sensors(self._standard[self._before[row]], missing)
-            filled = self._standard[first_row + row]
-            filled[missing] = predicted
-            self._values[row, missing] = scale.own_units(filled)[..., missing]
-            filled[missing] = scale.standard(self._values[row])[..., missing]
-        return known
+            return
+        standard = self._standard[-len(self._values) :]
+        for row in np.flatnonzero(np.isnan(self._values).any(axis=1)).tolist():
+            missing, scale = np.isnan(self._values[row]), self._scale.at(row)
+            completed = self._grid.complete(self._standard[self._before[row]], standard[row])
+            self._values[row, missing] = scale.own_units(completed)[..., missing]
+            standard[row, missing] = scale.standard(self._values[row])[..., missing]
 
     def _errors(self) -> Values:
         errors: Values = self._standard[-len(self._values) :] - self._grid.predict(
             self._standard, self._before
         )
-        if self._known is not None:
-            errors *= self._known
         if self._seen.min() < self._grid.order:  # the lags repeat the first row
             errors[self._seen[self._rounds.asset] + self._rounds.number < self._grid.order] = 0.0
         return errors
