@@ -156,6 +156,7 @@ def _tensors(detector: Detector) -> dict[str, Tensor]:
         "fusion.median": fusion.median,
         "fusion.spread": fusion.spread,
         "fusion.weight": fusion.weight,
+        "fusion.rises": fusion.rises,
     }
     tensors = {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
     tensors |= {f"linear.{name}": value for name, value in _named_tensors(detector.linear)}

@@ -20,7 +20,7 @@ def test_a_stuck_sensor_has_an_alarm_in_words_and_is_left_out_of_the_score(
     plant: Plant, trained_topic: str
 ) -> None:
     tfstream = plant.tfstream
-    path = write_plant(plant.normal.with_name("stuck.csv"), rows=800, start="2026-01-06T00:00:00Z")
+    path = write_plant(plant.normal.with_name("stuck.csv"), rows=1400, start="2026-01-06T00:00:00Z")
     frame = pd.read_csv(path)
     frame.loc[frame.index[STUCK], "pressure"] = frame["pressure"].iloc[STUCK.start]
     frame.to_csv(path, index=False)

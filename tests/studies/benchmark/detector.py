@@ -54,7 +54,7 @@ def work(bundle: Path) -> dict[str, Any]:
 
 def _scores(detector: Detector, values: Any, assets: list[str]) -> Any:
     measurement = detector.measure(values, assets)
-    return detector.fuse(measurement.terms.astype(np.float64), measurement.usual)
+    return detector.fuse(measurement.terms.astype(np.float64), measurement)
 
 
 def _costs(detector: Detector, values: Any, assets: list[str]) -> list[dict[str, Any]]:

@@ -43,7 +43,7 @@ def windows(values: Values) -> Values:
 def scored(detector: Detector, batch: Values) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """Every window by itself, after none."""
     measured = detector.measure(batch, ["x"] * len(batch))
-    return detector.fuse(measured.terms.astype(np.float64), measured.usual)
+    return detector.fuse(measured.terms.astype(np.float64), measured)
 
 
 def candidates(batch: Values, before: SmoothedTerms | None, first: int = 0) -> list[ScoringInput]:

@@ -121,10 +121,10 @@ class EpisodeTracker:
         asked = self._witnesses.ask(
             inputs, {key: self._stored_witnesses(memory) for key, memory in before.items()}
         )
-        scores = self._score_windows(inputs, before) if scored else {}
+        scores = self._score_windows(inputs, checked.windows, before) if scored else {}
         heard = {
-            index: _Heard(checked.windows[number], scores.get(number), asked.verdicts.get(number))
-            for number, index in enumerate(indices)
+            index: _Heard(each, scores.get(number), None if each.settling else asked.verdicts.get(number))
+            for number, (index, each) in enumerate(zip(indices, checked.windows, strict=True))
         }
         kept: dict[int, dict[str, object]] = {
             last[key]: {"instruments": memory} for key, memory in checked.memories.items()
@@ -144,12 +144,17 @@ class EpisodeTracker:
         return StoredWitnesses(memory.witnesses, memory.witness_index, same_model)
 
     def _score_windows(
-        self, windows: Sequence[WitnessInput], before: dict[AssetKey, AssetMemory | None]
+        self,
+        windows: Sequence[WitnessInput],
+        checked: Sequence[CheckedWindow],
+        before: dict[AssetKey, AssetMemory | None],
     ) -> dict[int, WindowScore]:
         """Scores by number of the window; windows without a reading of a live sensor have none."""
         detector = self.champion.detector
         inputs = {
-            number: ScoringInput(*key, window, _terms(self._own_memory(before[key], key[1])))
+            number: ScoringInput(
+                *key, window, _terms(self._own_memory(before[key], key[1])), checked[number].restarts
+            )
             for number, (key, window, _) in enumerate(windows)
             if self._shape.ends_hop(window.end_index) and scoreable(window.values, detector)
         }

@@ -20,6 +20,7 @@ from tfstream.core.messages.witness import Witness
 from tfstream.core.reading import Values
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.windowing.asset_track import Window
+from tfstream.core.windowing.window import WindowShape
 from tfstream.model.scoring.detector import Detector
 
 AssetKey = tuple[int, str]
@@ -38,6 +39,8 @@ class CheckedWindow(NamedTuple):
     ``masked`` are the sensors, by column, that are out or were so in rows of the window; ``window`` has no
     values of them. ``out`` is about sensors that are out in the new rows, ``unusual`` about findings that the
     process may explain. ``last_values`` has the last row with a value of each sensor that sends rarely.
+    ``restarts`` is true for the first window of a hop without a sensor: means of the score begin again.
+    ``settling`` is true for a window's rows longer: means of the witnesses remember what the sensor showed.
     """
 
     window: Window
@@ -45,6 +48,8 @@ class CheckedWindow(NamedTuple):
     out: InstrumentVerdict | None = None
     unusual: InstrumentVerdict | None = None
     last_values: Mapping[int, int] = {}
+    restarts: bool = False
+    settling: bool = False
 
 
 class CheckedBatch(NamedTuple):
@@ -85,7 +90,7 @@ class InstrumentBatch:
         if monitor is None:
             limits = replace(self._detector.instruments, per_week=budget * self._share)
             monitor = self._monitors[budget] = InstrumentMonitor(limits)
-        return _AssetChecks(self._definition, monitor, self._share, asset, memory, slow)
+        return _AssetChecks(self._definition, monitor, self._share, asset, memory, slow, self._detector.shape)
 
 
 class _AssetChecks:
@@ -99,7 +104,9 @@ class _AssetChecks:
         asset: str,
         memory: InstrumentMemory | None,
         slow: tuple[int, ...],
+        shape: WindowShape,
     ) -> None:
+        self._shape = shape
         self._definition, self._monitor, self._share, self._asset = definition, monitor, share, asset
         self._state = _state(monitor, memory)
         self._out: tuple[OutSensor, ...] = () if memory is None else memory.out
@@ -123,6 +130,8 @@ class _AssetChecks:
             self._verdict([each for each in findings if each.is_out and self._lasts(each)]),
             self._verdict([each for each in findings if each.sensor not in masked]),
             self._last_values,
+            restarts=any(each.masked_within(self._shape.hop, end) for each in self._out),
+            settling=any(each.masked_within(self._shape.rows, end) for each in self._out),
         )
 
     def memory(self) -> InstrumentMemory:

@@ -24,12 +24,16 @@ class SmoothedTerms(NamedTuple):
 
 
 class ScoringInput(NamedTuple):
-    """A window to score; ``before`` are the terms of the asset's previous window, if there is one."""
+    """A window to score; ``before`` are the terms of the asset's previous window, if there is one.
+
+    With ``restarts`` they do not count: they have seen a sensor that is left out from this window on.
+    """
 
     partition: int
     asset: str
     window: Window
     before: SmoothedTerms | None
+    restarts: bool = False
 
 
 class WindowScore(NamedTuple):
@@ -74,7 +78,7 @@ def score_batch(detector: Detector, batch: Sequence[ScoringInput]) -> list[Windo
     values = np.stack([each.window.values for each in batch])  # [batch, rows, sensors]
     measured = detector.measure(values, [each.asset for each in batch])
     terms = _smooth(detector, batch, measured)
-    scores = detector.fuse(np.array([each.values for each in terms]), measured.usual)
+    scores = detector.fuse(np.array([each.values for each in terms]), measured)
     return [
         WindowScore(
             float(scores[i]),
@@ -91,9 +95,10 @@ def _smooth(detector: Detector, batch: Sequence[ScoringInput], measured: Measure
     """Terms smoothed over the windows of each asset; smoothing starts again after a missing hop."""
     smoothed: list[SmoothedTerms] = []
     latest: dict[tuple[int, str], SmoothedTerms] = {}
-    for (partition, asset, window, before), raw in zip(batch, measured.terms, strict=True):
+    for (partition, asset, window, before, restarts), raw in zip(batch, measured.terms, strict=True):
         earlier = latest.get((partition, asset), before)
-        if earlier is not None and earlier.end_index != window.end_index - detector.hop_rows:
+        unbroken = earlier is not None and earlier.end_index == window.end_index - detector.hop_rows
+        if restarts or not unbroken:
             earlier = None
         values = detector.smooth(raw, earlier.values if earlier else None)
         smoothed.append(SmoothedTerms(window.end_index, tuple(values.tolist())))

@@ -127,8 +127,9 @@ class ExplainedHop:
             return
         scored, fusion = self._hop.scored, self._detector.fusion
         smoothed = np.array([scored.terms.values])
-        usual = self._detector.measure(scored.window[None], [scored.asset]).usual.astype(np.float64)
-        values, parts = fusion.explained(smoothed, usual)
+        measured = self._detector.measure(scored.window[None], [scored.asset])
+        usual, missing = (part.astype(np.float64) for part in (measured.usual, measured.missing))
+        values, parts = fusion.explained(smoothed, usual, missing)
         medians = np.exp(fusion.median)
         for i in np.argsort(-parts[0], kind="stable").tolist():
             yield TermLine(

@@ -12,11 +12,19 @@ _MASKED_ROWS = 64  # after the last finding: until then windows have rows in whi
 
 
 class OutSensor(msgspec.Struct, frozen=True, array_like=True):
-    """A sensor, by its column, that is out since ``since_row`` and was found out last at ``last_row``."""
+    """A sensor, by its column, that is out since ``since_row`` and was found out last at ``last_row``.
+
+    It is left out of the windows that end with row ``masked_row`` or later.
+    """
 
     sensor: int
     since_row: int
     last_row: int
+    masked_row: int
+
+    def masked_within(self, rows: int, end_row: int) -> bool:
+        """Whether the first window without the sensor ended within the last ``rows`` rows."""
+        return end_row - self.masked_row < rows
 
 
 class InstrumentMemory(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +47,8 @@ def sensors_out(
     for finding in findings:
         if finding.is_out:
             known = out.get(finding.sensor)
-            since_row = finding.since_row if known is None else known.since_row
-            out[finding.sensor] = OutSensor(finding.sensor, since_row, finding.row)
+            since_row, masked_row = finding.since_row, end_row
+            if known is not None:
+                since_row, masked_row = known.since_row, known.masked_row
+            out[finding.sensor] = OutSensor(finding.sensor, since_row, finding.row, masked_row)
     return tuple(out[sensor] for sensor in sorted(out))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ from tfstream.core.scaler import Scaler
 from tfstream.core.stream import WEEK_US
 from tfstream.errors import BadData
 from tfstream.model.detector_config import DetectorConfig
+from tfstream.model.fitting.missing_sensors import missing_rises
 from tfstream.model.fitting.normal_profile import LocatedWindows, Predictors, previous_hops
 from tfstream.model.fitting.train_network import Report, train
 from tfstream.model.fitting.training_windows import (
@@ -79,7 +80,9 @@ def fit(
     scaled = [_standardised(piece, scaler) for piece in differenced]
     definition = _Definition(sensors, interval_us, config, scaler, limits)
     model, predictors = _learn(split(scaled, config.window_rows), definition, seed, report)
-    calibration = _calibrate(model, split(series, config.window_rows).hold)
+    held = split(series, config.window_rows).hold
+    model = replace(model, fusion=model.fusion._replace(rises=missing_rises(model, held)))
+    calibration = _calibrate(model, held)
     bank = predictors.collect_bank(_locate(whole_pieces(scaled), config), model.usual_errors)
     parts_of_model = {field.name: getattr(model, field.name) for field in fields(model)}
     witnesses = fit_witnesses(differenced, scaler, interval_us, time_zone)
@@ -210,14 +213,14 @@ def _score_run(model: ScoringModel, piece: TrainingPiece) -> ScoredRun:
     index = index_windows([piece], model.window_rows, model.hop_rows)
     before = previous_hops(index, model.hop_rows)
     smoothed: list[NDArray[np.float64]] = []
-    usual: list[Values] = []
+    scores: list[NDArray[np.float64]] = []
     for at in range(0, len(index.start), _WINDOWS_AT_ONCE):
         some = WindowIndex(*(part[at : at + _WINDOWS_AT_ONCE] for part in index))
         measured = model.measure(gather([piece], some, model.window_rows), [piece.asset] * len(some.start))
         for terms, earlier in zip(measured.terms, before[at : at + _WINDOWS_AT_ONCE].tolist(), strict=True):
             smoothed.append(model.smooth(terms, smoothed[earlier] if earlier >= 0 else None))
-        usual.append(measured.usual)
+        scores.append(model.fuse(np.stack(smoothed[at:]), measured))
     if not smoothed:
         return ScoredRun(piece.asset, index.start, np.empty(0))
     rows: NDArray[np.int64] = piece.first_row + index.start + model.window_rows
-    return ScoredRun(piece.asset, rows, model.fuse(np.stack(smoothed), np.concatenate(usual)))
+    return ScoredRun(piece.asset, rows, np.concatenate(scores))

@@ -96,7 +96,8 @@ class Predictors:
         terms, expected = self._terms(features, usual, memory, bank, neighbours)
         faulted = term_weights.faulted(held, np.random.default_rng(seed))
         normal, faulty = (self._relative_terms(windows, usual, memory, bank) for windows in (held, faulted))
-        fusion = calibrate(_smoothed(terms, before, config), expected, self._weight(normal, faulty))
+        weight = self._weight(normal, faulty)
+        fusion = calibrate(_smoothed(terms, before, config), expected, weight, len(self.live))
         return NormalProfile(fit_agreement(learnt.windows, held, config), memory, bank, usual, fusion)
 
     @torch.inference_mode()

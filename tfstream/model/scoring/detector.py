@@ -40,13 +40,15 @@ class Measurement(NamedTuple):
 
     ``terms [batch, 9]`` are not smoothed yet; ``usual [batch]`` is the expected V. ``actual`` and ``expected
     [batch, sensors]`` are the mean of the newest hop and its prediction, in the sensors' own units, for a
-    counter its rise in a row; NaN where masked.
+    counter its rise in a row; NaN where masked. ``missing [batch, sensors]`` is the part of a sensor's values
+    that is missing, 0 for sensors without a value in training.
     """
 
     terms: Values
     usual: Values
     actual: Values
     expected: Values
+    missing: Values
 
 
 class WindowExplanation(NamedTuple):
@@ -139,9 +141,11 @@ class ScoringModel:
         raw = terms.astype(np.float64)
         return raw if before is None else smooth(raw, np.asarray(before, dtype=np.float64), self.config)
 
-    def fuse(self, smoothed: NDArray[np.float64], usual: Values) -> NDArray[np.float64]:
-        """Scores ``[n]`` from smoothed terms ``[n, 9]`` and expected V ``[n]``; larger is more anomalous."""
-        return self.fusion.scores(smoothed, usual.astype(np.float64))
+    def fuse(self, smoothed: NDArray[np.float64], measured: Measurement) -> NDArray[np.float64]:
+        """Scores ``[n]`` of measured windows from smoothed terms ``[n, 9]``; larger is more anomalous."""
+        return self.fusion.scores(
+            smoothed, measured.usual.astype(np.float64), measured.missing.astype(np.float64)
+        )
 
     @torch.inference_mode()
     def departures(self, window: Values, asset: str) -> Values:
@@ -170,6 +174,7 @@ class ScoringModel:
         scaled[:] = self.scaler.transform(windows, assets)
         known = torch.ones(CHUNK, windows.shape[2])
         known[:count] = torch.from_numpy(self.known(scaled))
+        missing = np.isnan(scaled).mean(axis=1, dtype=np.float32) * self.live
         filled = self.linear.fill_missing(chunk, self.config)
         features = extract(filled, known, self.prepared, self.linear, self.config)
         terms, usual = compute_terms(features, self.usual_errors, self.memory, self.bank, self.config)
@@ -177,7 +182,9 @@ class ScoringModel:
         with np.errstate(invalid="ignore"):
             actual = windows[:, -self.config.hop_rows :].mean(axis=1, dtype=np.float64).astype(np.float32)
         expected = self.scaler.inverse(features.predicted[:count].numpy(), assets)
-        return Measurement(terms[:count].numpy(), usual[:count].numpy(), actual + blank, expected + blank)
+        return Measurement(
+            terms[:count].numpy(), usual[:count].numpy(), actual + blank, expected + blank, missing
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,25 +23,35 @@ Array = NDArray[np.float64]
 
 
 class Fusion(NamedTuple):
-    """Median and spread of each log term on training windows, and the weight of each term: ``[9]`` each."""
+    """Median and spread of each log term on training windows, and the weight of each term: ``[9]`` each.
+
+    ``rises [sensors, 9]`` says by how much each log term rises where a sensor is missing.
+    """
 
     median: Array
     spread: Array
     weight: Array
+    rises: Array
 
-    def scores(self, smoothed: Array, expected: Array) -> Array:
-        """Scores ``[n]`` from smoothed terms ``[n, 9]`` and the expected V ``[n]``."""
+    def scores(self, smoothed: Array, expected: Array, missing: Array) -> Array:
+        """Scores ``[n]`` from smoothed terms ``[n, 9]`` and the expected V ``[n]``.
+
+        :param missing: the part of each sensor's values that is missing, ``[n, sensors]``.
+        """
         # not @: the order of its sums depends on the size of the batch
-        scores: Array = self.parts(smoothed, expected).sum(axis=1)
+        scores: Array = self.parts(smoothed, expected, missing).sum(axis=1)
         return scores
 
-    def explained(self, smoothed: Array, expected: Array) -> tuple[Array, Array]:
+    def explained(self, smoothed: Array, expected: Array, missing: Array) -> tuple[Array, Array]:
         """The relative terms, and the part of the score that each term adds: ``[n, 9]`` each."""
-        return relative(smoothed, expected), self.parts(smoothed, expected)
+        return relative(smoothed, expected), self.parts(smoothed, expected, missing)
 
-    def parts(self, smoothed: Array, expected: Array) -> Array:
+    def parts(self, smoothed: Array, expected: Array, missing: Array) -> Array:
         """The part of each term in the score, ``[n, 9]``: a limited softplus of its z, times its weight."""
-        z = (_logs(relative(smoothed, expected)) - self.median) / self.spread
+        logs = logs_of(smoothed, expected)
+        for row in np.flatnonzero(missing.any(axis=1)).tolist():
+            logs[row] -= (missing[row, :, None] * self.rises).sum(axis=0)
+        z = (logs - self.median) / self.spread
         limited = np.minimum(np.logaddexp(0.0, z), _LIMITS)
         parts: Array = limited * self.weight
         return parts
@@ -52,10 +62,13 @@ def smooth(terms: Array, before: Array, config: DetectorConfig) -> Array:
     return before + config.smoothing * (terms - before)
 
 
-def calibrate(smoothed: Array, expected: Array, weight: Array) -> Fusion:
-    """Fit the median, and the spread P95 - median, of the log terms on training windows ``[n, 9]``."""
-    median, high = np.quantile(_logs(relative(smoothed, expected)), (0.5, 0.95), axis=0)
-    return Fusion(median, np.maximum(high - median, _LEAST_SPREAD), weight)
+def calibrate(smoothed: Array, expected: Array, weight: Array, sensors: int) -> Fusion:
+    """Fit the median, and the spread P95 - median, of the log terms on training windows ``[n, 9]``.
+
+    It does not know yet by how much missing sensors raise the terms.
+    """
+    median, high = np.quantile(logs_of(smoothed, expected), (0.5, 0.95), axis=0)
+    return Fusion(median, np.maximum(high - median, _LEAST_SPREAD), weight, np.zeros((sensors, len(weight))))
 
 
 def relative(terms: Array, expected: Array) -> Array:
@@ -65,6 +78,7 @@ def relative(terms: Array, expected: Array) -> Array:
     return values
 
 
-def _logs(terms: Array) -> Array:
-    logs: Array = np.log(terms + _SMALLEST_TERM)
+def logs_of(terms: Array, expected: Array) -> Array:
+    """The logarithms of the relative terms, ``[n, 9]``."""
+    logs: Array = np.log(relative(terms, expected) + _SMALLEST_TERM)
     return logs

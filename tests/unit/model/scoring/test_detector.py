@@ -115,10 +115,10 @@ def test_an_error_that_normal_data_showed_is_expected() -> None:
 
 def test_no_term_drowns_v() -> None:
     """A V that is large enough scores higher than all other terms together, however large."""
-    fusion = Fusion(np.zeros(len(TERMS)), np.ones(len(TERMS)), np.ones(len(TERMS)))
+    fusion = Fusion(np.zeros(len(TERMS)), np.ones(len(TERMS)), np.ones(len(TERMS)), np.zeros((1, len(TERMS))))
     terms = np.full((2, len(TERMS)), 1e30)
     terms[0, 0], terms[1, 0] = 1.0, 1e30
-    low, high = fusion.scores(terms, np.ones(2))
+    low, high = fusion.scores(terms, np.ones(2), np.zeros((2, 1)))
     assert low < 70 < high
 
 
