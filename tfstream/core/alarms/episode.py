@@ -5,6 +5,7 @@ The comparison of a score with the threshold is in ``judgement.py``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -167,7 +168,10 @@ def continue_episode(
         if hop.end_us - episode.last_us < closing_quiet_us(episode, cooldown_us):
             return episode, None
         return None, close_episode(episode)
-    extended = _extended(episode, hop, evidence.sensors())
+    sensors = evidence.sensors()
+    if _is_another_fault(episode, hop, sensors):
+        return first_hop(hop, sensors), close_episode(episode)
+    extended = _extended(episode, hop, sensors)
     new_peak = extended.peak_us != episode.peak_us
     grown = new_peak and extended.severity >= episode.written_severity * UPDATE_GROWTH
     if not grown and extended.witnesses == episode.witnesses:
@@ -190,6 +194,18 @@ def _keeps_open(episode: Episode, hop: Observation, evidence: HopEvidence) -> bo
         return False
     named = {sensor.name for sensor in evidence.sensors()}
     return not named or not named.isdisjoint(episode.main_sensors)
+
+
+def _is_another_fault(episode: Episode, hop: Observation, sensors: Sequence[SensorShare]) -> bool:
+    """Whether a hop over the threshold belongs to a fault of other sensors, after the episode went quiet.
+
+    Such a hop closes the episode and begins the next one, which is pending: its first event follows with the
+    next rows over the threshold. Otherwise faults that follow each other would become one endless alarm.
+    """
+    if not hop.judgement.opens or hop.start_us - episode.last_us < episode.shortest_scale_us:
+        return False
+    named = {sensor.name for sensor in sensors}
+    return bool(named) and named.isdisjoint(episode.main_sensors)
 
 
 def closing_quiet_us(episode: Episode, cooldown_us: int) -> int:

@@ -191,6 +191,30 @@ def test_growth_is_measured_in_thresholds() -> None:
     assert event is not None
 
 
+class OtherSensorEvidence(NoEvidence):
+    """All evidence against a sensor that the episode has not named."""
+
+    def sensors(self) -> tuple[SensorShare, ...]:
+        return (SensorShare(name="other", share=1.0, actual=1.0, expected=2.0, evidence=1.0),)
+
+
+def test_a_fault_of_other_sensors_after_a_quiet_time_begins_an_episode_of_its_own() -> None:
+    opened, _ = start_episode(None, hop(0, 6.0), sensors(0.5, 0.5), 0)
+    at_once, event = continue_episode(opened, hop(1, 7.0), OtherSensorEvidence(), 1000)
+    assert event is None  # the episode has not been quiet
+    assert at_once is not None
+    assert at_once.sequence == 1
+    later, event = continue_episode(opened, hop(3, 7.0), OtherSensorEvidence(), 1000)
+    assert event is not None
+    assert (event.event, event.episode.ended_us) == (EventType.CLOSED, 10)
+    assert later is not None
+    assert later.pending
+    assert (later.started_us, [sensor.name for sensor in later.sensors]) == (30, ["other"])
+    next_one, event = start_episode(later, hop(4, 7.0), OtherSensorEvidence().sensors(), 0)
+    assert event is not None
+    assert (event.event, next_one.started_us) == (EventType.OPENED, 30)
+
+
 def test_silence() -> None:
     opened = open_silence(100, 5, ()).episode
     assert (opened.witness, opened.witnesses) == (None, ())
