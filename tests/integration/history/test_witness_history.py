@@ -28,7 +28,9 @@ def scored(plant: Plant, tmp_path_factory: pytest.TempPathFactory) -> Tfstream:
     normal = write_plant(folder / "normal.csv", rows=1600, interval_s=ROW_S)
     (folder / "later").mkdir()
     start = "2026-01-07T00:00:00Z"
-    faulty = write_plant(folder / "later" / "slow.csv", rows=720, start=start, faulty=True, interval_s=ROW_S)
+    # within the sensor's range: otherwise the instrument alone has an alarm
+    path, shift = folder / "later" / "slow.csv", 1.0
+    faulty = write_plant(path, rows=720, start=start, faulty=True, interval_s=ROW_S, shift=shift)
     tfstream.run("load", normal, "--topic", TOPIC)
     tfstream.run("train", "--topic", TOPIC, "--no-gate")
     tfstream.run("replay", faulty, "--topic", TOPIC)

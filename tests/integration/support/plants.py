@@ -29,15 +29,16 @@ def write_plant(
     start: str = "2026-01-05T00:00:00Z",
     faulty: bool = False,
     interval_s: int = 1,
+    shift: float = 4.0,
 ) -> Path:
-    """Write four correlated oscillations; a fault shifts the level for 60 rows."""
+    """Write four correlated oscillations; a fault shifts the level by ``shift`` for 60 rows."""
     rng = np.random.default_rng(rows)
     seconds = np.arange(rows)
     slow, fast = np.sin(seconds / 17), np.cos(seconds / 5)
     columns = np.stack([slow + fast, slow - 0.5 * fast, 2 * fast, slow], axis=1)
     values = columns + 0.1 * rng.normal(size=columns.shape)
     if faulty:
-        values[FAULT, SENSORS.index("level")] += 4.0
+        values[FAULT, SENSORS.index("level")] += shift
     frame = pd.DataFrame(values.round(4), columns=list(SENSORS))
     frame.insert(0, "ts", pd.Timestamp(start) + pd.to_timedelta(seconds * interval_s, unit="s"))
     frame.to_csv(path, index=False, date_format="%Y-%m-%dT%H:%M:%SZ")

@@ -196,6 +196,15 @@ def test_an_alarm_of_the_process_about_a_stuck_sensor_becomes_that_of_the_instru
     assert len({event.episode.started_us for event in about_level}) == 1
 
 
+def test_a_sensor_far_out_of_its_range_raises_no_alarm_of_its_neighbours(watched: Watched) -> None:
+    values = plant(LEARNT, ROWS, 1)
+    values[300:600, 1] = 500.0 + values[300:600, 0]
+    episodes = opened(run(watched, events_of(watched, values)))
+    assert episodes
+    assert all(each.main_sensors == ("level",) for each in episodes)
+    assert all(each.kind is EventKind.INSTRUMENT for each in episodes)
+
+
 def test_a_dead_sensor_is_found(watched: Watched) -> None:
     values = plant(LEARNT, ROWS, 1)
     values[300:600, 2] = 0.0
