@@ -171,8 +171,7 @@ def unpack(cells: Sequence[bytes], sensors: int) -> Values:
 def _finite(cells: bytes) -> Values:
     """``[sensors]``; ±inf become NaN."""
     values = np.frombuffer(bytearray(cells), dtype=np.float32)
-    with np.errstate(over="ignore", invalid="ignore"):
-        squares = values.dot(values)  # finite only if all are: a tenth of the time of a mask
+    squares = np.vdot(values, values)  # finite only if all are; unlike ``dot`` it never warns
     if not isfinite(squares):
         values[~np.isfinite(values)] = np.nan
     return values

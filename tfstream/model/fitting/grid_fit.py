@@ -14,7 +14,9 @@ from tfstream.model.witnesses.grid_model import GridModel, lagged_rows
 from tfstream.model.witnesses.pyramid import ERROR_RATE, LEVEL_RATES, SPANS, order_of
 
 _RIDGE = 100.0
-_MOST_ROWS = 65_536  # that the predictor and the covariances are fitted to: more change nothing
+_MOST_ROWS = 131_072  # that a grid is fitted to: more change nothing
+_RUN_ROWS = 8_192  # unbroken, of longer pieces
+_MOST_COMPARED = 32_768
 _ROWS_AT_ONCE = 4_096
 _BLOCK = 64  # rows of an exponential mean computed together
 
@@ -27,12 +29,13 @@ def fit_grid(pieces: Sequence[Values], grid_rows: int) -> GridModel:
     :raises ValueError: when no piece has more rows than the predictor looks back.
     """
     order = order_of(grid_rows)
-    pieces = [piece.astype(np.float32) for piece in pieces if len(piece) > order]
+    pieces = [piece for piece in pieces if len(piece) > order]
     if not pieces:
         raise ValueError(f"no piece has more than {order} rows of {grid_rows}")
+    pieces = _some_runs(pieces, _MOST_ROWS)
+    rows = sum(len(piece) - order for piece in pieces)
     predictor = _fit_predictor(pieces, order)
     errors = [_errors(piece, predictor, order) for piece in pieces]
-    rows = sum(len(piece) for piece in errors)
     comparisons = [
         _compare(errors, rows, centred=False),
         _compare(
@@ -60,20 +63,50 @@ def exponential_mean(rows: Values, rate: float) -> Values:
     return means
 
 
+def _some_runs(pieces: Sequence[Values], most: int) -> list[Values]:
+    """All pieces, or of long ones evenly placed runs of unbroken rows, about ``most`` rows together."""
+    rows = sum(len(piece) for piece in pieces)
+    if rows <= most:
+        return list(pieces)
+    chosen = []
+    for piece in pieces:
+        runs = max(round(len(piece) / rows * most / _RUN_ROWS), 1)
+        starts = np.linspace(0, max(len(piece) - _RUN_ROWS, 0), runs).astype(np.int64)
+        chosen += [piece[start : start + _RUN_ROWS] for start in np.unique(starts).tolist()]
+    return chosen
+
+
 def _fit_predictor(pieces: Sequence[Values], order: int) -> torch.Tensor:
-    """Ridge regression by the normal equations, in double precision: ``[order * sensors, sensors]``."""
+    """Ridge regression by the normal equations: ``[order * sensors, sensors]``."""
     sensors = pieces[0].shape[1]
     gram = np.zeros((order * sensors, order * sensors))
     cross = np.zeros((order * sensors, sensors))
-    stride = max(sum(len(piece) for piece in pieces) // _MOST_ROWS, 1)
     for piece in pieces:
         for at in range(0, len(piece) - order, _ROWS_AT_ONCE):
             part = piece[at : at + _ROWS_AT_ONCE + order]
-            lagged = lagged_rows(part, order)[::stride].astype(np.float64)
-            gram += lagged.T @ lagged
-            cross += lagged.T @ part[order:][::stride]
+            lagged = lagged_rows(part, order)
+            gram += _lag_products(part, lagged, order)
+            cross += lagged.T @ part[order:]
     weights = np.linalg.solve(gram + _RIDGE * np.eye(len(gram)), cross)
     return torch.from_numpy(weights).float().contiguous()
+
+
+def _lag_products(part: Values, lagged: Values, order: int) -> Array:
+    """``lagged.T @ lagged``, from the products with the newest row alone.
+
+    The products of two lags are those of the two lags before, but for a row at each end.
+    """
+    sensors = part.shape[1]
+    products = np.empty((order, sensors, order, sensors))
+    products[0] = (part[order - 1 : -1].T @ lagged).reshape(sensors, order, sensors)
+    products[:, :, 0] = products[0].transpose(1, 2, 0)
+    ends = part.astype(np.float64)
+    first, last = ends[order - 2 :: -1], ends[-2::-1]  # the newest first
+    for row in range(order - 1):
+        for column in range(order - 1):
+            added, removed = np.outer(first[row], first[column]), np.outer(last[row], last[column])
+            products[row + 1, :, column + 1] = products[row, :, column] + added - removed
+    return products.reshape(order * sensors, order * sensors)
 
 
 def _errors(piece: Values, predictor: torch.Tensor, order: int) -> Values:
@@ -87,5 +120,5 @@ def _errors(piece: Values, predictor: torch.Tensor, order: int) -> Values:
 
 def _compare(pieces: Sequence[Values], independent_rows: float, *, centred: bool) -> RowComparison:
     rows = np.concatenate(pieces)
-    rows = rows[:: max(len(rows) // _MOST_ROWS, 1)]
+    rows = rows[:: -(-len(rows) // _MOST_COMPARED)]
     return fit_comparison(rows.astype(np.float64), independent_rows, centred=centred)
