@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tfstream.cli.output import printing
 from tfstream.cli.output.witness_output import print_witnesses
 
 MINUTE_US = 60_000_000
@@ -18,6 +19,12 @@ LEVELS = {
     "refused": "its level wanders",
 }
 ERRORS = {"witness": "errors", "name": "errors", "rows": 1, "weeks": 0.5, "forward": None, "refused": None}
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal wide enough for a row of the table."""
+    monkeypatch.setattr(printing.out, "width", 200)
 
 
 def text(capsys: pytest.CaptureFixture[str], metrics: dict[str, Any]) -> str:

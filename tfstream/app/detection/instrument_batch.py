@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -72,13 +73,17 @@ class InstrumentBatch:
         self, windows: Sequence[WitnessInput], memories: Mapping[AssetKey, InstrumentMemory | None]
     ) -> CheckedBatch:
         """Check windows; those of an asset must be in the order of the log."""
-        checks: dict[AssetKey, _AssetChecks] = {}
-        checked = []
-        for key, window, _ in windows:
-            if key not in checks:
-                checks[key] = self._asset_checks(key[1], memories.get(key))
-            checked.append(checks[key].check(window))
-        return CheckedBatch(checked, {key: each.memory() for key, each in checks.items()})
+        by_asset: dict[AssetKey, list[int]] = {}
+        for index, (key, _, _) in enumerate(windows):
+            by_asset.setdefault(key, []).append(index)
+        checked: dict[int, CheckedWindow] = {}
+        after = {}
+        for key, indices in by_asset.items():
+            checks = self._asset_checks(key[1], memories.get(key))
+            own = checks.check_all([windows[index].window for index in indices])
+            checked |= zip(indices, own, strict=True)
+            after[key] = checks.memory()
+        return CheckedBatch([checked[index] for index in range(len(windows))], after)
 
     def _asset_checks(self, asset: str, memory: InstrumentMemory | None) -> _AssetChecks:
         slow = self._slow.get(asset)
@@ -114,15 +119,32 @@ class _AssetChecks:
         self._last_values = {sensor: before.get(sensor, -1) for sensor in slow}
         self._newest: Values | None = None
 
-    def check(self, window: Window) -> CheckedWindow:
+    def check_all(self, windows: Sequence[Window]) -> list[CheckedWindow]:
+        """Check windows in the order of the log; all rows together as long as nothing is wrong."""
+        rows = None if self._out else _unbroken_rows(windows)
+        if rows is None:
+            return [self._check(window) for window in windows]
+        state, findings = self._monitor.update(self._state, rows, windows[-1].end_index, self._asset)
+        if findings:
+            return [self._check(window) for window in windows]
+        self._state, self._newest = state, rows[-1]
+        return [self._quiet(window) for window in windows]
+
+    def _quiet(self, window: Window) -> CheckedWindow:
+        """A window in which nothing is wrong."""
+        if self._last_values:
+            values, end = window.values, window.end_index
+            self._last_values = {s: _last_value(values[:, s], end, at) for s, at in self._last_values.items()}
+        return CheckedWindow(window, last_values=self._last_values)
+
+    def _check(self, window: Window) -> CheckedWindow:
         end, values = window.end_index, window.values
         self._state, findings = self._monitor.update(self._state, values, end, self._asset)
         self._newest = values[-1]
         self._out = sensors_out(self._out, findings, end) if self._out or findings else ()
-        if self._last_values:
-            self._last_values = {s: _last_value(values[:, s], end, at) for s, at in self._last_values.items()}
+        quiet = self._quiet(window)
         if not self._out and not findings:
-            return CheckedWindow(window, last_values=self._last_values)
+            return quiet
         masked = tuple(each.sensor for each in self._out)
         return CheckedWindow(
             _without(window, masked),
@@ -181,6 +203,17 @@ def _state(monitor: InstrumentMonitor, memory: InstrumentMemory | None) -> Instr
         if len(state.last) == monitor.limits.sensors:
             return state
     return monitor.initial_state()
+
+
+def _unbroken_rows(windows: Sequence[Window]) -> Values | None:
+    """The rows of successive windows, the first window's and all later ones; None where rows are missing."""
+    parts = [windows[0].values]
+    for before, window in pairwise(windows):
+        new = window.end_index - before.end_index
+        if not 0 < new <= len(window.values):
+            return None
+        parts.append(window.values[-new:])
+    return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
 
 def _last_value(column: Values, end_row: int, before: int) -> int:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tfstream.core.reading import Values
+from tfstream.core.reading import Values, is_complete
 
 _ENTRY = np.dtype([("sensor", "<u2"), ("run", "<u4"), ("last", "<f4"), ("ago", "<u2"), ("shared", "?")])
 _LONG_AGO = (1 << 16) - 1  # rows
@@ -49,13 +49,17 @@ class InstrumentState(NamedTuple):
         A sensor whose value has just changed needs no entry, since the next window has its last value: in a
         plant without switches the state takes ten bytes.
         """
+        head = _HEAD.pack(self.next_row, len(self.last))
+        lately = self.beyond.max() >= self.next_row - TOGETHER_ROWS
+        if not lately and self.runs.max() <= 1 and is_complete(newest):
+            return head  # almost always
         ago = self.next_row - self.beyond
         ago = np.where(ago <= TOGETHER_ROWS, ago, _LONG_AGO)  # equal states give equal bytes
         kept = np.flatnonzero((self.runs > 1) | (np.isnan(newest) & (self.runs > 0)) | (ago <= TOGETHER_ROWS))
         entries = np.empty(len(kept), dtype=_ENTRY)
         entries["sensor"], entries["run"], entries["last"] = kept, self.runs[kept], self.last[kept]
         entries["ago"], entries["shared"] = ago[kept], (self.shared & (ago <= TOGETHER_ROWS))[kept]
-        return _HEAD.pack(self.next_row, len(self.last)) + entries.tobytes()
+        return head + entries.tobytes()
 
     @classmethod
     def decode(cls, data: bytes) -> InstrumentState:
@@ -68,6 +72,8 @@ class InstrumentState(NamedTuple):
         next_row, sensors = _HEAD.unpack_from(data)
         entries = np.frombuffer(data, dtype=_ENTRY, offset=_HEAD.size)
         state = cls.initial(sensors, next_row)
+        if not len(entries):
+            return state
         state.last[entries["sensor"]] = entries["last"]
         state.runs[entries["sensor"]] = entries["run"]
         state.beyond[entries["sensor"]] = next_row - entries["ago"].astype(np.int64)
