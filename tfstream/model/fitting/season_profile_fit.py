@@ -106,7 +106,7 @@ def _shrunk(groups: Integers, rest: Array, count: int) -> Array:
     if (days > 1).sum() == 0:
         return np.zeros_like(means)
     ratio = within / np.maximum(between, 1e-9)
-    part: Array = means * days / (days + ratio)
+    part: Array = means * days / np.maximum(days + ratio, 1e-9)  # a constant sensor without days: nothing
     return part
 
 

@@ -18,7 +18,7 @@ from tfstream.core.messages.witness import Witness
 from tfstream.core.reading import Series
 from tfstream.core.scaler import Scaler
 from tfstream.model.fitting.season_fit import season_levels
-from tfstream.model.fitting.season_profile_fit import fit_season_profile
+from tfstream.model.fitting.season_profile_fit import _shrunk, fit_season_profile
 from tfstream.model.witnesses.season_clock import DAY_US
 from tfstream.model.witnesses.season_profile import SLOTS, SLOTS_PER_DAY
 
@@ -90,3 +90,10 @@ def test_days_that_have_nothing_in_common_give_a_plain_profile() -> None:
     series = series._replace(values=rng.normal(size=series.values.shape).astype(np.float32))
     mean = fit_season_profile([series], []).mean[0].numpy()
     assert np.abs(mean).max() < 0.6  # the means of the days' slots reach 1
+
+
+def test_a_constant_sensor_that_is_missing_at_some_hours_gives_a_known_profile() -> None:
+    """Its days show no spread at all, and at some hours it has none."""
+    rest = np.zeros((4, SLOTS_PER_DAY, 2))
+    rest[:, :3, 1] = np.nan
+    assert _shrunk(np.zeros(4, dtype=np.int64), rest, 1).tolist() == np.zeros((1, SLOTS_PER_DAY, 2)).tolist()
