@@ -177,6 +177,8 @@ def _grid_tensors(grids: Sequence[GridModel]) -> dict[str, Tensor]:
     tensors = {}
     for level, grid in enumerate(grids):
         tensors[f"witness.{level}.predictor"] = grid.predictor
+        if grid.basis is not None:
+            tensors[f"witness.{level}.basis"] = grid.basis
         for number, comparison in enumerate(grid.comparisons):
             named = _named_tensors(comparison)
             tensors |= {f"witness.{level}.{number}.{name}": value for name, value in named}
@@ -212,6 +214,7 @@ def _grids(header: _Header, tensors: dict[str, Tensor]) -> Iterator[GridModel]:
         yield GridModel(
             rows=GRID_ROWS[level],
             predictor=tensors[f"witness.{level}.predictor"],
+            basis=tensors.get(f"witness.{level}.basis"),
             comparisons=tuple(
                 RowComparison(**_part(tensors, f"witness.{level}.{number}.")) for number in range(COMPARED)
             ),

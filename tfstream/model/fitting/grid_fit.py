@@ -16,7 +16,9 @@ from tfstream.model.witnesses.pyramid import ERROR_RATE, LEVEL_RATES, SPANS, ord
 _RIDGE = 100.0
 _MOST_ROWS = 131_072  # that a grid is fitted to: more change nothing
 _RUN_ROWS = 8_192  # unbroken, of longer pieces
-_MOST_COMPARED = 32_768
+_MOST_COMPARED, _LEAST_COMPARED = 32_768, 8_192
+_COMPARED_CELLS = _MOST_COMPARED * 128  # fewer rows of more sensors
+_LARGEST_INPUT = 1024  # numbers that a row is predicted from, at most
 _ROWS_AT_ONCE = 4_096
 _BLOCK = 64  # rows of an exponential mean computed together
 
@@ -34,8 +36,9 @@ def fit_grid(pieces: Sequence[Values], grid_rows: int) -> GridModel:
         raise ValueError(f"no piece has more than {order} rows of {grid_rows}")
     pieces = _some_runs(pieces, _MOST_ROWS)
     rows = sum(len(piece) - order for piece in pieces)
-    predictor = _fit_predictor(pieces, order)
-    errors = [_errors(piece, predictor, order) for piece in pieces]
+    basis = _principal(pieces, _LARGEST_INPUT // order)
+    predictor = _fit_predictor(pieces, order, basis)
+    errors = [_errors(piece, predictor, order, basis) for piece in pieces]
     comparisons = [
         _compare(errors, rows, centred=False),
         _compare(
@@ -45,7 +48,7 @@ def fit_grid(pieces: Sequence[Values], grid_rows: int) -> GridModel:
     for span, rate in zip(SPANS, LEVEL_RATES, strict=True):
         levels = [exponential_mean(piece, rate) for piece in pieces]
         comparisons.append(_compare(levels, 2 * rows / span, centred=True))
-    return GridModel(rows=grid_rows, predictor=predictor, comparisons=tuple(comparisons))
+    return GridModel(rows=grid_rows, predictor=predictor, comparisons=tuple(comparisons), basis=basis)
 
 
 def exponential_mean(rows: Values, rate: float) -> Values:
@@ -76,16 +79,29 @@ def _some_runs(pieces: Sequence[Values], most: int) -> list[Values]:
     return chosen
 
 
-def _fit_predictor(pieces: Sequence[Values], order: int) -> torch.Tensor:
-    """Ridge regression by the normal equations: ``[order * sensors, sensors]``."""
+def _principal(pieces: Sequence[Values], most: int) -> torch.Tensor | None:
+    """The first principal directions ``[sensors, most]``; None where there are no more sensors."""
     sensors = pieces[0].shape[1]
-    gram = np.zeros((order * sensors, order * sensors))
-    cross = np.zeros((order * sensors, sensors))
+    if sensors <= most:
+        return None
+    gram = np.zeros((sensors, sensors))
+    for piece in pieces:
+        gram += piece.T @ piece
+    directions = np.linalg.eigh(gram).eigenvectors[:, : -most - 1 : -1]
+    return torch.from_numpy(directions.astype(np.float32)).contiguous()
+
+
+def _fit_predictor(pieces: Sequence[Values], order: int, basis: torch.Tensor | None) -> torch.Tensor:
+    """Ridge regression by the normal equations: ``[order * sensors, sensors]``, or with components."""
+    sensors = pieces[0].shape[1]
+    inputs = order * (sensors if basis is None else basis.shape[1])
+    gram, cross = np.zeros((inputs, inputs)), np.zeros((inputs, sensors))
     for piece in pieces:
         for at in range(0, len(piece) - order, _ROWS_AT_ONCE):
             part = piece[at : at + _ROWS_AT_ONCE + order]
-            lagged = lagged_rows(part, order)
-            gram += _lag_products(part, lagged, order)
+            reduced = _reduced(part, basis)
+            lagged = lagged_rows(reduced, order)
+            gram += _lag_products(reduced, lagged, order)
             cross += lagged.T @ part[order:]
     weights = np.linalg.solve(gram + _RIDGE * np.eye(len(gram)), cross)
     return torch.from_numpy(weights).float().contiguous()
@@ -109,16 +125,21 @@ def _lag_products(part: Values, lagged: Values, order: int) -> Array:
     return products.reshape(order * sensors, order * sensors)
 
 
-def _errors(piece: Values, predictor: torch.Tensor, order: int) -> Values:
+def _reduced(rows: Values, basis: torch.Tensor | None) -> Values:
+    return rows if basis is None else rows @ basis.numpy()
+
+
+def _errors(piece: Values, predictor: torch.Tensor, order: int, basis: torch.Tensor | None) -> Values:
     errors = np.empty((len(piece) - order, piece.shape[1]), dtype=np.float32)
     weights = predictor.numpy()
     for at in range(0, len(errors), _ROWS_AT_ONCE):
         part = piece[at : at + _ROWS_AT_ONCE + order]
-        errors[at : at + _ROWS_AT_ONCE] = part[order:] - lagged_rows(part, order) @ weights
+        errors[at : at + _ROWS_AT_ONCE] = part[order:] - lagged_rows(_reduced(part, basis), order) @ weights
     return errors
 
 
 def _compare(pieces: Sequence[Values], independent_rows: float, *, centred: bool) -> RowComparison:
     rows = np.concatenate(pieces)
-    rows = rows[:: -(-len(rows) // _MOST_COMPARED)]
+    most = min(max(_COMPARED_CELLS // rows.shape[1], _LEAST_COMPARED), _MOST_COMPARED)
+    rows = rows[:: -(-len(rows) // most)]
     return fit_comparison(rows.astype(np.float64), independent_rows, centred=centred)

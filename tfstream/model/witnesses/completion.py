@@ -19,20 +19,21 @@ class RowCompletion:
     is expected: when a load rises, all sensors of the load have errors. Without it, the sensor would seem to
     lag behind the others, and all of them would depart.
 
-    ``predictor [order * sensors, sensors]``; ``precision [sensors, sensors]`` is the inverse of the
-    covariance of its errors.
+    ``predictor`` and ``basis`` are those of the grid's model; ``precision [sensors, sensors]`` is the inverse
+    of the covariance of the predictor's errors.
     """
 
-    def __init__(self, predictor: Tensor, precision: NDArray[np.float64]) -> None:
-        self._by_sensor = predictor.T.contiguous()
+    def __init__(self, predictor: Tensor, basis: Tensor | None, precision: NDArray[np.float64]) -> None:
+        self._by_sensor, self._basis = predictor.T.contiguous(), basis
         self._precision = precision
         self._gains: dict[bytes, Tensor] = {}
 
     def complete(self, before: Values, row: Values) -> Values:
         """The row ``[sensors]``, NaN where missing, after ``before [order, sensors]``, the newest first."""
         missing = np.isnan(row)
-        lagged = torch.from_numpy(before).flatten().clone()  # torch's own memory: always aligned alike
-        predicted: Values = torch.mv(self._by_sensor, lagged).numpy()
+        lags = torch.from_numpy(before).clone()  # torch's own memory: always aligned alike
+        lagged = lags if self._basis is None else torch.mm(lags, self._basis)
+        predicted: Values = torch.mv(self._by_sensor, lagged.flatten()).numpy()
         errors = torch.from_numpy((row - predicted)[~missing])
         completed = row.copy()
         completed[missing] = predicted[missing] + torch.mv(self._gain(missing), errors.clone()).numpy()

@@ -11,19 +11,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tfstream.core.reading import Values
-from tfstream.model.witnesses.chunked_product import gathered_product, wide
+from tfstream.model.witnesses.chunked_product import gathered_product, product, wide
 from tfstream.model.witnesses.comparison import RowComparison, SensorDeparture
 from tfstream.model.witnesses.completion import RowCompletion
 from tfstream.model.witnesses.pyramid import STATISTICS, order_of
 from tfstream.model.witnesses.season_model import SeasonModel
 
 LIMIT = 10.0  # standard units: as the scaler clips
+_NOTHING: Values = np.zeros(1, dtype=np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
 class GridModel:
     """``predictor [order * sensors, sensors]`` maps the rows before, the newest first, to the next row.
 
+    With very many sensors it maps the rows' components in the directions ``basis [sensors, components]``.
     ``comparisons`` has a comparison for each statistic but those of the season; ``season`` is that of the
     grid's levels, on one grid at most.
     """
@@ -32,6 +34,7 @@ class GridModel:
     predictor: Tensor
     comparisons: tuple[RowComparison, ...]
     season: SeasonModel | None = None
+    basis: Tensor | None = None
 
     @property
     def order(self) -> int:
@@ -47,12 +50,16 @@ class GridModel:
 
         ``before`` are places in ``rows [m, sensors]``, that of the newest row first.
         """
-        predicted = gathered_product(rows, before, self._wide_predictor)[:, : rows.shape[1]]
+        inputs = rows if self.basis is None else self._components(rows, self.basis)
+        predicted = gathered_product(inputs, before, self._wide_predictor)[:, : rows.shape[1]]
         return np.clip(predicted, -LIMIT, LIMIT, out=predicted)
 
     @cached_property
     def _completion(self) -> RowCompletion:
-        return RowCompletion(self.predictor, self.comparisons[0].precision)
+        return RowCompletion(self.predictor, self.basis, self.comparisons[0].precision)
+
+    def _components(self, rows: Values, basis: Tensor) -> Values:
+        return product(rows, _NOTHING, wide(basis))[:, : basis.shape[1]]
 
     def complete(self, before: Values, row: Values) -> Values:
         """A row ``[sensors]`` with NaN where missing, completed, in standard units.

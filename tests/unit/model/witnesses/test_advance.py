@@ -9,6 +9,7 @@ import pytest
 
 from tests.unit.model.witnesses.steady_plant import SENSORS, FittedWitnesses, fit_to, follow, steady_plant
 from tfstream.core.messages.witness import Witness
+from tfstream.model.fitting import grid_fit
 from tfstream.model.witnesses.advance import NewRows
 from tfstream.model.witnesses.pyramid import COMPARED, STATISTICS, order_of, warm_up_rows
 from tfstream.model.witnesses.witness_state import StoredState
@@ -124,3 +125,20 @@ def test_the_first_errors_do_not_count(fitted: FittedWitnesses) -> None:
     order = order_of(1)
     assert not errors[:order].any()
     assert errors[order:].all()
+
+
+def test_a_stream_of_very_many_sensors_is_predicted_from_components(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if six sensors were too many; two loads move all of them."""
+    values = steady_plant(900, seed=5)
+    values[300:400, 1] = np.nan
+    every = fit_to(steady_plant(3_000))
+    monkeypatch.setattr(grid_fit, "_LARGEST_INPUT", 4 * order_of(1))
+    few = fit_to(steady_plant(3_000))
+    basis = few.model.grids[0].basis
+    assert basis is not None
+    assert (basis.shape, few.model.grids[0].predictor.shape) == ((SENSORS, 4), (32, SENSORS))
+    assert every.model.grids[0].basis is None
+    whole = follow(few, values)
+    assert whole.state == follow(few, values, [1] * 30 + [7] * 40 + [100] * 3).state
+    seen, expected = (np.nanmean(follow(each, values).grids[0][1], axis=0) for each in (few, every))
+    np.testing.assert_allclose(seen, expected, rtol=0.25)
