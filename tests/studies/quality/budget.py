@@ -12,13 +12,14 @@ from unittest.mock import patch
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.score_alarms import raise_alarms
 from tests.studies.processes import workers
 from tests.studies.quality import budget_table, score_sequences
 from tests.studies.quality.normal_streams import WEEK_ROWS, NormalStreamRecipe, recipes
 from tests.studies.quality.runs import ignore_progress
 from tests.studies.quality.settings import QualitySettings
 from tests.studies.quality.threshold_methods import THRESHOLD_METHODS
-from tfstream.app.detection.score_series import HopScores, raise_alarms, score_series
+from tfstream.app.detection.score_series import HopScores, score_series
 from tfstream.core.alarms.alarm_rule import AlarmRule
 from tfstream.core.alarms.calibration import Calibration, ScoredRun, fit_calibration
 from tfstream.core.reading import Series

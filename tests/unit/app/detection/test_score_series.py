@@ -8,8 +8,9 @@ import msgspec
 import numpy as np
 import pytest
 
+from tests.score_alarms import raise_alarms
 from tfstream.app.detection.score_batch import ScoringInput, score_batch, scoreable
-from tfstream.app.detection.score_series import HopScores, raise_alarms, score_series, series_windows, spread
+from tfstream.app.detection.score_series import HopScores, score_series, series_windows, spread
 from tfstream.core.alarms.alarm_rule import AlarmRule
 from tfstream.core.reading import Series, Values
 from tfstream.core.stream import StreamDefinition

@@ -8,7 +8,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from tfstream.app.detection.score_series import HopScores, raise_alarms
+from tests.score_alarms import raise_alarms
+from tfstream.app.detection.score_series import HopScores
 from tfstream.core.alarms.alarm_rule import AlarmRule
 from tfstream.core.alarms.baseline import Baseline
 from tfstream.core.alarms.calibration import Calibration, ScoredRun, fit_calibration

@@ -6,8 +6,9 @@ import msgspec
 import numpy as np
 import pytest
 
+from tests.score_alarms import SeriesEvidence, raise_alarms
 from tests.studies.simulated_readings import readings
-from tfstream.app.detection.score_series import SeriesEvidence, raise_alarms, score_series
+from tfstream.app.detection.score_series import score_series
 from tfstream.core.alarms.alarm_rule import AlarmRule
 from tfstream.core.quality.event_quality import Alarm
 from tfstream.core.reading import Series, Values
