@@ -83,7 +83,8 @@ class RowComparison:
         sensor is taken back before the next one is looked for.
         """
         weights, root, usual = self.weights.numpy(), self.root.numpy(), self.usual.numpy()
-        departures = self.departures(row[None])[0].astype(np.float64)
+        # one row at a time: the product in chunks of a fixed shape would take a hundred times as long
+        departures = ((row - self.mean.numpy()) @ weights).astype(np.float64)
         blamed: list[SensorDeparture] = []
         while len(blamed) < _MOST_SENSORS:
             relative = np.abs(departures) / usual
