@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from tfstream.app.detection.score_batch import SmoothedTerms, WindowScore
 from tfstream.app.detection.score_series import HopScores
@@ -16,13 +17,15 @@ from tfstream.core.quality.event_quality import Alarm
 from tfstream.core.reading import Values
 from tfstream.core.stream import StreamDefinition
 from tfstream.model.scoring.detector import Detector
+from tfstream.model.witnesses.witness_model import WitnessModel
 
 
 class SeriesEvidence:
-    """Evidence about the windows of ``values [rows, sensors]``, by their last row."""
+    """Evidence about the windows of ``values [rows, sensors]``, by their last row, without witnesses."""
 
     def __init__(self, definition: StreamDefinition, detector: Detector, asset: str, values: Values) -> None:
-        self._explainer = WindowExplainer(definition, detector)
+        alone = replace(detector, witnesses=WitnessModel())
+        self._explainer = WindowExplainer(definition, alone)
         self._detector, self._asset, self._values = detector, asset, values
 
     def __call__(self, end_index: int) -> HopEvidence:

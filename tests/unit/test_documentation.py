@@ -123,6 +123,11 @@ def test_a_page_that_is_named_becomes_a_link() -> None:
     assert shown.endswith(fenced)
 
 
+@pytest.mark.parametrize("page", [*READ_ALONE, ROOT / "CHANGELOG.md"], ids=lambda page: page.name)
+def test_no_page_holds_the_mark_of_an_unfinished_merge(page: Path) -> None:
+    assert not re.search(r"^(<{7}|={7}|>{7})( |$)", page.read_text(encoding="utf-8"), re.MULTILINE)
+
+
 @pytest.mark.parametrize("page", READ_ALONE, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_path_that_a_page_names_exists(page: Path) -> None:
     named = re.findall(

@@ -12,6 +12,7 @@ from tfstream.core.alarms.hop_evidence import HopEvidence
 from tfstream.core.alarms.judgement import Judgement
 from tfstream.core.alarms.sensor_shares import with_shares
 from tfstream.core.messages.anomaly_event import BandShift, SensorShare, rounded
+from tfstream.core.messages.witness import Witness
 from tfstream.core.reading import Values
 from tfstream.core.stream import StreamDefinition
 
@@ -30,6 +31,7 @@ class WindowExplainer:
         self._row_s = definition.interval_us / 1e6
         self._detector = detector
         self._sensor_index = {name: index for index, name in enumerate(definition.sensors)}
+        self._levels_heard = any(tail.witness is Witness.LEVELS for tail in detector.witnesses.admitted)
 
     def evidence(self, scored: WindowScore) -> WindowEvidence:
         """Evidence about a scored window; it is computed when a method is called."""
@@ -56,7 +58,13 @@ class WindowExplainer:
         return heard
 
     def departs(self, window: Values, asset: str, sensors: Sequence[str]) -> bool:
-        """Whether the level of one of these sensors disagrees with the level of the others."""
+        """Whether the level of one of these sensors disagrees with the level of the others.
+
+        Only where no witness looks at levels: such a witness speaks by itself as long as they disagree, and
+        its normal values were seen on later rows. An alarm that this comparison keeps open may never end.
+        """
+        if self._levels_heard:
+            return False
         departures = np.abs(self._detector.departures(window, asset))
         index = self._sensor_index
         return any(departures[index[name]] > 1 for name in sensors if name in index)

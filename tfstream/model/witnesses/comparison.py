@@ -26,6 +26,7 @@ _SMALLEST_VARIANCE = 1e-3
 _USUAL_QUANTILE = 0.99
 _LEAST_USUAL = 0.25
 _MOST_SENSORS = 5
+_AS_LIKELY = 0.75  # of what is usual for a sensor: normal rows change a departure by as much
 
 
 class SensorDeparture(NamedTuple):
@@ -80,21 +81,28 @@ class RowComparison:
         """The sensors that explain the departures of a row ``[sensors]``, the first to blame first.
 
         A wrong sensor makes the sensors that it predicts depart, too. Therefore what is wrong with the first
-        sensor is taken back before the next one is looked for.
+        sensor is taken back before the next one is looked for. But of two sensors that predict each other,
+        such as a valve and its flow, nobody else can say which of them is wrong: a sensor that departs nearly
+        as much as the first one stays beside it.
         """
         weights, root, usual = self.weights.numpy(), self.root.numpy(), self.usual.numpy()
         # one row at a time: the product in chunks of a fixed shape would take a hundred times as long
         departures = ((row - self.mean.numpy()) @ weights).astype(np.float64)
+        first = departures.copy()
+        relative = np.abs(first) / usual
+        as_likely = relative >= max(relative.max() - _AS_LIKELY, 1.0)
         blamed: list[SensorDeparture] = []
         while len(blamed) < _MOST_SENSORS:
-            relative = np.abs(departures) / usual
+            shown = np.where(as_likely, first, departures)
+            relative = np.abs(shown) / usual
             relative[[each.sensor for each in blamed]] = 0.0
             sensor = int(relative.argmax())
             if relative[sensor] <= 1 and blamed:
                 break
-            excess = float(departures[sensor] / root[sensor])
+            excess = float(shown[sensor] / root[sensor])
+            if not blamed or not as_likely[sensor]:
+                departures = departures - excess * weights[sensor]
             blamed.append(SensorDeparture(sensor, float(relative[sensor]), excess))
-            departures = departures - excess * weights[sensor]
         return blamed
 
 
