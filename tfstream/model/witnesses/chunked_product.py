@@ -19,7 +19,7 @@ def wide(weights: Tensor) -> Tensor:
 
     The last bit of a product of few columns would also depend on the row's place in the chunk.
     """
-    return functional.pad(weights, (0, -weights.shape[1] % _CACHE_LINE))
+    return functional.pad(weights, (0, -weights.shape[-1] % _CACHE_LINE))
 
 
 def product(rows: Values, less: Values, weights: Tensor) -> Values:
@@ -47,6 +47,27 @@ def gathered_product(rows: Values, places: NDArray[np.int64], weights: Tensor) -
         np.take(rows, some, axis=0, out=gathered[: len(some)], mode="clip")
         torch.mm(chunk, weights, out=products[at : at + CHUNK])
     result: Values = products[:count].numpy()
+    return result
+
+
+def grouped_product(rows: Values, weights: Tensor, group: NDArray[np.int64]) -> Values:
+    """``row @ weights[group]`` for ``rows [n, p]``, ``weights [groups, p, q]`` and ``group [n]``: ``[n, q]``.
+
+    The chunks of a group hold rows of this group alone.
+    """
+    counts = np.bincount(group, minlength=len(weights))
+    chunks = -(-counts // CHUNK)
+    order = np.argsort(group, kind="stable")
+    within = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    places = np.empty(len(rows), dtype=np.int64)
+    places[order] = CHUNK * np.repeat(np.cumsum(chunks) - chunks, counts) + within
+    padded = torch.zeros(CHUNK * int(chunks.sum()), rows.shape[1])
+    padded.numpy()[places] = rows
+    products = torch.empty(len(padded), weights.shape[2])
+    of_chunk = np.repeat(np.arange(len(weights)), chunks).tolist()
+    for at, which in zip(range(0, len(padded), CHUNK), of_chunk, strict=True):
+        torch.mm(padded[at : at + CHUNK], weights[which], out=products[at : at + CHUNK])
+    result: Values = products.numpy()[places]
     return result
 
 

@@ -72,9 +72,13 @@ class RowComparison:
 
     def largest(self, departures: Values) -> NDArray[np.float64]:
         """The largest departure of a sensor, in what is usual for it: ``[n]``."""
-        relative = np.abs(departures)
-        relative /= self.usual.numpy()
-        return relative.max(axis=1).astype(np.float64)
+        return self.relative(departures).max(axis=1).astype(np.float64)
+
+    def relative(self, departures: Values) -> Values:
+        """The sizes of departures ``[n, sensors]``, in what is usual for each sensor."""
+        sizes: Values = np.abs(departures)
+        sizes /= self.usual.numpy()
+        return sizes
 
     def blame(self, row: Values) -> list[SensorDeparture]:
         """The sensors that explain the departures of a row ``[sensors]``, the first to blame first.

@@ -1,0 +1,153 @@
+"""Decides which sensors of which assets have comparisons of their own, and fits these.
+
+Own comparisons are learnt from fewer rows than the common one. So they must show on rows later than those
+learnt from that they say more about a sensor: what is left of the sensor, after what the other sensors say,
+must be smaller there by a tenth of its variance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tfstream.core.reading import Series, Values
+from tfstream.core.scaler import Scaler
+from tfstream.model.fitting.grid_fit import exponential_mean
+from tfstream.model.fitting.learning_parts import PARTS, WATCHED, rows_before, rows_of_part
+from tfstream.model.witnesses.comparison import RowComparison, fit_comparison
+from tfstream.model.witnesses.grid_model import GridModel
+from tfstream.model.witnesses.own_comparison import OwnComparison
+from tfstream.model.witnesses.pyramid import FIRST_LEVELS, GRID_ROWS, LEVEL_RATES, SPANS
+
+_LEAST_ROWS_BY_SENSOR = 10  # of a grid before the first watched part, as for the common comparison
+_MOST_WEIGHTS = 32 * 2**20  # 64 MiB in half precision
+_BETTER = np.log(0.9)  # of the variance on later rows
+_LEAST_VARIANCE = 1e-4  # in standard units
+_MOST_ROWS, _LEAST_ROWS = 32_768, 4_096  # that the comparisons of all assets, of an asset are fitted to
+_LEAD_SPANS = 4  # of a level, before rows that are watched
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnFit:
+    """``assets`` that may have own comparisons, by grid; ``refused`` says why no asset may have them."""
+
+    series: Sequence[Series]
+    scaler: Scaler
+    assets: tuple[tuple[str, ...], ...]
+    refused: str | None = None
+    chosen: Mapping[tuple[int, int], NDArray[np.int64]] = field(default_factory=dict)
+
+    def choose(self, fits: Mapping[int, Sequence[GridModel]]) -> OwnFit:
+        """Choose the sensors ``[own]`` of each statistic by the grids that were fitted before watched parts."""
+        chosen = {}
+        for level, assets in enumerate(self.assets):
+            for span in range(len(SPANS)) if assets else ():
+                number = FIRST_LEVELS + span
+                changes = [
+                    self._change(asset, part, level, span, grids[level].comparisons[number])
+                    for part, grids in fits.items()
+                    for asset in assets
+                ]
+                better = _better([change for change in changes if change is not None])
+                if len(better):
+                    chosen[level, number] = better
+        return replace(self, chosen=chosen)
+
+    def with_own(self, grids: Sequence[GridModel], part: int) -> list[GridModel]:
+        """The grids with own comparisons that are fitted to the rows before a part."""
+        owns: list[dict[int, OwnComparison]] = [{} for _ in grids]
+        for (level, number), sensors in self.chosen.items():
+            common = grids[level].comparisons[number]
+            fitted = [
+                self._fit(asset, part, level, number - FIRST_LEVELS, common) for asset in self.assets[level]
+            ]
+            at = torch.from_numpy(sensors)
+            owns[level][number] = OwnComparison(
+                assets=self.assets[level],
+                sensors=at,
+                weights=torch.stack([each.weights[:, at] for each in fitted]),
+                root=torch.stack([each.root[at] for each in fitted]),
+                usual=torch.stack([each.usual[at] for each in fitted]),
+            )
+        return [replace(grid, own=own) for grid, own in zip(grids, owns, strict=True)]
+
+    def _fit(self, asset: str, part: int, level: int, span: int, common: RowComparison) -> RowComparison:
+        """A comparison of an asset with the mean of the common one."""
+        pieces = [
+            self._levels(piece, 0, level, span)
+            for piece in rows_before([each for each in self.series if each.asset == asset], part)
+        ]
+        rows = np.concatenate(pieces)
+        most = max(_MOST_ROWS // len(self.assets[level]), _LEAST_ROWS)
+        some = rows[:: -(-len(rows) // most)] - common.mean.numpy()
+        return fit_comparison(some.astype(np.float64), 2 * len(rows) / SPANS[span], centred=False)
+
+    def _change(self, asset: str, part: int, level: int, span: int, common: RowComparison) -> Array | None:
+        """By how much the logarithm of what is left of each sensor in a part changes: ``[sensors]``."""
+        later = [
+            self._levels(piece, first, level, span, last)
+            for piece, first, last in rows_of_part(
+                [each for each in self.series if each.asset == asset], part
+            )
+        ]
+        rows = np.concatenate(later) if later else np.empty((0, 0))
+        if not len(rows):
+            return None
+        deviations = (rows - common.mean.numpy())[:: -(-len(rows) // _LEAST_ROWS)].astype(np.float64)
+        own = self._fit(asset, part, level, span, common)
+        before, after = (
+            np.log(
+                np.square(deviations @ each.weights.numpy() / each.root.numpy()).mean(axis=0)
+                + _LEAST_VARIANCE
+            )
+            for each in (common, own)
+        )
+        change: Array = after - before
+        return change
+
+    def _levels(self, piece: Series, first: int, level: int, span: int, last: int | None = None) -> Values:
+        """The levels of a piece from row ``first`` to ``last``, in standard units: ``[n, sensors]``."""
+        rows = GRID_ROWS[level]
+        lead = min(first // rows, _LEAD_SPANS * SPANS[span])
+        values = piece.values[first - lead * rows : last]
+        standard = np.nan_to_num(self.scaler.transform(values[None], [piece.asset])[0], copy=False)
+        whole = len(standard) // rows * rows
+        means = standard[:whole].reshape(-1, rows, standard.shape[1]).mean(axis=1)
+        return exponential_mean(means, LEVEL_RATES[span])[lead:] if len(means) else means
+
+
+def own_fit(series: Sequence[Series], scaler: Scaler, heights: int) -> OwnFit:
+    """Find the assets of a stream that have enough rows of each grid for comparisons of their own."""
+    rows: dict[str, int] = {}
+    for piece in series:
+        rows[piece.asset] = rows.get(piece.asset, 0) + len(piece.values)
+    sensors = series[0].values.shape[1]
+    if len(rows) == 1:
+        return OwnFit(series=series, scaler=scaler, assets=((),) * heights)
+    least = _LEAST_ROWS_BY_SENSOR * sensors * PARTS / WATCHED[0]
+    assets = tuple(
+        tuple(asset for asset, count in sorted(rows.items()) if count // size >= least)
+        for size in GRID_ROWS[:heights]
+    )
+    weights = sum(map(len, assets)) * len(SPANS) * sensors**2
+    if weights <= _MOST_WEIGHTS:
+        return OwnFit(series=series, scaler=scaler, assets=assets)
+    refused = (
+        f"own comparisons of {len(assets[0])} assets may need {weights / 2**19:.0f} MiB, "
+        f"more than {_MOST_WEIGHTS / 2**19:.0f} MiB"
+    )
+    return OwnFit(series=series, scaler=scaler, assets=((),) * heights, refused=refused)
+
+
+def _better(changes: Sequence[Array]) -> NDArray[np.int64]:
+    """The sensors about which own comparisons say more, beyond the error of the mean."""
+    if len(changes) < len(WATCHED):
+        return np.empty(0, dtype=np.int64)
+    error = np.std(changes, axis=0) / np.sqrt(len(changes))
+    return np.flatnonzero(np.mean(changes, axis=0) + error <= _BETTER)
