@@ -2,13 +2,14 @@
 
 Own comparisons are learnt from fewer rows than the common one. So they must show on rows later than those
 learnt from that they say more about a sensor: what is left of the sensor, after what the other sensors say,
-must be smaller there by a tenth of its variance.
+must have half of the variance there at most.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,19 +19,38 @@ from tfstream.core.reading import Series, Values
 from tfstream.core.scaler import Scaler
 from tfstream.model.fitting.grid_fit import exponential_mean
 from tfstream.model.fitting.learning_parts import PARTS, WATCHED, rows_before, rows_of_part
-from tfstream.model.witnesses.comparison import RowComparison, fit_comparison
+from tfstream.model.witnesses.comparison import USUAL_QUANTILE, RowComparison, fit_comparison
 from tfstream.model.witnesses.grid_model import GridModel
 from tfstream.model.witnesses.own_comparison import OwnComparison
 from tfstream.model.witnesses.pyramid import FIRST_LEVELS, GRID_ROWS, LEVEL_RATES, SPANS
 
-_LEAST_ROWS_BY_SENSOR = 10  # of a grid before the first watched part, as for the common comparison
+_LEAST_ROWS_BY_SENSOR = 3  # of a grid before the first watched part: the evidence decides
 _MOST_WEIGHTS = 32 * 2**20  # 64 MiB in half precision
-_BETTER = np.log(0.9)  # of the variance on later rows
+_BETTER = np.log(0.5)  # of the variance on later rows
 _LEAST_VARIANCE = 1e-4  # in standard units
 _MOST_ROWS, _LEAST_ROWS = 32_768, 4_096  # that the comparisons of all assets, of an asset are fitted to
 _LEAD_SPANS = 4  # of a level, before rows that are watched
 
 Array = NDArray[np.float64]
+
+
+class _Evidence(NamedTuple):
+    """What an asset's own comparison was worth on later rows, by sensor.
+
+    ``change [sensors]`` is that of the logarithm of the variance that is left of a sensor. ``own`` and
+    ``common [sensors]`` are the departures that one in a hundred of these rows exceeds, in what was usual.
+    """
+
+    change: Array
+    own: Array
+    common: Array
+
+
+class _Chosen(NamedTuple):
+    """``sensors [own]``, and by how much more than learnt their departures are usual: ``widened [own]``."""
+
+    sensors: NDArray[np.int64]
+    widened: Array
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,28 +61,28 @@ class OwnFit:
     scaler: Scaler
     assets: tuple[tuple[str, ...], ...]
     refused: str | None = None
-    chosen: Mapping[tuple[int, int], NDArray[np.int64]] = field(default_factory=dict)
+    chosen: Mapping[tuple[int, int], _Chosen] = field(default_factory=dict)
 
     def choose(self, fits: Mapping[int, Sequence[GridModel]]) -> OwnFit:
-        """Choose the sensors ``[own]`` of each statistic by the grids that were fitted before watched parts."""
+        """Choose the sensors of each statistic, by the grids that were fitted before watched parts."""
         chosen = {}
         for level, assets in enumerate(self.assets):
             for span in range(len(SPANS)) if assets else ():
                 number = FIRST_LEVELS + span
-                changes = [
-                    self._change(asset, part, level, span, grids[level].comparisons[number])
+                evidence = [
+                    self._evidence(asset, part, level, span, grids[level].comparisons[number])
                     for part, grids in fits.items()
                     for asset in assets
                 ]
-                better = _better([change for change in changes if change is not None])
-                if len(better):
+                better = _choose([each for each in evidence if each is not None])
+                if better is not None:
                     chosen[level, number] = better
         return replace(self, chosen=chosen)
 
     def with_own(self, grids: Sequence[GridModel], part: int) -> list[GridModel]:
         """The grids with own comparisons that are fitted to the rows before a part."""
         owns: list[dict[int, OwnComparison]] = [{} for _ in grids]
-        for (level, number), sensors in self.chosen.items():
+        for (level, number), (sensors, widened) in self.chosen.items():
             common = grids[level].comparisons[number]
             fitted = [
                 self._fit(asset, part, level, number - FIRST_LEVELS, common) for asset in self.assets[level]
@@ -73,7 +93,8 @@ class OwnFit:
                 sensors=at,
                 weights=torch.stack([each.weights[:, at] for each in fitted]),
                 root=torch.stack([each.root[at] for each in fitted]),
-                usual=torch.stack([each.usual[at] for each in fitted]),
+                usual=torch.stack([each.usual[at] for each in fitted])
+                * torch.from_numpy(widened.astype(np.float32)),
             )
         return [replace(grid, own=own) for grid, own in zip(grids, owns, strict=True)]
 
@@ -88,28 +109,21 @@ class OwnFit:
         some = rows[:: -(-len(rows) // most)] - common.mean.numpy()
         return fit_comparison(some.astype(np.float64), 2 * len(rows) / SPANS[span], centred=False)
 
-    def _change(self, asset: str, part: int, level: int, span: int, common: RowComparison) -> Array | None:
-        """By how much the logarithm of what is left of each sensor in a part changes: ``[sensors]``."""
+    def _evidence(
+        self, asset: str, part: int, level: int, span: int, common: RowComparison
+    ) -> _Evidence | None:
+        """What a comparison of an asset's rows before a part is worth in this part; None without rows."""
+        series = [piece for piece in self.series if piece.asset == asset]
         later = [
-            self._levels(piece, first, level, span, last)
-            for piece, first, last in rows_of_part(
-                [each for each in self.series if each.asset == asset], part
-            )
+            self._levels(piece, first, level, span, last) for piece, first, last in rows_of_part(series, part)
         ]
-        rows = np.concatenate(later) if later else np.empty((0, 0))
-        if not len(rows):
+        rows = sum(map(len, later))
+        if not rows:
             return None
-        deviations = (rows - common.mean.numpy())[:: -(-len(rows) // _LEAST_ROWS)].astype(np.float64)
+        deviations = np.concatenate(later)[:: -(-rows // _LEAST_ROWS)] - common.mean.numpy()
         own = self._fit(asset, part, level, span, common)
-        before, after = (
-            np.log(
-                np.square(deviations @ each.weights.numpy() / each.root.numpy()).mean(axis=0)
-                + _LEAST_VARIANCE
-            )
-            for each in (common, own)
-        )
-        change: Array = after - before
-        return change
+        (before, common_usual), (after, own_usual) = (_left(each, deviations) for each in (common, own))
+        return _Evidence(after - before, own_usual, common_usual)
 
     def _levels(self, piece: Series, first: int, level: int, span: int, last: int | None = None) -> Values:
         """The levels of a piece from row ``first`` to ``last``, in standard units: ``[n, sensors]``."""
@@ -145,9 +159,24 @@ def own_fit(series: Sequence[Series], scaler: Scaler, heights: int) -> OwnFit:
     return OwnFit(series=series, scaler=scaler, assets=((),) * heights, refused=refused)
 
 
-def _better(changes: Sequence[Array]) -> NDArray[np.int64]:
-    """The sensors about which own comparisons say more, beyond the error of the mean."""
-    if len(changes) < len(WATCHED):
-        return np.empty(0, dtype=np.int64)
-    error = np.std(changes, axis=0) / np.sqrt(len(changes))
-    return np.flatnonzero(np.mean(changes, axis=0) + error <= _BETTER)
+def _left(comparison: RowComparison, deviations: Values) -> tuple[Array, Array]:
+    """What the other sensors leave of each sensor: the logarithm of its variance, and its usual departure."""
+    departures = deviations.astype(np.float64) @ comparison.weights.numpy()
+    variance = np.square(departures / comparison.root.numpy()).mean(axis=0)
+    usual = np.quantile(np.abs(departures), USUAL_QUANTILE, axis=0) / comparison.usual.numpy()
+    return np.log(variance + _LEAST_VARIANCE), usual
+
+
+def _choose(evidence: Sequence[_Evidence]) -> _Chosen | None:
+    """The sensors about which own comparisons say more, beyond the error of the mean; None without any.
+
+    Fewer rows give a narrower view of what is usual. It is widened until later rows depart as rarely from own
+    comparisons as from the common one.
+    """
+    if len(evidence) < len(WATCHED):
+        return None
+    changes, own, common = (np.array(part) for part in zip(*evidence, strict=True))
+    error = changes.std(axis=0) / np.sqrt(len(changes))
+    sensors = np.flatnonzero(changes.mean(axis=0) + error <= _BETTER)
+    widened = np.sqrt(np.square(own[:, sensors]).mean(axis=0) / np.square(common).mean())
+    return _Chosen(sensors, np.maximum(widened, 1.0)) if len(sensors) else None

@@ -23,7 +23,7 @@ from tfstream.model.witnesses.chunked_product import product, wide
 _SHRINKAGE = 0.02
 _SHRINKAGE_BY_ROWS = 0.25  # times sensors by rows
 _SMALLEST_VARIANCE = 1e-3
-_USUAL_QUANTILE = 0.99
+USUAL_QUANTILE = 0.99
 _LEAST_USUAL = 0.25
 _MOST_SENSORS = 5
 
@@ -116,7 +116,7 @@ def fit_comparison(rows: NDArray[np.float64], independent_rows: float, *, centre
     root = np.sqrt(np.diag(precision))
     weights = round_to_half(torch.from_numpy(precision / root).float()).contiguous()
     departures = np.abs(deviations @ weights.numpy().astype(np.float64))
-    usual = np.maximum(np.quantile(departures, _USUAL_QUANTILE, axis=0), _LEAST_USUAL)
+    usual = np.maximum(np.quantile(departures, USUAL_QUANTILE, axis=0), _LEAST_USUAL)
     return RowComparison(mean=_single(mean), weights=weights, root=_single(root), usual=_single(usual))
 
 

@@ -26,8 +26,8 @@ Integers = NDArray[np.int64]
 class OwnComparison:
     """Columns of the comparison, for each of ``assets``, of the ``sensors [own]`` that have their own.
 
-    ``weights [assets, sensors, own]``, ``root [assets, own]`` and ``usual [assets, own]`` are as in the common
-    comparison, whose mean holds here, too.
+    ``weights [assets, sensors, own]``, ``root [assets, own]`` and ``usual [assets, own]`` are as in the
+    common comparison, whose mean holds here, too.
     """
 
     assets: tuple[str, ...]
