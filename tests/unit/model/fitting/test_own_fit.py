@@ -37,10 +37,14 @@ def test_assets_that_are_alike_share_their_comparisons() -> None:
     assert all(tail["own"] is None for tail in model.describe())
 
 
-def test_only_sensors_that_differ_have_their_own() -> None:
+def test_sensors_that_agree_alike_keep_the_common_comparison() -> None:
+    """The last two sensors mix the loads in each asset's own way."""
     model = fit_to_mixed("a", "b", "c", "d", alike=SENSORS - 2).model
     assert set(model.grids[0].own) == LEVELS
-    assert all(each.sensors.tolist() == [SENSORS - 2, SENSORS - 1] for each in model.grids[0].own.values())
+    for each in model.grids[0].own.values():
+        own = set(each.sensors.tolist())
+        assert {SENSORS - 2, SENSORS - 1} <= own
+        assert len(own) < SENSORS
 
 
 def test_an_asset_with_few_rows_has_the_common_comparison() -> None:
