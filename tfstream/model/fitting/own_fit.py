@@ -32,6 +32,7 @@ _MOST_ROWS, _LEAST_ROWS = 32_768, 4_096  # that the comparisons of all assets, o
 _LEAD_SPANS = 4  # of a level, before rows that are watched
 
 Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 
 class _Evidence(NamedTuple):
@@ -39,11 +40,15 @@ class _Evidence(NamedTuple):
 
     ``change [sensors]`` is that of the logarithm of the variance that is left of a sensor. ``own`` and
     ``common [sensors]`` are the departures that one in a hundred of these rows exceeds, in what was usual.
+    ``moved [sensors, sensors]`` is by how much a sensor (row) that is wrong by a standard unit makes each
+    sensor depart from its own comparison, ``seen [sensors]`` from the common one itself.
     """
 
     change: Array
     own: Array
     common: Array
+    moved: Values
+    seen: Values
 
 
 class _Chosen(NamedTuple):
@@ -123,7 +128,8 @@ class OwnFit:
         deviations = np.concatenate(later)[:: -(-rows // _LEAST_ROWS)] - common.mean.numpy()
         own = self._fit(asset, part, level, span, common)
         (before, common_usual), (after, own_usual) = (_left(each, deviations) for each in (common, own))
-        return _Evidence(after - before, own_usual, common_usual)
+        moved = (own.weights.abs() / own.usual).numpy()
+        return _Evidence(after - before, own_usual, common_usual, moved, (common.root / common.usual).numpy())
 
     def _levels(self, piece: Series, first: int, level: int, span: int, last: int | None = None) -> Values:
         """The levels of a piece from row ``first`` to ``last``, in standard units: ``[n, sensors]``."""
@@ -175,8 +181,28 @@ def _choose(evidence: Sequence[_Evidence]) -> _Chosen | None:
     """
     if len(evidence) < len(WATCHED):
         return None
-    changes, own, common = (np.array(part) for part in zip(*evidence, strict=True))
-    error = changes.std(axis=0) / np.sqrt(len(changes))
-    sensors = np.flatnonzero(changes.mean(axis=0) + error <= _BETTER)
-    widened = np.sqrt(np.square(own[:, sensors]).mean(axis=0) / np.square(common).mean())
-    return _Chosen(sensors, np.maximum(widened, 1.0)) if len(sensors) else None
+    changes, own, common = (np.array([each[field] for each in evidence]) for field in range(3))
+    change = changes.mean(axis=0)
+    better = change + changes.std(axis=0) / np.sqrt(len(changes)) <= _BETTER
+    if not better.any():
+        return None
+    widened = np.maximum(np.sqrt(np.square(own).mean(axis=0) / np.square(common).mean()), 1.0)
+    moved = np.mean([each.moved for each in evidence], axis=0) / widened
+    seen = np.mean([each.seen for each in evidence], axis=0)
+    sensors = np.flatnonzero(_with_blamed(better, moved, seen, change <= 0))
+    return _Chosen(sensors, widened[sensors])
+
+
+def _with_blamed(better: Flags, moved: Array, seen: Array, may: Flags) -> Flags:
+    """The sensors that are ``better`` compared by their own, and those for whose faults they would be blamed.
+
+    A sensor that is wrong moves the sensors that it predicts. Where a narrow own comparison of one of these
+    departs by more than the wrong sensor from its common comparison, this one needs its own, too.
+    """
+    chosen = better
+    while True:
+        largest = moved[:, chosen].max(axis=1)
+        more: Flags = chosen | (may & (largest > seen))
+        if (more == chosen).all():
+            return chosen
+        chosen = more

@@ -11,6 +11,7 @@ from torch.nn import functional
 from tfstream.core.reading import Values
 
 CHUNK = 16  # rows: more are faster for many rows, and slower for the single row of a slow stream
+_GROUP_CHUNK = 8  # rows of a group: most batches have the rows of a hop of each asset
 _CACHE_LINE = 16  # numbers
 
 
@@ -50,23 +51,29 @@ def gathered_product(rows: Values, places: NDArray[np.int64], weights: Tensor) -
     return result
 
 
+def aligned(weights: Tensor) -> Tensor:
+    """Weights ``[groups, p, q]`` with zero rows and columns up to whole cache lines, for grouped products."""
+    return functional.pad(wide(weights), (0, 0, 0, -weights.shape[1] % _CACHE_LINE))
+
+
 def grouped_product(rows: Values, weights: Tensor, group: NDArray[np.int64]) -> Values:
-    """``row @ weights[group]`` for ``rows [n, p]``, ``weights [groups, p, q]`` and ``group [n]``: ``[n, q]``.
+    """``row @ weights[group]`` for ``rows [n, p]``, aligned ``weights`` and ``group [n]``: ``[n, q]``.
 
     The chunks of a group hold rows of this group alone.
     """
     counts = np.bincount(group, minlength=len(weights))
-    chunks = -(-counts // CHUNK)
+    chunks = -(-counts // _GROUP_CHUNK)
     order = np.argsort(group, kind="stable")
     within = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
     places = np.empty(len(rows), dtype=np.int64)
-    places[order] = CHUNK * np.repeat(np.cumsum(chunks) - chunks, counts) + within
-    padded = torch.zeros(CHUNK * int(chunks.sum()), rows.shape[1])
-    padded.numpy()[places] = rows
+    places[order] = _GROUP_CHUNK * np.repeat(np.cumsum(chunks) - chunks, counts) + within
+    padded = torch.zeros(_GROUP_CHUNK * int(chunks.sum()), weights.shape[1])
+    padded.numpy()[places, : rows.shape[1]] = rows
     products = torch.empty(len(padded), weights.shape[2])
-    of_chunk = np.repeat(np.arange(len(weights)), chunks).tolist()
-    for at, which in zip(range(0, len(padded), CHUNK), of_chunk, strict=True):
-        torch.mm(padded[at : at + CHUNK], weights[which], out=products[at : at + CHUNK])
+    at = 0
+    for which in np.repeat(np.arange(len(weights)), chunks).tolist():
+        torch.mm(padded[at : at + _GROUP_CHUNK], weights[which], out=products[at : at + _GROUP_CHUNK])
+        at += _GROUP_CHUNK
     result: Values = products.numpy()[places]
     return result
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tfstream.core.reading import Values
-from tfstream.model.witnesses.chunked_product import grouped_product, wide
+from tfstream.model.witnesses.chunked_product import aligned, grouped_product
 from tfstream.model.witnesses.comparison import RowComparison
 
 Integers = NDArray[np.int64]
@@ -41,8 +41,8 @@ class OwnComparison:
         return {asset: row for row, asset in enumerate(self.assets)}
 
     @cached_property
-    def _wide_weights(self) -> Tensor:
-        return wide(self.weights)
+    def _aligned_weights(self) -> Tensor:
+        return aligned(self.weights)
 
     def put_departures(
         self, relative: Values, deviations: Values, assets: Sequence[str], numbers: Integers
@@ -59,7 +59,7 @@ class OwnComparison:
         if not len(places):
             return
         group = group[places]
-        departures = np.abs(grouped_product(deviations[places], self._wide_weights, group))
+        departures = np.abs(grouped_product(deviations[places], self._aligned_weights, group))
         own = departures[:, : len(self.sensors)] / self.usual.numpy()[group]
         relative[places[:, None], self.sensors.numpy()] = own
 
