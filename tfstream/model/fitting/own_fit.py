@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tfstream.core.reading import Series, Values
 from tfstream.core.scaler import Scaler
 from tfstream.model.fitting.grid_fit import exponential_mean
-from tfstream.model.fitting.learning_parts import PARTS, WATCHED, rows_before, rows_of_part
+from tfstream.model.fitting.learning_parts import WATCHED, rows_before, rows_of_part
 from tfstream.model.witnesses.comparison import USUAL_QUANTILE, RowComparison, fit_comparison
 from tfstream.model.witnesses.grid_model import GridModel
 from tfstream.model.witnesses.own_comparison import OwnComparison
@@ -144,17 +144,17 @@ class OwnFit:
 
 def own_fit(series: Sequence[Series], scaler: Scaler, heights: int) -> OwnFit:
     """Find the assets of a stream that have enough rows of each grid for comparisons of their own."""
-    rows: dict[str, int] = {}
-    for piece in series:
-        rows[piece.asset] = rows.get(piece.asset, 0) + len(piece.values)
     sensors = series[0].values.shape[1]
-    if len(rows) == 1:
+    names = sorted({piece.asset for piece in series})
+    if len(names) == 1:
         return OwnFit(series=series, scaler=scaler, assets=((),) * heights)
-    least = _LEAST_ROWS_BY_SENSOR * sensors * PARTS / WATCHED[0]
-    assets = tuple(
-        tuple(asset for asset, count in sorted(rows.items()) if count // size >= least)
+    first = rows_before(series, WATCHED[0])
+    rows = [
+        {name: sum(len(piece.values) // size for piece in first if piece.asset == name) for name in names}
         for size in GRID_ROWS[:heights]
-    )
+    ]
+    least = _LEAST_ROWS_BY_SENSOR * sensors
+    assets = tuple(tuple(name for name in names if counts[name] >= least) for counts in rows)
     weights = sum(map(len, assets)) * len(SPANS) * sensors**2
     if weights <= _MOST_WEIGHTS:
         return OwnFit(series=series, scaler=scaler, assets=assets)
