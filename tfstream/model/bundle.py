@@ -33,14 +33,17 @@ from tfstream.model.scoring.fusion import Fusion
 from tfstream.model.scoring.memory import Memory
 from tfstream.model.witnesses.comparison import RowComparison
 from tfstream.model.witnesses.grid_model import GridModel
+from tfstream.model.witnesses.own_comparison import OwnComparison
 from tfstream.model.witnesses.pyramid import COMPARED, GRID_ROWS
 from tfstream.model.witnesses.season_model import SeasonModel, SeasonPlace
 from tfstream.model.witnesses.season_profile import SeasonProfile
 from tfstream.model.witnesses.witness_model import WitnessModel
 
-FORMAT = 6
+FORMAT = 7
+_READABLE = (6, FORMAT)  # models of format 6 have no own comparisons of assets
 _NETWORK = "network."
 _INSTRUMENTS = "instruments"
+_OWN = ("sensors", "weights", "root", "usual")
 
 
 class _Format(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +63,8 @@ class _Header(_Format, frozen=True, kw_only=True):
     assets: tuple[str, ...]
     calibration: Calibration
     witness_tails: tuple[WitnessTail, ...]
+    own_assets: dict[str, tuple[str, ...]] = {}
+    own_refused: str | None = None
     season: SeasonPlace | None
     season_assets: tuple[str, ...]
     products: Products = "float32"
@@ -84,6 +89,12 @@ def dump(detector: Detector) -> bytes:
         assets=detector.scaler.assets,
         calibration=detector.calibration,
         witness_tails=detector.witnesses.tails,
+        own_assets={
+            f"{level}.{number}": own.assets
+            for level, grid in enumerate(detector.witnesses.grids)
+            for number, own in sorted(grid.own.items())
+        },
+        own_refused=detector.witnesses.own_refused,
         season=None if season is None else season.place,
         season_assets=() if season is None else season.profile.assets,
         products=detector.products,
@@ -101,10 +112,10 @@ def load(bundle: bytes) -> Detector:
         tensors = {name: unpacked(tensor) for name, tensor in load_tensors(bundle).items()}
         text = _header_text(bundle)
         stored_format = msgspec.json.decode(text, type=_Format).format
-        if stored_format != FORMAT:
+        if stored_format not in _READABLE:
             raise BadData(
-                f"the model bundle has format {stored_format}; this program reads format {FORMAT}: "
-                f"train a new model"
+                f"the model bundle has format {stored_format}; this program reads the formats "
+                f"{' and '.join(map(str, _READABLE))}: train a new model"
             )
         _check_settings(msgspec.json.decode(text)["config"])
         return _detector(_checked(msgspec.json.decode(text, type=_Header)), tensors)
@@ -182,7 +193,21 @@ def _grid_tensors(grids: Sequence[GridModel]) -> dict[str, Tensor]:
         for number, comparison in enumerate(grid.comparisons):
             named = _named_tensors(comparison)
             tensors |= {f"witness.{level}.{number}.{name}": value for name, value in named}
+        for number, own in grid.own.items():
+            parts = ((name, getattr(own, name)) for name in _OWN)
+            tensors |= {f"own.{level}.{number}.{name}": value for name, value in parts}
     return tensors
+
+
+def _own(header: _Header, tensors: dict[str, Tensor], level: int) -> dict[int, OwnComparison]:
+    """The own comparisons of a grid, by statistic."""
+    return {
+        number: OwnComparison(
+            assets=header.own_assets[f"{level}.{number}"], **_part(tensors, f"own.{level}.{number}.")
+        )
+        for number in range(COMPARED)
+        if f"{level}.{number}" in header.own_assets
+    }
 
 
 def _season_tensors(season: SeasonModel) -> dict[str, Tensor]:
@@ -219,6 +244,7 @@ def _grids(header: _Header, tensors: dict[str, Tensor]) -> Iterator[GridModel]:
                 RowComparison(**_part(tensors, f"witness.{level}.{number}.")) for number in range(COMPARED)
             ),
             season=season if season is not None and season.place.level == level else None,
+            own=_own(header, tensors, level),
         )
         level += 1
 
@@ -254,7 +280,11 @@ def _detector(header: _Header, tensors: dict[str, Tensor]) -> Detector:
         usual_errors=tensors["errors.usual"],
         fusion=Fusion(*(tensors[f"fusion.{name}"].numpy() for name in Fusion._fields)),
         calibration=header.calibration,
-        witnesses=WitnessModel(grids=tuple(_grids(header, tensors)), tails=header.witness_tails),
+        witnesses=WitnessModel(
+            grids=tuple(_grids(header, tensors)),
+            tails=header.witness_tails,
+            own_refused=header.own_refused,
+        ),
         products=header.products,
         history=header.history,
     )

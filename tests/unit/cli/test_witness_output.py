@@ -44,3 +44,16 @@ def test_admitted_and_refused_witnesses_are_named(capsys: pytest.CaptureFixture[
 def test_a_model_without_witnesses_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert "no other witness: too few rows to learn from" in text(capsys, {"witnesses": []})
     assert text(capsys, {}) == ""  # a model of an older version
+
+
+def test_own_comparisons_of_assets_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    own = {**LEVELS, "own": {"sensors": 12, "assets": 6}}
+    line = "levels over 4 rows of 8 rows: 12 sensors compared as each asset's own readings show (6 assets)"
+    assert line in text(capsys, {"witnesses": [ERRORS, own]})
+    assert "own readings" not in text(capsys, {"witnesses": [ERRORS, LEVELS]})
+
+
+def test_the_reason_why_all_assets_share_is_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
+    shared = {**LEVELS, "own": {"refused": "too large"}}
+    printed = text(capsys, {"witnesses": [ERRORS, shared, shared]})
+    assert printed.count("all assets share their comparisons: too large") == 1

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
 
 from tests.unit.model.small_detector import (
     fitted,
@@ -16,6 +20,7 @@ from tests.unit.model.small_detector import (
     scored,
     windows,
 )
+from tests.unit.model.witnesses.mixed_plant import fit_to_mixed
 from tfstream.errors import BadData
 from tfstream.model import bundle
 from tfstream.model.detector_config import DetectorConfig
@@ -58,6 +63,28 @@ def test_a_bundle_gives_the_same_witnesses(detector: Detector) -> None:
     assert states[0] == states[1]
 
 
+def test_a_bundle_keeps_the_assets_own_comparisons(detector: Detector) -> None:
+    own = replace(detector, witnesses=fit_to_mixed("x", "y").model)
+    stored = bundle.dump(own)
+    again = bundle.load(stored)
+    assert bundle.dump(again) == stored
+    for grid, expected in zip(again.witnesses.grids, own.witnesses.grids, strict=True):
+        assert {number: each.assets for number, each in grid.own.items()} == {2: ("x", "y"), 3: ("x", "y")}
+        for number, each in expected.own.items():
+            for name in ("sensors", "weights", "root", "usual"):
+                np.testing.assert_array_equal(getattr(grid.own[number], name), getattr(each, name))
+
+
+def test_a_bundle_from_before_own_comparisons_is_read(detector: Detector) -> None:
+    whole = bundle.dump(detector)
+    header = json.loads(whole[8 : 8 + int.from_bytes(whole[:8], "little")])["__metadata__"]["tfstream"]
+    settings = {**json.loads(header), "format": 6}
+    del settings["own_assets"], settings["own_refused"]
+    older = save_tensors(load_tensors(whole), {"tfstream": json.dumps(settings)})
+    assert older != whole
+    assert bundle.dump(bundle.load(older)) == whole
+
+
 @pytest.mark.parametrize("damage", [lambda b: b[:100], lambda b: b"", lambda b: b"x" * 500, lambda b: b[:-8]])
 def test_a_damaged_bundle_is_refused(detector: Detector, damage: object) -> None:
     with pytest.raises(BadData, match="damaged"):
@@ -92,5 +119,7 @@ def test_a_bundle_of_another_format_says_so(detector: Detector) -> None:
     whole = bundle.dump(detector)
     other = whole.replace(b'\\"format\\":%d' % bundle.FORMAT, b'\\"format\\":1', 1)
     assert other != whole
-    with pytest.raises(BadData, match=f"format 1; this program reads format {bundle.FORMAT}: train a new"):
+    with pytest.raises(
+        BadData, match=f"format 1; this program reads the formats 6 and {bundle.FORMAT}: train a new"
+    ):
         bundle.load(other)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfstream.app.runtime.human_units import counted, duration_text
@@ -26,6 +26,8 @@ def print_witnesses(metrics: Mapping[str, Any], interval_us: int) -> None:
     print_table(_COLUMNS, [score, *(_row(witness, interval_us) for witness in witnesses)], empty="")
     if not witnesses:
         out.print("no other witness: too few rows to learn from", soft_wrap=True)
+    for line in _own_lines(witnesses):
+        out.print(line, soft_wrap=True)
     by_witness = gate.get("alarms_by_witness")
     if by_witness:
         alarms = ", ".join(f"{witness} {count}" for witness, count in sorted(by_witness.items()))
@@ -38,6 +40,19 @@ def _row(witness: Mapping[str, Any], interval_us: int) -> tuple[object, ...]:
     admitted = "yes" if witness["refused"] is None else f"no: {witness['refused']}"
     name = Witness(witness["witness"]).value
     return (name, witness["name"], scale, *_forward(witness.get("forward")), admitted)
+
+
+def _own_lines(witnesses: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Which statistics compare sensors as each asset's own readings show; or, once, why none does."""
+    own = [(witness["name"], witness["own"]) for witness in witnesses if witness.get("own")]
+    refused = [
+        f"all assets share their comparisons: {each['refused']}" for _, each in own if "refused" in each
+    ]
+    return refused[:1] or [
+        f"{name}: {counted(each['sensors'], 'sensor')} compared as each asset's own readings show "
+        f"({counted(each['assets'], 'asset')})"
+        for name, each in own
+    ]
 
 
 def _forward(check: Mapping[str, Any] | None) -> tuple[str, str, str]:

@@ -18,6 +18,7 @@ from tfstream.core.scaler import Scaler
 from tfstream.core.stream import WEEK_US
 from tfstream.model.fitting.grid_fit import fit_grid
 from tfstream.model.fitting.learning_parts import PARTS, WATCHED, rows_before, rows_of_part
+from tfstream.model.fitting.own_fit import own_fit
 from tfstream.model.fitting.season_fit import SeasonLevels, season_levels, with_season
 from tfstream.model.witnesses.advance import NewRows, advance
 from tfstream.model.witnesses.grid_model import GridModel
@@ -43,17 +44,18 @@ def fit_witnesses(
     if not heights:
         return WitnessModel()
     season = season_levels(series, scaler, heights, interval_us, time_zone)
+    fits = {part: _fit_grids(series, scaler, heights, season, part) for part in WATCHED}
+    own = own_fit(series, scaler, heights).choose(fits)
     runs: dict[tuple[int, int], list[WatchedRun]] = {}
-    for part in WATCHED:
-        fitted = _fit_grids(series, scaler, heights, season, part)
-        for key, run in _watch(fitted, scaler, series, part, interval_us):
+    for part, fitted in fits.items():
+        for key, run in _watch(own.with_own(fitted, part), scaler, series, part, interval_us):
             runs.setdefault(key, []).append(run)
-    grids = _fit_grids(series, scaler, heights, season, PARTS)
+    grids = own.with_own(_fit_grids(series, scaler, heights, season, PARTS), PARTS)
     tails = [
         _tail(grids[level], level, number, watched, interval_us)
         for (level, number), watched in sorted(runs.items())
     ]
-    return WitnessModel(grids=tuple(grids), tails=tuple(tails))
+    return WitnessModel(grids=tuple(grids), tails=tuple(tails), own_refused=own.refused)
 
 
 def _grids_within(series: Sequence[Series], share: float) -> int:

@@ -23,7 +23,7 @@ from tfstream.model.witnesses.chunked_product import product, wide
 _SHRINKAGE = 0.02
 _SHRINKAGE_BY_ROWS = 0.25  # times sensors by rows
 _SMALLEST_VARIANCE = 1e-3
-_USUAL_QUANTILE = 0.99
+USUAL_QUANTILE = 0.99
 _LEAST_USUAL = 0.25
 _MOST_SENSORS = 5
 _AS_LIKELY = 0.75  # of what is usual for a sensor: normal rows change a departure by as much
@@ -73,9 +73,13 @@ class RowComparison:
 
     def largest(self, departures: Values) -> NDArray[np.float64]:
         """The largest departure of a sensor, in what is usual for it: ``[n]``."""
-        relative = np.abs(departures)
-        relative /= self.usual.numpy()
-        return relative.max(axis=1).astype(np.float64)
+        return self.relative(departures).max(axis=1).astype(np.float64)
+
+    def relative(self, departures: Values) -> Values:
+        """The sizes of departures ``[n, sensors]``, in what is usual for each sensor."""
+        sizes: Values = np.abs(departures)
+        sizes /= self.usual.numpy()
+        return sizes
 
     def blame(self, row: Values) -> list[SensorDeparture]:
         """The sensors that explain the departures of a row ``[sensors]``, the first to blame first.
@@ -120,7 +124,7 @@ def fit_comparison(rows: NDArray[np.float64], independent_rows: float, *, centre
     root = np.sqrt(np.diag(precision))
     weights = round_to_half(torch.from_numpy(precision / root).float()).contiguous()
     departures = np.abs(deviations @ weights.numpy().astype(np.float64))
-    usual = np.maximum(np.quantile(departures, _USUAL_QUANTILE, axis=0), _LEAST_USUAL)
+    usual = np.maximum(np.quantile(departures, USUAL_QUANTILE, axis=0), _LEAST_USUAL)
     return RowComparison(mean=_single(mean), weights=weights, root=_single(root), usual=_single(usual))
 
 

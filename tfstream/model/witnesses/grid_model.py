@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -14,6 +15,7 @@ from tfstream.core.reading import Values
 from tfstream.model.witnesses.chunked_product import gathered_product, product, wide
 from tfstream.model.witnesses.comparison import RowComparison, SensorDeparture
 from tfstream.model.witnesses.completion import RowCompletion
+from tfstream.model.witnesses.own_comparison import OwnComparison
 from tfstream.model.witnesses.pyramid import STATISTICS, order_of
 from tfstream.model.witnesses.season_model import SeasonModel
 
@@ -27,7 +29,8 @@ class GridModel:
 
     With very many sensors it maps the rows' components in the directions ``basis [sensors, components]``.
     ``comparisons`` has a comparison for each statistic but those of the season; ``season`` is that of the
-    grid's levels, on one grid at most.
+    grid's levels, on one grid at most. ``own`` are the assets' own comparisons, by the number of a statistic
+    of levels.
     """
 
     rows: int
@@ -35,6 +38,7 @@ class GridModel:
     comparisons: tuple[RowComparison, ...]
     season: SeasonModel | None = None
     basis: Tensor | None = None
+    own: Mapping[int, OwnComparison] = field(default_factory=dict)
 
     @property
     def order(self) -> int:
@@ -68,13 +72,22 @@ class GridModel:
         """
         return np.clip(self._completion.complete(before, row), -LIMIT, LIMIT)
 
-    def statistic(self, number: int, rows: Values) -> NDArray[np.float64]:
-        """The values ``[n]`` of a statistic for its rows ``[n, sensors]``: never negative."""
+    def statistic(
+        self, number: int, rows: Values, assets: Sequence[str], numbers: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """The values ``[n]`` of a statistic for its rows ``[n, sensors]``: never negative.
+
+        ``numbers [n]`` are those of the rows' assets in ``assets``.
+        """
         comparison = self.comparisons[number]
         departures = comparison.departures(rows)
-        if STATISTICS[number].largest:
-            return comparison.largest(departures)
-        return comparison.distances(rows, departures)
+        if not STATISTICS[number].largest:
+            return comparison.distances(rows, departures)
+        relative = comparison.relative(departures)
+        if number in self.own:
+            deviations = rows - comparison.mean.numpy()
+            self.own[number].put_departures(relative, deviations, assets, numbers)
+        return relative.max(axis=1).astype(np.float64)
 
     def blame(self, number: int, row: Values, asset: str, end: int) -> list[SensorDeparture]:
         """The sensors that explain a statistic of a compared row ``[sensors]``, the first to blame first.
@@ -83,7 +96,10 @@ class GridModel:
         """
         if self.season is not None and number >= len(self.comparisons):
             return self.season.blame(number, row, asset, end)
-        return self.comparisons[number].blame(row)
+        comparison = self.comparisons[number]
+        if number in self.own:
+            comparison = self.own[number].merged(asset, comparison)
+        return comparison.blame(row)
 
 
 def lagged_rows(rows: Values, order: int) -> Values:

@@ -85,7 +85,7 @@ class GridStep:
         shown = [self._values, self._values, *levels]
         values = np.full((len(errors), len(STATISTICS)), np.nan)
         for number, rows in enumerate(compared):
-            values[:, number] = self._grid.statistic(number, rows)
+            values[:, number] = self._grid.statistic(number, rows, self._names, self._row_assets)
         if self._grid.season is not None:
             number = FIRST_LEVELS + self._grid.season.place.span
             rows_of = self._grid.season.profile.rows_of(self._names)[self._row_assets]
