@@ -124,8 +124,8 @@ def start_episode(
 def still_pending(pending: Episode | None, hop: Observation, min_duration_us: int) -> Episode | None:
     """The pending episode after a hop below the threshold; None once it has been quiet for too long.
 
-    A witness of a coarse grid says nothing in most hops, and what it says again later is no new alarm: without
-    the pending episode, its alarm would never be raised.
+    A witness of a coarse grid says nothing in most hops, and what it says again later is no new alarm.
+    Without the pending episode its alarm would never be raised.
     """
     if pending is None or hop.end_us >= pending.unbroken_us + pending.shortest_scale_us + min_duration_us:
         return None
