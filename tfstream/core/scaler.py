@@ -40,6 +40,7 @@ class Scaler:
     live: NDArray[np.bool_]
     _index: dict[str, int] = field(init=False, repr=False, compare=False)
     _single: tuple[Values, Values, Values] = field(init=False, repr=False, compare=False)
+    _unknown: NDArray[np.int64] | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_index", {asset: i for i, asset in enumerate(self.assets)})
@@ -47,6 +48,7 @@ class Scaler:
         low = (self.location - high).astype(np.float32)
         scale = np.maximum(self.scale, np.finfo(np.float32).tiny).astype(np.float32)
         object.__setattr__(self, "_single", (high, low, scale))
+        object.__setattr__(self, "_unknown", None if self.live.all() else np.flatnonzero(~self.live))
 
     @classmethod
     def fit(cls, series: Sequence[Series]) -> Scaler:
@@ -77,6 +79,9 @@ class Scaler:
     def transform(self, values: Values, assets: Sequence[str]) -> Values:
         """Convert ``[batch, rows, channels]`` to standard units, clipped at ±10; NaN and ±inf become NaN.
 
+        A channel without training becomes NaN, too. Its readings have no scale, and would look like a fault
+        of the channels beside it as soon as the sensor begins to send.
+
         The arithmetic is in single precision without loss of accuracy: it subtracts the location in two
         parts, and the large part cancels out exactly.
         """
@@ -88,6 +93,8 @@ class Scaler:
             scaled /= scale
             np.clip(scaled, -_LIMIT, _LIMIT, out=scaled)
             scaled += values * np.float32(0)  # zero, but NaN where a value is infinite
+        if self._unknown is not None:
+            scaled[..., self._unknown] = np.nan
         return scaled
 
     def credible(self, values: Values, asset: str) -> NDArray[np.bool_]:

@@ -102,3 +102,10 @@ def test_a_switch_that_rests_on_an_asset_has_the_scale_of_the_others() -> None:
     assert fitted.assets == ("a", "b")
     assert fitted.scale[1, 1] == 4.0
     assert fitted.location[1, 1] == 0.0
+
+
+def test_a_channel_without_training_has_no_standard_units() -> None:
+    learnt = scaler(channels(noise(0), np.full(ROWS, np.nan)))
+    transformed = learnt.transform(channels(noise(1), noise(2))[None], ["x"])[0]
+    assert not np.isnan(transformed[:, 0]).any()
+    assert np.isnan(transformed[:, 1]).all()

@@ -12,6 +12,7 @@ from tests.unit.model.small_detector import (
     CHANNELS,
     QUICK,
     candidates,
+    fitted,
     plant,
     scored,
     windows,
@@ -171,3 +172,12 @@ def test_a_window_with_missing_cells_does_not_depend_on_its_batch(detector: Dete
     whole = detector.measure(batch, ["x"] * len(batch))
     alone = [detector.measure(window[None], ["x"]).terms[0] for window in batch]
     np.testing.assert_array_equal(whole.terms, np.stack(alone))
+
+
+def test_a_sensor_without_training_changes_no_score_when_it_begins_to_send() -> None:
+    values = plant(900)
+    learnt = values.copy()
+    learnt[:, 2] = np.nan
+    detector = fitted(learnt)
+    sending, silent = windows(values[600:]), windows(learnt[600:])
+    np.testing.assert_array_equal(scored(detector, sending), scored(detector, silent))
