@@ -21,12 +21,10 @@ def hop_outcome(hop: ScoredWindow, rule: AlarmRule) -> str:
     if before is not None and not before.pending:
         return _open_episode_outcome(before, hop, judgement)
     after = hop.after.episode
-    if after is None:
-        if judgement.exceeds:
-            return (
-                "over the threshold since an earlier alarm: the value must fall before it can raise another"
-            )
+    if not judgement.exceeds:
         return "below the threshold"
+    if after is None:
+        return "over the threshold since an earlier alarm: the value must fall before it can raise another"
     if after.pending:
         lasted = duration_text((after.last_us - after.started_us) / 1e6)
         needed = duration_text(rule.min_duration_us / 1e6)

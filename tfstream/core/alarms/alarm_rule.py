@@ -103,7 +103,7 @@ class AlarmRule:
         The baseline follows quiet scores only: a fault must never become the new normal.
         """
         episode, event = self._update_episode(state.episode, self.observation(judgement, hop), evidence)
-        quiet = episode is None and not judgement.exceeds
+        quiet = (episode is None or episode.pending) and not judgement.exceeds
         baseline = state.baseline.updated(score) if quiet else state.baseline
         return AlarmState(baseline, episode), event
 
@@ -123,7 +123,7 @@ class AlarmRule:
         if episode is not None and not episode.pending:
             return episodes.continue_episode(episode, observation, evidence, self.cooldown_us)
         if not self._starts(episode, observation.judgement):
-            return None, None
+            return episodes.still_pending(episode, observation, self.min_duration_us), None
         return episodes.start_episode(episode, observation, evidence.sensors(), self.min_duration_us)
 
     def _changes(self, episode: Episode | None, judgement: Judgement) -> bool:

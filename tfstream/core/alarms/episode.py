@@ -21,6 +21,7 @@ _LONE_SENSOR_SHARE = 0.8
 MAIN_SENSOR_SHARE = 0.2
 _MOST_COOLDOWNS = 3
 _LONGEST_SCALE = 4  # times the shortest scale of an episode
+_UNBROKEN = 4  # a scale has at least four rows of its grid, and the grid has a value for each of its rows
 
 
 class Observation(NamedTuple):
@@ -66,6 +67,7 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
     scale_s: float | None = None
     reason: str | None = None
     shortest_scale_us: int = 0  # of the witnesses that exceeded their thresholds
+    unbroken_us: int = 0  # until then the next row over a threshold continues it while it is pending
 
     @property
     def main_sensors(self) -> tuple[str, ...]:
@@ -106,9 +108,10 @@ def start_episode(
 ) -> tuple[Episode, EpisodeEvent | None]:
     """The episode after a hop over the threshold while none is open.
 
-    It is pending until unbroken hops have lasted for ``min_duration_us``.
+    It is pending until unbroken hops have lasted for ``min_duration_us``. A witness of a coarse grid has a
+    value for every row of the grid only: a quarter of the time that it looks at breaks nothing.
     """
-    if pending is None or pending.last_us < hop.start_us:
+    if pending is None or pending.unbroken_us < hop.start_us:
         episode = first_hop(hop, sensors)
     else:
         episode = _extended(pending, hop, sensors)
@@ -116,6 +119,17 @@ def start_episode(
         return episode, None
     opened = written(episode)
     return opened, EpisodeEvent(EventType.OPENED, opened)
+
+
+def still_pending(pending: Episode | None, hop: Observation, min_duration_us: int) -> Episode | None:
+    """The pending episode after a hop below the threshold; None once it has been quiet for too long.
+
+    A witness of a coarse grid says nothing in most hops, and what it says again later is no new alarm.
+    Without the pending episode its alarm would never be raised.
+    """
+    if pending is None or hop.end_us >= pending.unbroken_us + pending.shortest_scale_us + min_duration_us:
+        return None
+    return pending
 
 
 def written(episode: Episode) -> Episode:
@@ -151,6 +165,7 @@ def first_hop(hop: Observation, sensors: tuple[SensorShare, ...]) -> Episode:
         scale_s=judgement.scale_s,
         reason=judgement.reason,
         shortest_scale_us=hop.scale_us,
+        unbroken_us=hop.end_us + hop.scale_us // _UNBROKEN,
     )
 
 
@@ -235,6 +250,7 @@ def _extended(episode: Episode, hop: Observation, sensors: tuple[SensorShare, ..
         sensors=shares,
         witnesses=with_witness(episode.witnesses, judgement),
         shortest_scale_us=_shortest_scale_us(episode, hop),
+        unbroken_us=max(episode.unbroken_us, hop.end_us + hop.scale_us // _UNBROKEN),
     )
     return with_peak(extended, hop) if _is_rarer(judgement, episode) else extended
 

@@ -22,7 +22,7 @@ from tfstream.model.fitting.own_fit import own_fit
 from tfstream.model.fitting.season_fit import SeasonLevels, season_levels, with_season
 from tfstream.model.witnesses.advance import NewRows, advance
 from tfstream.model.witnesses.grid_model import GridModel
-from tfstream.model.witnesses.pyramid import COMPARED, FACTOR, GRID_ROWS, SPANS, STATISTICS
+from tfstream.model.witnesses.pyramid import COMPARED, FACTOR, GRID_ROWS, SPANS, STATISTICS, order_of
 from tfstream.model.witnesses.witness_model import WitnessModel
 from tfstream.model.witnesses.witness_state import StoredState
 
@@ -59,11 +59,22 @@ def fit_witnesses(
 
 
 def _grids_within(series: Sequence[Series], share: float) -> int:
-    """How many grids have enough rows in a share of the series."""
+    """How many grids have enough rows before the first watched part, a ``share`` of the series.
+
+    Half of these rows at least must lie in pieces from which a grid can be learnt: many assets with few days
+    each have many rows of the highest grid together, but none that a predictor has enough rows before.
+    """
     sensors = series[0].values.shape[1]
     least = max(_LEAST_ROWS_BY_SENSOR * sensors, _LEAST_ROWS)
-    rows = [share * sum(len(piece.values) // size for piece in series) for size in GRID_ROWS]
-    return sum(count >= least for count in rows)
+    learnt = [len(piece.values) for piece in rows_before(series, WATCHED[0])]
+    heights = 0
+    for size in GRID_ROWS:
+        rows = share * sum(len(piece.values) // size for piece in series)
+        usable = sum(count // size for count in learnt if count // size > order_of(size))
+        if rows < least or usable < least / 2:
+            break
+        heights += 1
+    return heights
 
 
 def _fit_grids(

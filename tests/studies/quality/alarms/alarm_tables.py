@@ -19,7 +19,8 @@ of the evidence or more. *Any alarm* counts alarms that name other sensors, too.
 before the fault does not find it, even if it still stands. Where nobody knows the sensors that a fault
 touches, every alarm in it counts. *Right first*: the first alarm in the fault names a touched sensor first.
 Delays are over all faults: `-` stands where too many are missed. *False a week* has the bounds of its rate
-(95 %, Poisson). *Stood* is the share of normal rows under an alarm. *Before* is the detector of the commit
+(95 %, Poisson). *Stood* is the share of normal rows under an alarm, *longest* the time that a single alarm
+stood. *Before* is the detector of the commit
 in the last column. An sd is a sensor's standard deviation.
 """
 _PICTURE = """![A drifting and a stuck sensor, and the alarms](quality/alarms.svg)
@@ -83,6 +84,7 @@ def _suites(lines: Sequence[Line]) -> str:
         "within 4 h",
         "false a week",
         "stood",
+        "longest, h",
         "commit",
     ]
     return table(columns, [_suite_row(line) for line in lines], text_columns=2)
@@ -91,7 +93,9 @@ def _suites(lines: Sequence[Line]) -> str:
 def _suite_row(line: Line) -> list[str]:
     found = _found_cells(line["found"][0]) if line["found"] else ["-"] * 6
     name = f"{line['suite']}: {line['part']}"
-    return [name, line["method"], *found, _false(line["false"]), _share(line["stood"]), line["commit"]]
+    longest = line.get("longest_h")  # older figures have none
+    stood = [_share(line["stood"]), figure(longest, 1)]
+    return [name, line["method"], *found, _false(line["false"]), *stood, line["commit"]]
 
 
 def _found_cells(found: Mapping[str, Any]) -> list[str]:

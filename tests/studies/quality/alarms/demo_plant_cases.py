@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -65,30 +66,47 @@ def demo_plant(
     )
 
 
+class NormalPlant(NamedTuple):
+    """The assets of a demo plant without faults, of which the first ``learnt`` rows are to learn from."""
+
+    definition: StreamDefinition
+    series: list[Series]
+    learnt: int
+
+
+def normal_plant(seed: int, *, interval_s: int, learn_days: int, scored_days: int) -> NormalPlant:
+    """Days of a demo plant without a fault."""
+    plant = WaterPlant(seed=seed, interval_us=interval_s * MICROSECONDS)
+    learnt = learn_days * _DAY_US // plant.interval_us
+    rows = learnt + scored_days * _DAY_US // plant.interval_us
+    stream = definition("demo-plant", plant.sensors, plant.interval_us)
+    return NormalPlant(stream, plant.simulate(rows, START_US), learnt)
+
+
 def demo_plant_sensors(data: Path | None, *, seed: int, interval_s: int, scored_days: int) -> AlarmCase:
     """Normal days of the demo's plant with sensor faults of eight hours, eight hours apart."""
-    plant = WaterPlant(seed=seed, interval_us=interval_s * MICROSECONDS)
-    learnt = 4 * _DAY_US // plant.interval_us
-    rows = learnt + scored_days * _DAY_US // plant.interval_us
-    hours = _FAULT_HOURS * 3600 * MICROSECONDS // plant.interval_us
+    plant = normal_plant(seed, interval_s=interval_s, learn_days=4, scored_days=scored_days)
+    sensors, learnt = plant.definition.sensors, plant.learnt
+    hours = _FAULT_HOURS * 3600 * MICROSECONDS // plant.definition.interval_us
     plan = FaultPlan(kinds=MAIN_KINDS * scored_days, rows=hours, apart=hours)
-    series = plant.simulate(rows, START_US)
-    faulty = [_with_sensor_faults(part, plant, learnt, plan, number) for number, part in enumerate(series)]
+    faulty = [
+        _with_sensor_faults(part, sensors, learnt, plan, number) for number, part in enumerate(plant.series)
+    ]
     return AlarmCase(
-        definition=definition("demo-plant", plant.sensors, plant.interval_us),
-        learn=[part_of(part, 0, learnt) for part in series],
+        definition=plant.definition,
+        learn=[part_of(part, 0, learnt) for part in plant.series],
         runs=[
             CaseRun(name=part.asset, part="sensor faults", series=shown, first_row=learnt, faults=faults)
-            for part, (shown, faults) in zip(series, faulty, strict=True)
+            for part, (shown, faults) in zip(plant.series, faulty, strict=True)
         ],
     )
 
 
 def _with_sensor_faults(
-    part: Series, plant: WaterPlant, learnt: int, plan: FaultPlan, number: int
+    part: Series, sensors: Sequence[str], learnt: int, plan: FaultPlan, number: int
 ) -> FaultySeries:
     usable = np.arange(len(part.values)) >= learnt
-    return inject_sensor_faults(part, plant.sensors, plan, usable, np.random.default_rng([7, number]))
+    return inject_sensor_faults(part, sensors, plan, usable, np.random.default_rng([7, number]))
 
 
 def averaged(series: Series, rows: int) -> Series:

@@ -31,13 +31,17 @@ class FoundFault:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunOutcome:
-    """What the alarms of a run found and cost. ``stood`` counts normal rows under an alarm."""
+    """What the alarms of a run found and cost.
+
+    ``stood`` counts normal rows under an alarm, ``longest`` the rows that a single alarm stood.
+    """
 
     part: str
     faults: tuple[FoundFault, ...]
     false_alarms: int
     normal_rows: int
     stood: int
+    longest: int
 
 
 def measure_run(run: CaseRun, alarms: Sequence[NamedAlarm]) -> RunOutcome:
@@ -64,6 +68,7 @@ def measure_run(run: CaseRun, alarms: Sequence[NamedAlarm]) -> RunOutcome:
         false_alarms=len(false),
         normal_rows=int(normal.sum()),
         stood=int((normal & _alarmed(alarms, len(normal))).sum()),
+        longest=max((alarm.stop - alarm.first for alarm in alarms), default=0),
     )
 
 

@@ -14,6 +14,7 @@ from tests.studies.quality.alarms import (
     new_plant_cases,
     season_cases,
     server_cases,
+    standing_cases,
     suite_cases,
     tep_cases,
     wide_cases,
@@ -30,6 +31,7 @@ _MONTHS = 8  # of 40 sensor faults each
 _PLANTS = 8
 _LONG = 2  # plants whose cases take many minutes: a reduced run leaves them out
 _SHIFTS = 4
+_SHIFTED = 3
 _SERVERS = tuple(f"omi-{number}.parquet" for number in (1, 3, 5, 7, 9, 11))
 _SAMPLINGS: Mapping[str, dict[str, Any]] = MappingProxyType(
     {
@@ -75,6 +77,8 @@ MAKERS: Mapping[str, MakeCase] = {
     "server": server_cases.server,
     "wide": wide_cases.wide,
     "shifts": season_cases.shifts,
+    "tep_shifts": standing_cases.tep_shifts,
+    "plant_shifts": standing_cases.plant_shifts,
     "nab": nab_cases.nab,
     "labelled_suite": suite_cases.labelled_suite,
 }
@@ -95,6 +99,8 @@ def recipes(settings: QualitySettings) -> list[CaseRecipe]:
         *_servers("servers", settings.files, {}),
         *_alone(_servers("servers, refitted every 4 days", settings.files, {"refit_days": 4})),
         *_of_seeds("plant with shifts", "shifts", min(most, _SHIFTS), {}),
+        CaseRecipe(suite="Tennessee Eastman, shifts that stay", maker="tep_shifts", peers=False),
+        *_alone(_of_seeds("demo plant, shifts that stay", "plant_shifts", min(most, _SHIFTED), {})),
         *_nab("NAB, one fit", settings, refits=False),
         *_nab("NAB, refitted", settings, refits=True),
         *(recipe for suite in suite_cases.SUITES for recipe in _labelled(suite, settings)),

@@ -12,6 +12,7 @@ from tfstream.core.stream import WEEK_US
 
 ALL, PRODUCT = "all", "tfstream"
 _MINUTE_US = 60_000_000
+_HOUR_US = 60 * _MINUTE_US
 _LATE_MINUTES = 4 * 60
 
 Line = dict[str, Any]
@@ -43,6 +44,7 @@ def add_up(key: SuiteKey, results: Sequence[Mapping[str, Any]]) -> Line:
         "kinds": [_found(kind, [fault for fault in faults if fault["kind"] == kind]) for kind in kinds],
         "false": _false(sum(run["false_alarms"] for run, _ in runs), weeks, results[0]["budget"]),
         "stood": sum(run["stood"] for run, _ in runs) / normal_rows if normal_rows else None,
+        "longest_h": max(run["longest"] * interval_us for run, interval_us in runs) / _HOUR_US,
         "nab": _nab([run["nab"] for run, _ in runs if "nab" in run]),
         "seconds": sum(result["seconds"] for result in results),
     }

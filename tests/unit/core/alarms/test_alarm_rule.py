@@ -13,7 +13,9 @@ from tfstream.core.alarms.alarm_rule import AlarmRule, AlarmState, Hop
 from tfstream.core.alarms.calibration import ScoredRun, fit_calibration
 from tfstream.core.alarms.episode import EpisodeEvent
 from tfstream.core.alarms.hop_evidence import NoEvidence
+from tfstream.core.alarms.judgement import Judgement
 from tfstream.core.messages.anomaly_event import EventType, SensorShare
+from tfstream.core.messages.witness import Witness
 from tfstream.core.state import AssetMemory, encode
 
 SECOND = 1_000_000
@@ -144,3 +146,25 @@ def test_a_fault_that_the_score_adapts_to_is_one_episode(rule: AlarmRule) -> Non
     assert [event.event for event in events] == [EventType.OPENED, EventType.CLOSED]
     closed = events[-1].episode
     assert closed.ended_us == closed.started_us + 5001 * HOP * SECOND
+
+
+def spoken(rule: AlarmRule, state: AlarmState, number: int, *, crossing: bool) -> AlarmState:
+    """The state after a hop in which a witness that looks at 256 rows exceeds its threshold."""
+    judgement = Judgement(6.0, 5.0, 4.0, 0.1, Witness.LEVELS, scale_s=256.0, crossing=crossing)
+    return rule.update(state, 2.0, judgement, Hop(63 + HOP * number, 0, 0, HOP), NoEvidence())[0]
+
+
+def test_a_witness_of_a_coarse_grid_opens_an_alarm_after_the_minimum_duration(rule: AlarmRule) -> None:
+    """Between two rows of its grid the hops have quiet scores; only its first value crosses the threshold."""
+    slow = dataclasses.replace(rule, min_duration_us=100 * SECOND)
+    state = AlarmState(slow.calibration.initial_baseline("x"), None)
+    for number in range(25):
+        if number % 8 == 0:
+            state = spoken(slow, state, number, crossing=number == 0)
+        else:
+            hop = Hop(63 + HOP * number, 0, 0, HOP)
+            state, _ = slow.update(state, 2.0, slow.judge(2.0, state.baseline), hop, NoEvidence())
+        state = restarted(state)
+    assert state.episode is not None
+    assert not state.episode.pending
+    assert state.episode.started_us == 56 * SECOND

@@ -11,6 +11,7 @@ from tfstream.core.alarms.episode import (
     continue_episode,
     kind_of,
     start_episode,
+    still_pending,
 )
 from tfstream.core.alarms.hop_evidence import NoEvidence
 from tfstream.core.alarms.judgement import Judgement
@@ -106,6 +107,34 @@ def test_an_episode_is_pending_until_unbroken_hops_last_long_enough() -> None:
     assert second.sensors[0].share == pytest.approx((0.5 + 0.9 / 2) / (1 + 1 / 2), rel=1e-5)
     broken, event = start_episode(first, hop(2, 6.0), sensors(0.5, 0.5), 20)  # the hop between has no score
     assert (event, broken.started_us) == (None, 20)
+
+
+def test_a_witness_of_a_coarse_grid_stays_pending_between_the_rows_of_its_grid() -> None:
+    """It speaks every eighth hop here. What it says again is no new alarm, and could not open an episode."""
+    coarse = [hop(number, 6.0)._replace(scale_us=320) for number in (0, 8, 16)]
+    pending, event = None, None
+    for number in range(17):
+        assert event is None
+        if number % 8:
+            pending = still_pending(pending, hop(number, 1.0), 150)
+        else:
+            pending, event = start_episode(pending, coarse[number // 8], sensors(0.9, 0.1), 150)
+    assert pending is not None
+    assert (event, pending.started_us) == (EpisodeEvent(EventType.OPENED, pending), 0)
+
+
+def test_a_finer_witness_does_not_break_a_pending_episode() -> None:
+    pending, _ = start_episode(None, hop(0, 6.0)._replace(scale_us=320), sensors(0.9, 0.1), 100)
+    pending, _ = start_episode(pending, hop(3, 6.0), sensors(0.9, 0.1), 100)
+    opened, event = start_episode(pending, hop(8, 6.0)._replace(scale_us=320), sensors(0.9, 0.1), 90)
+    assert event is not None
+    assert opened.started_us == 0
+
+
+def test_a_pending_episode_ends_after_a_quiet_time() -> None:
+    pending, _ = start_episode(None, hop(0, 6.0), sensors(0.9, 0.1), 50)  # scale 20: unbroken until 15
+    assert still_pending(pending, hop(6, 1.0), 50) is pending
+    assert still_pending(pending, hop(8, 1.0), 50) is None
 
 
 def test_shares_are_those_of_the_whole_episode() -> None:

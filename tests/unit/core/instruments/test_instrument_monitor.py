@@ -7,6 +7,7 @@ import pytest
 
 from tests.unit.core.instruments.watched_sensors import INTERVAL_US, ROWS, learn, normal_rows, watch
 from tfstream.core.instruments.instrument_check import InstrumentFault
+from tfstream.core.instruments.instrument_finding import InstrumentFinding
 from tfstream.core.instruments.instrument_monitor import InstrumentMonitor
 from tfstream.core.instruments.instrument_state import InstrumentState
 from tfstream.core.reading import Values
@@ -48,6 +49,26 @@ def test_every_fault_is_found_at_its_sensor(fault: InstrumentFault) -> None:
 
 def test_normal_rows_have_no_finding() -> None:
     assert watch(InstrumentMonitor(learn()), normal_rows(8000, seed=5)) == []
+
+
+def test_words_have_readable_numbers() -> None:
+    """A pressure in pascal needs no exponent; a value beyond its range differs from the values before."""
+    pressure = InstrumentFinding(
+        row=9,
+        sensor=0,
+        fault=InstrumentFault.OUT_OF_RANGE,
+        since_row=9,
+        value=101_425.0,
+        measured=101_425.0,
+        before=101_345.0,
+        limit=101_400.0,
+        expected_per_week=0.1,
+    )
+    assert pressure.words(INTERVAL_US) == "out of range at 101425, highest before 101345"
+    flow = pressure._replace(value=1000.062, measured=1000.062, before=1000.011)
+    assert flow.words(INTERVAL_US) == "out of range at 1000.06, highest before 1000.01"
+    broken = pressure._replace(value=1e30, measured=1e30, before=53.72)
+    assert broken.words(INTERVAL_US) == "out of range at 1e+30, highest before 53.72"
 
 
 def test_a_stuck_sensor_is_described_in_words() -> None:

@@ -49,6 +49,26 @@ def test_a_short_piece_does_not_stop_the_fit() -> None:
     assert fit_witnesses(pieces, Scaler.fit(pieces), INTERVAL_US).grids
 
 
+def test_many_short_pieces_do_not_stop_the_fit() -> None:
+    """A plant of batches: together they have 1,200 rows of 64, but none has more than four."""
+    values = steady_plant(90_000)
+    pieces = [
+        Series("x", np.arange(at * 2, at * 2 + 300) * INTERVAL_US, values[at : at + 300])
+        for at in range(0, len(values), 300)
+    ]
+    model = fit_witnesses(pieces, Scaler.fit(pieces), INTERVAL_US)
+    assert [grid.rows for grid in model.grids] == [1, 8]
+    assert model.admitted
+
+
+def test_many_assets_of_few_days_do_not_stop_the_fit() -> None:
+    """Each has five rows of 512, of which three lie before the first part that is watched."""
+    pieces = [
+        Series(f"x{i}", np.arange(3_000) * INTERVAL_US, steady_plant(3_000, seed=i)) for i in range(170)
+    ]
+    assert len(fit_witnesses(pieces, Scaler.fit(pieces), INTERVAL_US).grids) == 3
+
+
 def test_the_exponential_mean_follows_row_by_row() -> None:
     rows = steady_plant(300)
     expected = rows.astype(np.float64)

@@ -49,6 +49,7 @@ class TestMeasuredRuns:
         result = measure_run(run, [alarm(300, 308, 480, "s0")])
         assert (result.faults[0].any_delay, result.false_alarms) == (None, 1)
         assert result.stood == 100  # of the normal rows
+        assert result.longest == 180
 
     def test_an_alarm_counts_until_16_rows_after_the_fault(self) -> None:
         assert self.outcome(alarm(504, 516, 520, "s0")).delay == 116
@@ -71,7 +72,7 @@ def result_of(*faults: FoundFault, false_alarms: int = 2, part: str = "part") ->
     week = 7 * DAY_ROWS
     run = {"part": part, "faults": [vars_of(fault) for fault in faults], "false_alarms": false_alarms}
     return {
-        "runs": [{**run, "normal_rows": week, "stood": week // 10}],
+        "runs": [{**run, "normal_rows": week, "stood": week // 10, "longest": 90}],
         "interval_us": 60 * MICROSECONDS,
         "budget": 1.0,
         "seconds": 1.0,
