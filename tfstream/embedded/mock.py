@@ -12,8 +12,8 @@ from confluent_kafka import Producer
 from tfstream.embedded.service import EmbeddedService
 
 MISSING_GUARANTEES = (
-    "it does not store transactional offsets, hide uncommitted records or fence a second process: "
-    "exactly-once delivery holds on Apache Kafka only"
+    "the mock cluster does not store transactional offsets, hide uncommitted records or fence a second "
+    "process: exactly-once delivery holds on Apache Kafka only"
 )
 
 

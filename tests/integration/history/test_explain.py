@@ -15,6 +15,7 @@ import pytest
 from tests.integration.support.commands import Tfstream
 from tests.integration.support.plants import Plant, write_plant
 from tests.integration.support.stream_copy import copy_stream
+from tfstream.app.runtime.human_units import rate_text
 
 pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.slow]
 
@@ -92,7 +93,7 @@ def test_an_alarm_is_recomputed_digit_by_digit(
     output = scored.run("anomalies", "explain", alarm["id"]).stdout
     assert f"score {alarm['score']:g} against a threshold of {alarm['threshold']:g}" in output
     assert ", equal to the stored score" in output
-    often = f"normal data reach this score {alarm['expected_per_week']:.3g} times a week"
+    often = f"normal data reach this score {rate_text(alarm['expected_per_week'])}"
     assert f"witness: {alarm['witness']} (" in output
     assert f"; {often}\n" in output
     assert f"{replay['same_scores']} of {replay['stored_scores']} stored scores are the same" in output
@@ -125,7 +126,7 @@ def test_a_time_within_an_alarm_names_the_alarm(explain_moment: ExplainMoment, a
         ("holes", "2026-01-06T00:00:30", "the window was not full yet: it needs 64 consecutive rows"),
         ("holes", "2026-01-06T00:06:00", "holes sent nothing: its last reading before the hop is from"),
         ("holes", "2026-01-06T00:03:50", "not scored: no reading from any sensor the model was trained on"),
-        ("holes", "2026-01-06T00:09:00", "no reading in this hop, and so left out of its score: flow"),
+        ("holes", "2026-01-06T00:09:00", "no reading in this hop, and so left out of the score: flow"),
         ("holes", "2026-01-06T00:07:00", "the window was not full yet"),
         (ASSET, "2026-01-07T00:00:00", "faulty sent nothing: its last reading before the hop is from"),
     ],
@@ -142,7 +143,7 @@ def test_a_silence_is_explained_by_the_missing_readings(scored: Tfstream) -> Non
     (silence,) = json.loads(scored.run(*command).stdout)
     assert [sensor["name"] for sensor in silence["sensors"]] == ["flow"]
     explanation = json.loads(scored.run("anomalies", "explain", silence["id"], "--json").stdout)
-    assert "no reading in this hop, and so left out of its score: flow" in explanation["findings"]
+    assert "no reading in this hop, and so left out of the score: flow" in explanation["findings"]
     assert any(silence["id"] in finding for finding in explanation["findings"])
     assert explanation["masked"] == ["flow"]
 

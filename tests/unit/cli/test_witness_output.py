@@ -12,7 +12,7 @@ from tfstream.cli.output.witness_output import print_witnesses
 MINUTE_US = 60_000_000
 LEVELS = {
     "witness": "levels",
-    "name": "levels over 4 rows of 8 rows",
+    "name": "levels over 4 rows (means of 8 rows)",
     "rows": 32,
     "weeks": 0.5,
     "forward": {"asked": 2.0, "alarms": 31, "over": 0.23},
@@ -38,7 +38,10 @@ def test_admitted_and_refused_witnesses_are_named(capsys: pytest.CaptureFixture[
     assert "score all error terms - 1 3 4.0% always" in printed
     assert "errors errors 1 min - - - yes" in printed
     assert "31 23.0% no: its level wanders" in printed
-    assert "1 alarm on the rows held out for the gate, by the first witness: errors 1" in printed
+    assert (
+        "1 alarm on the rows held out for the gate, by the witness that raised each first: errors 1"
+        in printed
+    )
 
 
 def test_a_model_without_witnesses_says_so(capsys: pytest.CaptureFixture[str]) -> None:
@@ -48,7 +51,7 @@ def test_a_model_without_witnesses_says_so(capsys: pytest.CaptureFixture[str]) -
 
 def test_own_comparisons_of_assets_are_named(capsys: pytest.CaptureFixture[str]) -> None:
     own = {**LEVELS, "own": {"sensors": 12, "assets": 6}}
-    line = "levels over 4 rows of 8 rows: 12 sensors compared as each asset's own readings show (6 assets)"
+    line = "levels over 4 rows (means of 8 rows): compares 12 sensors by each asset's own readings (6 assets)"
     assert line in text(capsys, {"witnesses": [ERRORS, own]})
     assert "own readings" not in text(capsys, {"witnesses": [ERRORS, LEVELS]})
 

@@ -13,7 +13,7 @@ from tfstream.demo.fault_outcomes import DetectedEpisode, compare
 from tfstream.demo.plant.faults import PlantFault, PlantFaultKind
 from tfstream.demo.report.render_report import render_report
 from tfstream.demo.report.report_content import DemoReport, ReportEpisode, SensorPlot, Timeline
-from tfstream.demo.report.wording import OTHER_SENSORS_TEXT, rate_text, share_text
+from tfstream.demo.report.wording import OTHER_SENSORS_TEXT, share_text
 
 MINUTE_US = 60_000_000
 START_US = 1_767_225_600_000_000
@@ -142,7 +142,7 @@ def report() -> DemoReport:
 
 
 def test_an_episode_names_its_witness(report: DemoReport) -> None:
-    words = "levels (the levels of the sensors against what the other sensors say), over 8 min"
+    words = "levels (the level of each sensor against what the other sensors predict for it), over 8 min"
     assert f"Witness {words}: level &lt; 1 &lt; 2." in render_report(report)
 
 
@@ -201,21 +201,6 @@ def test_scores_of_zero_and_missing_scores_are_drawn(report: DemoReport) -> None
     page = render_report(replace(report, timelines=(timeline,)))
     assert "nan" not in page
     assert "inf" not in page
-
-
-@pytest.mark.parametrize(
-    ("per_week", "text"),
-    [
-        (2.0, "2 times a week"),
-        (0.1, "0.1 times a week"),
-        (0.05, "once in 20 weeks"),
-        (0.01, "once in 1.9 years"),
-        (0.0001, "less than once in a century"),
-        (0.0, "less than once in a century"),
-    ],
-)
-def test_rates_are_readable_at_every_size(per_week: float, text: str) -> None:
-    assert rate_text(per_week) == text
 
 
 def test_a_small_share_does_not_read_as_zero() -> None:

@@ -46,6 +46,15 @@ class ScoredWindow(NamedTuple):
         """The sensors that the score leaves out."""
         return tuple(dict.fromkeys((*self.missing, *self.out)))
 
+    @property
+    def opens_episode(self) -> bool:
+        """Whether an episode of the process or of instruments begins in this window."""
+        before, after = self.before, self.after
+        process = after.episode is not None and not after.episode.pending
+        process_before = before.episode is not None and not before.episode.pending
+        instruments = after.instrument_episode is not None and before.instrument_episode is None
+        return (process and not process_before) or instruments
+
 
 class AssetUpdate(NamedTuple):
     """What a track event changes: the asset's memory, None once the asset is forgotten, and events to write.

@@ -154,15 +154,21 @@ class ExplainedHop:
         return WindowExplainer(self._stored.stream.definition, self._detector).sensors(hop.scored)
 
     def _hops(self, history: RescoredHistory) -> Iterator[HopLine]:
-        """The hops around, and the row to explain where it lies between two hops."""
+        """The hops around, and of the rows between hops those that raised an alarm and the explained row."""
         hop_us, until_us = self._stored.hop_us, self._stored.until_us
         last_us = until_us // hop_us * hop_us + _LISTED_HOPS * hop_us
-        ends = {*range(last_us - 2 * _LISTED_HOPS * hop_us, last_us + 1, hop_us), until_us}
+        first_us = last_us - 2 * _LISTED_HOPS * hop_us
+        ends = {*range(first_us, last_us + 1, hop_us), until_us}
+        ends.update(
+            end_us
+            for end_us, row in history.between_hops.items()
+            if first_us <= end_us <= last_us and row.opens_episode
+        )
         for end_us in sorted(ends):
             hop = history.at(end_us)
             if hop is None:
                 continue
-            judgement = hop.judgement
+            judgement = hop.judgement or hop.instruments
             yield HopLine(
                 until=iso(end_us),
                 score=None if judgement is None else judgement.value,

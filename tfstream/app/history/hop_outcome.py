@@ -13,6 +13,8 @@ from tfstream.core.messages.anomaly_event import iso
 def hop_outcome(hop: ScoredWindow, rule: AlarmRule) -> str:
     """Whether the hop raised an alarm, kept an episode open or ended it, or had no score."""
     judgement = hop.judgement
+    if judgement is None and hop.instruments is not None:
+        return "only the checks of instruments judged these rows: sensors are out of order"
     if judgement is None:
         return "not scored: no reading from any sensor the model was trained on"
     before = hop.before.episode
@@ -43,6 +45,7 @@ def _open_episode_outcome(before: Episode, hop: ScoredWindow, judgement: Judgeme
         return "quiet, but a sensor of this alarm still departs from the others: the episode goes on"
     if judgement.keeps_open:
         return (
-            "a witness speaks of other sensors, or of a much longer time: it does not keep the episode open"
+            "a witness is above the level that ends an episode, but it names other sensors or looks at a "
+            "much longer time: it does not keep this episode open"
         )
     return "quiet, but not for long enough to end the episode"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tfstream.app.detection.asset_update import ScoredWindow
 from tfstream.app.history.hop_outcome import hop_outcome
 from tfstream.app.history.stored_hop import StoredHop
-from tfstream.app.runtime.human_units import duration_text, witness_text
+from tfstream.app.runtime.human_units import duration_text, rate_text, witness_text
 from tfstream.core.alarms.alarm_rule import AlarmRule
 from tfstream.core.alarms.judgement import Judgement
 from tfstream.core.messages.anomaly_event import iso
@@ -45,9 +45,9 @@ def _hop_reasons(hop: ScoredWindow, rule: AlarmRule) -> Iterator[str]:
     if judgement is not None and not judgement.exceeds:
         yield _missing_for_alarm(judgement, hop, rule)
     if judgement is not None and hop.missing:
-        yield f"no reading in this hop, and so left out of its score: {', '.join(hop.missing)}"
+        yield f"no reading in this hop, and so left out of the score: {', '.join(hop.missing)}"
     if hop.out:
-        yield f"out of order, and so left out of its score: {', '.join(hop.out)}"
+        yield f"out of order, and so left out of the score: {', '.join(hop.out)}"
     instruments = hop.after.instrument_episode
     if instruments is not None and instruments.reason is not None:
         yield f"an alarm about an instrument is open: {instruments.reason}"
@@ -59,7 +59,7 @@ def _missing_for_alarm(judgement: Judgement, hop: ScoredWindow, rule: AlarmRule)
     baseline = hop.before.baseline
     alarm = baseline.center + judgement.threshold * baseline.spread
     raw = hop.scored.score if hop.scored else float("nan")
-    frequency = f"normal data reach such a score {judgement.expected_per_week:.3g} times a week"
+    frequency = f"normal data reach such a score {rate_text(judgement.expected_per_week)}"
     if judgement.value < rule.calibration.u:
         frequency = "an ordinary score, which more than a twentieth of normal data reach"
     return (
@@ -69,10 +69,11 @@ def _missing_for_alarm(judgement: Judgement, hop: ScoredWindow, rule: AlarmRule)
 
 
 def _missing_for_witness(judgement: Judgement) -> str:
+    often = rate_text(judgement.expected_per_week)
     return (
-        f"the loudest witness is {witness_text(judgement.witness, judgement.scale_s)}: its value is "
-        f"{judgement.value:.4g}, which normal data reach {judgement.expected_per_week:.3g} times a week; its "
-        f"threshold is {judgement.threshold:.4g}"
+        f"the witness with the rarest value is {witness_text(judgement.witness, judgement.scale_s)}: its "
+        f"value is {judgement.value:.4g}, which normal data reach {often}; its threshold is "
+        f"{judgement.threshold:.4g}"
     )
 
 

@@ -1,4 +1,4 @@
-"""Counts, durations, changed frequency bands and witnesses, in words and units that people use."""
+"""Counts, durations, rates, changed frequency bands and witnesses, in words and units that people use."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 
 from tfstream.core.messages.witness import Witness
 
+_CENTURY = 100.0  # years; the calibration has no evidence about rarer scores
+_WEEKS_A_YEAR = 52
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
@@ -37,3 +39,15 @@ def duration_text(seconds: float) -> str:
     """Three digits, in the largest unit of which the duration has at least 1."""
     size, unit = next(((size, unit) for size, unit in _UNITS if seconds >= size), (0.001, "ms"))
     return f"{seconds / size:.3g} {unit}"
+
+
+def rate_text(per_week: float) -> str:
+    """How often an event happens: times a week, or the interval in weeks or years where it is rare."""
+    if per_week >= 10:
+        return f"{per_week:.0f} times a week"
+    if per_week >= 0.1:
+        return f"{per_week:.2g} times a week"
+    if per_week > 1 / _WEEKS_A_YEAR:
+        return f"once in {1 / per_week:.0f} weeks"
+    years = 1 / (_WEEKS_A_YEAR * per_week) if per_week > 0 else _CENTURY
+    return f"once in {years:.2g} years" if years < _CENTURY else "less than once in a century"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from tfstream.app.history.explanation import Explanation, RescoreSummary
-from tfstream.app.runtime.human_units import band_text, counted, witness_text
+from tfstream.app.runtime.human_units import band_text, counted, rate_text, witness_text
 from tfstream.cli.output.printing import out, print_table
 from tfstream.core.messages.witness import Witness
 
@@ -48,7 +48,8 @@ def _print_witness(explanation: Explanation) -> None:
     if explanation.witness is None:
         return
     witness = witness_text(explanation.witness, explanation.scale_s)
-    often = f"normal data reach this score {explanation.expected_per_week:.3g} times a week"
+    assert explanation.expected_per_week is not None
+    often = f"normal data reach this score {rate_text(explanation.expected_per_week)}"
     out.print(f"witness: {witness}; {often}", soft_wrap=True)
 
 
@@ -57,7 +58,7 @@ def _print_level(explanation: Explanation) -> None:
     if level is None or explanation.score is None:
         return
     out.print()
-    own = "" if explanation.witness is Witness.SCORE else "the witness score itself: "
+    own = "" if explanation.witness is Witness.SCORE else "the witness 'score' for comparison: "
     out.print(
         f"{own}raw score {level.raw:.4g}, usually {level.usual:.4g} with a spread of {level.spread:.4g}: "
         f"({level.raw:.4g} - {level.usual:.4g}) / {level.spread:.4g} = {level.value:.4g}; "

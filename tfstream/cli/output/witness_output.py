@@ -9,14 +9,24 @@ from tfstream.app.runtime.human_units import counted, duration_text
 from tfstream.cli.output.printing import out, print_table
 from tfstream.core.messages.witness import Witness
 
-_COLUMNS = ("witness", "statistic", "time scale", "asked", "raised", "time over", "admitted")
+_COLUMNS = (
+    "witness",
+    "statistic",
+    "time scale",
+    "alarms expected",
+    "alarms raised",
+    "time over threshold",
+    "admitted",
+)
 
 
 def print_witnesses(metrics: Mapping[str, Any], interval_us: int) -> None:
     """Print a line for each statistic, the score first, and the alarms on the rows held out for the gate.
 
-    ``asked`` are the alarms that earlier thresholds ask for on later rows, ``raised`` those that these rows
-    gave, ``time over`` is the time over the thresholds. Nothing is printed for a model of an older version.
+    ``alarms expected`` are those that earlier thresholds allow on later rows, ``alarms raised`` those that
+    these rows gave, ``time over threshold`` is the share of the time above the thresholds.
+
+    Nothing is printed for a model of an older version.
     """
     witnesses = metrics.get("witnesses")
     if witnesses is None:
@@ -32,7 +42,9 @@ def print_witnesses(metrics: Mapping[str, Any], interval_us: int) -> None:
     if by_witness:
         alarms = ", ".join(f"{witness} {count}" for witness, count in sorted(by_witness.items()))
         total = counted(sum(by_witness.values()), "alarm")
-        out.print(f"{total} on the rows held out for the gate, by the first witness: {alarms}")
+        out.print(
+            f"{total} on the rows held out for the gate, by the witness that raised each first: {alarms}"
+        )
 
 
 def _row(witness: Mapping[str, Any], interval_us: int) -> tuple[object, ...]:
@@ -49,7 +61,7 @@ def _own_lines(witnesses: Sequence[Mapping[str, Any]]) -> list[str]:
         f"all assets share their comparisons: {each['refused']}" for _, each in own if "refused" in each
     ]
     return refused[:1] or [
-        f"{name}: {counted(each['sensors'], 'sensor')} compared as each asset's own readings show "
+        f"{name}: compares {counted(each['sensors'], 'sensor')} by each asset's own readings "
         f"({counted(each['assets'], 'asset')})"
         for name, each in own
     ]

@@ -26,7 +26,7 @@ class Witness(StrEnum):
 _WORDS = {
     Witness.SCORE: "all error terms of a window, in one number",
     Witness.ERRORS: "the errors of the predictions, row by row",
-    Witness.LEVELS: "the levels of the sensors against what the other sensors say",
-    Witness.SEASON: "the levels of the sensors against what is usual at that time of the day and of the week",
+    Witness.LEVELS: "the level of each sensor against what the other sensors predict for it",
+    Witness.SEASON: "the level of each sensor against what is usual at that time of the day and of the week",
     Witness.INSTRUMENT: "each sensor against its own past: stuck, dead, out of range",
 }

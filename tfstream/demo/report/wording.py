@@ -1,4 +1,4 @@
-"""Faults, durations and rates in words."""
+"""Faults, durations and shares in words."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ FOUND_RULE = (
     "a fifth of the evidence or more."
 )
 OTHER_SENSORS_TEXT = "an alarm during the fault named other sensors"
-_CENTURY = 100.0  # years; the calibration has no evidence about rarer scores
-_WEEKS_A_YEAR = 52
 _MINUTE_US = 60_000_000
 _FAULT_NAMES = {
     PlantFaultKind.STUCK: "stuck at one value",
@@ -42,13 +40,3 @@ def minutes_text(duration_us: float) -> str:
 def share_text(share: float) -> str:
     """Return a sensor's share of the evidence as a whole percentage."""
     return f"{share:.0%}" if share >= 0.01 else "<1%"
-
-
-def rate_text(per_week: float) -> str:
-    """Return how often an event happens: per week, or as an interval where that is rarely."""
-    if per_week >= 0.1:
-        return f"{per_week:.2g} times a week"
-    if per_week > 1 / _WEEKS_A_YEAR:
-        return f"once in {1 / per_week:.0f} weeks"
-    years = 1 / (_WEEKS_A_YEAR * per_week) if per_week > 0 else _CENTURY
-    return f"once in {years:.2g} years" if years < _CENTURY else "less than once in a century"

@@ -146,7 +146,7 @@ def _tail(
         grid_rows=rows,
         scale_rows=grid.season.place.rows if grid.season and in_season else rows * statistic.memory,
         statistic=number,
-        name=f"{statistic.name} of {rows} rows" if rows > 1 else statistic.name,
+        name=f"{statistic.name} (means of {rows} rows)" if rows > 1 else statistic.name,
         rows_per_week=WEEK_US / interval_us,
         separation=max(separation_rows(interval_us) // rows, SPANS[-1]),
     )

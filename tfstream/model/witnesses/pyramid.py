@@ -37,8 +37,8 @@ STATISTICS = (  # of every grid; then those of the season, on the grid that has 
     Statistic("errors", Witness.ERRORS, 5, largest=False),
     Statistic("mean errors", Witness.ERRORS, 9, largest=False),
     *(Statistic(f"levels over {span} rows", Witness.LEVELS, span, largest=True) for span in SPANS),
-    Statistic("levels against the season", Witness.SEASON, SPANS[-1], largest=True),
-    Statistic("agreement beside the season", Witness.SEASON, SPANS[-1], largest=True),
+    Statistic("departures from the season", Witness.SEASON, SPANS[-1], largest=True),
+    Statistic("departures against the other sensors", Witness.SEASON, SPANS[-1], largest=True),
 )
 FIRST_LEVELS = 2  # the number of the statistic of the first span
 COMPARED = FIRST_LEVELS + len(SPANS)  # statistics that every grid compares

@@ -142,3 +142,17 @@ def test_every_hop_has_an_outcome() -> None:
     assert set(outcomes[4:end]) == {"quiet, but not for long enough to end the episode"}
     assert outcomes[end] == "quiet for long enough: the episode of 1970-01-01T00:01:04Z ends"
     assert set(outcomes[end + 1 :]) == {"below the threshold"}
+
+
+def test_rows_that_only_the_checks_of_instruments_judged_have_an_outcome() -> None:
+    window = next(each.window for each in updates([CALM], rule()) if each.window)
+    unscored = window._replace(judgement=None, scored=None)
+    assert hop_outcome(unscored, rule()).startswith("not scored: no reading from any sensor")
+    judged = unscored._replace(instruments=window.judgement)
+    assert hop_outcome(judged, rule()).startswith("only the checks of instruments judged these rows")
+
+
+def test_an_episode_opens_in_the_window_that_raises_the_alarm() -> None:
+    slow = rule(min_duration_us=2 * HOP * SECOND)
+    windows = [each.window for each in updates([CALM, LOUD, LOUD, LOUD, CALM], slow) if each.window]
+    assert [window.opens_episode for window in windows] == [False, False, True, False, False]

@@ -1,8 +1,10 @@
-"""Counts, frequency bands and witnesses in words and units that people use."""
+"""Counts, rates, frequency bands and witnesses in words and units that people use."""
 
 from __future__ import annotations
 
-from tfstream.app.runtime.human_units import band_text, counted, witness_text
+import pytest
+
+from tfstream.app.runtime.human_units import band_text, counted, rate_text, witness_text
 from tfstream.core.messages.witness import Witness
 
 
@@ -21,7 +23,8 @@ def test_an_unknown_band_has_no_text() -> None:
 
 def test_a_witness_is_shown_in_words_with_its_time_scale() -> None:
     levels = witness_text("levels", 480.0)
-    assert levels == "levels (the levels of the sensors against what the other sensors say), over 8 min"
+    words = "the level of each sensor against what the other sensors predict for it"
+    assert levels == f"levels ({words}), over 8 min"
     assert witness_text(Witness.SCORE, None) == "score (all error terms of a window, in one number)"
     assert witness_text(None, None) == "-"
     assert len({witness.words for witness in Witness}) == len(Witness)
@@ -33,3 +36,19 @@ def test_a_count_of_one_has_a_singular_noun() -> None:
         "1 false alarm",
         "2 false alarms",
     ]
+
+
+@pytest.mark.parametrize(
+    ("per_week", "text"),
+    [
+        (116.3, "116 times a week"),
+        (2.0, "2 times a week"),
+        (0.1, "0.1 times a week"),
+        (0.05, "once in 20 weeks"),
+        (0.01, "once in 1.9 years"),
+        (0.0001, "less than once in a century"),
+        (0.0, "less than once in a century"),
+    ],
+)
+def test_rates_are_readable_at_every_size(per_week: float, text: str) -> None:
+    assert rate_text(per_week) == text
