@@ -119,7 +119,7 @@ def load(bundle: bytes) -> Detector:
             )
         _check_settings(msgspec.json.decode(text)["config"])
         return _detector(_checked(msgspec.json.decode(text, type=_Header)), tensors)
-    except (SafetensorError, msgspec.DecodeError, KeyError, ValueError, RuntimeError) as error:
+    except (SafetensorError, msgspec.DecodeError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise BadData(
             f"the model bundle is damaged ({type(error).__name__}: {error}); train a new model"
         ) from None

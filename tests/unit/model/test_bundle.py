@@ -91,6 +91,17 @@ def test_a_damaged_bundle_is_refused(detector: Detector, damage: object) -> None
         bundle.load(damage(bundle.dump(detector)))  # type: ignore[operator]
 
 
+def test_a_bundle_without_one_of_its_tensors_is_refused(detector: Detector) -> None:
+    whole = bundle.dump(detector)
+    header = json.loads(whole[8 : 8 + int.from_bytes(whole[:8], "little")])["__metadata__"]
+    tensors = load_tensors(whole)
+    for name in ("scaler.scale", "agreement.usual", "witness.0.2.root"):
+        rest = {each: tensor for each, tensor in tensors.items() if each != name}
+        assert len(rest) == len(tensors) - 1
+        with pytest.raises(BadData, match="damaged"):
+            bundle.load(save_tensors(rest, header))
+
+
 def test_a_pickle_in_a_bundles_place_is_never_run() -> None:
     class Trap:
         def __reduce__(self) -> tuple[object, tuple[str]]:

@@ -77,7 +77,8 @@ class CounterTransform:
             return values
         levels = values[..., self._columns].astype(np.float64)
         steps = np.full_like(levels, np.nan)
-        steps[..., 1:, :] = np.diff(levels, axis=-2)
+        with np.errstate(invalid="ignore"):  # infinity less infinity
+            steps[..., 1:, :] = np.diff(levels, axis=-2)
         if levels.shape[-2] > 1:
             steps[..., 0, :] = steps[..., 1, :]
         with np.errstate(invalid="ignore"):

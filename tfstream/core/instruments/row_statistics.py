@@ -48,7 +48,8 @@ def _runs(rows: Values, carried: Values, last: Values, run: Counts, known: Mask 
     before = np.empty_like(carried)
     before[0], before[1:] = last, carried[:-1]
     changed = carried != before
-    changes = np.abs(carried - before)
+    with np.errstate(over="ignore"):  # between two values of a broken transmitter
+        changes = np.abs(carried - before)
     if known is not None:
         changed &= known
         changes[~known] = np.nan
@@ -92,11 +93,12 @@ def variations(values: Values, first_row: int, from_row: int, unit: Values) -> t
         return np.empty(0, dtype=np.int64), np.empty((0, values.shape[1]), dtype=np.float32)
     ends = np.arange(end, last + 1, _STEP, dtype=np.int64)
     begin, stop = end - VARIATION_ROWS - 1 - first_row, int(ends[-1]) + 1 - first_row
-    steps = values[begin + 1 : stop] - values[begin : stop - 1]
-    second = steps[1:] - steps[:-1]
-    np.abs(second, out=second)
-    second /= unit
-    np.minimum(second, _CAP, out=second)
+    with np.errstate(over="ignore", invalid="ignore"):  # values of a broken transmitter
+        steps = values[begin + 1 : stop] - values[begin : stop - 1]
+        second = steps[1:] - steps[:-1]
+        np.abs(second, out=second)
+        second /= unit
+        np.minimum(second, _CAP, out=second)
     sums = second.reshape(-1, _STEP, values.shape[1]).sum(axis=1)
     total: Values = sums[:-1] + sums[1:]
     total /= np.float32(VARIATION_ROWS)

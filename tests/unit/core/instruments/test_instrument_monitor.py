@@ -51,6 +51,14 @@ def test_normal_rows_have_no_finding() -> None:
     assert watch(InstrumentMonitor(learn()), normal_rows(8000, seed=5)) == []
 
 
+def test_values_of_a_broken_transmitter_give_no_warning() -> None:
+    """Differences between the largest numbers of single precision are infinite; a warning fails the test."""
+    values = normal_rows(300, seed=3)
+    values[200:204, 0] = [3e38, -3e38, 3e38, -3e38]
+    faults = {finding.fault for finding in watch(InstrumentMonitor(learn()), values)}
+    assert InstrumentFault.OUT_OF_RANGE in faults
+
+
 def test_words_have_readable_numbers() -> None:
     """A pressure in pascal needs no exponent; a value beyond its range differs from the values before."""
     pressure = InstrumentFinding(
