@@ -90,8 +90,9 @@ class RowComparison:
         as much as the first one stays beside it.
         """
         weights, root, usual = self.weights.numpy(), self.root.numpy(), self.usual.numpy()
-        # one row at a time: the product in chunks of a fixed shape would take a hundred times as long
-        departures = ((row - self.mean.numpy()) @ weights).astype(np.float64)
+        # A product of chunks of a fixed shape would take a hundred times as long, and the result of a plain
+        # product may depend on the number of cores.
+        departures = np.einsum("i,ij->j", row - self.mean.numpy(), weights).astype(np.float64)
         first = departures.copy()
         relative = np.abs(first) / usual
         as_likely = relative >= max(relative.max() - _AS_LIKELY, 1.0)
