@@ -58,12 +58,13 @@ def raise_alarms(
             continue
         hop = Hop(end_index, end_index, end_index, rule.hop_rows)
         judgement = rule.judge(score, state.baseline)
-        state, event = rule.update(state, score, judgement, hop, evidence(end_index))
-        if event is not None and event.event is EventType.OPENED:
-            opened = event.episode
-        if event is not None and event.event is EventType.CLOSED and opened is not None:
-            alarms.append(RaisedAlarm(event.episode, opened))
-            opened = None
+        state, events = rule.update(state, score, judgement, hop, evidence(end_index))
+        for event in events:
+            if event.event is EventType.OPENED:
+                opened = event.episode
+            if event.event is EventType.CLOSED and opened is not None:
+                alarms.append(RaisedAlarm(event.episode, opened))
+                opened = None
     if opened is not None and state.episode is not None:
         alarms.append(RaisedAlarm(state.episode, opened))
     return [alarm.in_rows(rule.interval_us) for alarm in alarms]

@@ -21,8 +21,8 @@ from tfstream.app.detection.score_batch import (
 from tfstream.app.detection.window_evidence import WindowExplainer
 from tfstream.core.alarms import sensor_shares
 from tfstream.core.alarms.alarm_rule import AlarmRule, AlarmState, Hop
-from tfstream.core.alarms.episode import EpisodeEvent
-from tfstream.core.messages.anomaly_event import SensorShare
+from tfstream.core.alarms.episode import EpisodeEvent, EpisodeEvents
+from tfstream.core.messages.anomaly_event import EventType, SensorShare
 from tfstream.core.reading import Values
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.windowing.asset_track import Window
@@ -108,11 +108,11 @@ class MonitoredSeries:
         """The first event and the last state of the first episode; empty without an episode."""
         events: list[EpisodeEvent] = []
         for score in scored:
-            alarm_state, event, _ = process_hop(self.rule, self.explainer, alarm_state, score)
-            if event is not None:
+            alarm_state, new, _ = process_hop(self.rule, self.explainer, alarm_state, score)
+            for event in new:
                 events.append(event)
-            if events and alarm_state.episode is None:
-                return events
+                if event.event is EventType.CLOSED:
+                    return events
         return (
             [*events, events[-1]._replace(episode=alarm_state.episode)]
             if events and alarm_state.episode
@@ -170,14 +170,14 @@ def monitor_series(
 
 def process_hop(
     rule: AlarmRule, explainer: WindowExplainer, alarm_state: AlarmState, score: WindowScore
-) -> tuple[AlarmState, EpisodeEvent | None, bool]:
-    """Process one hop: the new state, the event if there is one, and whether an episode is open."""
+) -> tuple[AlarmState, EpisodeEvents, bool]:
+    """Process one hop: the new state, its events, and whether an episode is open."""
     judgement = rule.judge(score.score, alarm_state.baseline)
     end = score.terms.end_index
-    alarm_state, event = rule.update(
+    alarm_state, events = rule.update(
         alarm_state, score.score, judgement, Hop(end, end, end, rule.hop_rows), explainer.evidence(score)
     )
-    return alarm_state, event, alarm_state.episode is not None
+    return alarm_state, events, alarm_state.episode is not None
 
 
 def _score(detector: Detector, asset: str, values: Values) -> list[WindowScore]:

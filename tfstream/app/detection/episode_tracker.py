@@ -20,7 +20,7 @@ from tfstream.app.detection.silences import (
 from tfstream.app.detection.window_evidence import HeardJudgement, WindowExplainer
 from tfstream.app.detection.window_listener import HeardWindow, WindowListener
 from tfstream.core.alarms.alarm_rule import AlarmRule, AlarmState, Hop
-from tfstream.core.alarms.episode import EpisodeEvent
+from tfstream.core.alarms.episode import EpisodeEvent, EpisodeEvents
 from tfstream.core.alarms.hop_evidence import NoEvidence
 from tfstream.core.alarms.instrument_episode import follow_instruments
 from tfstream.core.alarms.judgement import SILENT
@@ -106,7 +106,7 @@ class EpisodeTracker:
         if loudest is None:
             row = self._row(window, heard, None, before, memory)
             return AssetUpdate(asset, memory, _events(instruments), between_hops=row)
-        state, episode = self._rule_of(asset).update_between_hops(
+        state, events = self._rule_of(asset).update_between_hops(
             AlarmState(memory.baseline, memory.episode),
             loudest.judgement,
             self._hop(window, self._shape.step),
@@ -114,7 +114,7 @@ class EpisodeTracker:
         )
         after = msgspec.structs.replace(memory, episode=state.episode)
         row = self._row(window, heard, loudest, before, after)
-        return AssetUpdate(asset, after, _events(instruments, episode), between_hops=row)
+        return AssetUpdate(asset, after, _events(instruments, *events), between_hops=row)
 
     def _row(
         self,
@@ -146,9 +146,10 @@ class EpisodeTracker:
         silence = self._silences.follow(memory, asset, window, missing, checked.last_values)
         before = memory if silence is None else with_silence(memory, silence)
         after, instruments = self._follow_instruments(before, event, checked)
-        loudest, episode = None, None
+        loudest: HeardJudgement | None = None
+        events: EpisodeEvents = ()
         if heard.scored is not None:
-            loudest, after, episode = self._judge(asset, after, window, heard, instruments)
+            loudest, after, events = self._judge(asset, after, window, heard, instruments)
         scored = ScoredWindow(
             window,
             self._names(missing),
@@ -160,7 +161,7 @@ class EpisodeTracker:
             None if checked.out is None else checked.out.judgement,
             NoEvidence() if loudest is None else loudest.evidence,
         )
-        return AssetUpdate(asset, after, _events(silence, instruments, episode), scored)
+        return AssetUpdate(asset, after, _events(silence, instruments, *events), scored)
 
     def _rule_of(self, asset: str) -> AlarmRule:
         return self._asset_rules.get(asset, self._rule)
@@ -211,14 +212,14 @@ class EpisodeTracker:
         window: Window,
         heard: HeardWindow,
         opened: EpisodeEvent | None,
-    ) -> tuple[HeardJudgement, AssetMemory, EpisodeEvent | None]:
-        """The loudest judgement of a hop, the memory after it, and the episode's event, if there is one."""
+    ) -> tuple[HeardJudgement, AssetMemory, EpisodeEvents]:
+        """The loudest judgement of a hop, the memory after it, and the events of its episodes."""
         rule, scored = self._rule_of(asset), heard.scored
         assert scored is not None
         by_score = HeardJudgement(rule.judge(scored.score, memory.baseline), self._explainer.evidence(scored))
         loudest = self._loudest(asset, heard, [by_score], opened) or by_score
         rows = self._shape.hop if loudest.judgement.witness is Witness.SCORE else self._shape.step
-        state, event = rule.update(
+        state, events = rule.update(
             AlarmState(memory.baseline, memory.episode),
             scored.score,
             loudest.judgement,
@@ -232,7 +233,7 @@ class EpisodeTracker:
             terms_index=scored.terms.end_index,
             episode=state.episode,
         )
-        return loudest, after, event
+        return loudest, after, events
 
 
 def _events(*events: EpisodeEvent | None) -> tuple[EpisodeEvent, ...]:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from tfstream.core.alarms import episode as episodes
 from tfstream.core.alarms.baseline import Baseline
 from tfstream.core.alarms.calibration import Calibration
-from tfstream.core.alarms.episode import Episode, EpisodeEvent, Observation
+from tfstream.core.alarms.episode import Episode, EpisodeEvents, Observation
 from tfstream.core.alarms.hop_evidence import HopEvidence
 from tfstream.core.alarms.judgement import Judgement, judge_score
 from tfstream.core.alarms.witness_rule import BudgetShares, WitnessRule, budget_shares
@@ -97,33 +97,35 @@ class AlarmRule:
 
     def update(
         self, state: AlarmState, score: float, judgement: Judgement, hop: Hop, evidence: HopEvidence
-    ) -> tuple[AlarmState, EpisodeEvent | None]:
-        """The asset's state after a judged hop, and the event to write, if there is one.
+    ) -> tuple[AlarmState, EpisodeEvents]:
+        """The asset's state after a judged hop, and the events to write.
 
         The baseline follows quiet scores only: a fault must never become the new normal.
         """
-        episode, event = self._update_episode(state.episode, self.observation(judgement, hop), evidence)
+        episode, events = self._update_episode(state.episode, self.observation(judgement, hop), evidence)
         quiet = (episode is None or episode.pending) and not judgement.exceeds
         baseline = state.baseline.updated(score) if quiet else state.baseline
-        return AlarmState(baseline, episode), event
+        return AlarmState(baseline, episode), events
 
     def update_between_hops(
         self, state: AlarmState, judgement: Judgement, hop: Hop, evidence: HopEvidence
-    ) -> tuple[AlarmState, EpisodeEvent | None]:
+    ) -> tuple[AlarmState, EpisodeEvents]:
         """Like :meth:`update`, for rows that have no score: only a witness that speaks changes anything."""
         if not self._changes(state.episode, judgement):
-            return state, None
-        episode, event = self._update_episode(state.episode, self.observation(judgement, hop), evidence)
-        return AlarmState(state.baseline, episode), event
+            return state, ()
+        episode, events = self._update_episode(state.episode, self.observation(judgement, hop), evidence)
+        return AlarmState(state.baseline, episode), events
 
     def _update_episode(
         self, episode: Episode | None, observation: Observation, evidence: HopEvidence
-    ) -> tuple[Episode | None, EpisodeEvent | None]:
+    ) -> tuple[Episode | None, EpisodeEvents]:
         """The asset's pending or open episode after this hop."""
         if episode is not None and not episode.pending:
-            return episodes.continue_episode(episode, observation, evidence, self.cooldown_us)
+            return episodes.continue_episode(
+                episode, observation, evidence, self.cooldown_us, self.min_duration_us
+            )
         if not self._starts(episode, observation.judgement):
-            return episodes.still_pending(episode, observation, self.min_duration_us), None
+            return episodes.still_pending(episode, observation, self.min_duration_us), ()
         return episodes.start_episode(episode, observation, evidence.sensors(), self.min_duration_us)
 
     def _changes(self, episode: Episode | None, judgement: Judgement) -> bool:

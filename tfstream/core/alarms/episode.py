@@ -97,6 +97,9 @@ class EpisodeEvent(NamedTuple):
     episode: Episode
 
 
+EpisodeEvents = tuple[EpisodeEvent, ...]
+
+
 def kind_of(sensors: tuple[SensorShare, ...]) -> EventKind:
     """An instrument fault shows in one sensor while the others agree with each other."""
     lone = sensors and sensors[0].share >= _LONE_SENSOR_SHARE
@@ -105,7 +108,7 @@ def kind_of(sensors: tuple[SensorShare, ...]) -> EventKind:
 
 def start_episode(
     pending: Episode | None, hop: Observation, sensors: tuple[SensorShare, ...], min_duration_us: int
-) -> tuple[Episode, EpisodeEvent | None]:
+) -> tuple[Episode, EpisodeEvents]:
     """The episode after a hop over the threshold while none is open.
 
     It is pending until unbroken hops have lasted for ``min_duration_us``. A witness of a coarse grid has a
@@ -116,9 +119,9 @@ def start_episode(
     else:
         episode = _extended(pending, hop, sensors)
     if hop.end_us - episode.started_us < min_duration_us:
-        return episode, None
+        return episode, ()
     opened = written(episode)
-    return opened, EpisodeEvent(EventType.OPENED, opened)
+    return opened, (EpisodeEvent(EventType.OPENED, opened),)
 
 
 def still_pending(pending: Episode | None, hop: Observation, min_duration_us: int) -> Episode | None:
@@ -170,29 +173,30 @@ def first_hop(hop: Observation, sensors: tuple[SensorShare, ...]) -> Episode:
 
 
 def continue_episode(
-    episode: Episode, hop: Observation, evidence: HopEvidence, cooldown_us: int
-) -> tuple[Episode | None, EpisodeEvent | None]:
-    """An open episode after one more hop, None once it is closed, and the event to write.
+    episode: Episode, hop: Observation, evidence: HopEvidence, cooldown_us: int, min_duration_us: int
+) -> tuple[Episode | None, EpisodeEvents]:
+    """An open episode after one more hop, None once it is closed, and the events to write.
 
     A long fault may become part of what the score compares with, so that the score falls. Such an episode
     stays open while the level of a main sensor still disagrees with the other sensors.
     """
     if not _keeps_open(episode, hop, evidence):
         if evidence.departs(episode.main_sensors):
-            return kept_open(episode, hop), None
+            return kept_open(episode, hop), ()
         if hop.end_us - episode.last_us < closing_quiet_us(episode, cooldown_us):
-            return episode, None
-        return None, close_episode(episode)
+            return episode, ()
+        return None, (close_episode(episode),)
     sensors = evidence.sensors()
     if _is_another_fault(episode, hop, sensors):
-        return first_hop(hop, sensors), close_episode(episode)
+        following, events = start_episode(None, hop, sensors, min_duration_us)
+        return following, (close_episode(episode), *events)
     extended = _extended(episode, hop, sensors)
     new_peak = extended.peak_us != episode.peak_us
     grown = new_peak and extended.severity >= episode.written_severity * UPDATE_GROWTH
     if not grown and extended.witnesses == episode.witnesses:
-        return extended, None
+        return extended, ()
     extended = written(extended)
-    return extended, EpisodeEvent(EventType.UPDATED, extended)
+    return extended, (EpisodeEvent(EventType.UPDATED, extended),)
 
 
 def _keeps_open(episode: Episode, hop: Observation, evidence: HopEvidence) -> bool:
@@ -214,8 +218,8 @@ def _keeps_open(episode: Episode, hop: Observation, evidence: HopEvidence) -> bo
 def _is_another_fault(episode: Episode, hop: Observation, sensors: Sequence[SensorShare]) -> bool:
     """Whether a hop over the threshold belongs to a fault of other sensors, after the episode went quiet.
 
-    Such a hop closes the episode and begins the next one, which is pending: its first event follows with the
-    next rows over the threshold. Otherwise faults that follow each other would become one endless alarm.
+    Such a hop closes the episode and begins the next one. Otherwise faults that follow each other would
+    become one endless alarm.
     """
     if not hop.judgement.opens or hop.start_us - episode.last_us < episode.shortest_scale_us:
         return False

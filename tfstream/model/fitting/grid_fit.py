@@ -15,7 +15,7 @@ from tfstream.model.witnesses.pyramid import ERROR_RATE, LEVEL_RATES, SPANS, ord
 
 _RIDGE = 100.0
 _MOST_ROWS = 131_072  # that a grid is fitted to: more change nothing
-_RUN_ROWS = 8_192  # unbroken, of longer pieces
+_RUN_ROWS = 1_024  # unbroken, of longer pieces: few long ones would miss what happens at some hours only
 _MOST_COMPARED, _LEAST_COMPARED = 32_768, 8_192
 _COMPARED_CELLS = _MOST_COMPARED * 128  # fewer rows of more sensors
 _LARGEST_INPUT = 1024  # numbers that a row is predicted from, at most

@@ -58,11 +58,11 @@ def updates(scores: Sequence[float], rule: AlarmRule) -> list[AssetUpdate]:
         end = WINDOW - 1 + HOP * number
         judgement = rule.judge(score, memory.baseline)
         state = AlarmState(memory.baseline, memory.episode)
-        state, event = rule.update(state, score, judgement, Hop(end, 0, 0, rule.hop_rows), LevelEvidence())
+        state, events = rule.update(state, score, judgement, Hop(end, 0, 0, rule.hop_rows), LevelEvidence())
         after = AssetMemory(model_version=1, baseline=state.baseline, episode=state.episode)
         scored = WindowScore(score, SmoothedTerms(end, ()), "x", NOTHING, NOTHING[0])
         window = ScoredWindow(Window(end, NOTHING, 0, 0), (), scored, judgement, memory, after)
-        found.append(AssetUpdate("x", after, () if event is None else (event,), window))
+        found.append(AssetUpdate("x", after, events, window))
         memory = after
     return found
 

@@ -35,8 +35,7 @@ def test_an_event_says_which_witness_saw_what() -> None:
     hop = Observation(
         start_us=0, end_us=8_000_000, judgement=STUCK, scale_us=1_000_000, first_offset=1, last_offset=8
     )
-    _, opened = start_episode(None, hop, (), 0)
-    assert opened is not None
+    _, (opened,) = start_episode(None, hop, (), 0)
     event = msgspec.json.decode(BUILDER.event(0, "x", opened).value or b"", type=AnomalyEvent)
     assert (event.witness, event.witnesses) == (Witness.INSTRUMENT, (Witness.INSTRUMENT,))
     assert (event.scale_s, event.reason) == (STUCK.scale_s, STUCK.reason)

@@ -37,11 +37,11 @@ def rule() -> AlarmRule:
 def update(rule: AlarmRule, scores: list[float]) -> tuple[AlarmState, list[EpisodeEvent]]:
     """Apply scores one hop apart, the first for row 63; every state goes through the state topic."""
     state = AlarmState(rule.calibration.initial_baseline("x"), None)
-    events = []
+    events: list[EpisodeEvent] = []
     for number, score in enumerate(scores):
         hop = Hop(63 + HOP * number, number, number, HOP)
-        state, event = rule.update(state, score, rule.judge(score, state.baseline), hop, NoEvidence())
-        events += [event] if event else []
+        state, new = rule.update(state, score, rule.judge(score, state.baseline), hop, NoEvidence())
+        events += new
         state = restarted(state)
     return state, events
 
@@ -137,11 +137,12 @@ def test_sensors_are_explained_only_for_hops_that_keep_the_episode_open(rule: Al
 def test_a_fault_that_the_score_adapts_to_is_one_episode(rule: AlarmRule) -> None:
     """It lasts while the main sensor departs from the others; the cooldown begins after that."""
     evidence = CountingEvidence(lasts=5000)
-    state, events = AlarmState(rule.calibration.initial_baseline("x"), None), []
+    state = AlarmState(rule.calibration.initial_baseline("x"), None)
+    events: list[EpisodeEvent] = []
     for number, score in enumerate([2.0, 500.0, *[2.0] * 5040]):
         hop = Hop(63 + HOP * number, number, number, HOP)
-        state, event = rule.update(state, score, rule.judge(score, state.baseline), hop, evidence)
-        events += [event] if event else []
+        state, new = rule.update(state, score, rule.judge(score, state.baseline), hop, evidence)
+        events += new
         state = restarted(state)
     assert [event.event for event in events] == [EventType.OPENED, EventType.CLOSED]
     closed = events[-1].episode

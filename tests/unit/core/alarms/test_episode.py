@@ -13,7 +13,7 @@ from tfstream.core.alarms.episode import (
     start_episode,
     still_pending,
 )
-from tfstream.core.alarms.hop_evidence import NoEvidence
+from tfstream.core.alarms.hop_evidence import HopEvidence, NoEvidence
 from tfstream.core.alarms.judgement import Judgement
 from tfstream.core.alarms.sensor_shares import merge_hop
 from tfstream.core.alarms.silence_events import close_silence, open_silence, update_silence
@@ -22,6 +22,24 @@ from tfstream.core.messages.witness import Witness
 from tfstream.core.state import AssetMemory, RewindMetadata, decode_metadata, encode
 
 COOLDOWN_US = 30
+
+
+def started(
+    pending: Episode | None, hop: Observation, sensors: tuple[SensorShare, ...], min_duration_us: int
+) -> tuple[Episode, EpisodeEvent | None]:
+    """The episode and its only event."""
+    episode, events = start_episode(pending, hop, sensors, min_duration_us)
+    assert len(events) <= 1
+    return episode, next(iter(events), None)
+
+
+def continued(
+    episode: Episode, hop: Observation, evidence: HopEvidence, cooldown_us: int
+) -> tuple[Episode | None, EpisodeEvent | None]:
+    """The episode and its only event, without a minimum duration."""
+    after, events = continue_episode(episode, hop, evidence, cooldown_us, 0)
+    assert len(events) <= 1
+    return after, next(iter(events), None)
 
 
 def hop(number: int, score: float) -> Observation:
@@ -57,12 +75,12 @@ class OneSensorEvidence(NoEvidence):
 def events_of(*scores: float) -> list[EpisodeEvent]:
     """The events of an episode whose first hop has the first score."""
     episode: Episode | None
-    episode, opened = start_episode(None, hop(0, scores[0]), sensors(0.5, 0.5), 0)
+    episode, opened = started(None, hop(0, scores[0]), sensors(0.5, 0.5), 0)
     assert opened is not None
     events = [opened]
     for number, score in enumerate(scores[1:], start=1):
         assert episode is not None
-        episode, event = continue_episode(episode, hop(number, score), OneSensorEvidence(), COOLDOWN_US)
+        episode, event = continued(episode, hop(number, score), OneSensorEvidence(), COOLDOWN_US)
         events += [event] if event else []
     return events
 
@@ -98,14 +116,14 @@ def test_an_episode_is_updated_when_it_grows_by_a_fifth() -> None:
 
 
 def test_an_episode_is_pending_until_unbroken_hops_last_long_enough() -> None:
-    first, event = start_episode(None, hop(0, 9.0), sensors(0.5, 0.5), 20)
+    first, event = started(None, hop(0, 9.0), sensors(0.5, 0.5), 20)
     assert (event, first.pending, first.last_us) == (None, True, 10)
-    second, opened = start_episode(first, hop(1, 6.0), sensors(0.9, 0.1), 20)
+    second, opened = started(first, hop(1, 6.0), sensors(0.9, 0.1), 20)
     assert opened == EpisodeEvent(EventType.OPENED, second)
     assert (second.pending, second.started_us, second.score, second.written_score) == (False, 0, 9.0, 9.0)
     assert (second.first_offset, second.last_offset) == (0, 1)
     assert second.sensors[0].share == pytest.approx((0.5 + 0.9 / 2) / (1 + 1 / 2), rel=1e-5)
-    broken, event = start_episode(first, hop(2, 6.0), sensors(0.5, 0.5), 20)  # the hop between has no score
+    broken, event = started(first, hop(2, 6.0), sensors(0.5, 0.5), 20)  # the hop between has no score
     assert (event, broken.started_us) == (None, 20)
 
 
@@ -118,21 +136,21 @@ def test_a_witness_of_a_coarse_grid_stays_pending_between_the_rows_of_its_grid()
         if number % 8:
             pending = still_pending(pending, hop(number, 1.0), 150)
         else:
-            pending, event = start_episode(pending, coarse[number // 8], sensors(0.9, 0.1), 150)
+            pending, event = started(pending, coarse[number // 8], sensors(0.9, 0.1), 150)
     assert pending is not None
     assert (event, pending.started_us) == (EpisodeEvent(EventType.OPENED, pending), 0)
 
 
 def test_a_finer_witness_does_not_break_a_pending_episode() -> None:
-    pending, _ = start_episode(None, hop(0, 6.0)._replace(scale_us=320), sensors(0.9, 0.1), 100)
-    pending, _ = start_episode(pending, hop(3, 6.0), sensors(0.9, 0.1), 100)
-    opened, event = start_episode(pending, hop(8, 6.0)._replace(scale_us=320), sensors(0.9, 0.1), 90)
+    pending, _ = started(None, hop(0, 6.0)._replace(scale_us=320), sensors(0.9, 0.1), 100)
+    pending, _ = started(pending, hop(3, 6.0), sensors(0.9, 0.1), 100)
+    opened, event = started(pending, hop(8, 6.0)._replace(scale_us=320), sensors(0.9, 0.1), 90)
     assert event is not None
     assert opened.started_us == 0
 
 
 def test_a_pending_episode_ends_after_a_quiet_time() -> None:
-    pending, _ = start_episode(None, hop(0, 6.0), sensors(0.9, 0.1), 50)  # scale 20: unbroken until 15
+    pending, _ = started(None, hop(0, 6.0), sensors(0.9, 0.1), 50)  # scale 20: unbroken until 15
     assert still_pending(pending, hop(6, 1.0), 50) is pending
     assert still_pending(pending, hop(8, 1.0), 50) is None
 
@@ -183,16 +201,12 @@ def levels(value: float, expected_per_week: float) -> Judgement:
 
 def test_an_episode_has_the_witness_of_its_rarest_hop() -> None:
     """Scores of two witnesses have different scales: how often normal data reach them decides."""
-    opened, _ = start_episode(None, hop(0, 6.0), sensors(0.5, 0.5), 0)
-    common, event = continue_episode(
-        opened, judged_hop(1, levels(40.0, 0.5)), OneSensorEvidence(), COOLDOWN_US
-    )
+    opened, _ = started(None, hop(0, 6.0), sensors(0.5, 0.5), 0)
+    common, event = continued(opened, judged_hop(1, levels(40.0, 0.5)), OneSensorEvidence(), COOLDOWN_US)
     assert event is None  # the levels keep the episode open, and stay below their threshold
     assert common is not None
     assert (common.score, common.witness, common.witnesses) == (6.0, Witness.SCORE, (Witness.SCORE,))
-    rare, event = continue_episode(
-        common, judged_hop(2, levels(55.0, 0.01)), OneSensorEvidence(), COOLDOWN_US
-    )
+    rare, event = continued(common, judged_hop(2, levels(55.0, 0.01)), OneSensorEvidence(), COOLDOWN_US)
     assert event is not None
     assert rare == event.episode
     assert (event.event, rare.sequence, rare.peak_us) == (EventType.UPDATED, 2, 30)
@@ -200,7 +214,7 @@ def test_an_episode_has_the_witness_of_its_rarest_hop() -> None:
     assert (rare.witness, rare.scale_s) == (Witness.LEVELS, 480.0)
     assert rare.reason == "the level of s0 is 4 too high"
     assert rare.witnesses == (Witness.SCORE, Witness.LEVELS)
-    after, event = continue_episode(rare, hop(3, 9.0), OneSensorEvidence(), COOLDOWN_US)
+    after, event = continued(rare, hop(3, 9.0), OneSensorEvidence(), COOLDOWN_US)
     assert event is None
     assert after is not None
     assert (after.score, after.witness, after.witnesses) == (55.0, Witness.LEVELS, rare.witnesses)
@@ -208,15 +222,15 @@ def test_an_episode_has_the_witness_of_its_rarest_hop() -> None:
 
 def test_growth_is_measured_in_thresholds() -> None:
     """The first value of the levels is nine times that of the score, and less severe."""
-    opened, _ = start_episode(None, judged_hop(0, levels(55.0, 0.2)), sensors(0.5, 0.5), 0)
-    joined, event = continue_episode(opened, hop(1, 6.0), OneSensorEvidence(), COOLDOWN_US)
+    opened, _ = started(None, judged_hop(0, levels(55.0, 0.2)), sensors(0.5, 0.5), 0)
+    joined, event = continued(opened, hop(1, 6.0), OneSensorEvidence(), COOLDOWN_US)
     assert event is not None  # another witness
     assert joined is not None
     assert (joined.score, joined.written_score, joined.written_threshold) == (6.0, 6.0, 5.0)
-    more, event = continue_episode(joined, judged_hop(2, levels(71.0, 0.05)), NoEvidence(), COOLDOWN_US)
+    more, event = continued(joined, judged_hop(2, levels(71.0, 0.05)), NoEvidence(), COOLDOWN_US)
     assert event is None  # 71/50 is less than a fifth over 6/5
     assert more is not None
-    _, event = continue_episode(more, judged_hop(3, levels(73.0, 0.01)), NoEvidence(), COOLDOWN_US)
+    _, event = continued(more, judged_hop(3, levels(73.0, 0.01)), NoEvidence(), COOLDOWN_US)
     assert event is not None
 
 
@@ -228,20 +242,21 @@ class OtherSensorEvidence(NoEvidence):
 
 
 def test_a_fault_of_other_sensors_after_a_quiet_time_begins_an_episode_of_its_own() -> None:
-    opened, _ = start_episode(None, hop(0, 6.0), sensors(0.5, 0.5), 0)
-    at_once, event = continue_episode(opened, hop(1, 7.0), OtherSensorEvidence(), 1000)
+    opened, _ = started(None, hop(0, 6.0), sensors(0.5, 0.5), 0)
+    at_once, event = continued(opened, hop(1, 7.0), OtherSensorEvidence(), 1000)
     assert event is None  # the episode has not been quiet
     assert at_once is not None
     assert at_once.sequence == 1
-    later, event = continue_episode(opened, hop(3, 7.0), OtherSensorEvidence(), 1000)
-    assert event is not None
-    assert (event.event, event.episode.ended_us) == (EventType.CLOSED, 10)
-    assert later is not None
-    assert later.pending
-    assert (later.started_us, [sensor.name for sensor in later.sensors]) == (30, ["other"])
-    next_one, event = start_episode(later, hop(4, 7.0), OtherSensorEvidence().sensors(), 0)
-    assert event is not None
-    assert (event.event, next_one.started_us) == (EventType.OPENED, 30)
+    later, (closed, begun) = continue_episode(opened, hop(3, 7.0), OtherSensorEvidence(), 1000, 0)
+    assert (closed.event, closed.episode.ended_us) == (EventType.CLOSED, 10)
+    assert begun.event is EventType.OPENED
+    assert later == begun.episode
+    assert later.started_us == 30
+    assert later.main_sensors == ("other",)
+    pending, (closed,) = continue_episode(opened, hop(3, 7.0), OtherSensorEvidence(), 1000, 20)
+    assert closed.event is EventType.CLOSED
+    assert pending is not None
+    assert pending.pending
 
 
 def test_silence() -> None:
