@@ -180,13 +180,13 @@ def continue_episode(
     A long fault may become part of what the score compares with, so that the score falls. Such an episode
     stays open while the level of a main sensor still disagrees with the other sensors.
     """
-    if not _keeps_open(episode, hop, evidence):
+    sensors = _continuing_sensors(episode, hop, evidence)
+    if sensors is None:
         if evidence.departs(episode.main_sensors):
             return kept_open(episode, hop), ()
         if hop.end_us - episode.last_us < closing_quiet_us(episode, cooldown_us):
             return episode, ()
         return None, (close_episode(episode),)
-    sensors = evidence.sensors()
     if _is_another_fault(episode, hop, sensors):
         following, events = start_episode(None, hop, sensors, min_duration_us)
         return following, (close_episode(episode), *events)
@@ -199,20 +199,25 @@ def continue_episode(
     return extended, (EpisodeEvent(EventType.UPDATED, extended),)
 
 
-def _keeps_open(episode: Episode, hop: Observation, evidence: HopEvidence) -> bool:
-    """Whether judged rows continue the episode.
+def _continuing_sensors(
+    episode: Episode, hop: Observation, evidence: HopEvidence
+) -> tuple[SensorShare, ...] | None:
+    """The sensors of judged rows that continue the episode; None where these rows do not.
 
     They do where a witness exceeds its threshold anew. Otherwise the witness must speak of the episode's main
     sensors, and look at no much longer time than the witnesses that raised the alarm: at a longer time scale
     a large fault shows for hours after its end.
     """
     judgement = hop.judgement
-    if not judgement.keeps_open or judgement.opens:
-        return judgement.keeps_open
+    if not judgement.keeps_open:
+        return None
+    if judgement.opens:
+        return evidence.sensors()
     if hop.scale_us > _LONGEST_SCALE * episode.shortest_scale_us:
-        return False
-    named = {sensor.name for sensor in evidence.sensors()}
-    return not named or not named.isdisjoint(episode.main_sensors)
+        return None
+    sensors = evidence.sensors()
+    named = {sensor.name for sensor in sensors}
+    return sensors if not named or not named.isdisjoint(episode.main_sensors) else None
 
 
 def _is_another_fault(episode: Episode, hop: Observation, sensors: Sequence[SensorShare]) -> bool:

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from tfstream.core.reading import Values
+from tfstream.core.scaler import Scaler
 from tfstream.model.witnesses.comparison import RowComparison, fit_comparison
 from tfstream.model.witnesses.grid_model import GridModel, lagged_rows
 from tfstream.model.witnesses.pyramid import ERROR_RATE, LEVEL_RATES, SPANS, order_of
@@ -63,6 +64,18 @@ def exponential_mean(rows: Values, rate: float) -> Values:
         size = len(block)
         smoothed = lower[:size, :size] @ block + decay[1 : size + 1, None] * before
         means[at : at + size], before = smoothed, smoothed[-1]
+    return means
+
+
+def standard_rows(scaler: Scaler, values: Values, asset: str) -> Values:
+    """Rows ``[n, sensors]`` of an asset in standard units, 0 where missing."""
+    return np.nan_to_num(scaler.transform(values[None], [asset])[0], copy=False)
+
+
+def grid_means(rows: Values, size: int) -> Values:
+    """The means of ``size`` rows each, ``[n // size, sensors]``; rows that are left at the end are not in."""
+    whole = len(rows) // size * size
+    means: Values = rows[:whole].reshape(-1, size, rows.shape[1]).mean(axis=1)
     return means
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tfstream.core.reading import Series, Values
 from tfstream.core.scaler import Scaler
-from tfstream.model.fitting.grid_fit import exponential_mean
+from tfstream.model.fitting.grid_fit import exponential_mean, grid_means, standard_rows
 from tfstream.model.fitting.learning_parts import WATCHED, rows_before, rows_of_part
 from tfstream.model.witnesses.comparison import USUAL_QUANTILE, RowComparison, fit_comparison
 from tfstream.model.witnesses.grid_model import GridModel
@@ -136,9 +136,7 @@ class OwnFit:
         rows = GRID_ROWS[level]
         lead = min(first // rows, _LEAD_SPANS * SPANS[span])
         values = piece.values[first - lead * rows : last]
-        standard = np.nan_to_num(self.scaler.transform(values[None], [piece.asset])[0], copy=False)
-        whole = len(standard) // rows * rows
-        means = standard[:whole].reshape(-1, rows, standard.shape[1]).mean(axis=1)
+        means = grid_means(standard_rows(self.scaler, values, piece.asset), rows)
         return exponential_mean(means, LEVEL_RATES[span])[lead:] if len(means) else means
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tfstream.core.reading import Series, Values
 from tfstream.core.scaler import Scaler
 from tfstream.core.stream import MICROSECONDS
-from tfstream.model.fitting.grid_fit import exponential_mean
+from tfstream.model.fitting.grid_fit import exponential_mean, grid_means, standard_rows
 from tfstream.model.fitting.learning_parts import PARTS, WATCHED, rows_before, rows_of_part
 from tfstream.model.fitting.season_profile_fit import fit_season_profile
 from tfstream.model.witnesses.comparison import fit_comparison
@@ -110,10 +110,8 @@ def _place(heights: int, interval_us: int, time_zone: str) -> SeasonPlace:
 
 def _levels(piece: Series, scaler: Scaler, place: SeasonPlace) -> Series:
     rows = GRID_ROWS[place.level]
-    scaled = np.nan_to_num(scaler.transform(piece.values[None], [piece.asset])[0], copy=False)
-    whole = len(scaled) // rows * rows
-    means = scaled[:whole].reshape(-1, rows, scaled.shape[1]).mean(axis=1)
-    ends = piece.times_us[:whole].reshape(-1, rows)[:, -1] // place.interval_us
+    means = grid_means(standard_rows(scaler, piece.values, piece.asset), rows)
+    ends = piece.times_us[: len(means) * rows].reshape(-1, rows)[:, -1] // place.interval_us
     levels = exponential_mean(means, LEVEL_RATES[place.span]) if len(means) else means
     return Series(piece.asset, place.local_times(ends), levels)
 

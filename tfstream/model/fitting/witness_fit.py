@@ -13,10 +13,10 @@ import numpy as np
 
 from tfstream.core.alarms.calibration import separation_rows
 from tfstream.core.alarms.witness_tail import WatchedRun, WitnessTail, fit_witness_tail
-from tfstream.core.reading import Series, Values
+from tfstream.core.reading import Series
 from tfstream.core.scaler import Scaler
 from tfstream.core.stream import WEEK_US
-from tfstream.model.fitting.grid_fit import fit_grid
+from tfstream.model.fitting.grid_fit import fit_grid, grid_means, standard_rows
 from tfstream.model.fitting.learning_parts import PARTS, WATCHED, rows_before, rows_of_part
 from tfstream.model.fitting.own_fit import own_fit
 from tfstream.model.fitting.season_fit import SeasonLevels, season_levels, with_season
@@ -82,21 +82,11 @@ def _fit_grids(
 ) -> list[GridModel]:
     """Fit to the rows before a part."""
     grids = []
-    pieces = [_standard(piece, scaler) for piece in rows_before(series, part)]
+    pieces = [standard_rows(scaler, piece.values, piece.asset) for piece in rows_before(series, part)]
     for rows in GRID_ROWS[:heights]:
         grids.append(fit_grid(pieces, rows))
-        pieces = [_means(piece) for piece in pieces]
+        pieces = [grid_means(piece, FACTOR) for piece in pieces]
     return grids if season is None else with_season(grids, season, part)
-
-
-def _standard(piece: Series, scaler: Scaler) -> Values:
-    return np.nan_to_num(scaler.transform(piece.values[None], [piece.asset])[0], copy=False)
-
-
-def _means(rows: Values) -> Values:
-    whole = len(rows) // FACTOR * FACTOR
-    means: Values = rows[:whole].reshape(-1, FACTOR, rows.shape[1]).mean(axis=1)
-    return means
 
 
 def _watch(
