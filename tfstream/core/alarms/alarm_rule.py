@@ -1,6 +1,7 @@
 """What an asset's next score does: it changes the baseline, and it opens, extends or closes an episode.
 
-The comparison with the threshold is :attr:`Judgement.exceeds`; what follows from it is in ``episode.py``.
+The comparison with the threshold is :attr:`Judgement.exceeds`; what follows from it is in
+``episode.py`` and ``continued_episode.py``.
 
 The stream, the demo and every recomputation of history use this one rule. They differ only in where the
 scores come from and where the events go.
@@ -15,6 +16,7 @@ from typing import NamedTuple
 from tfstream.core.alarms import episode as episodes
 from tfstream.core.alarms.baseline import Baseline
 from tfstream.core.alarms.calibration import Calibration
+from tfstream.core.alarms.continued_episode import continue_episode
 from tfstream.core.alarms.episode import Episode, EpisodeEvents, Observation
 from tfstream.core.alarms.hop_evidence import HopEvidence
 from tfstream.core.alarms.judgement import Judgement, judge_score
@@ -121,9 +123,7 @@ class AlarmRule:
     ) -> tuple[Episode | None, EpisodeEvents]:
         """The asset's pending or open episode after this hop."""
         if episode is not None and not episode.pending:
-            return episodes.continue_episode(
-                episode, observation, evidence, self.cooldown_us, self.min_duration_us
-            )
+            return continue_episode(episode, observation, evidence, self.cooldown_us, self.min_duration_us)
         if not self._starts(episode, observation.judgement):
             return episodes.still_pending(episode, observation, self.min_duration_us), ()
         return episodes.start_episode(episode, observation, evidence.sensors(), self.min_duration_us)

@@ -5,12 +5,10 @@ The comparison of a score with the threshold is in ``judgement.py``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
 
-from tfstream.core.alarms.hop_evidence import HopEvidence
 from tfstream.core.alarms.judgement import Judgement
 from tfstream.core.alarms.sensor_shares import merge_hop
 from tfstream.core.messages.anomaly_event import EventKind, EventType, SensorShare
@@ -20,7 +18,6 @@ UPDATE_GROWTH = 1.2  # a severity that has risen by a fifth since the last event
 _LONE_SENSOR_SHARE = 0.8
 MAIN_SENSOR_SHARE = 0.2
 _MOST_COOLDOWNS = 3
-_LONGEST_SCALE = 4  # times the shortest scale of an episode
 _UNBROKEN = 4  # a scale has at least four rows of its grid, and the grid has a value for each of its rows
 
 
@@ -117,7 +114,7 @@ def start_episode(
     if pending is None or pending.unbroken_us < hop.start_us:
         episode = first_hop(hop, sensors)
     else:
-        episode = _extended(pending, hop, sensors)
+        episode = extended(pending, hop, sensors)
     if hop.end_us - episode.started_us < min_duration_us:
         return episode, ()
     opened = written(episode)
@@ -172,66 +169,6 @@ def first_hop(hop: Observation, sensors: tuple[SensorShare, ...]) -> Episode:
     )
 
 
-def continue_episode(
-    episode: Episode, hop: Observation, evidence: HopEvidence, cooldown_us: int, min_duration_us: int
-) -> tuple[Episode | None, EpisodeEvents]:
-    """An open episode after one more hop, None once it is closed, and the events to write.
-
-    A long fault may become part of what the score compares with, so that the score falls. Such an episode
-    stays open while the level of a main sensor still disagrees with the other sensors.
-    """
-    sensors = _continuing_sensors(episode, hop, evidence)
-    if sensors is None:
-        if evidence.departs(episode.main_sensors):
-            return kept_open(episode, hop), ()
-        if hop.end_us - episode.last_us < closing_quiet_us(episode, cooldown_us):
-            return episode, ()
-        return None, (close_episode(episode),)
-    if _is_another_fault(episode, hop, sensors):
-        following, events = start_episode(None, hop, sensors, min_duration_us)
-        return following, (close_episode(episode), *events)
-    extended = _extended(episode, hop, sensors)
-    new_peak = extended.peak_us != episode.peak_us
-    grown = new_peak and extended.severity >= episode.written_severity * UPDATE_GROWTH
-    if not grown and extended.witnesses == episode.witnesses:
-        return extended, ()
-    extended = written(extended)
-    return extended, (EpisodeEvent(EventType.UPDATED, extended),)
-
-
-def _continuing_sensors(
-    episode: Episode, hop: Observation, evidence: HopEvidence
-) -> tuple[SensorShare, ...] | None:
-    """The sensors of judged rows that continue the episode; None where these rows do not.
-
-    They do where a witness exceeds its threshold anew. Otherwise the witness must speak of the episode's main
-    sensors, and look at no much longer time than the witnesses that raised the alarm: at a longer time scale
-    a large fault shows for hours after its end.
-    """
-    judgement = hop.judgement
-    if not judgement.keeps_open:
-        return None
-    if judgement.opens:
-        return evidence.sensors()
-    if hop.scale_us > _LONGEST_SCALE * episode.shortest_scale_us:
-        return None
-    sensors = evidence.sensors()
-    named = {sensor.name for sensor in sensors}
-    return sensors if not named or not named.isdisjoint(episode.main_sensors) else None
-
-
-def _is_another_fault(episode: Episode, hop: Observation, sensors: Sequence[SensorShare]) -> bool:
-    """Whether a hop over the threshold belongs to a fault of other sensors, after the episode went quiet.
-
-    Such a hop closes the episode and begins the next one. Otherwise faults that follow each other would
-    become one endless alarm.
-    """
-    if not hop.judgement.opens or hop.start_us - episode.last_us < episode.shortest_scale_us:
-        return False
-    named = {sensor.name for sensor in sensors}
-    return bool(named) and named.isdisjoint(episode.main_sensors)
-
-
 def closing_quiet_us(episode: Episode, cooldown_us: int) -> int:
     """Quiet time that closes an episode: half its length, between one and three cooldowns.
 
@@ -248,12 +185,12 @@ def kept_open(episode: Episode, hop: Observation) -> Episode:
     )
 
 
-def _extended(episode: Episode, hop: Observation, sensors: tuple[SensorShare, ...]) -> Episode:
+def extended(episode: Episode, hop: Observation, sensors: tuple[SensorShare, ...]) -> Episode:
     """With one more hop that keeps it open, adds to its sensors' shares and may raise its peak."""
     hop_number = max((hop.start_us - episode.started_us) // (hop.end_us - hop.start_us) + 1, 1)
     shares = merge_hop(episode.sensors, sensors, hop_number)
     judgement = hop.judgement
-    extended = msgspec.structs.replace(
+    longer = msgspec.structs.replace(
         kept_open(episode, hop),
         kind=kind_of(shares),
         sensors=shares,
@@ -261,7 +198,7 @@ def _extended(episode: Episode, hop: Observation, sensors: tuple[SensorShare, ..
         shortest_scale_us=_shortest_scale_us(episode, hop),
         unbroken_us=max(episode.unbroken_us, hop.end_us + hop.scale_us // _UNBROKEN),
     )
-    return with_peak(extended, hop) if _is_rarer(judgement, episode) else extended
+    return with_peak(longer, hop) if _is_rarer(judgement, episode) else longer
 
 
 def with_peak(episode: Episode, hop: Observation) -> Episode:

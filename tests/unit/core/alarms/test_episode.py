@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from tfstream.core.alarms.continued_episode import continue_episode
 from tfstream.core.alarms.episode import (
     Episode,
     EpisodeEvent,
     Observation,
-    continue_episode,
     kind_of,
     start_episode,
     still_pending,
