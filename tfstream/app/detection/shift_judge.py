@@ -1,0 +1,118 @@
+"""Decides what a shift that has stayed is worth, and whether a shift has gone home."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+
+from tfstream.core.alarms.standing_levels import LevelShift
+from tfstream.core.alarms.witness_tail import WitnessTail
+from tfstream.core.messages.witness import Witness
+from tfstream.core.reading import Values
+from tfstream.model.scoring.detector import Detector
+from tfstream.model.witnesses.comparison import RowComparison
+from tfstream.model.witnesses.grid_model import LIMIT, GridModel
+from tfstream.model.witnesses.pyramid import COMPARED, FIRST_LEVELS, LEVEL_RATES
+from tfstream.model.witnesses.shift_estimate import estimate_shift, part_home
+from tfstream.model.witnesses.shift_response import shift_response, spent
+from tfstream.model.witnesses.witness_state import WitnessStates
+
+Shifts = tuple[LevelShift, ...]
+
+_SCALES = 1.5  # a level has mostly shifted once the shift is so many times as old as the level's time scale
+_MOST_SHIFTS = 8  # that an asset remembers
+_LEAST_HOME, _MOST_HOME = 0.2, 1.4
+_HOME = 0.75  # of a shift must have gone before the rest is expected to follow
+
+
+class ShiftJudge:
+    """Estimates the shifts of assets under one detector, and compares what is seen with their return."""
+
+    def __init__(self, detector: Detector) -> None:
+        self._detector, self._grids = detector, detector.witnesses.grids
+        self._tails = sorted(
+            (tail for tail in detector.witnesses.admitted if tail.witness is Witness.LEVELS),
+            key=lambda tail: tail.scale_rows,
+        )
+
+    def accept(self, states: WitnessStates, asset: str, end: int, shifts: Shifts, first: int) -> Shifts:
+        """The shifts of an asset whose levels have stayed away from row ``first`` to row ``end``.
+
+        Unchanged where its levels agree with each other, or where no witness looks at levels.
+
+        :param states: of the asset alone, after row ``end``.
+        """
+        if not self._tails:
+            return shifts
+        old = [tail for tail in self._tails if _SCALES * tail.scale_rows <= end - first]
+        tail = old[-1] if old else self._tails[0]
+        grid = self._grids[tail.level]
+        location, scale = self._units(asset)
+        level = states.grids[tail.level].levels[0, tail.statistic - FIRST_LEVELS]
+        standard = np.clip((level - location) / scale, -LIMIT, LIMIT).astype(np.float32)
+        newest = np.array([(end + 1) // grid.rows * grid.rows - 1])
+        standard -= shift_response(grid, shifts, scale, newest)[0, tail.statistic]
+        estimated = estimate_shift(self._comparison(grid, tail.statistic, asset), standard)
+        if not estimated.sensors:
+            return shifts
+        sizes = np.array(estimated.sizes) * scale[list(estimated.sensors)]
+        new = LevelShift(row=first, sensors=estimated.sensors, sizes=tuple(sizes.tolist()))
+        return (*shifts, new)[-_MOST_SHIFTS:]
+
+    def home(
+        self,
+        tail: WitnessTail,
+        compared: Values,
+        end: int,
+        asset: str,
+        shifts: Shifts,
+        threshold: float,
+    ) -> Shifts | None:
+        """The shifts, if one of them going home explains a row over its threshold; else None.
+
+        Where most of a shift has gone, it is marked as gone home.
+
+        :param compared: the row ``[sensors]`` that the tail's statistic compares, ending with row ``end``.
+        """
+        if tail.statistic >= COMPARED:
+            return None
+        grid, (_, scale) = self._grids[tail.level], self._units(asset)
+        comparison = self._comparison(grid, tail.statistic, asset)
+        for number, shift in enumerate(shifts):
+            if shift.home_row is not None:
+                continue
+            size = np.zeros(len(scale), dtype=np.float32)
+            size[list(shift.sensors)] = shift.sizes
+            size /= scale
+            part = part_home(comparison, compared, size)
+            if not _LEAST_HOME < part < _MOST_HOME:
+                continue
+            value = grid.statistic(
+                tail.statistic,
+                (compared + np.float32(part) * size)[None],
+                [asset],
+                np.zeros(1, dtype=np.int64),
+            )
+            if float(tail.normalised(value)[0]) >= threshold:
+                continue
+            if tail.statistic < FIRST_LEVELS or part < _HOME:
+                return shifts
+            rate = LEVEL_RATES[tail.statistic - FIRST_LEVELS]
+            ago = round(np.log1p(-min(part, 0.98)) / np.log1p(-rate))
+            gone = msgspec.structs.replace(shift, home_row=max(end + 1 - ago * grid.rows, shift.row + 1))
+            return (*shifts[:number], gone, *shifts[number + 1 :])
+        return None
+
+    def without_spent(self, shifts: Shifts, end: int) -> Shifts:
+        """The shifts that still add something to what is compared."""
+        return tuple(shift for shift in shifts if not spent(shift, end, self._grids[-1].rows))
+
+    def _units(self, asset: str) -> tuple[Values, Values]:
+        """Location and scale of the asset's sensors, ``[sensors]`` each."""
+        scaler = self._detector.scaler
+        row = scaler.rows_of([asset])[0]
+        return scaler.location[row].astype(np.float32), scaler.scale[row].astype(np.float32)
+
+    def _comparison(self, grid: GridModel, statistic: int, asset: str) -> RowComparison:
+        comparison = grid.comparisons[statistic]
+        return grid.own[statistic].merged(asset, comparison) if statistic in grid.own else comparison

@@ -1,0 +1,101 @@
+"""What witnesses of an asset that stay over their thresholds have shown so far, and the shifts that stayed.
+
+A shift that stays is one alarm. Once it has stayed for long enough it is accepted: from then on the witnesses
+compare what the sensors would show without it, so that the next fault raises an alarm of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from tfstream.core.reading import Values
+from tfstream.core.stream import MICROSECONDS
+
+_ACCEPTED_AFTER_US = 4 * 3600 * MICROSECONDS
+_LEAST_ROWS = 64  # of a stream with few rows an hour: a window
+
+
+class LevelShift(msgspec.Struct, frozen=True, kw_only=True):
+    """From row ``row`` of the stream on, ``sensors`` stand at other levels, by ``sizes`` in their own units.
+
+    ``home_row`` is the row from which on they are back, None while they are not.
+    """
+
+    row: int
+    sensors: tuple[int, ...]
+    sizes: tuple[float, ...]
+    home_row: int | None = None
+
+
+class TailRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A tail, by its number, that has exceeded its threshold in row ``since_row`` and was not quiet since.
+
+    ``mean`` and ``deviation`` (a mean distance from the mean) follow its normalised values since then.
+    """
+
+    tail: int
+    since_row: int
+    mean: float
+    deviation: float
+
+
+class RaisedTail(msgspec.Struct, frozen=True, kw_only=True):
+    """A tail whose values have stayed high: they are measured from ``center`` in units of ``spread``.
+
+    ``mean`` follows its values: once it is usual again, so is the tail.
+    """
+
+    tail: int
+    center: float
+    spread: float
+    mean: float
+
+
+class StandingLevels(msgspec.Struct, frozen=True, kw_only=True):
+    """What an asset's witnesses remember of values that stay. Tails are those of model ``model_version``.
+
+    A shift is in the sensors' own units, so that it outlives its model. ``accepted_row`` is the row in which
+    the newest shift was accepted, -1 before the first.
+    """
+
+    model_version: int
+    runs: tuple[TailRun, ...] = ()
+    raised: tuple[RaisedTail, ...] = ()
+    shifts: tuple[LevelShift, ...] = ()
+    accepted_row: int = -1
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to remember."""
+        return not (self.runs or self.raised or self.shifts)
+
+    @property
+    def away(self) -> bool:
+        """Whether a shift stands, or a tail stays high."""
+        return bool(self.raised) or any(shift.home_row is None for shift in self.shifts)
+
+    def under(self, model_version: int) -> StandingLevels:
+        """The same for another model, whose tails are others."""
+        if model_version == self.model_version:
+            return self
+        return StandingLevels(model_version=model_version, shifts=self.shifts, accepted_row=self.accepted_row)
+
+
+def accepted_after_us(interval_us: int) -> int:
+    """How long an alarm stands before what stays is accepted: four hours, or a window of a slow stream."""
+    return max(_ACCEPTED_AFTER_US, _LEAST_ROWS * interval_us)
+
+
+def shifted_rows(values: Values, shifts: Sequence[LevelShift], end: int) -> Values:
+    """Rows ``[rows, sensors]`` of the stream up to row ``end`` as they would be without the shifts."""
+    if not shifts:
+        return values
+    home, rows = values.copy(), np.arange(end + 1 - len(values), end + 1)
+    for shift in shifts:
+        stop = end + 1 if shift.home_row is None else shift.home_row
+        within = (rows >= shift.row) & (rows < stop)
+        home[np.ix_(within, np.array(shift.sensors))] -= np.array(shift.sizes, dtype=np.float32)
+    return home

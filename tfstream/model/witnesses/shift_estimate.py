@@ -1,0 +1,55 @@
+"""By how much sensors have left their levels, judged by what all other sensors say."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfstream.core.reading import Values
+from tfstream.model.witnesses.comparison import RowComparison
+
+Array = NDArray[np.float64]
+
+
+class EstimatedShift(NamedTuple):
+    """The sensors that have shifted, by column, and by how many standard units each."""
+
+    sensors: tuple[int, ...]
+    sizes: tuple[float, ...]
+
+
+def estimate_shift(comparison: RowComparison, level: Values) -> EstimatedShift:
+    """The shift that explains the departures of a level ``[sensors]``, with as few sensors as do.
+
+    The sensor that departs most joins, then the sizes of all that have joined are estimated together, until
+    no sensor departs by more than what is usual for it.
+    """
+    precision, root = comparison.precision, comparison.root.double().numpy()
+    usual = comparison.usual.double().numpy()
+    row = (level - comparison.mean.numpy()).astype(np.float64)
+    joined: list[int] = []
+    sizes: Array = np.empty(0)
+    left = row
+    while len(joined) < len(row):
+        relative = np.abs(precision @ left / root) / usual
+        relative[joined] = 0.0
+        sensor = int(relative.argmax())
+        if relative[sensor] <= 1.0:
+            break
+        joined.append(sensor)
+        sizes = np.linalg.solve(precision[np.ix_(joined, joined)], (precision @ row)[joined])
+        left = row.copy()
+        left[joined] -= sizes
+    return EstimatedShift(tuple(joined), tuple(sizes.tolist()))
+
+
+def part_home(comparison: RowComparison, compared: Values, shift: Values) -> float:
+    """Which part of a ``shift [sensors]`` a compared row ``[sensors]`` lacks: 1 where all of it has gone.
+
+    Both are in standard units, and the row is compared as it would be without the shift.
+    """
+    weighed = comparison.precision @ shift.astype(np.float64)
+    denominator = float(weighed @ shift)
+    return -float(weighed @ (compared - comparison.mean.numpy())) / denominator if denominator > 0 else 0.0
