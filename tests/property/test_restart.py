@@ -211,9 +211,7 @@ def test_episodes_continue_after_a_restart(rule: AlarmRule, scores: list[float],
         undisturbed, expected = rule.update(
             undisturbed, score, rule.judge_next(score, undisturbed), hop, NoEvidence()
         )
-        disturbed, event = rule.update(
-            disturbed, score, rule.judge_next(score, disturbed), hop, NoEvidence()
-        )
+        disturbed, event = rule.update(disturbed, score, rule.judge_next(score, disturbed), hop, NoEvidence())
         assert (disturbed, event) == (undisturbed, expected)
 
 

@@ -33,7 +33,7 @@ _COLUMNS = (
     "threshold",
     "sensors",
 )
-_RARE_COLUMNS = ("verdict", "hidden_by")  # shown where a listed anomaly has a value
+_RARE_COLUMNS = ("within", "verdict", "hidden_by")  # shown where a listed anomaly has a value
 _EXTRAPOLATED = (
     "{count} of {all} thresholds are extrapolated: the alarm budget is finer than the normal readings behind "
     "the model can show; train on a longer span, or set a larger budget"
@@ -96,7 +96,11 @@ def _value(column: str, row: AnomalyRow) -> object:
     if column == "id":
         return str(row.id)[:8]
     if column == "lasted":
-        return str(row.ended_at - row.started_at) if row.ended_at else "open"
+        if row.ended_at:
+            return str(row.ended_at - row.started_at)
+        return "open" if row.standing_since is None else "open, standing"
+    if column == "within":
+        return "" if row.within is None else str(row.within)[:8]
     if column == "sensors":
         return ", ".join(f"{sensor['name']} {sensor['share']:.0%}" for sensor in row.sensors[:2]) or "-"
     return getattr(row, column)

@@ -45,12 +45,18 @@ class WindowStanding(NamedTuple):
     staying: Staying
     shifts: tuple[LevelShift, ...]
 
+    @property
+    def shifted(self) -> set[int]:
+        """The sensors, by column, that stand at other levels."""
+        return {sensor for shift in self.shifts if shift.home_row is None for sensor in shift.sensors}
+
 
 class FollowedSpan(NamedTuple):
     """The verdicts about the windows of a span, None where nobody speaks, and what stays after each window.
 
     Where shifts have changed with a window, both end with it: later rows are compared otherwise. ``accepted``
-    says since which row a shift has stayed that is accepted with the last window. ``fired [tails]`` are the
+    says since which row a shift has stayed that is accepted with the last window, ``again`` where only its size is
+    estimated again. ``fired [tails]`` are the
     tails that have exceeded their threshold and were not quiet since.
     """
 
@@ -59,6 +65,7 @@ class FollowedSpan(NamedTuple):
     levels: StandingLevels
     fired: NDArray[np.bool_]
     accepted: int | None = None
+    again: bool = False
 
 
 class SpanFollower:
@@ -83,13 +90,14 @@ class SpanFollower:
         rows = asked.rows_of(number)[-len(masked) * step :].reshape(len(masked), step)
         verdicts: list[WitnessVerdict | None] = []
         standing: list[WindowStanding] = []
+        first = again = None
         for of_window, left_out in zip(rows, masked, strict=True):
             end = int(asked.ends[of_window[-1]])
             verdict, shifts = self._hear(asked, number, of_window.tolist(), runs, levels.shifts, left_out)
             verdicts.append(verdict)
             changed = shifts is not None and shifts != levels.shifts
-            first = None if changed else runs.first_row(end, self._stayed_rows)
-            levels = runs.levels(msgspec.structs.replace(levels, shifts=shifts or levels.shifts))
+            first = None if changed else runs.stayed_since(end, self._stayed_rows)
+            levels = runs.levels(msgspec.structs.replace(levels, shifts=shifts or levels.shifts)).settled()
             standing.append(
                 WindowStanding(
                     Staying(
@@ -100,14 +108,13 @@ class SpanFollower:
                     levels.shifts,
                 )
             )
-            if changed:
-                runs.restart(end)
-                levels = runs.levels(levels)
-                break
-            if first is not None:
+            again = runs.refines_since
+            if changed or first is not None or again is not None:
                 break
         asked.keep_fired(number, runs.fired)
-        return FollowedSpan(verdicts, standing, levels, runs.fired, first)
+        return FollowedSpan(
+            verdicts, standing, levels, runs.fired, again if first is None else first, again=first is None
+        )
 
     def _hear(
         self,
@@ -166,22 +173,15 @@ class SpanFollower:
     def accept(self, followed: FollowedSpan, asked: AskedRows, asset: str, end: int) -> FollowedSpan:
         """The span with its shift accepted after its last window, which ends with row ``end``.
 
-        Where levels agree, or a shift was accepted just before and did not help, the values stay high for
-        another reason: then they are measured from what they are now.
-
         :param asked: the rows of this asset alone, up to that row.
         """
         assert followed.accepted is not None
-        levels, shifts = followed.levels, followed.levels.shifts
+        levels = followed.levels
         runs = TailRuns(self._rule, levels, followed.fired)
-        if followed.accepted > levels.accepted_row:
-            shifts = self._judge.accept(asked.states, asset, end, shifts, followed.accepted)
-        if shifts == levels.shifts:
-            runs.raise_staying()
-        else:
-            runs.restart(end)
+        shifts = self._judge.accept(asked.states, asset, end, levels.shifts, followed.accepted)
+        runs.accept(end, again=followed.again)
         kept = self._judge.without_spent(shifts, end)
-        after = msgspec.structs.replace(runs.levels(levels), shifts=kept, accepted_row=end)
+        after = msgspec.structs.replace(runs.levels(levels), shifts=kept)
         *before, last = followed.standing
-        standing = [*before, last._replace(staying=last.staying._replace(away=after.away))]
+        standing = [*before, last._replace(staying=last.staying._replace(away=True))]
         return followed._replace(levels=after, standing=standing, fired=runs.fired)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
@@ -28,10 +28,19 @@ AssetKey = tuple[int, str]
 
 
 class InstrumentVerdict(NamedTuple):
-    """The judgement of the rarest finding in a window's new rows, and all sensors with such a finding."""
+    """The judgement of the rarest finding in a window's new rows, and all sensors with such a finding.
+
+    ``columns`` are these sensors by column, ``dead`` those whose readings no longer move as they should.
+    """
 
     judgement: Judgement
     sensors: tuple[SensorShare, ...]
+    columns: frozenset[int] = frozenset()
+    dead: frozenset[int] = frozenset()
+
+    def follows_from(self, shifted: Collection[int]) -> bool:
+        """Whether nothing was seen but what sensors that stand at other levels show anyway."""
+        return self.columns <= set(shifted) and not self.dead
 
 
 class CheckedWindow(NamedTuple):
@@ -184,7 +193,12 @@ class _AssetChecks:
             reason=f"{name}: {rarest.words(self._definition.interval_us)}",
         )
         newest = {finding.sensor: finding for finding in findings}.values()
-        return InstrumentVerdict(judgement, tuple(self._sensor(each, len(newest)) for each in newest))
+        return InstrumentVerdict(
+            judgement,
+            tuple(self._sensor(each, len(newest)) for each in newest),
+            frozenset(each.sensor for each in newest),
+            frozenset(each.sensor for each in newest if each.is_dead),
+        )
 
     def _sensor(self, finding: InstrumentFinding, sensors: int) -> SensorShare:
         return SensorShare(

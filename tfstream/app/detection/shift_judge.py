@@ -20,7 +20,7 @@ from tfstream.model.witnesses.witness_state import WitnessStates
 Shifts = tuple[LevelShift, ...]
 
 _SCALES = 1.5  # a level has mostly shifted once the shift is so many times as old as the level's time scale
-_MOST_SHIFTS = 8  # that an asset remembers
+_MOST_SHIFTS = 6  # that an asset remembers one by one
 _LEAST_HOME, _MOST_HOME = 0.2, 1.4
 _HOME = 0.75  # of a shift must have gone before the rest is expected to follow
 
@@ -57,7 +57,7 @@ class ShiftJudge:
             return shifts
         sizes = np.array(estimated.sizes) * scale[list(estimated.sensors)]
         new = LevelShift(row=first, sensors=estimated.sensors, sizes=tuple(sizes.tolist()))
-        return (*shifts, new)[-_MOST_SHIFTS:]
+        return _merged((*shifts, new))
 
     def home(
         self,
@@ -116,3 +116,16 @@ class ShiftJudge:
     def _comparison(self, grid: GridModel, statistic: int, asset: str) -> RowComparison:
         comparison = grid.comparisons[statistic]
         return grid.own[statistic].merged(asset, comparison) if statistic in grid.own else comparison
+
+
+def _merged(shifts: Shifts) -> Shifts:
+    """The shifts, of which the oldest that stand become one where there are too many."""
+    standing = [shift for shift in shifts if shift.home_row is None]
+    if len(standing) <= _MOST_SHIFTS:
+        return shifts
+    first, second = standing[:2]
+    sizes = dict(zip(first.sensors, first.sizes, strict=True))
+    for sensor, size in zip(second.sensors, second.sizes, strict=True):
+        sizes[sensor] = sizes.get(sensor, 0.0) + size
+    both = LevelShift(row=second.row, sensors=tuple(sizes), sizes=tuple(sizes.values()))
+    return (both, *(shift for shift in shifts if shift is not first and shift is not second))

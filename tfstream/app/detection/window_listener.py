@@ -79,7 +79,7 @@ class WindowListener:
         scores = self._score(inputs, checked.windows, before, asked.standing) if scored else {}
         heard = {
             index: HeardWindow(
-                each,
+                _beside_shifts(each, asked.standing.get(number)),
                 scores.get(number),
                 None if each.settling else asked.verdicts.get(number),
                 asked.standing[number].staying if number in asked.standing else NOTHING_STAYS,
@@ -148,3 +148,18 @@ class WindowListener:
 
 def _terms(memory: AssetMemory) -> SmoothedTerms | None:
     return None if memory.terms is None else SmoothedTerms(memory.terms_index, memory.terms)
+
+
+def _beside_shifts(checked: CheckedWindow, standing: WindowStanding | None) -> CheckedWindow:
+    """The window without findings about sensors that are known to stand at other levels.
+
+    Limits of a sensor were learnt at its usual level: beside a shift it would leave them again and again.
+    """
+    shifted = set() if standing is None else standing.shifted
+    if not shifted:
+        return checked
+    out, unusual = (
+        None if each is None or each.follows_from(shifted) else each
+        for each in (checked.out, checked.unusual)
+    )
+    return checked._replace(out=out, unusual=unusual)

@@ -36,7 +36,7 @@ from tfstream.core.messages.anomaly_event import rounded
 from tfstream.core.messages.witness import Witness
 
 _SCORE_HOPS = 2
-_LONGEST_OPEN = 6  # times the time after which a shift is accepted: a day, in most streams
+_LONGEST_OPEN = 2  # times the time after which a shift is accepted: a day, in most streams
 
 
 class Hop(NamedTuple):

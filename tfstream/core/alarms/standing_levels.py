@@ -14,7 +14,7 @@ import numpy as np
 from tfstream.core.reading import Values
 from tfstream.core.stream import MICROSECONDS
 
-_ACCEPTED_AFTER_US = 4 * 3600 * MICROSECONDS
+_ACCEPTED_AFTER_US = int(os.environ.get("TH", "12")) * 3600 * MICROSECONDS
 _LEAST_ROWS = 64  # of a stream with few rows an hour: a window
 
 
@@ -42,40 +42,46 @@ class TailRun(msgspec.Struct, frozen=True, kw_only=True):
     deviation: float
 
 
-class RaisedTail(msgspec.Struct, frozen=True, kw_only=True):
-    """A tail whose values have stayed high: they are measured from ``center`` in units of ``spread``.
-
-    ``mean`` follows its values: once it is usual again, so is the tail.
-    """
+class PresentTail(msgspec.Struct, frozen=True, kw_only=True):
+    """What is usual for a tail while a shift stands: values are measured from ``center`` in ``spread``."""
 
     tail: int
     center: float
     spread: float
-    mean: float
 
 
 class StandingLevels(msgspec.Struct, frozen=True, kw_only=True):
     """What an asset's witnesses remember of values that stay. Tails are those of model ``model_version``.
 
     A shift is in the sensors' own units, so that it outlives its model. ``accepted_row`` is the row in which
-    the newest shift was accepted, -1 before the first.
+    the newest shift was accepted, -1 before the first, and ``refined`` counts how often its size was estimated
+    again. ``high``: what is usual for a tail reaches the level at
+    which an alarm ends.
     """
 
     model_version: int
     runs: tuple[TailRun, ...] = ()
-    raised: tuple[RaisedTail, ...] = ()
+    present: tuple[PresentTail, ...] = ()
     shifts: tuple[LevelShift, ...] = ()
     accepted_row: int = -1
+    refined: int = 0
+    high: bool = False
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to remember."""
-        return not (self.runs or self.raised or self.shifts)
+        return not (self.runs or self.present or self.shifts)
 
     @property
     def away(self) -> bool:
-        """Whether a shift stands, or a tail stays high."""
-        return bool(self.raised) or any(shift.home_row is None for shift in self.shifts)
+        """Whether a shift stands, or what is usual for a tail is high."""
+        return self.high or any(shift.home_row is None for shift in self.shifts)
+
+    def settled(self) -> StandingLevels:
+        """The same; without what is usual beside a shift once nothing is away from usual."""
+        if self.away or not self.present:
+            return self
+        return msgspec.structs.replace(self, present=())
 
     def under(self, model_version: int) -> StandingLevels:
         """The same for another model, whose tails are others."""
@@ -85,7 +91,7 @@ class StandingLevels(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def accepted_after_us(interval_us: int) -> int:
-    """How long an alarm stands before what stays is accepted: four hours, or a window of a slow stream."""
+    """How long an alarm stands before what stays is accepted: half a day, or a window of a slow stream."""
     return max(_ACCEPTED_AFTER_US, _LEAST_ROWS * interval_us)
 
 

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from tfstream.core.reading import Values
 from tfstream.model.witnesses.comparison import RowComparison
 
+_CLEAR = 1.3  # of what one of a hundred normal levels exceeds: smaller departures come and go
+
 Array = NDArray[np.float64]
 
 
@@ -24,7 +26,7 @@ def estimate_shift(comparison: RowComparison, level: Values) -> EstimatedShift:
     """The shift that explains the departures of a level ``[sensors]``, with as few sensors as do.
 
     The sensor that departs most joins, then the sizes of all that have joined are estimated together, until
-    no sensor departs by more than what is usual for it.
+    no other sensor departs clearly.
     """
     precision, root = comparison.precision, comparison.root.double().numpy()
     usual = comparison.usual.double().numpy()
@@ -36,7 +38,7 @@ def estimate_shift(comparison: RowComparison, level: Values) -> EstimatedShift:
         relative = np.abs(precision @ left / root) / usual
         relative[joined] = 0.0
         sensor = int(relative.argmax())
-        if relative[sensor] <= 1.0:
+        if relative[sensor] <= _CLEAR:
             break
         joined.append(sensor)
         sizes = np.linalg.solve(precision[np.ix_(joined, joined)], (precision @ row)[joined])

@@ -80,7 +80,7 @@ def test_an_estimate_finds_the_shifted_sensors_and_their_sizes(fitted: FittedWit
     assert sizes[4] * scale[4] == pytest.approx(-6.0, abs=2.0)
     without = level.copy()
     without[list(estimated.sensors)] -= np.array(estimated.sizes, dtype=np.float32)
-    assert comparison.largest(comparison.departures(without[None]))[0] <= 1.0
+    assert comparison.largest(comparison.departures(without[None]))[0] <= 1.3
 
 
 def test_a_level_that_has_come_home_lacks_the_whole_shift(fitted: FittedWitnesses) -> None:
