@@ -52,7 +52,7 @@ class AskedRows:
         return rows
 
     def noteworthy(self, speaking: NDArray[np.bool_], standing: Sequence[int]) -> list[int]:
-        """The assets with a row ``[n]`` where a witness speaks, with a tail that has fired, or ``standing``."""
+        """The assets with a row ``[n]`` where a witness speaks, or a fired tail, and those ``standing``."""
         noteworthy: NDArray[np.bool_] = np.asarray(self._fired.any(axis=1))
         noteworthy[self._stream.assets[self._stream.rounds.asset[speaking]]] = True
         noteworthy[list(standing)] = True

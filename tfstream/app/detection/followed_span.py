@@ -51,21 +51,26 @@ class WindowStanding(NamedTuple):
         return {sensor for shift in self.shifts if shift.home_row is None for sensor in shift.sensors}
 
 
+class StayedShift(NamedTuple):
+    """A shift to accept that has stayed since a row; ``again`` where only its size is estimated again."""
+
+    since_row: int
+    again: bool = False
+
+
 class FollowedSpan(NamedTuple):
     """The verdicts about the windows of a span, None where nobody speaks, and what stays after each window.
 
-    Where shifts have changed with a window, both end with it: later rows are compared otherwise. ``accepted``
-    says since which row a shift has stayed that is accepted with the last window, ``again`` where only its size is
-    estimated again. ``fired [tails]`` are the
-    tails that have exceeded their threshold and were not quiet since.
+    Where shifts change with a window, both end with it: later rows are compared otherwise. ``stayed`` is the
+    shift that is accepted with the last window. ``fired [tails]`` are the tails that have exceeded their
+    threshold and were not quiet since.
     """
 
     verdicts: list[WitnessVerdict | None]
     standing: list[WindowStanding]
     levels: StandingLevels
     fired: NDArray[np.bool_]
-    accepted: int | None = None
-    again: bool = False
+    stayed: StayedShift | None = None
 
 
 class SpanFollower:
@@ -90,31 +95,49 @@ class SpanFollower:
         rows = asked.rows_of(number)[-len(masked) * step :].reshape(len(masked), step)
         verdicts: list[WitnessVerdict | None] = []
         standing: list[WindowStanding] = []
-        first = again = None
+        stayed: StayedShift | None = None
         for of_window, left_out in zip(rows, masked, strict=True):
-            end = int(asked.ends[of_window[-1]])
-            verdict, shifts = self._hear(asked, number, of_window.tolist(), runs, levels.shifts, left_out)
+            end, shifts = int(asked.ends[of_window[-1]]), levels.shifts
+            verdict, home = self._hear(asked, number, of_window.tolist(), runs, shifts, left_out)
             verdicts.append(verdict)
-            changed = shifts is not None and shifts != levels.shifts
-            first = None if changed else runs.stayed_since(end, self._stayed_rows)
-            levels = runs.levels(msgspec.structs.replace(levels, shifts=shifts or levels.shifts)).settled()
-            standing.append(
-                WindowStanding(
-                    Staying(
-                        accepted=first is not None,
-                        away=levels.away,
-                        returning=shifts is not None or self._settling(levels, end),
-                    ),
-                    levels.shifts,
-                )
-            )
-            again = runs.refines_since
-            if changed or first is not None or again is not None:
+            levels = runs.levels(msgspec.structs.replace(levels, shifts=home or shifts)).settled()
+            stayed = self._stayed(runs, end) if levels.shifts == shifts else None
+            standing.append(self._standing(levels, end, stayed, returning=home is not None))
+            if stayed is not None or levels.shifts != shifts:
                 break
         asked.keep_fired(number, runs.fired)
-        return FollowedSpan(
-            verdicts, standing, levels, runs.fired, again if first is None else first, again=first is None
+        return FollowedSpan(verdicts, standing, levels, runs.fired, stayed)
+
+    def accept(self, followed: FollowedSpan, asked: AskedRows, asset: str, end: int) -> FollowedSpan:
+        """The span with its shift accepted after its last window, which ends with row ``end``.
+
+        :param asked: the rows of this asset alone, up to that row.
+        """
+        assert followed.stayed is not None
+        levels, (since_row, again) = followed.levels, followed.stayed
+        runs = TailRuns(self._rule, levels, followed.fired)
+        shifts = self._judge.accept(asked.states, asset, end, levels.shifts, since_row)
+        runs.accept(end, again=again)
+        kept = self._judge.without_spent(shifts, end)
+        after = msgspec.structs.replace(runs.levels(levels), shifts=kept)
+        *before, last = followed.standing
+        standing = [*before, last._replace(staying=last.staying._replace(away=True))]
+        return followed._replace(levels=after, standing=standing, fired=runs.fired)
+
+    def _stayed(self, runs: TailRuns, end: int) -> StayedShift | None:
+        since = runs.stayed_since(end, self._stayed_rows)
+        if since is not None:
+            return StayedShift(since)
+        return None if runs.refines_since is None else StayedShift(runs.refines_since, again=True)
+
+    def _standing(
+        self, levels: StandingLevels, end: int, stayed: StayedShift | None, *, returning: bool
+    ) -> WindowStanding:
+        settling = any(
+            shift.home_row is not None and end - shift.home_row < _SETTLING_ROWS for shift in levels.shifts
         )
+        accepted = stayed is not None and not stayed.again
+        return WindowStanding(Staying(accepted, levels.away, returning or settling), levels.shifts)
 
     def _hear(
         self,
@@ -125,7 +148,7 @@ class SpanFollower:
         shifts: tuple[LevelShift, ...],
         masked: Sequence[int],
     ) -> tuple[WitnessVerdict | None, tuple[LevelShift, ...] | None]:
-        """The loudest verdict about the rows of a window, and the shifts where one is going home, else None."""
+        """The loudest verdict about the rows of a window; the shifts, where one is going home, else None."""
         heard = [
             (witness, row)
             for row in rows
@@ -164,24 +187,3 @@ class SpanFollower:
         model, asset = self._model.grids[tail.level], asked.assets[number]
         departures = model.blame(tail.statistic, compared, asset, end)
         return WitnessVerdict(heard.judgement, grid.shown[tail.statistic][at], tuple(departures))
-
-    def _settling(self, levels: StandingLevels, end: int) -> bool:
-        return any(
-            shift.home_row is not None and end - shift.home_row < _SETTLING_ROWS for shift in levels.shifts
-        )
-
-    def accept(self, followed: FollowedSpan, asked: AskedRows, asset: str, end: int) -> FollowedSpan:
-        """The span with its shift accepted after its last window, which ends with row ``end``.
-
-        :param asked: the rows of this asset alone, up to that row.
-        """
-        assert followed.accepted is not None
-        levels = followed.levels
-        runs = TailRuns(self._rule, levels, followed.fired)
-        shifts = self._judge.accept(asked.states, asset, end, levels.shifts, followed.accepted)
-        runs.accept(end, again=followed.again)
-        kept = self._judge.without_spent(shifts, end)
-        after = msgspec.structs.replace(runs.levels(levels), shifts=kept)
-        *before, last = followed.standing
-        standing = [*before, last._replace(staying=last.staying._replace(away=True))]
-        return followed._replace(levels=after, standing=standing, fired=runs.fired)

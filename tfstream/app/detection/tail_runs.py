@@ -1,4 +1,4 @@
-"""Follows which tails of an asset stay over their thresholds, and what is usual for them while a shift stands."""
+"""Follows which tails of an asset stay over their thresholds, and what is usual while a shift stands."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class TailRuns:
             self._center[present.tail], self._spread[present.tail] = present.center, present.spread
 
     def hear(self, values: Array, row: int) -> HeardWitness | None:
-        """The loudest of the normalised values ``[tails]`` of a row; None where none is over its lower level."""
+        """The loudest of the normalised values ``[tails]`` of a row; None where none is over its hold."""
         measured = (values - np.maximum(self._center, 0.0)) / self._spread
         heard = None
         if self._rule.speaking(measured).any():

@@ -135,7 +135,7 @@ class WitnessBatch:
             follower = self._follower(key[1])
             followed = follower.follow(asked, number, masked, self._shape.step, levels[key])
             count = len(followed.standing)
-            if count < len(span) or followed.accepted is not None:
+            if count < len(span) or followed.stayed is not None:
                 cut[key] = count
                 followed = self._stop_early(
                     follower, followed, rows[key], len(span) - count, result.stored, key
@@ -161,12 +161,12 @@ class WitnessBatch:
         stored: dict[AssetKey, StoredWitnesses],
         key: AssetKey,
     ) -> FollowedSpan:
-        """The followed span after its last window, with ``left`` windows left for later; its state is kept."""
+        """The followed span after its last window, ``left`` windows before the end; its state is kept."""
         count = len(rows.values) - left * self._shape.step
         end = rows.end_index - left * self._shape.step
         until = rows._replace(values=rows.values[:count], end_index=end)
         asked = self._asked([until])
-        if followed.accepted is not None:
+        if followed.stayed is not None:
             followed = follower.accept(followed, asked, key[1], end)
         asked.keep_fired(0, followed.fired)
         stored[key] = self._stored(asked.states.encode()[0], end, followed.levels)

@@ -14,7 +14,7 @@ import numpy as np
 from tfstream.core.reading import Values
 from tfstream.core.stream import MICROSECONDS
 
-_ACCEPTED_AFTER_US = int(os.environ.get("TH", "12")) * 3600 * MICROSECONDS
+_ACCEPTED_AFTER_US = 12 * 3600 * MICROSECONDS
 _LEAST_ROWS = 64  # of a stream with few rows an hour: a window
 
 
@@ -54,9 +54,8 @@ class StandingLevels(msgspec.Struct, frozen=True, kw_only=True):
     """What an asset's witnesses remember of values that stay. Tails are those of model ``model_version``.
 
     A shift is in the sensors' own units, so that it outlives its model. ``accepted_row`` is the row in which
-    the newest shift was accepted, -1 before the first, and ``refined`` counts how often its size was estimated
-    again. ``high``: what is usual for a tail reaches the level at
-    which an alarm ends.
+    the newest shift was accepted, -1 before the first; ``refined`` counts how often its size was estimated
+    again. ``high``: what is usual for a tail is over the level at which an alarm ends.
     """
 
     model_version: int
