@@ -156,7 +156,7 @@ class SpanFollower:
         ]
         home = None
         for loudest, row in sorted(heard, key=lambda each: each[0].judgement.rank):
-            if loudest.judgement.opens and shifts:
+            if loudest.judgement.exceeds and shifts:
                 returning = self._going_home(asked, number, loudest, row, home or shifts)
                 if returning is not None:
                     home = returning

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import msgspec
 import numpy as np
+from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from tfstream.core.alarms.standing_levels import LevelShift
 from tfstream.core.alarms.witness_tail import WitnessTail
@@ -12,8 +13,8 @@ from tfstream.core.reading import Values
 from tfstream.model.scoring.detector import Detector
 from tfstream.model.witnesses.comparison import RowComparison
 from tfstream.model.witnesses.grid_model import LIMIT, GridModel
-from tfstream.model.witnesses.pyramid import COMPARED, FIRST_LEVELS, LEVEL_RATES
-from tfstream.model.witnesses.shift_estimate import estimate_shift, part_home
+from tfstream.model.witnesses.pyramid import COMPARED, FIRST_LEVELS
+from tfstream.model.witnesses.shift_estimate import estimate_shift
 from tfstream.model.witnesses.shift_response import shift_response, spent
 from tfstream.model.witnesses.witness_state import WitnessStates
 
@@ -21,8 +22,8 @@ Shifts = tuple[LevelShift, ...]
 
 _SCALES = 1.5  # a level has mostly shifted once the shift is so many times as old as the level's time scale
 _MOST_SHIFTS = 6  # that an asset remembers one by one
-_LEAST_HOME, _MOST_HOME = 0.2, 1.4
-_HOME = 0.75  # of a shift must have gone before the rest is expected to follow
+_TRIED = 16  # rows of a grid in which a shift may have gone home
+_SURE = 4  # rows of a grid at home
 
 
 class ShiftJudge:
@@ -60,48 +61,43 @@ class ShiftJudge:
         return _merged((*shifts, new))
 
     def home(
-        self,
-        tail: WitnessTail,
-        compared: Values,
-        end: int,
-        asset: str,
-        shifts: Shifts,
-        threshold: float,
+        self, tail: WitnessTail, compared: Values, end: int, asset: str, shifts: Shifts, threshold: float
     ) -> Shifts | None:
         """The shifts, if one of them going home explains a row over its threshold; else None.
 
-        Where most of a shift has gone, it is marked as gone home.
+        Once it has been home for some rows, it is marked so.
 
         :param compared: the row ``[sensors]`` that the tail's statistic compares, ending with row ``end``.
         """
         if tail.statistic >= COMPARED:
             return None
         grid, (_, scale) = self._grids[tail.level], self._units(asset)
-        comparison = self._comparison(grid, tail.statistic, asset)
+        rows = end + 1 - grid.rows * np.arange(1, _TRIED + 1)
+        best: tuple[float, int, int] | None = None  # value, number of the shift, place in rows
         for number, shift in enumerate(shifts):
             if shift.home_row is not None:
                 continue
-            size = np.zeros(len(scale), dtype=np.float32)
-            size[list(shift.sensors)] = shift.sizes
-            size /= scale
-            part = part_home(comparison, compared, size)
-            if not _LEAST_HOME < part < _MOST_HOME:
-                continue
-            value = grid.statistic(
-                tail.statistic,
-                (compared + np.float32(part) * size)[None],
-                [asset],
-                np.zeros(1, dtype=np.int64),
-            )
-            if float(tail.normalised(value)[0]) >= threshold:
-                continue
-            if tail.statistic < FIRST_LEVELS or part < _HOME:
-                return shifts
-            rate = LEVEL_RATES[tail.statistic - FIRST_LEVELS]
-            ago = round(np.log1p(-min(part, 0.98)) / np.log1p(-rate))
-            gone = msgspec.structs.replace(shift, home_row=max(end + 1 - ago * grid.rows, shift.row + 1))
-            return (*shifts[:number], gone, *shifts[number + 1 :])
-        return None
+            gone = [
+                shift_response(grid, [replace(shift, row=int(row))], scale, np.array([end]))[
+                    0, tail.statistic
+                ]
+                for row in rows
+            ]
+            values = self._values(grid, tail, compared + np.stack(gone), asset)
+            place = int(values.argmin())
+            if best is None or values[place] < best[0]:
+                best = float(values[place]), number, place
+        if best is None or best[0] >= threshold:
+            return None
+        _, number, place = best
+        if place + 1 < _SURE:
+            return shifts
+        home = replace(shifts[number], home_row=max(int(rows[place]), shifts[number].row + 1))
+        return (*shifts[:number], home, *shifts[number + 1 :])
+
+    def _values(self, grid: GridModel, tail: WitnessTail, rows: Values, asset: str) -> NDArray[np.float64]:
+        numbers = np.zeros(len(rows), dtype=np.int64)
+        return tail.normalised(grid.statistic(tail.statistic, rows, [asset], numbers))
 
     def without_spent(self, shifts: Shifts, end: int) -> Shifts:
         """The shifts that still add something to what is compared."""

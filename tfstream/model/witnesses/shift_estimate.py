@@ -45,13 +45,3 @@ def estimate_shift(comparison: RowComparison, level: Values) -> EstimatedShift:
         left = row.copy()
         left[joined] -= sizes
     return EstimatedShift(tuple(joined), tuple(sizes.tolist()))
-
-
-def part_home(comparison: RowComparison, compared: Values, shift: Values) -> float:
-    """Which part of a ``shift [sensors]`` a compared row ``[sensors]`` lacks: 1 where all of it has gone.
-
-    Both are in standard units, and the row is compared as it would be without the shift.
-    """
-    weighed = comparison.precision @ shift.astype(np.float64)
-    denominator = float(weighed @ shift)
-    return -float(weighed @ (compared - comparison.mean.numpy())) / denominator if denominator > 0 else 0.0

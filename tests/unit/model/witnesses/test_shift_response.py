@@ -10,7 +10,7 @@ import pytest
 from tests.unit.model.witnesses.steady_plant import LEARNT_ROWS, FittedWitnesses, fit_to, steady_plant
 from tfstream.core.alarms.standing_levels import LevelShift, shifted_rows
 from tfstream.model.witnesses.advance import NewRows
-from tfstream.model.witnesses.shift_estimate import estimate_shift, part_home
+from tfstream.model.witnesses.shift_estimate import estimate_shift
 
 _ROWS = 900
 _SHIFT = LevelShift(row=203, sensors=(1, 4), sizes=(3.0, -6.0))
@@ -81,17 +81,6 @@ def test_an_estimate_finds_the_shifted_sensors_and_their_sizes(fitted: FittedWit
     without = level.copy()
     without[list(estimated.sensors)] -= np.array(estimated.sizes, dtype=np.float32)
     assert comparison.largest(comparison.departures(without[None]))[0] <= 1.3
-
-
-def test_a_level_that_has_come_home_lacks_the_whole_shift(fitted: FittedWitnesses) -> None:
-    calm = fitted.advance(NewRows("x", None, steady_plant(_ROWS, seed=3), _ROWS - 1, (_SHIFT,)))
-    shifted = fitted.advance(NewRows("x", None, _shifted(_SHIFT), _ROWS - 1, (_SHIFT,)))
-    comparison = fitted.model.grids[1].comparisons[3]
-    size = np.zeros(6, dtype=np.float32)
-    size[list(_SHIFT.sensors)] = _SHIFT.sizes
-    size /= fitted.scaler.scale[0].astype(np.float32)
-    assert part_home(comparison, calm.grids[1].compared[3][-1], size) == pytest.approx(1.0, abs=0.2)
-    assert part_home(comparison, shifted.grids[1].compared[3][-1], size) == pytest.approx(0.0, abs=0.2)
 
 
 def test_rows_of_the_stream_without_the_shift_are_those_before_it() -> None:
