@@ -8,7 +8,14 @@ from typing import Annotated
 import typer
 
 from tfstream import config
-from tfstream.app.runtime.human_units import band_text, rate_text, witness_label, witness_text
+from tfstream.app.runtime.human_units import (
+    LEAST_SHARE,
+    band_text,
+    rate_text,
+    share_text,
+    witness_label,
+    witness_text,
+)
 from tfstream.cli.anomalies_explain import explain
 from tfstream.cli.anomalies_label import label
 from tfstream.cli.options.parse import now_us, of_option, parse_moment_us
@@ -103,8 +110,18 @@ def _value(column: str, row: AnomalyRow) -> object:
     if column == "how rare":
         return _how_rare(row)
     if column == "sensors":
-        return ", ".join(f"{sensor['name']} {sensor['share']:.0%}" for sensor in row.sensors[:2]) or "-"
+        return _main_sensors(row)
     return getattr(row, column)
+
+
+def _main_sensors(row: AnomalyRow) -> str:
+    """The first two sensors with their shares; ``-`` without any. The sensors of a silence have no share."""
+    shown = [
+        f"{sensor['name']} {share_text(sensor['share'])}"
+        for sensor in row.sensors[:2]
+        if sensor["share"] >= LEAST_SHARE
+    ]
+    return ", ".join(shown or [sensor["name"] for sensor in row.sensors[:2]]) or "-"
 
 
 def _how_rare(row: AnomalyRow) -> str:
@@ -127,7 +144,13 @@ def show(
         out.print(f"{name:<18}{cell(value)}", soft_wrap=True)
     out.print()
     rows = [
-        (sensor["name"], sensor["share"], sensor["actual"], sensor["expected"], band_text(sensor.get("band")))
+        (
+            sensor["name"],
+            share_text(sensor["share"]),
+            sensor["actual"],
+            sensor["expected"],
+            band_text(sensor.get("band")),
+        )
         for sensor in row.sensors
     ]
     columns = ("sensor", "share", "actual", "expected", "what changed")

@@ -64,7 +64,7 @@ def test_anomalies_are_listed_and_shown(shell: Shell, shell_database: Database) 
     assert not re.search("^(score|threshold|expected_per_week|verdict) ", shown, re.MULTILINE)
     assert "what was seen     stuck at 2.725 for 20 min, longest before 3 min\n" in shown
     swings = "swings of 2 min to 4 min: 0.75, expected 0.25"
-    assert ["T101 [bar]", "0.7", "1.5", "2.5", swings] in table_cells(shown)
+    assert ["T101 [bar]", "70%", "1.5", "2.5", swings] in table_cells(shown)
 
 
 def test_anomalies_are_labelled_all_or_none(shell: Shell, shell_database: Database) -> None:

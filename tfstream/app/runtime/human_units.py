@@ -7,6 +7,7 @@ from typing import Any
 
 from tfstream.core.messages.witness import Witness
 
+LEAST_SHARE = 0.01  # of the evidence; below it a share reads as nothing
 _CENTURY = 100.0  # years; the calibration has no evidence about rarer scores
 _WEEKS_A_YEAR = 52
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
@@ -38,6 +39,11 @@ def witness_text(witness: str | None, scale_s: float | None) -> str:
 def witness_label(witness: str | None) -> str:
     """The name of a witness for people; ``-`` for None."""
     return "-" if witness is None else Witness(witness).label
+
+
+def share_text(share: float) -> str:
+    """A sensor's share of the evidence as a whole percentage."""
+    return f"{share:.0%}" if share >= LEAST_SHARE else "<1%"
 
 
 def duration_text(seconds: float) -> str:

@@ -8,6 +8,7 @@ from tfstream.app.runtime.human_units import (
     band_text,
     counted,
     rate_text,
+    share_text,
     witness_label,
     witness_text,
 )
@@ -70,3 +71,7 @@ def test_a_count_of_one_has_a_singular_noun() -> None:
 )
 def test_rates_are_readable_at_every_size(per_week: float, text: str) -> None:
     assert rate_text(per_week) == text
+
+
+def test_a_small_share_does_not_read_as_zero() -> None:
+    assert [share_text(share) for share in (1.0, 0.426, 0.01, 0.0004)] == ["100%", "43%", "1%", "<1%"]
