@@ -206,7 +206,7 @@ def test_episodes_continue_after_a_restart(rule: AlarmRule, scores: list[float],
             memory = AssetMemory(model_version=1, **disturbed._asdict())
             restored = msgspec.json.decode(encode(memory), type=AssetMemory)
             disturbed = AlarmState(
-                restored.baseline, restored.episode, restored.standing, restored.score_level
+                restored.baseline, restored.episode, restored.standing, restored.high_score
             )
         undisturbed, expected = rule.update(
             undisturbed, score, rule.judge_next(score, undisturbed), hop, NoEvidence()

@@ -237,13 +237,13 @@ class EpisodeTracker:
             terms_index=scored.terms.end_index,
             episode=state.episode,
             standing=state.standing,
-            score_level=state.score_level,
+            high_score=state.high_score,
         )
         return loudest, after, events
 
 
 def _alarm_state(memory: AssetMemory) -> AlarmState:
-    return AlarmState(memory.baseline, memory.episode, memory.standing, memory.score_level)
+    return AlarmState(memory.baseline, memory.episode, memory.standing, memory.high_score)
 
 
 def _events(*events: EpisodeEvent | None) -> tuple[EpisodeEvent, ...]:

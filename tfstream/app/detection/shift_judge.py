@@ -15,7 +15,7 @@ from tfstream.model.witnesses.comparison import RowComparison
 from tfstream.model.witnesses.grid_model import LIMIT, GridModel
 from tfstream.model.witnesses.pyramid import COMPARED, FIRST_LEVELS
 from tfstream.model.witnesses.shift_estimate import estimate_shift
-from tfstream.model.witnesses.shift_response import shift_response, spent
+from tfstream.model.witnesses.shift_response import return_response, shift_response, spent
 from tfstream.model.witnesses.witness_state import WitnessStates
 
 Shifts = tuple[LevelShift, ...]
@@ -77,13 +77,8 @@ class ShiftJudge:
         for number, shift in enumerate(shifts):
             if shift.home_row is not None:
                 continue
-            gone = [
-                shift_response(grid, [replace(shift, row=int(row))], scale, np.array([end]))[
-                    0, tail.statistic
-                ]
-                for row in rows
-            ]
-            values = self._values(grid, tail, compared + np.stack(gone), asset)
+            gone = return_response(grid, shift, scale, _TRIED)[:, tail.statistic]
+            values = self._values(grid, tail, compared - gone, asset)
             place = int(values.argmin())
             if best is None or values[place] < best[0]:
                 best = float(values[place]), number, place

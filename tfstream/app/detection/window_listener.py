@@ -111,14 +111,14 @@ class WindowListener:
             "witnesses": stored.data,
             "witness_index": stored.end_index,
             "witness_version": version,
-            "levels": stored.levels,
+            "shifts": stored.levels,
         }
 
     def _stored_witnesses(self, memory: AssetMemory | None) -> StoredWitnesses | None:
         if memory is None or memory.witnesses is None:
             return None
         same_model = memory.witness_version == self._champion.version
-        return StoredWitnesses(memory.witnesses, memory.witness_index, same_model, memory.levels)
+        return StoredWitnesses(memory.witnesses, memory.witness_index, same_model, memory.shifts)
 
     def _score(
         self,

@@ -18,9 +18,9 @@ from tfstream.core.alarms.baseline import Baseline
 from tfstream.core.alarms.calibration import Calibration
 from tfstream.core.alarms.continued_episode import continue_episode
 from tfstream.core.alarms.episode import Episode, EpisodeEvents, Observation
+from tfstream.core.alarms.high_score import FollowedScore, HighScore, follow_score
 from tfstream.core.alarms.hop_evidence import HopEvidence
 from tfstream.core.alarms.judgement import Judgement, judge_score
-from tfstream.core.alarms.score_level import FollowedScore, ScoreLevel, follow_score
 from tfstream.core.alarms.standing_episode import (
     NOTHING_STAYS,
     StandingChange,
@@ -54,7 +54,7 @@ class AlarmState(NamedTuple):
     baseline: Baseline
     episode: Episode | None
     standing: tuple[Episode, ...] = ()
-    score_level: ScoreLevel | None = None
+    high_score: HighScore | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +109,7 @@ class AlarmRule:
         A score that has stayed high is measured from the level at which it stayed. Beside an alarm that
         stands, a score that was high before, or is so because a shift goes home, raises no alarm.
         """
-        level = state.score_level or ScoreLevel()
+        level = state.high_score or HighScore()
         judgement = self.judge(score, level.baseline or state.baseline)
         known = bool(state.standing) and (level.since_us is not None or staying.returning)
         return judgement._replace(crossing=not known)
@@ -144,7 +144,7 @@ class AlarmRule:
         after, events = self._updated(state, observation, evidence)
         quiet = (after.episode is None or after.episode.pending) and not judgement.exceeds and level is None
         baseline = state.baseline.updated(score) if quiet else state.baseline
-        after = after._replace(baseline=baseline, score_level=level)
+        after = after._replace(baseline=baseline, high_score=level)
         aged = self._aged(after.episode, observation)
         staying = staying._replace(accepted=staying.accepted or accepted or aged)
         return self._settled(after, staying, observation, events, evidence)
@@ -181,7 +181,7 @@ class AlarmRule:
     def _follow_score(self, state: AlarmState, score: float, hop: Hop) -> FollowedScore:
         judgement = self.judge_next(score, state)
         return follow_score(
-            state.score_level,
+            state.high_score,
             score,
             state.baseline,
             exceeds=judgement.exceeds,
@@ -210,7 +210,7 @@ class AlarmRule:
         if staying.accepted:
             change = begin_to_stand(state.episode, state.standing, hop.end_us)
         elif state.standing:
-            away = staying.away or (state.score_level is not None and state.score_level.baseline is not None)
+            away = staying.away or (state.high_score is not None and state.high_score.baseline is not None)
             away = away or any(evidence.departs(each.main_sensors) for each in state.standing)
             change = keep_standing(state.episode, state.standing, hop.end_us, away=away)
         after = state._replace(episode=change.episode, standing=change.standing)

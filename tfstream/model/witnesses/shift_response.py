@@ -28,13 +28,20 @@ def shift_response(grid: GridModel, shifts: Sequence[LevelShift], scale: Values,
     """
     added = np.zeros((len(ends), COMPARED, len(scale)), dtype=np.float32)
     for shift in shifts:
-        size = np.zeros(len(scale), dtype=np.float32)
-        size[list(shift.sensors)] = shift.sizes
-        size /= scale
+        size = _standard(shift, scale)
         added += _response(grid, size, shift.row, ends)
         if shift.home_row is not None:
             added -= _response(grid, size, shift.home_row, ends)
     return added
+
+
+def return_response(grid: GridModel, shift: LevelShift, scale: Values, rows: int) -> Values:
+    """What is added to the last row of a grid if a shift went home before one, two, ... ``rows`` of its rows.
+
+    ``[rows, COMPARED, sensors]``; to be compared with rows that the shift itself was taken away from.
+    """
+    size = _standard(shift, scale)
+    return -_begin(size, _predicted(grid, size), 1.0, rows)
 
 
 def spent(shift: LevelShift, end: int, longest_grid: int) -> bool:
@@ -47,9 +54,7 @@ def _response(grid: GridModel, size: Values, first: int, ends: Integers) -> Valu
     begun = first // grid.rows  # the number of the row of the grid that the shift begins in
     number = (ends + 1) // grid.rows - 1 - begun
     added = np.zeros((len(ends), COMPARED, len(size)), dtype=np.float32)
-    inputs = size if grid.basis is None else size @ grid.basis.numpy()
-    lagged = grid.predictor.numpy().reshape(grid.order, len(inputs), len(size))
-    predicted = np.einsum("i,lij->lj", inputs, lagged)  # [order, sensors]: by each of the rows before
+    predicted = _predicted(grid, size)
     lasting = number >= _LASTS
     if lasting.any():
         added[lasting] = size
@@ -57,21 +62,37 @@ def _response(grid: GridModel, size: Values, first: int, ends: Integers) -> Valu
     changing = (number >= 0) & ~lasting
     if changing.any():
         part = ((begun + 1) * grid.rows - first) / grid.rows
-        added[changing] = _begin(size, predicted, part)[number[changing]]
+        added[changing] = _begin(size, predicted, part, _LASTS)[number[changing]]
     return added
 
 
-def _begin(size: Values, predicted: Values, part: float) -> Values:
-    """What the shift adds to each of the first rows that it covers: ``[_LASTS, COMPARED, sensors]``.
+def _standard(shift: LevelShift, scale: Values) -> Values:
+    """The shift of every sensor, in standard units."""
+    size = np.zeros(len(scale), dtype=np.float32)
+    size[list(shift.sensors)] = shift.sizes
+    size /= scale
+    return size
+
+
+def _predicted(grid: GridModel, size: Values) -> Values:
+    """What each of the shifted rows before adds to the prediction of a row: ``[order, sensors]``."""
+    inputs = size if grid.basis is None else size @ grid.basis.numpy()
+    lagged = grid.predictor.numpy().reshape(grid.order, len(inputs), len(size))
+    predicted: Values = np.einsum("i,lij->lj", inputs, lagged)
+    return predicted
+
+
+def _begin(size: Values, predicted: Values, part: float, rows: int) -> Values:
+    """What the shift adds to each of the first rows that it covers: ``[rows, COMPARED, sensors]``.
 
     :param part: of the first of these rows that the shift covers.
     """
     rates = np.array([ERROR_RATE, *LEVEL_RATES], dtype=np.float32)[:, None]
-    shown = np.ones(_LASTS, dtype=np.float32)
+    shown = np.ones(rows, dtype=np.float32)
     shown[0] = part
-    added = np.empty((_LASTS, COMPARED, len(size)), dtype=np.float32)
+    added = np.empty((rows, COMPARED, len(size)), dtype=np.float32)
     means = np.zeros((len(rates), len(size)), dtype=np.float32)
-    for row in range(_LASTS):
+    for row in range(rows):
         level = shown[row] * size
         before = shown[max(row - len(predicted), 0) : row][::-1]
         error = level - before @ predicted[: len(before)]

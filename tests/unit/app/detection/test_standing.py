@@ -1,4 +1,4 @@
-"""A shift that stays: one alarm, then quiet; what happens within it is an alarm of its own; it ends at home."""
+"""A shift that stays: an alarm, then quiet; within it other alarms of their own; it ends at home."""
 
 from __future__ import annotations
 
@@ -129,15 +129,22 @@ def test_both_end_the_fault_with_its_rows_and_the_shift_at_home(
     assert HOME <= shift <= HOME + 64
 
 
-def test_values_of_an_alarm_within_it_are_what_the_sensor_shows(
-    champion: Champion, whole: list[AssetUpdate], values: Values, faulty: Values
+def test_an_alarm_within_it_shows_shifted_sensors_as_they_are(
+    champion: Champion, whole: list[AssetUpdate], faulty: Values
 ) -> None:
-    within = [event for event in events(champion, whole) if event.within is not None][0]
-    (sensor,) = [each for each in within.sensors if each.name == "s7"]
-    assert sensor.actual == pytest.approx(float(faulty[FAULT : FAULT + 16, 7].mean()), rel=0.2)
-    usual = float(values[LEARNT + FAULT : LEARNT + FAULT + 16, 7].mean())
-    unit = float(values[:LEARNT, 7].std())
-    assert sensor.expected == pytest.approx(usual, abs=unit)
+    """The score sees the window without the shift; people see what the sensor shows."""
+    named = [
+        sensor
+        for event in events(champion, whole)
+        if event.within
+        for sensor in event.sensors
+        if sensor.name == "s5"
+    ]
+    usual = faulty[:SHIFT, 5].mean()
+    shown = faulty[FAULT:FAULT_ENDS, 5]
+    assert named
+    for sensor in named:
+        assert shown.min() <= (sensor.actual or 0.0) <= shown.max() < usual
 
 
 @pytest.mark.parametrize("size", [1, 37])
@@ -151,4 +158,4 @@ def test_records_are_the_same_in_any_batches_and_after_any_restart(
 def test_nothing_is_remembered_of_a_calm_asset(champion: Champion, values: Values) -> None:
     _, memory = follow(champion, values[LEARNT : LEARNT + 1000], 256)
     assert memory is not None
-    assert (memory.levels, memory.standing) == (None, ())
+    assert (memory.shifts, memory.standing) == (None, ())

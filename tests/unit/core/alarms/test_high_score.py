@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tfstream.core.alarms.baseline import Baseline
-from tfstream.core.alarms.score_level import FollowedScore, ScoreLevel, follow_score
+from tfstream.core.alarms.high_score import FollowedScore, HighScore, follow_score
 
 USUAL = Baseline(center=1.0, spread=0.5, usual=0.5)
 THRESHOLD, HOLD = 8.0, 5.0
 STAYED_HOPS = 30
 
 
-def follow(scores: Iterable[float], level: ScoreLevel | None = None) -> list[FollowedScore]:
+def follow(scores: Iterable[float], level: HighScore | None = None) -> list[FollowedScore]:
     """A hop takes a microsecond; the threshold is that of the present level."""
     followed = []
     for hop, score in enumerate(scores):
@@ -40,7 +40,8 @@ def test_a_score_that_stays_high_is_accepted_once() -> None:
     followed = follow([1.0] * 5 + [9.0, 9.5] * 30)
     assert [hop for hop, each in enumerate(followed) if each.accepted] == [5 + STAYED_HOPS - 1]
     level = followed[-1].level
-    assert level is not None and level.baseline is not None
+    assert level is not None
+    assert level.baseline is not None
     assert level.baseline.center in (9.0, 9.25, 9.5)
     assert level.baseline.spread == USUAL.spread
 
@@ -53,9 +54,11 @@ def test_a_score_that_falls_before_is_not_accepted() -> None:
 
 def test_what_rises_above_the_present_level_exceeds_again() -> None:
     level = follow([9.0] * 40)[-1].level
-    assert level is not None and level.baseline is not None and level.since_us is None
+    assert level is not None
+    assert (level.baseline is None, level.since_us) == (False, None)
     (after,) = follow([14.0], level)
-    assert after.level is not None and after.level.since_us == 0
+    assert after.level is not None
+    assert after.level.since_us == 0
 
 
 def test_it_is_forgotten_once_the_score_has_come_home() -> None:

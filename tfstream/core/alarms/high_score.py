@@ -13,7 +13,7 @@ _REMEMBERED = 24  # scores that the present level is the median of
 _RATE = 1 / 24  # of the mean that shows when the score has come home
 
 
-class ScoreLevel(msgspec.Struct, frozen=True, kw_only=True):
+class HighScore(msgspec.Struct, frozen=True, kw_only=True):
     """A score that has exceeded its threshold since ``since_us`` and was not quiet since; None: it is quiet.
 
     ``recent`` are its newest values. ``baseline`` is what it is measured from while it stays high, None while
@@ -29,12 +29,12 @@ class ScoreLevel(msgspec.Struct, frozen=True, kw_only=True):
 class FollowedScore(NamedTuple):
     """The level after a score, None where there is nothing to remember; whether it was accepted with it."""
 
-    level: ScoreLevel | None
+    level: HighScore | None
     accepted: bool = False
 
 
 def follow_score(
-    level: ScoreLevel | None,
+    level: HighScore | None,
     score: float,
     usual: Baseline,
     *,
@@ -53,7 +53,7 @@ def follow_score(
     :param span_us: the first and the last moment of the score's hop.
     :param stayed_us: how long a score stays high before its level is accepted.
     """
-    before = level or ScoreLevel()
+    before = level or HighScore()
     high = exceeds or (before.since_us is not None and holds)
     since_us = (span_us[0] if before.since_us is None else before.since_us) if high else None
     if since_us is None and before.baseline is None:
@@ -68,7 +68,7 @@ def follow_score(
         return FollowedScore(None)
     if accepted or (baseline is not None and since_us is None):
         baseline = _present(recent, usual)
-    level = ScoreLevel(since_us=None if accepted else since_us, recent=recent, baseline=baseline, mean=mean)
+    level = HighScore(since_us=None if accepted else since_us, recent=recent, baseline=baseline, mean=mean)
     return FollowedScore(level, accepted)
 
 
