@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from tests.integration.support.plants import Plant, write_plant
 
 pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.slow]
 
-TOPIC = "test.slow"
+TOPIC = f"test.slow.{uuid.uuid4().hex[:12]}"  # another test process may share the broker
 ASSET = "slow"  # the file's name
 HOP_S, ROW_S = 480, 60
 SPAN = ("--from", "2026-01-07", "--to", "2026-01-08")
