@@ -100,7 +100,8 @@ class SpanFollower:
             end, shifts = int(asked.ends[of_window[-1]]), levels.shifts
             verdict, home = self._hear(asked, number, of_window.tolist(), runs, shifts, left_out)
             verdicts.append(verdict)
-            levels = runs.levels(msgspec.structs.replace(levels, shifts=home or shifts)).settled()
+            levels = runs.levels(msgspec.structs.replace(levels, shifts=home or shifts))
+            levels = levels.without_learnt().settled()
             stayed = self._stayed(runs, end) if levels.shifts == shifts else None
             standing.append(self._standing(levels, end, stayed, returning=home is not None))
             if stayed is not None or levels.shifts != shifts:

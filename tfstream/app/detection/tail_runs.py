@@ -102,6 +102,7 @@ class TailRuns:
             shifts=before.shifts,
             accepted_row=self._accepted_row,
             refined=self._refined,
+            model_row=before.model_row,
             high=self._standing and bool((self._center >= self._rule.holds).any()),
         )
 

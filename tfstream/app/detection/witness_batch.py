@@ -182,7 +182,7 @@ class WitnessBatch:
     def _levels(self, stored: StoredWitnesses | None) -> StandingLevels:
         if stored is None or stored.levels is None:
             return StandingLevels(model_version=self._version)
-        return stored.levels.under(self._version)
+        return stored.levels.under(self._version, stored.end_index)
 
     def _follower(self, asset: str) -> SpanFollower:
         rule = self._asset_rules.get(asset, self._rule)

@@ -15,6 +15,7 @@ from tfstream.core.reading import Values
 from tfstream.core.stream import MICROSECONDS
 
 _ACCEPTED_AFTER_US = 12 * 3600 * MICROSECONDS
+_LEARNT_ROWS = 64  # after a new model begins: it needs some rows to see what it has learnt
 _LEAST_ROWS = 64  # of a stream with few rows an hour: a window
 
 
@@ -55,7 +56,8 @@ class StandingLevels(msgspec.Struct, frozen=True, kw_only=True):
 
     A shift is in the sensors' own units, so that it outlives its model. ``accepted_row`` is the row in which
     the newest shift was accepted, -1 before the first; ``refined`` counts how often its size was estimated
-    again. ``high``: what is usual for a tail is over the level at which an alarm ends.
+    again. ``model_row`` is the last row before the model, -1 where the model saw the asset begin. ``high``:
+    what is usual for a tail is over the level at which an alarm ends.
     """
 
     model_version: int
@@ -64,6 +66,7 @@ class StandingLevels(msgspec.Struct, frozen=True, kw_only=True):
     shifts: tuple[LevelShift, ...] = ()
     accepted_row: int = -1
     refined: int = 0
+    model_row: int = -1
     high: bool = False
 
     @property
@@ -76,17 +79,30 @@ class StandingLevels(msgspec.Struct, frozen=True, kw_only=True):
         """Whether a shift stands, or what is usual for a tail is high."""
         return self.high or any(shift.home_row is None for shift in self.shifts)
 
+    def without_learnt(self) -> StandingLevels:
+        """The same without shifts that went home with the model: it has learnt the new levels."""
+        if self.model_row < 0:
+            return self
+        kept = (
+            shift
+            for shift in self.shifts
+            if shift.home_row is None or abs(shift.home_row - self.model_row) > _LEARNT_ROWS
+        )
+        return msgspec.structs.replace(self, shifts=tuple(kept))
+
     def settled(self) -> StandingLevels:
         """The same; without what is usual beside a shift once nothing is away from usual."""
         if self.away or not self.present:
             return self
         return msgspec.structs.replace(self, present=())
 
-    def under(self, model_version: int) -> StandingLevels:
-        """The same for another model, whose tails are others."""
+    def under(self, model_version: int, row: int) -> StandingLevels:
+        """The same for another model, whose tails are others; ``row`` is the last row before it."""
         if model_version == self.model_version:
             return self
-        return StandingLevels(model_version=model_version, shifts=self.shifts, accepted_row=self.accepted_row)
+        return StandingLevels(
+            model_version=model_version, shifts=self.shifts, accepted_row=self.accepted_row, model_row=row
+        )
 
 
 def accepted_after_us(interval_us: int) -> int:

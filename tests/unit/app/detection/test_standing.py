@@ -147,7 +147,30 @@ def test_an_alarm_within_it_shows_shifted_sensors_as_they_are(
         assert shown.min() <= (sensor.actual or 0.0) <= shown.max() < usual
 
 
-@pytest.mark.parametrize("size", [1, 37])
+def test_it_ends_with_a_model_that_has_learnt_the_shift(champion: Champion, values: Values) -> None:
+    """As after the label ``new-normal`` and a refit."""
+    unit = values[:LEARNT].std(axis=0)
+    shift = np.zeros(len(SENSORS), dtype=np.float32)
+    shift[[2, 5]] = 3 * unit[2], -4 * unit[5]
+    learnt = [Series("x", np.arange(LEARNT) * MINUTE, values[:LEARNT] + shift)]
+    newer = Champion(fit(learnt, SENSORS, MINUTE, DetectorConfig(steps=20), 0, lambda *_: None), 2, "1" * 64)
+    changed = values[LEARNT:].copy()
+    changed[SHIFT:] += shift
+    windows = list(series_windows(changed, champion.detector.shape))
+    memory: AssetMemory | None = None
+    seen: list[AnomalyEvent] = []
+    for model, some in ((champion, windows[:1400]), (newer, windows[1400:])):
+        batch = [AssetEvent(0, memory, WindowReady("x", window)) for window in some]
+        updates = EpisodeTracker(DEFINITION, model).process_batch(batch)
+        memory = updates[-1].memory
+        seen += events(model, updates)
+    opened = [event for event in seen if event.event is EventType.OPENED]
+    (closed,) = [event for event in seen if event.event is EventType.CLOSED]
+    assert [event.anomaly_id for event in opened] == [closed.anomaly_id]
+    assert row_of(closed.ended_at) <= 1600
+
+
+@pytest.mark.parametrize("size", [7, 37])
 def test_records_are_the_same_in_any_batches_and_after_any_restart(
     champion: Champion, faulty: Values, whole: list[AssetUpdate], size: int
 ) -> None:
