@@ -86,6 +86,7 @@ class TailRuns:
         """What the asset's memory keeps of the tails."""
         return StandingLevels(
             model_version=before.model_version,
+            sensors_key=before.sensors_key,
             runs=tuple(
                 TailRun(
                     tail=tail,

@@ -13,7 +13,7 @@ from tfstream.app.detection.champion import Champion
 from tfstream.app.detection.followed_span import FollowedSpan, SpanFollower, WindowStanding, WitnessVerdict
 from tfstream.app.detection.score_batch import alarm_rule
 from tfstream.app.detection.shift_judge import ShiftJudge
-from tfstream.core.alarms.standing_levels import LevelShift, StandingLevels, accepted_after_us
+from tfstream.core.alarms.standing_levels import LevelShift, StandingLevels, accepted_after_us, sensors_key
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.windowing.asset_track import Window
 from tfstream.model.witnesses.advance import NewRows, advance
@@ -69,6 +69,7 @@ class WitnessBatch:
             asset: alarm_rule(definition, detector, asset).witness_rule for asset in definition.asset_budgets
         }
         self._judge = ShiftJudge(detector)
+        self._sensors_key = sensors_key(detector.definition_sensors)
         self._stayed_rows = accepted_after_us(definition.interval_us) // definition.interval_us
 
     def ask(
@@ -181,8 +182,8 @@ class WitnessBatch:
 
     def _levels(self, stored: StoredWitnesses | None) -> StandingLevels:
         if stored is None or stored.levels is None:
-            return StandingLevels(model_version=self._version)
-        return stored.levels.under(self._version, stored.end_index)
+            return StandingLevels(model_version=self._version, sensors_key=self._sensors_key)
+        return stored.levels.under(self._version, self._sensors_key, stored.end_index)
 
     def _follower(self, asset: str) -> SpanFollower:
         rule = self._asset_rules.get(asset, self._rule)

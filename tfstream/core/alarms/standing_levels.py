@@ -6,6 +6,7 @@ compare what the sensors would show without it, so that the next fault raises an
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 
 import msgspec
@@ -54,6 +55,8 @@ class PresentTail(msgspec.Struct, frozen=True, kw_only=True):
 class StandingLevels(msgspec.Struct, frozen=True, kw_only=True):
     """What an asset's witnesses remember of values that stay. Tails are those of model ``model_version``.
 
+    ``sensors_key`` stands for the sensors in their order: columns mean others under another key.
+
     A shift is in the sensors' own units, so that it outlives its model. ``accepted_row`` is the row in which
     the newest shift was accepted, -1 before the first; ``refined`` counts how often its size was estimated
     again. ``model_row`` is the last row before the model, -1 where the model saw the asset begin. ``high``:
@@ -61,6 +64,7 @@ class StandingLevels(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     model_version: int
+    sensors_key: int
     runs: tuple[TailRun, ...] = ()
     present: tuple[PresentTail, ...] = ()
     shifts: tuple[LevelShift, ...] = ()
@@ -96,13 +100,24 @@ class StandingLevels(msgspec.Struct, frozen=True, kw_only=True):
             return self
         return msgspec.structs.replace(self, present=())
 
-    def under(self, model_version: int, row: int) -> StandingLevels:
+    def under(self, model_version: int, sensors_key: int, row: int) -> StandingLevels:
         """The same for another model, whose tails are others; ``row`` is the last row before it."""
+        if sensors_key != self.sensors_key:
+            return StandingLevels(model_version=model_version, sensors_key=sensors_key)
         if model_version == self.model_version:
             return self
         return StandingLevels(
-            model_version=model_version, shifts=self.shifts, accepted_row=self.accepted_row, model_row=row
+            model_version=model_version,
+            sensors_key=sensors_key,
+            shifts=self.shifts,
+            accepted_row=self.accepted_row,
+            model_row=row,
         )
+
+
+def sensors_key(sensors: Sequence[str]) -> int:
+    """A number that changes with the names of the sensors and with their order."""
+    return zlib.crc32("\x1f".join(sensors).encode())
 
 
 def accepted_after_us(interval_us: int) -> int:
