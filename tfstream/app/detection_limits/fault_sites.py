@@ -41,12 +41,15 @@ class FaultSite(NamedTuple):
 
 
 def fault_rows(held: HeldOut, interval_us: int) -> int:
-    """How many rows a fault lasts: those of 8 hours, from 64 to 1,024, if the held-out rows have so many.
+    """How many rows a fault lasts: those of 8 hours, from 64 to 1,024.
 
-    0 where the held-out rows are too few for any fault.
+    Where the held-out rows have fewer, two thirds of the longest piece, so that faults have several places; 0
+    where they are too few for any fault.
     """
     longest = max((piece.rows for piece in held.pieces), default=0)
-    rows = min(max(_WITHIN_US // interval_us, _FEWEST), _MOST_ROWS, longest)
+    rows = min(max(_WITHIN_US // interval_us, _FEWEST), _MOST_ROWS)
+    if rows > longest:
+        rows = max(2 * longest // 3, min(longest, _FEWEST))
     return rows if rows >= _LEAST_ROWS else 0
 
 

@@ -51,7 +51,7 @@ def limit_notes(limits: DetectionLimits, most_names: int | None = None) -> list[
     elif limits.unpredicted:
         notes.append(
             f"no other sensor vouches for {_names(limits.unpredicted, most_names)}: the others predict less "
-            f"than {LEAST_PREDICTED:.0%} of its variance, and a slow fault within its usual range looks like "
+            f"than {LEAST_PREDICTED:.0%} of the variance, and a slow fault within the usual range looks like "
             f"the process"
         )
     if limits.untested:

@@ -84,8 +84,8 @@ def test_every_sensor_but_the_counter_has_limits(limits: DetectionLimits) -> Non
 def test_nobody_vouches_for_the_sensor_that_wanders_by_itself(limits: DetectionLimits) -> None:
     assert limits.unpredicted == (DEFINITION.sensors[ALONE],)
     assert offset_of(limits, ALONE) >= 2 * max(offset_of(limits, sensor) for sensor in range(SENSORS))
-    own = limits.sensors[0].limits["offset"]
-    assert own.size == pytest.approx(own.deviations * limits.sensors[0].deviation, rel=1e-5)
+    size = limits.sensors[0].limits["offset"].size
+    assert size == pytest.approx(offset_of(limits, 0) * limits.sensors[0].deviation, rel=1e-5)
 
 
 def test_the_stream_raises_the_alarm_that_the_search_promises(
