@@ -99,6 +99,10 @@ month: $(STAMP) ## simulate a month of nightly refits and write its section of d
 bench: $(STAMP) ## measure speed and write docs/performance.md: PARTS="scorer recorder"; needs Apache Kafka, and a quiet machine
 	$(BIN)/python -m tests.studies.benchmark $(PARTS)
 
+.PHONY: walkthrough
+walkthrough: $(STAMP) ## run the commands of docs/walkthrough.md and write what they print: DATA=folder; needs Apache Kafka
+	$(BIN)/python -m tests.studies.walkthrough $(or $(DATA),$(TFSTREAM_TEST_DATA),../shared/data)/skab
+
 .PHONY: lint
 lint: $(STAMP) ## ruff: mistakes and format
 	$(BIN)/ruff check .

@@ -8,7 +8,14 @@ from typing import Annotated
 import typer
 
 from tfstream import config
-from tfstream.app.runtime.human_units import band_text, witness_text
+from tfstream.app.runtime.human_units import (
+    LEAST_SHARE,
+    band_text,
+    rate_text,
+    share_text,
+    witness_label,
+    witness_text,
+)
 from tfstream.cli.anomalies_explain import explain
 from tfstream.cli.anomalies_label import label
 from tfstream.cli.options.parse import now_us, of_option, parse_moment_us
@@ -29,10 +36,11 @@ _COLUMNS = (
     "witness",
     "started_at",
     "lasted",
-    "score",
-    "threshold",
+    "how rare",
     "sensors",
 )
+_SHOWN = ("id", "topic", "asset", "kind", "state", "started_at", "ended_at", "peak_at")
+_SET_BY_PEOPLE = ("verdict", "verdict_at", "verdict_by", "verdict_from", "note", "hidden_by")
 _RARE_COLUMNS = ("verdict", "hidden_by")  # shown where a listed anomaly has a value
 _EXTRAPOLATED = (
     "{count} of {all} thresholds are extrapolated: the alarm budget is finer than the normal readings behind "
@@ -97,9 +105,28 @@ def _value(column: str, row: AnomalyRow) -> object:
         return str(row.id)[:8]
     if column == "lasted":
         return str(row.ended_at - row.started_at) if row.ended_at else "open"
+    if column == "witness":
+        return witness_label(row.witness)
+    if column == "how rare":
+        return _how_rare(row)
     if column == "sensors":
-        return ", ".join(f"{sensor['name']} {sensor['share']:.0%}" for sensor in row.sensors[:2]) or "-"
+        return _main_sensors(row)
     return getattr(row, column)
+
+
+def _main_sensors(row: AnomalyRow) -> str:
+    """The first two sensors with their shares; ``-`` without any. The sensors of a silence have no share."""
+    shown = [
+        f"{sensor['name']} {share_text(sensor['share'])}"
+        for sensor in row.sensors[:2]
+        if sensor["share"] >= LEAST_SHARE
+    ]
+    return ", ".join(shown or [sensor["name"] for sensor in row.sensors[:2]]) or "-"
+
+
+def _how_rare(row: AnomalyRow) -> str:
+    """How often normal data give a value like the peak: the scale that all witnesses share."""
+    return "-" if row.witness is None else rate_text(row.expected_per_week)
 
 
 @app.command()
@@ -117,7 +144,13 @@ def show(
         out.print(f"{name:<18}{cell(value)}", soft_wrap=True)
     out.print()
     rows = [
-        (sensor["name"], sensor["share"], sensor["actual"], sensor["expected"], band_text(sensor.get("band")))
+        (
+            sensor["name"],
+            share_text(sensor["share"]),
+            sensor["actual"],
+            sensor["expected"],
+            band_text(sensor.get("band")),
+        )
         for sensor in row.sensors
     ]
     columns = ("sensor", "share", "actual", "expected", "what changed")
@@ -125,14 +158,22 @@ def show(
 
 
 def _shown_fields(row: AnomalyRow) -> dict[str, object]:
-    """The fields of an anomaly in words, without its sensors."""
+    """The fields of an anomaly in words, without its sensors; those that nobody has set are left out.
+
+    Not the score and its threshold: witnesses have scales of their own, and only their rarity compares them.
+    """
     fields: dict[str, object] = plain(row)
-    del fields["sensors"], fields["scale_s"]
     offsets = f"offsets {row.source['first_offset']} to {row.source['last_offset']}"
-    fields["source"] = f"partition {row.source['partition']}, {offsets}"
-    fields["witness"] = witness_text(row.witness, row.scale_s)
-    fields["witnesses"] = ", ".join(row.witnesses) or "-"
-    return fields
+    words = {
+        "what was seen": row.reason,
+        "how rare": _how_rare(row) + (" (extrapolated)" if row.extrapolated else ""),
+        "witness": witness_text(row.witness, row.scale_s),
+        "witnesses": ", ".join(witness_label(witness) for witness in row.witnesses) or "-",
+        "model": f"version {row.model_version}, sha256 {row.model_sha256[:12]}",
+        "source": f"partition {row.source['partition']}, {offsets}",
+    }
+    labels = {name: fields[name] for name in _SET_BY_PEOPLE if fields[name] is not None}
+    return {name: fields[name] for name in _SHOWN} | words | labels
 
 
 app.command("explain")(explain)

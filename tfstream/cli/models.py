@@ -12,12 +12,12 @@ from tfstream.app.detection_limits.limits_page import render_limits
 from tfstream.app.training.promote import promote as promote_version
 from tfstream.app.training.promote import roll_back
 from tfstream.cli.options.shared import AnyTopic, By, Json, Limit, Topic, login_name
+from tfstream.cli.output.gate_output import beyond_gate, in_lines, print_gate
 from tfstream.cli.output.limits_output import print_detection_limits
 from tfstream.cli.output.printing import (
     cell,
     out,
     plain,
-    print_gate,
     print_instruments,
     print_json,
     print_note,
@@ -82,9 +82,9 @@ def show(version: Version, topic: Topic, page: LimitsPage = None, as_json: Json 
         return
     del fields["metrics"]
     metrics = {name: value for name, value in row.metrics.items() if name not in _PRINTED_APART}
-    gate_reason = row.metrics.get("gate", {}).get("reason")
+    fields["reason"] = beyond_gate(row.reason, row.metrics)
     for name, value in (fields | metrics).items():
-        if name != "reason" or value != gate_reason:  # print_gate prints the gate's reason
+        if name != "reason" or value is not None:
             out.print(f"{name:<22}{_text(value)}", soft_wrap=True)
     print_instruments(row.metrics)
     print_witnesses(row.metrics, stream.definition.interval_us)
@@ -119,7 +119,7 @@ def promote(version: Version, topic: Topic, by: By = None, as_json: Json = False
         return
     print_status(f"model version {version} is the champion of {topic}")
     if change.had_been_rejected:
-        print_note(f"this version had been rejected: {change.had_been_rejected}")
+        print_note(f"this version had been rejected:\n{in_lines(change.had_been_rejected)}")
 
 
 @app.command()
@@ -176,6 +176,8 @@ def _value(column: str, run: RunRow) -> object:
         return "-" if run.took is None else f"{run.took.total_seconds():.0f}s"
     if column == "outcome":
         return run.outcome or "running"
+    if column == "reason":
+        return in_lines(run.reason)
     return getattr(run, column)
 
 

@@ -13,9 +13,9 @@ from tfstream.app.training.train import train as train_stream
 from tfstream.app.training.training_options import TrainingOptions
 from tfstream.cli.options.parse import of_option, parse_moment_us
 from tfstream.cli.options.shared import Json, Seed, Topic
+from tfstream.cli.output.gate_output import beyond_gate, print_gate
 from tfstream.cli.output.limits_output import print_detection_limits
 from tfstream.cli.output.printing import (
-    print_gate,
     print_instruments,
     print_json,
     print_note,
@@ -109,8 +109,8 @@ def _print(result: TrainingResult, definition: StreamDefinition) -> None:
         f"{counted(result.rows, 'row')} of {counted(result.assets, 'asset')}, "
         f"{result.bundle_bytes / 1e6:.1f} MB"
     )
-    if result.reason and result.reason != _gate_reason(result):
-        print_note(result.reason)
+    if reason := beyond_gate(result.reason, result.metrics):
+        print_note(reason)
     if advice := _ADVICE.get(result.outcome):
         print_note(advice.format(version=result.version, topic=definition.topic))
     if result.left_out:
@@ -121,9 +121,3 @@ def _print(result: TrainingResult, definition: StreamDefinition) -> None:
         print_note(note)
     if result.extrapolated:
         print_note(_EXTRAPOLATED.format(budget=definition.alarm_budget_per_week))
-
-
-def _gate_reason(result: TrainingResult) -> object:
-    """The reason that the gate's table ends with."""
-    gate = result.metrics.get("gate")
-    return gate.get("reason") if isinstance(gate, dict) else None

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.integration.support import examples
 from tests.integration.support.cli_shell import Shell, table_cells
+from tfstream.app.runtime.human_units import rate_text
 from tfstream.core.messages.anomaly_event import EventKind, EventType
 from tfstream.core.messages.witness import Witness
 from tfstream.storage import anomalies, exclusions
@@ -43,7 +46,9 @@ def test_anomalies_are_listed_and_shown(shell: Shell, shell_database: Database) 
     header, row = table_cells(table.stdout)
     cells = dict(zip(header, row, strict=True))
     assert (cells["id"], cells["lasted"]) == ("bbbb0000", "open")
-    assert cells["witness"] == "instrument"
+    assert cells["witness"] == "instrument check"
+    assert cells["how rare"] == rate_text(recent.expected_per_week)
+    assert not {"score", "threshold"} & set(header)  # witnesses have scales of their own
     assert "topic" not in cells  # --topic is given: the column would be the same in each row
     assert "T101 [bar] 70%, P101 [/h] 30%" in table.stdout
     nothing = shell.run("anomalies", "list", "--topic", topic, "--kind", "silence")
@@ -53,11 +58,13 @@ def test_anomalies_are_listed_and_shown(shell: Shell, shell_database: Database) 
     assert f"id                {recent.anomaly_id}\n" in shown
     assert "source            partition 2, offsets 10 to 90\n" in shown
     words = "each sensor against its own past: stuck, dead, out of range"
-    assert f"witness           instrument ({words}), over 20 min\n" in shown
-    assert "witnesses         levels, instrument\n" in shown
-    assert "reason            stuck at 2.725 for 20 min, longest before 3 min\n" in shown
+    assert f"witness           instrument check ({words}), over 20 min\n" in shown
+    assert "witnesses         levels, instrument check\n" in shown
+    assert f"how rare          {rate_text(recent.expected_per_week)}" in shown
+    assert not re.search("^(score|threshold|expected_per_week|verdict) ", shown, re.MULTILINE)
+    assert "what was seen     stuck at 2.725 for 20 min, longest before 3 min\n" in shown
     swings = "swings of 2 min to 4 min: 0.75, expected 0.25"
-    assert ["T101 [bar]", "0.7", "1.5", "2.5", swings] in table_cells(shown)
+    assert ["T101 [bar]", "70%", "1.5", "2.5", swings] in table_cells(shown)
 
 
 def test_anomalies_are_labelled_all_or_none(shell: Shell, shell_database: Database) -> None:
@@ -69,6 +76,9 @@ def test_anomalies_are_labelled_all_or_none(shell: Shell, shell_database: Databa
     output = shell.run("anomalies", "label", "b1", "b2", "false-alarm", "--note", "test run").stderr
     assert output.count("line-1, 2026-01-05 08:00: false-alarm") == 2
     (third,) = shell.json("anomalies", "label", "b3", "new-normal", "--from", f"{DAY}07:30", "--by", "ben")
+    labelled = shell.run("anomalies", "show", "b3").stdout
+    assert "verdict           new-normal\n" in labelled
+    assert "verdict_by        ben\n" in labelled
     assert (third["verdict"], third["verdict_by"]) == ("new-normal", "ben")
     assert third["verdict_from"].startswith(f"{DAY}07:30")
     shell.run("anomalies", "label", "b2", "--clear")

@@ -1,13 +1,14 @@
 """The whole pipeline on real readings: learn normal operation, detect valve faults, survive kill -9.
 
 Five runs of the SKAB testbed, each an asset: the first 400 rows of each are learnt from, then all are
-replayed to a topic of real Apache Kafka and scored. Everything goes through the command line.
+replayed to a topic of real Apache Kafka and scored. The commands are those of ``docs/walkthrough.md``, so
+that the page shows what they print.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,42 +20,51 @@ from confluent_kafka import Producer
 from psycopg.rows import dict_row
 
 from tests.conftest import Broker, temporary_database
+from tests.integration.support import walkthrough
 from tests.integration.support.commands import FullTrainingTfstream, Tfstream, wait_until
+from tests.integration.support.output_shape import shape_of
 from tests.integration.support.stream_copy import copy_stream
 from tests.integration.support.topic_reader import TopicMessage, committed_offsets, read_committed
+from tests.integration.support.walkthrough import OMITTED, PAGE, Step
+from tfstream.core.messages.anomaly_event import AnomalyEvent
 from tfstream.streaming.topics import ensure_topic
 
 pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.quality, pytest.mark.slow]
 
 TOPIC, KILLED_TOPIC = "skab.sensors", "skab-killed.sensors"
 RUNS = tuple(f"valve1_{number}" for number in range(5))
-LEARNT_ROWS = 400
-BUDGET_PER_WEEK = "168"  # one alarm an hour: half an hour of calibration data cannot set one a week
 POISON = (b'{"ts": "2020-03-09T10:30:00Z", "asset"', b"\xff\xfe", b"", b'{"asset": "valve1_0"}')
 KILLS = 3
+EMPTY_DATABASE = "template1"
+# Lines of `tfstream train` that another processor's last digits may bring or take away.
+DEPENDS_ON_DIGITS = ("levels over", "# alarm")
+STEPS = walkthrough.steps(PAGE.read_text(encoding="utf-8"))
 
 Row = dict[str, Any]
 
 
 class ScoredRuns(NamedTuple):
-    """The commands and the files of the five runs, loaded, trained on and scored without a kill."""
+    """The files of the five runs, and what the walkthrough's commands printed that scored them."""
 
     tfstream: Tfstream
     files: dict[str, Path]
+    outputs: Mapping[str, str]
 
 
 @pytest.fixture(scope="module")
-def scored(kafka: Broker, postgres_url: str, template: str, labelled_data: Path) -> Iterator[ScoredRuns]:
-    """Load, train, replay and score the five runs, with unreadable messages among the readings."""
-    for url in temporary_database(postgres_url, template):
+def scored(kafka: Broker, postgres_url: str, labelled_data: Path) -> Iterator[ScoredRuns]:
+    """Run the walkthrough, with unreadable messages among the readings."""
+    for url in temporary_database(postgres_url, EMPTY_DATABASE):
         tfstream = FullTrainingTfstream(url, kafka.bootstrap, TFSTREAM_KAFKA_SESSION_TIMEOUT_MS="6000")
+        outputs = {}
+        for step in (step for step in STEPS if step.is_of_tfstream):
+            if step.command.startswith("tfstream score"):
+                poison = [TopicMessage(0, -1, RUNS[0].encode(), value, ()) for value in POISON]
+                send(kafka.bootstrap, TOPIC, poison)
+            own = walkthrough.of_an_alarm(step, tfstream)
+            outputs[step.command] = walkthrough.replay(own, tfstream, labelled_data / "skab")
         files = {run: labelled_data / "skab" / f"{run}.csv" for run in RUNS}
-        learn(tfstream, labelled_data / "skab" / "normal.csv", files)
-        for file in files.values():
-            tfstream.run("replay", file, "--topic", TOPIC)
-        send(kafka.bootstrap, TOPIC, [TopicMessage(0, -1, RUNS[0].encode(), value, ()) for value in POISON])
-        tfstream.run("score", "--topic", TOPIC, "--until-end")
-        yield ScoredRuns(tfstream, files)
+        yield ScoredRuns(tfstream, files, outputs)
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +83,30 @@ def killed(scored: ScoredRuns) -> str:
     send(tfstream.bootstrap, KILLED_TOPIC, log[KILLS * part :])
     tfstream.run("score", "--topic", KILLED_TOPIC, "--until-end")
     return KILLED_TOPIC
+
+
+@pytest.mark.parametrize(
+    "step", [step for step in STEPS if step.is_of_tfstream], ids=lambda step: step.command
+)
+def test_the_walkthrough_shows_what_a_command_prints(scored: ScoredRuns, step: Step) -> None:
+    """The same tables, fields and sentences; `make walkthrough` records the page again."""
+    shown = shape_of(line for line in step.output if line != OMITTED)
+    printed = shape_of(scored.outputs[step.command].splitlines())
+    assert shown.headers == printed.headers
+    changed = shown.lines - printed.lines if OMITTED in step.output else shown.lines ^ printed.lines
+    assert not [line for line in changed if not line.startswith(DEPENDS_ON_DIGITS)]
+
+
+def test_the_walkthrough_shows_the_columns_and_the_fields_of_today(scored: ScoredRuns) -> None:
+    """Of its query and of its record, which psql and kcat print."""
+    query, record = (step for step in STEPS if not step.is_of_tfstream)
+    statement = query.command.partition('"')[2].rpartition('"')[0]
+    with psycopg.connect(scored.tfstream.database_url) as connection:
+        columns = connection.execute(statement).description
+    assert columns is not None
+    assert [column.name for column in columns] == [cell.strip() for cell in query.output[0].split("|")]
+    fields = json.loads("".join(record.output).partition(" ")[2])
+    assert list(fields) == list(AnomalyEvent.__struct_fields__)
 
 
 def test_most_labelled_faults_are_detected(scored: ScoredRuns) -> None:
@@ -162,14 +196,6 @@ def test_check_reports_no_error(scored: ScoredRuns) -> None:
     assert {result["state"] for result in results} <= {"ok", "warning"}
     lag = next(result for result in results if result["name"].endswith("scorer lag"))
     assert "0 messages behind" in lag["detail"]
-
-
-def learn(tfstream: Tfstream, normal: Path, files: dict[str, Path]) -> None:
-    tfstream.run("load", normal, "--topic", TOPIC)
-    for file in files.values():
-        tfstream.run("load", file, "--topic", TOPIC, "--rows", str(LEARNT_ROWS))
-    tfstream.run("streams", "set", TOPIC, "--alarm-budget", BUDGET_PER_WEEK)
-    tfstream.run("train", "--topic", TOPIC)
 
 
 def score_until_a_commit_and_kill(tfstream: Tfstream) -> None:

@@ -54,7 +54,8 @@ def write_labels(path: Path, *lines: str) -> Path:
 def test_a_backtest_raises_the_alarms_of_the_scorer(scored: Tfstream) -> None:
     """The same episodes, digit by digit: the model became champion where the span begins."""
     result = backtest(scored)
-    names = ("asset", "kind", "witness", "started_at", "ended_at", "expected_per_week", "score", "threshold")
+    names = ["asset", "kind", "witness", "reason", "started_at", "ended_at"]
+    names += ["expected_per_week", "score", "threshold"]
     expected = sorted(tuple(alarm[name] for name in names) for alarm in scorer_alarms(scored))
     assert sorted(tuple(alarm[name] for name in names) for alarm in result["alarms"]) == expected
     assert any(ended is not None for *_, ended, _, _, _ in expected)  # an open alarm has no final score yet

@@ -76,8 +76,11 @@ def test_an_alarm_is_recomputed_digit_by_digit(
     explanation = json.loads(done.stdout)
     assert explanation["exact"] is True
     assert (explanation["score"], explanation["threshold"]) == (alarm["score"], alarm["threshold"])
-    for name in ("witness", "scale_s", "reason", "expected_per_week"):
+    for name in ("witness", "scale_s", "expected_per_week"):
         assert explanation[name] == alarm[name]
+    assert explanation["reason"].startswith("level ")  # of this hop; the alarm's is that of the whole episode
+    assert alarm["reason"].startswith("level ")
+    assert explanation["findings"][1] == explanation["reason"]
     replay = explanation["replay"]
     assert replay["since_takeover"] is True
     assert replay["same_scores"] == replay["stored_scores"] > 50

@@ -13,7 +13,7 @@ from tfstream.demo.fault_outcomes import DetectedEpisode, compare
 from tfstream.demo.plant.faults import PlantFault, PlantFaultKind
 from tfstream.demo.report.render_report import render_report
 from tfstream.demo.report.report_content import DemoReport, ReportEpisode, SensorPlot, Timeline
-from tfstream.demo.report.wording import OTHER_SENSORS_TEXT, share_text
+from tfstream.demo.report.wording import OTHER_SENSORS_TEXT
 
 MINUTE_US = 60_000_000
 START_US = 1_767_225_600_000_000
@@ -201,7 +201,3 @@ def test_scores_of_zero_and_missing_scores_are_drawn(report: DemoReport) -> None
     page = render_report(replace(report, timelines=(timeline,)))
     assert "nan" not in page
     assert "inf" not in page
-
-
-def test_a_small_share_does_not_read_as_zero() -> None:
-    assert [share_text(share) for share in (1.0, 0.426, 0.01, 0.0004)] == ["100%", "43%", "1%", "<1%"]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tfstream.app.detection.alarm_collector import AlarmCollector
+from tfstream.app.detection.alarm_sentence import AlarmSentences
 from tfstream.app.detection.champion import Champion
 from tfstream.app.history.hidden_alarms import is_hidden
 from tfstream.core.alarms.raised_alarm import RaisedAlarm
@@ -18,7 +19,10 @@ from tfstream.core.stream import WEEK_US, StreamDefinition
 
 
 class AssetAlarms:
-    """``alarms``, and for each of them ``owners`` (the index of its event or None) and ``hidden``."""
+    """``alarms``, and for each of them ``owners`` (the index of its event or None) and ``hidden``.
+
+    ``sentences`` say what was seen when they were raised.
+    """
 
     def __init__(
         self,
@@ -31,6 +35,7 @@ class AssetAlarms:
     ) -> None:
         self.asset, self.events = asset, events
         self.budget = definition.budget_of(asset)
+        self.sentences = AlarmSentences.of_stream(definition, champion.detector)
         self._interval_us = definition.interval_us
         hop_us = champion.detector.hop_rows * definition.interval_us
         window_us = champion.detector.window_rows * definition.interval_us

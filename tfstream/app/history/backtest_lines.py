@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tfstream.app.detection.alarm_sentence import AlarmSentences
 from tfstream.app.history.asset_alarms import AssetAlarms
 from tfstream.app.history.backtest_result import AlarmLine, AssetLine, EventLine
+from tfstream.app.runtime.human_units import share_text
 from tfstream.core.alarms.poisson import mean_bounds
 from tfstream.core.alarms.raised_alarm import RaisedAlarm
 from tfstream.core.messages.anomaly_event import iso
@@ -57,10 +59,13 @@ def _event_line(asset: AssetAlarms, index: int, span: Span) -> EventLine:
 def alarm_lines(asset: AssetAlarms) -> list[AlarmLine]:
     """A line for each alarm of an asset, hidden or shown."""
     triples = zip(asset.alarms, asset.owners, asset.hidden, strict=True)
-    return [_alarm_line(asset, alarm, owner, hidden=hidden) for alarm, owner, hidden in triples]
+    sentences = asset.sentences
+    return [_alarm_line(asset, alarm, owner, sentences, hidden=hidden) for alarm, owner, hidden in triples]
 
 
-def _alarm_line(asset: AssetAlarms, alarm: RaisedAlarm, owner: int | None, *, hidden: bool) -> AlarmLine:
+def _alarm_line(
+    asset: AssetAlarms, alarm: RaisedAlarm, owner: int | None, sentences: AlarmSentences, *, hidden: bool
+) -> AlarmLine:
     episode = alarm.episode
     return AlarmLine(
         asset=asset.asset,
@@ -73,8 +78,8 @@ def _alarm_line(asset: AssetAlarms, alarm: RaisedAlarm, owner: int | None, *, hi
         expected_per_week=episode.expected_per_week,
         witness=None if episode.witness is None else episode.witness.value,
         scale_s=episode.scale_s,
-        reason=episode.reason,
-        sensors=tuple(f"{sensor.name} {sensor.share:.0%}" for sensor in episode.sensors[:3]),
+        reason=sentences.of_episode(episode),
+        sensors=tuple(f"{sensor.name} {share_text(sensor.share)}" for sensor in episode.sensors[:3]),
         event=None if owner is None else iso(asset.events[owner].start_us),
         hidden=hidden,
     )

@@ -17,6 +17,7 @@ from tfstream.app.history.explanation import (
 )
 from tfstream.app.history.hop_outcome import hop_outcome
 from tfstream.app.history.rescore_and_compare import RescoredHistory
+from tfstream.app.history.seen_at_hop import seen_at_hop
 from tfstream.app.history.stored_hop import StoredHop
 from tfstream.core.alarms.alarm_rule import AlarmRule
 from tfstream.core.alarms.judgement import Judgement
@@ -68,6 +69,7 @@ class ExplainedHop:
     ) -> Explanation:
         """All figures of the hop, beside ``findings``."""
         stored, recorded, judgement = self._stored, self._stored.recorded, self._judgement
+        sensors = self._sensors()
         same = None
         if recorded is not None:
             same = (recorded.score, recorded.threshold) == (self.score, self.threshold)
@@ -86,12 +88,12 @@ class ExplainedHop:
             expected_per_week=None if judgement is None else judgement.expected_per_week,
             witness=None if judgement is None else judgement.witness,
             scale_s=None if judgement is None else judgement.scale_s,
-            reason=None if judgement is None else judgement.reason,
+            reason=None if judgement is None else seen_at_hop(stored, judgement, sensors),
             findings=findings,
             level=self._level(),
             masked=self._masked(),
             terms=tuple(self._terms()),
-            sensors=self._sensors(),
+            sensors=sensors,
             hops=tuple(self._hops(history)),
             replay=summary,
         )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from tfstream.app.detection.asset_update import ScoredWindow
 from tfstream.app.history.hop_outcome import hop_outcome
+from tfstream.app.history.seen_at_hop import seen_at_hop
 from tfstream.app.history.stored_hop import StoredHop
 from tfstream.app.runtime.human_units import duration_text, rate_text, witness_text
 from tfstream.core.alarms.alarm_rule import AlarmRule
@@ -24,7 +25,7 @@ def reasons(
     connection: Connection, stored: StoredHop, rule: AlarmRule, hop: ScoredWindow | None
 ) -> tuple[str, ...]:
     """Sentences, the decisive reason first; ``hop`` is None where no window ends at the hop."""
-    sentences = [] if hop is None else list(_hop_reasons(hop, rule))
+    sentences = [] if hop is None else list(_hop_reasons(hop, rule, stored))
     if hop is None or hop.judgement is None:
         sentences += _gap_reasons(connection, stored, no_window=hop is None)
     sentences += _open_anomalies(connection, stored)
@@ -37,11 +38,12 @@ def reasons(
     return tuple(sentences)
 
 
-def _hop_reasons(hop: ScoredWindow, rule: AlarmRule) -> Iterator[str]:
+def _hop_reasons(hop: ScoredWindow, rule: AlarmRule, stored: StoredHop) -> Iterator[str]:
     yield hop_outcome(hop, rule)
     judgement = hop.judgement
-    if judgement is not None and judgement.reason is not None:
-        yield judgement.reason
+    seen = None if judgement is None else seen_at_hop(stored, judgement, hop.evidence.sensors())
+    if seen is not None:
+        yield seen
     if judgement is not None and not judgement.exceeds:
         yield _missing_for_alarm(judgement, hop, rule)
     if judgement is not None and hop.missing:

@@ -7,6 +7,7 @@ from typing import Any
 
 from tfstream.core.messages.witness import Witness
 
+LEAST_SHARE = 0.01  # of the evidence; below it a share reads as nothing
 _CENTURY = 100.0  # years; the calibration has no evidence about rarer scores
 _WEEKS_A_YEAR = 52
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
@@ -32,7 +33,17 @@ def witness_text(witness: str | None, scale_s: float | None) -> str:
     if witness is None:
         return "-"
     scale = "" if scale_s is None else f", over {duration_text(scale_s)}"
-    return f"{witness} ({Witness(witness).words}){scale}"
+    return f"{witness_label(witness)} ({Witness(witness).words}){scale}"
+
+
+def witness_label(witness: str | None) -> str:
+    """The name of a witness for people; ``-`` for None."""
+    return "-" if witness is None else Witness(witness).label
+
+
+def share_text(share: float) -> str:
+    """A sensor's share of the evidence as a whole percentage."""
+    return f"{share:.0%}" if share >= LEAST_SHARE else "<1%"
 
 
 def duration_text(seconds: float) -> str:
@@ -43,11 +54,17 @@ def duration_text(seconds: float) -> str:
 
 def rate_text(per_week: float) -> str:
     """How often an event happens: times a week, or the interval in weeks or years where it is rare."""
-    if per_week >= 10:
-        return f"{per_week:.0f} times a week"
-    if per_week >= 0.1:
-        return f"{per_week:.2g} times a week"
+    if per_week >= 1:
+        return _unless_one(per_week, "{} times a week", "once a week")
     if per_week > 1 / _WEEKS_A_YEAR:
-        return f"once in {1 / per_week:.0f} weeks"
+        return _unless_one(1 / per_week, "once in {} weeks", "once a week")
     years = 1 / (_WEEKS_A_YEAR * per_week) if per_week > 0 else _CENTURY
-    return f"once in {years:.2g} years" if years < _CENTURY else "less than once in a century"
+    if years >= _CENTURY:
+        return "less than once in a century"
+    return _unless_one(years, "once in {} years", "once a year")
+
+
+def _unless_one(count: float, words: str, words_for_one: str) -> str:
+    """The words with a count of two digits, or whole from ten on; other words where that count is 1."""
+    digits = f"{count:.0f}" if count >= 10 else f"{count:.2g}"
+    return words_for_one if digits == "1" else words.format(digits)

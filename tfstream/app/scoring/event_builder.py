@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tfstream.app.detection.alarm_sentence import AlarmSentences
 from tfstream.app.detection.asset_update import AssetUpdate
 from tfstream.app.detection.champion import Champion
 from tfstream.core.alarms.episode import EpisodeEvent
@@ -30,6 +31,7 @@ class EventBuilder:
         self._topic = definition.topic
         self._interval_us = definition.interval_us
         self._model = ModelReference(version=champion.version, sha256=champion.sha256)
+        self._sentences = AlarmSentences.of_stream(definition, champion.detector)
         self._write_scores = write_scores
         self._anomalies_topic = anomalies_topic(definition.topic)
         self._scores_topic = scores_topic(definition.topic)
@@ -69,7 +71,7 @@ class EventBuilder:
             witness=episode.witness,
             witnesses=episode.witnesses,
             scale_s=episode.scale_s,
-            reason=episode.reason,
+            reason=self._sentences.of_episode(episode),
         )
         return Output(self._anomalies_topic, asset.encode(), encode(record))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median
 
 from tfstream.app.history.backtest_result import AlarmLine, AssetLine, Backtest
-from tfstream.app.runtime.human_units import counted, duration_text
+from tfstream.app.runtime.human_units import counted, duration_text, rate_text, witness_label
 from tfstream.cli.output.printing import out, print_note, print_status, print_table
 
 _MOST_ALARMS = 50
@@ -29,9 +29,7 @@ _ALARM_COLUMNS = (
     "witness",
     "raised at",
     "ended at",
-    "score",
-    "threshold",
-    "expected a week",
+    "how rare",
     "sensors",
     "belongs to",
 )
@@ -122,12 +120,10 @@ def _print_alarms(result: Backtest) -> None:
         (
             alarm.asset,
             alarm.kind,
-            alarm.witness,
+            witness_label(alarm.witness),
             alarm.raised_at,
             alarm.ended_at or "open",
-            alarm.score,
-            alarm.threshold,
-            alarm.expected_per_week,
+            rate_text(alarm.expected_per_week),
             ", ".join(alarm.sensors[:2]),
             _cause(result, alarm),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from tfstream.app.history.explanation import Explanation, RescoreSummary
-from tfstream.app.runtime.human_units import band_text, counted, rate_text, witness_text
+from tfstream.app.runtime.human_units import band_text, counted, rate_text, witness_label, witness_text
 from tfstream.cli.output.printing import out, print_table
 from tfstream.core.messages.witness import Witness
 
@@ -107,7 +107,7 @@ def _print_hops(explanation: Explanation) -> None:
         (
             ">" if hop.until == explanation.until else "",
             hop.until,
-            hop.witness,
+            witness_label(hop.witness),
             hop.score,
             hop.threshold,
             hop.expected_per_week,

@@ -31,7 +31,6 @@ Report = Callable[[str, float], None]
 _log = logging.getLogger("tfstream")
 _PIPE_WIDTH = 200  # columns: a pipe has no edge to fold lines at
 _LISTED_SENSORS = 8
-_HOLDS = {True: "yes", False: "NO", None: ""}
 
 
 def _width() -> int | None:
@@ -104,20 +103,6 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, emp
     for row in rows:
         table.add_row(*(cell(value) for value in row))
     out.print(table)
-
-
-def print_gate(metrics: Mapping[str, Any]) -> None:
-    """Print the gate's table and reason from a model's metrics; nothing when the gate did not judge it."""
-    gate = metrics.get("gate")
-    if not gate:
-        return
-    rows = [
-        (check["what"], check["champion"], check["challenger"], check["wanted"], _HOLDS[check["holds"]])
-        for check in gate["checks"]
-    ]
-    if rows:
-        print_table(("gate", "champion", "challenger", "wanted", "holds"), rows, empty="")
-    out.print(gate["reason"], markup=False, soft_wrap=True)
 
 
 def print_instruments(metrics: Mapping[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tfstream.app.runtime.human_units import counted, duration_text
+from tfstream.app.runtime.human_units import counted, duration_text, witness_label
 from tfstream.cli.output.printing import out, print_table
 from tfstream.core.messages.witness import Witness
 
@@ -40,7 +40,8 @@ def print_witnesses(metrics: Mapping[str, Any], interval_us: int) -> None:
         out.print(line, soft_wrap=True)
     by_witness = gate.get("alarms_by_witness")
     if by_witness:
-        alarms = ", ".join(f"{witness} {count}" for witness, count in sorted(by_witness.items()))
+        counts = sorted(by_witness.items())
+        alarms = ", ".join(f"{witness_label(witness)} {count}" for witness, count in counts)
         total = counted(sum(by_witness.values()), "alarm")
         out.print(
             f"{total} on the rows held out for the gate, by the witness that raised each first: {alarms}"

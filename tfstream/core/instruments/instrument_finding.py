@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 from tfstream.core.instruments.instrument_check import InstrumentFault
 from tfstream.core.instruments.row_statistics import REPEAT_ROWS
+from tfstream.core.number_words import LEAST_DIGITS, digits_of_both, number_words
 
 BEYOND_PROCESS_PER_WEEK = 1e-6  # what is expected less often than this, no process explains
 _OUT = (InstrumentFault.STUCK, InstrumentFault.DEAD, InstrumentFault.FLAT, InstrumentFault.CLIPPED)
 _LARGEST_SEVERITY = 1e3
 _SMALLEST = 1e-12
-_LEAST_DIGITS, _MOST_DIGITS = 4, 9  # single precision has no more
-_LONGEST_PLAIN = 1e15
 _SPANS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
@@ -61,11 +59,13 @@ class InstrumentFinding(NamedTuple):
 
     def words(self, interval_us: int) -> str:
         """What was seen, for a person: ``stuck at 2.725 for 20 min, longest before 3 min``."""
-        digits = _digits(self.measured, self.before)
-        value, measured, before = (_plain(each, digits) for each in (self.value, self.measured, self.before))
+        digits = digits_of_both(self.measured, self.before)
+        value, measured, before = (
+            number_words(each, digits) for each in (self.value, self.measured, self.before)
+        )
         match self.fault:
             case InstrumentFault.STUCK | InstrumentFault.DEAD:
-                value = _plain(self.value, _LEAST_DIGITS)
+                value = number_words(self.value, LEAST_DIGITS)
                 now, earlier = _span(self.measured * interval_us), _span(self.before * interval_us)
                 return f"{self.fault} at {value} for {now}, longest before {earlier}"
             case InstrumentFault.FLAT:
@@ -84,20 +84,6 @@ class InstrumentFinding(NamedTuple):
                 return f"impossible rate: changed by {measured} within {span}, at most {before} before"
             case InstrumentFault.NOISY:
                 return f"noisy: varies by {measured} from row to row, at most {before} before"
-
-
-def _digits(number: float, other: float) -> int:
-    """So many digits that the difference of two numbers shows with two of them, and four at least."""
-    difference, size = abs(number - other), max(abs(number), abs(other))
-    if difference <= _SMALLEST * size:
-        return _LEAST_DIGITS
-    return min(max(math.ceil(math.log10(size / difference)) + 1, _LEAST_DIGITS), _MOST_DIGITS)
-
-
-def _plain(number: float, digits: int) -> str:
-    """A number without an exponent up to a quadrillion: a pressure is 101425 and not 1.014e+05 pascal."""
-    whole = 10**digits <= abs(number) < _LONGEST_PLAIN
-    return f"{number:.0f}" if whole else f"{number:.{digits}g}"
 
 
 def _span(duration_us: float) -> str:

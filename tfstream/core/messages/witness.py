@@ -18,6 +18,11 @@ class Witness(StrEnum):
     INSTRUMENT = "instrument"
 
     @property
+    def label(self) -> str:
+        """The name for people: ``instrument`` alone would be mistaken for the kind of an anomaly."""
+        return "instrument check" if self is Witness.INSTRUMENT else self.value
+
+    @property
     def words(self) -> str:
         """What the witness compares, for people."""
         return _WORDS[self]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tfstream.app.html.chart import ChartBand
+from tfstream.app.runtime.human_units import share_text
 from tfstream.demo.report.report_content import DemoReport, ReportEpisode, SensorPlot
-from tfstream.demo.report.wording import fault_text, share_text
+from tfstream.demo.report.wording import fault_text
 
 
 def asset_bands(report: DemoReport, asset: str) -> list[ChartBand]:

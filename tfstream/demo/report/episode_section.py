@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from tfstream.app.html.chart import ChartBand, ChartFrame, ChartLine, draw_chart, format_time, value_range
 from tfstream.app.html.elements import badge, legend
-from tfstream.app.runtime.human_units import rate_text, witness_text
+from tfstream.app.runtime.human_units import rate_text, share_text, witness_text
 from tfstream.demo.fault_outcomes import Comparison
 from tfstream.demo.report.asset_bands import asset_bands
 from tfstream.demo.report.report_content import DemoReport, ReportEpisode, SensorPlot
-from tfstream.demo.report.wording import fault_text, share_text
+from tfstream.demo.report.wording import fault_text
 
 _LABEL_HEIGHTS = (0.08, 0.5, 0.92)  # of the value axis
 

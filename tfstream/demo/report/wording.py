@@ -35,8 +35,3 @@ def fault_text(fault: PlantFault) -> str:
 def minutes_text(duration_us: float) -> str:
     """Return a duration in whole minutes."""
     return f"{duration_us / _MINUTE_US:.0f} min"
-
-
-def share_text(share: float) -> str:
-    """Return a sensor's share of the evidence as a whole percentage."""
-    return f"{share:.0%}" if share >= 0.01 else "<1%"

@@ -20,6 +20,7 @@ from tfstream.app.history.hop_outcome import hop_outcome
 from tfstream.core.alarms.alarm_rule import AlarmRule, AlarmState, Hop
 from tfstream.core.alarms.calibration import ScoredRun, fit_calibration
 from tfstream.core.alarms.hop_evidence import NoEvidence
+from tfstream.core.instruments.counters import CounterTransform
 from tfstream.core.learning.exclusion import Exclusion
 from tfstream.core.messages.anomaly_event import SensorShare
 from tfstream.core.spans import Span
@@ -30,7 +31,8 @@ from tfstream.core.windowing.asset_track import Window
 SECOND = 1_000_000
 HOP, WINDOW = 8, 64
 DEFINITION = StreamDefinition(topic="t", sensors=("flow", "level"), interval_us=SECOND)
-CHAMPION = cast(Champion, SimpleNamespace(detector=SimpleNamespace(hop_rows=HOP, window_rows=WINDOW)))
+DETECTOR = SimpleNamespace(hop_rows=HOP, window_rows=WINDOW, counters=CounterTransform(()))
+CHAMPION = cast(Champion, SimpleNamespace(detector=DETECTOR))
 NOTHING = np.zeros((WINDOW, 2), dtype=np.float32)
 
 
@@ -97,6 +99,7 @@ def test_alarms_belong_to_events_or_are_false() -> None:
     assert total.weeks == pytest.approx(len(TWO_ALARMS) * HOP / 604_800)
     assert total.per_week == pytest.approx(2 / total.weeks)
     assert [alarm.event is None for alarm in alarm_lines(asset)] == [False, True]
+    assert {alarm.reason for alarm in alarm_lines(asset)} == {"level shows 2; expected 1"}
     assert line(asset_alarms(TWO_ALARMS), labelled=False).false_alarms is None
 
 

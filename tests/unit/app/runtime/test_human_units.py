@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from tfstream.app.runtime.human_units import band_text, counted, rate_text, witness_text
+from tfstream.app.runtime.human_units import (
+    band_text,
+    counted,
+    rate_text,
+    share_text,
+    witness_label,
+    witness_text,
+)
 from tfstream.core.messages.witness import Witness
 
 
@@ -27,7 +34,15 @@ def test_a_witness_is_shown_in_words_with_its_time_scale() -> None:
     assert levels == f"levels ({words}), over 8 min"
     assert witness_text(Witness.SCORE, None) == "score (all error terms of a window, in one number)"
     assert witness_text(None, None) == "-"
+    assert witness_text("instrument", None).startswith("instrument check (each sensor against its own past")
     assert len({witness.words for witness in Witness}) == len(Witness)
+
+
+def test_the_instrument_check_is_not_called_like_the_kind_of_an_anomaly() -> None:
+    labels = {witness: witness_label(witness.value) for witness in Witness}
+    assert labels[Witness.INSTRUMENT] == "instrument check"
+    assert all(label == witness for witness, label in labels.items() if witness is not Witness.INSTRUMENT)
+    assert witness_label(None) == "-"
 
 
 def test_a_count_of_one_has_a_singular_noun() -> None:
@@ -42,9 +57,13 @@ def test_a_count_of_one_has_a_singular_noun() -> None:
     ("per_week", "text"),
     [
         (116.3, "116 times a week"),
-        (2.0, "2 times a week"),
-        (0.1, "0.1 times a week"),
+        (9.96, "10 times a week"),
+        (2.5, "2.5 times a week"),
+        (1.04, "once a week"),
+        (0.98, "once a week"),
+        (0.1, "once in 10 weeks"),
         (0.05, "once in 20 weeks"),
+        (1 / 52, "once a year"),
         (0.01, "once in 1.9 years"),
         (0.0001, "less than once in a century"),
         (0.0, "less than once in a century"),
@@ -52,3 +71,7 @@ def test_a_count_of_one_has_a_singular_noun() -> None:
 )
 def test_rates_are_readable_at_every_size(per_week: float, text: str) -> None:
     assert rate_text(per_week) == text
+
+
+def test_a_small_share_does_not_read_as_zero() -> None:
+    assert [share_text(share) for share in (1.0, 0.426, 0.01, 0.0004)] == ["100%", "43%", "1%", "<1%"]

@@ -13,13 +13,15 @@ from tfstream.app.scoring.event_builder import EventBuilder
 from tfstream.core.alarms.episode import Observation, start_episode
 from tfstream.core.alarms.judgement import Judgement
 from tfstream.core.alarms.silence_events import open_silence
-from tfstream.core.messages.anomaly_event import AnomalyEvent, ScoreRecord
+from tfstream.core.instruments.counters import CounterTransform
+from tfstream.core.messages.anomaly_event import AnomalyEvent, ScoreRecord, SensorShare
 from tfstream.core.messages.witness import Witness
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.windowing.asset_track import Window
 
 DEFINITION = StreamDefinition(topic="t", sensors=("a",), interval_us=1_000_000)
-BUILDER = EventBuilder(DEFINITION, Champion(cast(Any, SimpleNamespace()), 3, "ab"))
+DETECTOR = cast(Any, SimpleNamespace(counters=CounterTransform(())))
+BUILDER = EventBuilder(DEFINITION, Champion(DETECTOR, 3, "ab"))
 STUCK = Judgement(
     value=9.0,
     threshold=5.0,
@@ -42,10 +44,22 @@ def test_an_event_says_which_witness_saw_what() -> None:
     assert (event.score, event.threshold, event.expected_per_week) == (9.0, 5.0, 0.25)
 
 
+def test_an_event_without_words_of_its_witness_says_what_was_seen() -> None:
+    levels = STUCK._replace(witness=Witness.LEVELS, scale_s=1920.0, reason=None)
+    hop = Observation(
+        start_us=0, end_us=8_000_000, judgement=levels, scale_us=1_000_000, first_offset=1, last_offset=8
+    )
+    sensors = (SensorShare(name="a", share=1.0, actual=12.4, expected=9.1, evidence=4.0),)
+    _, (opened,) = start_episode(None, hop, sensors, 0)
+    event = msgspec.json.decode(BUILDER.event(0, "x", opened).value or b"", type=AnomalyEvent)
+    assert event.reason == "a stands at 12.4; the other sensors say 9.1 (over 32 min)"
+
+
 def test_a_silence_has_no_witness() -> None:
     output = BUILDER.event(0, "x", open_silence(0, 5, ()))
     event = msgspec.json.decode(output.value or b"", type=AnomalyEvent)
-    assert (event.witness, event.witnesses, event.scale_s, event.reason) == (None, (), None, None)
+    assert (event.witness, event.witnesses, event.scale_s) == (None, (), None)
+    assert event.reason == "the asset sent no readings"
 
 
 def test_a_score_says_whose_value_it_is_and_how_rare() -> None:
