@@ -30,8 +30,8 @@ deviations of a sensor, and what the search takes beside one fit.
 """
 _HOLDS = """Does the stream find what the limits promise? Faults of so many times the limit, in random sensors
 and rows that are later than all rows that the model and the search have seen; the share that raises an alarm
-within 8 hours, in the code that scores a topic. *No fault*: the share of the same spans without a fault that
-raises an alarm.
+within 8 hours, in the code that scores a topic. *No fault*: the same of spans without a fault; several
+spans may have the same false alarm, because they overlap.
 """
 _REFITS = """What refits change: the smallest faults of a model in units of those of the first model, a mean
 over sensors and kinds. The gate rejects a challenger above 1.25. The faults that were learnt are offsets and
