@@ -18,6 +18,7 @@ from ops.docs.code import METRICS, SETTINGS, app
 from ops.docs.pages import PAGES, ROOT
 
 DOCS = ROOT / "docs"
+TFSTREAM: Any = get_command(app)
 READ_ALONE = (
     *sorted(DOCS.glob("*.md")),
     ROOT / "README.md",
@@ -47,6 +48,52 @@ def walk(name: str, command: Any) -> Iterator[tuple[str, Any]]:
         yield from walk(f"{name} {word}", each)
 
 
+def code(page: str) -> str:
+    """The blocks and the spans of code of a page, without comments and quoted texts.
+
+    Lines that end in a backslash are joined with the next.
+    """
+    blocks = re.findall(r"^```\w*\n(.*?)^```", page, re.M | re.S)
+    prose = re.sub(r"^```\w*\n.*?^```", "", page, flags=re.M | re.S)
+    lines = re.findall(r"^ {4}.*$", prose, re.M)
+    spans = re.findall(r"(?<!`)`([^`]+)`(?!`)", prose)
+    joined = "\n".join([*blocks, *lines, *spans]).replace("\\\n", " ")
+    return re.sub(r"\s#.*$", "", re.sub(r'"[^"\n]*"', "TEXT", joined), flags=re.M)
+
+
+def mistakes(page: str) -> list[str]:
+    """What a page shows of ``tfstream`` that does not exist: commands, and options of commands."""
+    wrong = []
+    for shown in re.findall(r"(?:^|[\s`(])tfstream ([^;|&`\n]+)", code(page), re.M):
+        words, command = shown.split(), TFSTREAM
+        while words and words[0] in getattr(command, "commands", {}):
+            command = getattr(command, "commands", {})[words.pop(0)]
+        known = {name for each in command.params for name in (*each.opts, *each.secondary_opts)} | {"--help"}
+        if getattr(command, "commands", None) and words and not words[0].startswith("-"):
+            wrong.append(f"tfstream {shown}: there is no such command")
+        for option in re.findall(r"(?<!\S)--?[a-z][\w-]*", " ".join(words)):
+            if option not in known:
+                wrong.append(f"tfstream {shown}: there is no option {option}")
+    return wrong
+
+
+def test_the_search_for_commands_sees_a_wrong_command_and_a_wrong_option() -> None:
+    block = "```\n$ for run in 0; do tfstream load $run.csv --topc T; done\n$ tfstream anomaly list\n```\n"
+    assert mistakes(block) == [
+        "tfstream load $run.csv --topc T: there is no option --topc",
+        "tfstream anomaly list: there is no such command",
+    ]
+    assert mistakes("use `tfstream models rollback --topic T \\\n  --reason 'x'` and `tfstream --help`") == []
+    assert mistakes("    tfstream trainer --schedule '0 2' --every 3   # --nothing\n") != []
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in READ_ALONE if page != DOCS / "commands.md"], ids=lambda page: page.name
+)
+def test_every_command_and_option_that_a_page_shows_exists(page: Path) -> None:
+    assert mistakes(page.read_text(encoding="utf-8")) == []
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_a_generated_page_matches_the_code(path: str) -> None:
     assert (ROOT / path).read_text(encoding="utf-8") == PAGES[path](), f"{path} is old: run `make docs`"
@@ -54,7 +101,7 @@ def test_a_generated_page_matches_the_code(path: str) -> None:
 
 def test_every_command_and_every_option_is_documented() -> None:
     sections = dict(re.findall(r"^#+ (tfstream[\w -]*)\n(.*?)(?=^#|\Z)", text("commands.md"), re.M | re.S))
-    for name, command in walk("tfstream", get_command(app)):
+    for name, command in walk("tfstream", TFSTREAM):
         if command.hidden:
             continue
         for option in command.params:

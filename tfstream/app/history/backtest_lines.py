@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tfstream.app.detection.alarm_sentence import AlarmSentences
 from tfstream.app.history.asset_alarms import AssetAlarms
 from tfstream.app.history.backtest_result import AlarmLine, AssetLine, EventLine
-from tfstream.app.runtime.human_units import share_text
+from tfstream.app.runtime.human_units import LEAST_SHARE, share_text
 from tfstream.core.alarms.poisson import mean_bounds
 from tfstream.core.alarms.raised_alarm import RaisedAlarm
 from tfstream.core.messages.anomaly_event import iso
@@ -79,7 +79,11 @@ def _alarm_line(
         witness=None if episode.witness is None else episode.witness.value,
         scale_s=episode.scale_s,
         reason=sentences.of_episode(episode),
-        sensors=tuple(f"{sensor.name} {share_text(sensor.share)}" for sensor in episode.sensors[:3]),
+        sensors=tuple(
+            f"{sensor.name} {share_text(sensor.share)}"
+            for sensor in episode.sensors[:3]
+            if sensor.share >= LEAST_SHARE
+        ),
         event=None if owner is None else iso(asset.events[owner].start_us),
         hidden=hidden,
     )

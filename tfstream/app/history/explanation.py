@@ -74,7 +74,7 @@ class RecordedScore:
 class ScoreLevel:
     """The score ``value`` is ``(raw - usual) / spread``; a raw score of ``alarm`` is at the threshold.
 
-    It is the witness ``score``, also where another witness is louder.
+    It is the witness ``score``, also where the value of another witness is rarer.
     """
 
     value: float

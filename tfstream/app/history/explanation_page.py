@@ -96,7 +96,7 @@ def _sensor_charts(explained: ExplainedAlarm) -> Iterator[str]:
 
 
 def _by_witness(hops: Sequence[ScoredWindow], name: str, expected: np.ndarray) -> np.ndarray:
-    """A sensor's expected values ``[hops]``: those of another witness than the score, where it is louder."""
+    """A sensor's expected values ``[hops]``: those of another witness where its value is rarer."""
     expected = expected.copy()
     for place, hop in enumerate(hops):
         if hop.judgement is None or hop.judgement.witness is Witness.SCORE:

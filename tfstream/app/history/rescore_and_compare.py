@@ -24,7 +24,8 @@ from tfstream.storage.streams import StreamRecord
 class RescoredHistory:
     """Collects ``scores`` of all hops in order, and the ``hops`` that end in ``focus``, by their ends.
 
-    ``between_hops`` are windows between two hops, only in slow streams, in which a witness speaks.
+    ``between_hops`` are windows between two hops, only in slow streams, in which another witness than the
+    score is above the level that keeps an alarm open.
     """
 
     interval_us: int

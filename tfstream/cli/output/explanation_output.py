@@ -110,12 +110,12 @@ def _print_hops(explanation: Explanation) -> None:
             witness_label(hop.witness),
             hop.score,
             hop.threshold,
-            hop.expected_per_week,
+            None if hop.expected_per_week is None else rate_text(hop.expected_per_week),
             hop.verdict,
         )
         for hop in explanation.hops
     ]
-    columns = ("", "hop until", "witness", "score", "threshold", "expected a week", "verdict")
+    columns = ("", "hop until", "witness", "score", "threshold", "how rare", "verdict")
     print_table(columns, rows, empty="")
 
 

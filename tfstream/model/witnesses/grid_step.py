@@ -149,7 +149,7 @@ class GridStep:
     def _warm_up(self, values: Array) -> None:
         """Smooth the distance of errors, and take back statistics that warm up.
 
-        The distance is smoothed as a logarithm: one extreme row must not speak for long.
+        The distance is smoothed as a logarithm: one extreme row must not count for long.
         """
         seen = self._seen[self._rounds.asset] + 1 + self._rounds.number
         logs = np.log(np.maximum(values[:, 0], _LEAST_DISTANCE))
