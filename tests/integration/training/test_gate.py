@@ -86,7 +86,10 @@ def test_a_worse_refit_is_rejected_with_its_reasons(database: Database, tfstream
     assert model.metrics["gate"]["promote"] is False
     shown = tfstream.run("models", "show", "2", "--topic", TOPIC).stdout
     assert "channel swap" in shown
-    assert "the gate rejects the model\n- failed: faults found (AUC), all kinds\n- tested on " in shown
+    assert (
+        "the gate rejects the model\n- failed: faults found (AUC), all kinds\n- failed: smallest faults"
+        in shown
+    )
 
     refit = tfstream.run("trainer", "--once", "--history", since[1])
     assert f"{TOPIC}: version 3 is rejected and does not become the champion: faults found" in refit.stderr
