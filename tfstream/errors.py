@@ -32,6 +32,10 @@ class ServiceUnavailable(TfstreamError):
     exit_code = 4
 
 
+class UnsupportedRequest(TfstreamError):
+    """Kafka does not know a request of tfstream."""
+
+
 class BadData(TfstreamError):
     """The given data cannot be used."""
 

@@ -30,6 +30,7 @@ _SETTINGS = {
     "log_min_messages": "warning",
 }
 _UNPRIVILEGED = "nobody"
+_START_S = 120.0  # a busy machine; a server that ends is noticed at once
 
 
 class EmbeddedPostgres(EmbeddedServer):
@@ -69,7 +70,7 @@ class EmbeddedPostgres(EmbeddedServer):
         settings = [f"--{name}={value}" for name, value in self._settings.items()]
         command: list[str | Path] = [binaries / "postgres", "-D", data, "-p", str(self.port), *settings]
         self._server = ServerProcess("PostgreSQL", command, log=home / "postgres.log", user=user)
-        self._server.start(self._answers, timeout_s=30.0)
+        self._server.start(self._answers, timeout_s=_START_S)
         return self.url
 
     def stop(self) -> None:

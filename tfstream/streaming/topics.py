@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 
 from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 from tfstream.errors import ConfigurationError, ServiceUnavailable, TfstreamError
 from tfstream.streaming.connection.client import new_admin
 from tfstream.streaming.connection.cluster import fetch_metadata
-from tfstream.streaming.connection.kafka_errors import access_denied
+from tfstream.streaming.connection.kafka_errors import access_denied, is_unanswered
 from tfstream.streaming.connection.properties import Properties
 
 _log = logging.getLogger("tfstream.kafka")
 _TIMEOUT_S = 15.0
+_RESULT_S = _TIMEOUT_S + 5.0  # librdkafka answers after its own timeout; this one only ends a wait for ever
 _PAUSE_S = 0.1
 _AUTO_CREATE = "allow.auto.create.topics"
 
@@ -85,14 +88,23 @@ def ensure_partitions(properties: Properties, topic: str, count: int) -> None:
     """Add partitions until the topic has at least ``count``.
 
     :raises AccessDenied: when this user may not add partitions.
+    :raises ServiceUnavailable: when the broker does not answer the request.
     :raises TfstreamError: when the broker refuses them for another reason.
     """
-    if (partition_count(properties, topic) or 0) >= count:
+    present = partition_count(properties, topic) or 0
+    if present >= count:
         return
     admin = new_admin(properties)
     try:
-        admin.create_partitions([NewPartitions(topic, count)])[topic].result(_TIMEOUT_S)
-    except KafkaException as error:
+        added = admin.create_partitions([NewPartitions(topic, count)], request_timeout=_TIMEOUT_S)
+        added[topic].result(_RESULT_S)
+    except (KafkaException, TimeoutError) as error:
+        if is_unanswered(error):
+            raise ServiceUnavailable(
+                f"topic {topic} has {present} partitions and needs {count}, and Kafka at "
+                f"{properties['bootstrap.servers']} does not answer the request to add them; check that the "
+                f"cluster has a controller, or add the partitions yourself"
+            ) from None
         reason = error.args[0]
         if reason.code() != KafkaError.INVALID_PARTITIONS:  # another process was faster
             denied = access_denied(properties, reason, f"ALTER on topic {topic}, or add partitions yourself")
@@ -109,9 +121,11 @@ def ensure_topic(
     """Create a topic with the broker's default replication, unless it exists; True when this call created it.
 
     With ``allow.auto.create.topics``, as for librdkafka's mock cluster, which answers no admin request, the
-    broker creates the topic with its own defaults.
+    broker creates the topic with its own defaults. A broker that does not answer the request gets one more
+    chance to create the topic in this way.
 
     :raises AccessDenied: when this user may not create the topic.
+    :raises ServiceUnavailable: when the broker does not answer the request, and does not create the topic.
     :raises TfstreamError: when the broker refuses the topic for another reason.
     """
     if partition_count(properties, topic) is not None:
@@ -122,8 +136,12 @@ def ensure_topic(
         return True
     new_topic = NewTopic(topic, num_partitions=partitions, replication_factor=-1, config=config or {})
     try:
-        admin.create_topics([new_topic], operation_timeout=_TIMEOUT_S)[topic].result(_TIMEOUT_S)
-    except KafkaException as error:
+        created = admin.create_topics([new_topic], operation_timeout=_TIMEOUT_S, request_timeout=_TIMEOUT_S)
+        created[topic].result(_RESULT_S)
+    except (KafkaException, TimeoutError) as error:
+        if is_unanswered(error):
+            _create_by_asking(admin, properties, new_topic)
+            return True
         if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
             return False
         denied = access_denied(
@@ -136,6 +154,30 @@ def ensure_topic(
         ) from None
     _wait_for_partitions(properties, topic)
     return True
+
+
+def _create_by_asking(admin: AdminClient, properties: Properties, new_topic: NewTopic) -> None:
+    """Ask for the topic's metadata: brokers with ``auto.create.topics.enable`` create it then.
+
+    :raises ServiceUnavailable: when the topic does not exist afterwards.
+    """
+    topic, servers = new_topic.topic, properties["bootstrap.servers"]
+    settings = "".join(f", {name}={value}" for name, value in (new_topic.config or {}).items())
+    wanted = f"{new_topic.num_partitions} partitions{settings}"
+    with suppress(KafkaException):
+        admin.list_topics(topic, timeout=_TIMEOUT_S)
+    if partition_count(properties, topic) is None:
+        raise ServiceUnavailable(
+            f"topic {topic} does not exist, and Kafka at {servers} does not answer the request to create it; "
+            f"check that the cluster has a controller, or create the topic yourself: {wanted}"
+        )
+    _log.warning(
+        "Kafka at %s does not answer the request to create a topic; it has %s now, with settings of its own "
+        "that should be: %s",
+        servers,
+        topic,
+        wanted,
+    )
 
 
 def _wait_for_partitions(properties: Properties, topic: str, partitions: int = 1) -> None:

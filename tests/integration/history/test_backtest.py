@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from tests.integration.support.stream_copy import copy_stream
 
 pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.slow]
 
-TOPIC = "test.backtested"
+TOPIC = f"test.backtested.{uuid.uuid4().hex[:12]}"  # another test process may share the broker
 FAULTY, QUIET = 3000, 600  # rows: the alarm of the fault has ended before the last
 SPAN = ("--from", "2026-01-06", "--to", "2026-01-07")
 FAULT = "faulty,2026-01-06T00:08:20Z,2026-01-06T00:09:20Z"  # the fault in the file

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from tfstream.app.runtime.human_units import rate_text
 
 pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.slow]
 
-TOPIC = "test.explained"
+TOPIC = f"test.explained.{uuid.uuid4().hex[:12]}"  # another test process may share the broker
 ASSET = "faulty"  # the file's name
 FAULT_BEGINS = "2026-01-06T00:08:20"
 ExplainMoment = Callable[..., dict[str, Any]]

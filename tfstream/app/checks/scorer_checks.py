@@ -8,7 +8,7 @@ from tfstream.app.checks.check_context import CheckContext, CheckWarning, kafka_
 from tfstream.app.checks.time_ago import time_ago
 from tfstream.app.runtime.human_units import counted
 from tfstream.core.state import decode_metadata
-from tfstream.errors import BadData
+from tfstream.errors import BadData, UnsupportedRequest
 from tfstream.streaming.consumer.dead_letters import recent_dead_letters
 from tfstream.streaming.consumer.group import describe_group
 from tfstream.streaming.consumer.offsets import GroupOffset, group_offsets
@@ -18,7 +18,11 @@ _DEAD_LETTERS_FOR = timedelta(hours=24)
 
 def scorers(context: CheckContext) -> str:
     """At least one scorer is a member of the scoring group, and every member has a partition."""
-    group = describe_group(kafka_properties(context), scoring_group(context))
+    try:
+        group = describe_group(kafka_properties(context), scoring_group(context))
+    except UnsupportedRequest as error:
+        detail, _, remedy = str(error).partition("; ")
+        raise CheckWarning(f"unknown: {detail}", remedy) from None
     total = group.members + group.idle
     if not total:
         raise CheckWarning("no scorer is running", f"run `tfstream score --topic {context.topic}`")

@@ -20,6 +20,13 @@ _DENIED = {
     KafkaError.CLUSTER_AUTHORIZATION_FAILED,
     KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
 }
+_UNANSWERED = {
+    KafkaError._TIMED_OUT,
+    KafkaError._TIMED_OUT_QUEUE,
+    KafkaError.REQUEST_TIMED_OUT,
+    KafkaError._UNSUPPORTED_FEATURE,
+    KafkaError.UNSUPPORTED_VERSION,
+}
 
 
 def login_error(properties: Properties, error: KafkaError) -> ConfigurationError | None:
@@ -70,6 +77,19 @@ def broker_unreachable(properties: Properties, error: KafkaException) -> Service
         f"Kafka at {servers} cannot be reached ({error_text(properties, error.args[0])}); is it running, and "
         f"does it speak {protocol} there?"
     )
+
+
+def is_unanswered(error: KafkaException | TimeoutError) -> bool:
+    """Whether an admin request got no answer: there is no controller, or the broker does not know it.
+
+    librdkafka's mock cluster has no controller and knows hardly any admin request.
+    """
+    return isinstance(error, TimeoutError) or error.args[0].code() in _UNANSWERED
+
+
+def is_unsupported(error: KafkaException) -> bool:
+    """Whether the broker does not know a request; it will not know it later."""
+    return error.args[0].code() in (KafkaError._UNSUPPORTED_FEATURE, KafkaError.UNSUPPORTED_VERSION)
 
 
 def error_text(properties: Properties, error: KafkaError) -> str:

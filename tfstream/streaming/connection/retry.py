@@ -9,7 +9,13 @@ from typing import TypeVar
 
 from confluent_kafka import KafkaException
 
-from tfstream.streaming.connection.kafka_errors import access_denied, broker_unreachable, error_text
+from tfstream.errors import UnsupportedRequest
+from tfstream.streaming.connection.kafka_errors import (
+    access_denied,
+    broker_unreachable,
+    error_text,
+    is_unsupported,
+)
 from tfstream.streaming.connection.properties import Properties
 
 _log = logging.getLogger("tfstream.kafka")
@@ -23,6 +29,7 @@ def call_with_retry(
     """Repeat a request until it succeeds or the timeout is over; ``right`` is the right that it needs.
 
     :raises ServiceUnavailable: with the last error, when no request succeeded in time.
+    :raises UnsupportedRequest: at once, when the broker does not know the request.
     :raises AccessDenied: when the user lacks the right.
     """
     deadline = time.monotonic() + timeout_s
@@ -33,6 +40,11 @@ def call_with_retry(
             denied = access_denied(properties, error.args[0], right)
             if denied is not None:
                 raise denied from None
+            if is_unsupported(error):
+                raise UnsupportedRequest(
+                    f"Kafka at {properties['bootstrap.servers']} does not support a request ({right}); use "
+                    f"Apache Kafka, or a broker that speaks its whole protocol"
+                ) from None
             if time.monotonic() > deadline:
                 raise broker_unreachable(properties, error) from None
             _log.debug("trying again: %s", error_text(properties, error.args[0]))

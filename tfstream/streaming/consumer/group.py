@@ -12,6 +12,7 @@ from tfstream.streaming.connection.retry import call_with_retry
 
 _STABLE = (ConsumerGroupState.STABLE, ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD)
 _REQUEST_S = 5.0
+_RESULT_S = _REQUEST_S + 5.0  # librdkafka answers after its own timeout; this one only ends a wait for ever
 _TIMEOUT_S = 10.0
 
 
@@ -26,12 +27,13 @@ class Group(NamedTuple):
 def describe_group(properties: Properties, group: str) -> Group:
     """Ask the coordinator.
 
+    :raises UnsupportedRequest: when the broker does not describe groups, as librdkafka's mock cluster.
     :raises ServiceUnavailable: when the coordinator does not answer.
     :raises AccessDenied: when this user may not describe the group.
     """
     admin = new_admin(properties)
     description = call_with_retry(
-        lambda: admin.describe_consumer_groups([group], request_timeout=_REQUEST_S)[group].result(_REQUEST_S),
+        lambda: admin.describe_consumer_groups([group], request_timeout=_REQUEST_S)[group].result(_RESULT_S),
         properties,
         f"DESCRIBE on group {group}",
         _TIMEOUT_S,
