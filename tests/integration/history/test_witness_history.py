@@ -19,6 +19,7 @@ ASSET = "slow"  # the file's name
 HOP_S, ROW_S = 480, 60
 SPAN = ("--from", "2026-01-07", "--to", "2026-01-08")
 FAULT_BEGINS = [f"2026-01-07T08:{minute}:00Z" for minute in range(19, 23)]
+_WORDS = {"errors": " does not follow from the rows before: ", "levels": "; the other sensors say "}
 _PROCESS = ("process", "instrument")
 
 
@@ -58,6 +59,9 @@ def test_the_peak_of_a_witness_is_recomputed_digit_by_digit(
         assert explanation["exact"] is True
         names = ("score", "threshold", "expected_per_week", "witness", "scale_s")
         assert [explanation[name] for name in names] == [alarm[name] for name in names]
+        assert explanation["reason"] in explanation["findings"]
+        assert _WORDS[alarm["witness"]] in explanation["reason"]
+        assert alarm["reason"].startswith(alarm["sensors"][0]["name"])
         assert explanation["until"] == alarm["peak_at"]
         assert explanation["budget_per_week"] == 1.0
         length = _seconds(explanation["until"]) - _seconds(explanation["since"])
