@@ -45,7 +45,7 @@ def test_a_slow_tag_is_silent_or_stuck_only_when_it_stops_or_repeats_its_value(
 
 
 def is_of_instrument(alarm: dict[str, Any]) -> bool:
-    return alarm["kind"] == "silence" or alarm["witness"] == "instrument"
+    return bool(alarm["kind"] == "silence" or alarm["witness"] == "instrument")
 
 
 def learnt_rows() -> pd.DataFrame:
