@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # torch takes two seconds to import, and most commands do not
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_NOT_LEARNT = "the model has not learnt this asset: it is compared with all other assets"
 _WITH_LEVELS = (Witness.ERRORS, Witness.LEVELS, Witness.SEASON)
 
 
@@ -31,20 +32,33 @@ _WITH_LEVELS = (Witness.ERRORS, Witness.LEVELS, Witness.SEASON)
 class AlarmSentences:
     """Sentences about the alarms of one stream: ``time_zone`` says whose clocks the plant follows.
 
-    Of ``counters`` the detector sees what they rise by in a row, and so do the sentences.
+    Of ``counters`` the detector sees what they rise by in a row, and so do the sentences. ``learnt`` are the
+    assets that the model has learnt; None where nobody knows them.
     """
 
     time_zone: str = "UTC"
     counters: Collection[str] = ()
+    learnt: Collection[str] | None = None
 
     @classmethod
     def of_stream(cls, definition: StreamDefinition, detector: Detector) -> AlarmSentences:
         """The sentences about a stream under the detector that scores it."""
         counters = frozenset(detector.definition_sensors[column] for column in detector.counters.columns)
-        return cls(time_zone=definition.time_zone or "UTC", counters=counters)
+        learnt = detector.calibration.assets.keys() | set(detector.scaler.assets)
+        return cls(time_zone=definition.time_zone or "UTC", counters=counters, learnt=learnt)
 
-    def of_episode(self, episode: Episode) -> str:
-        """What the witness of the episode's peak saw.
+    def of_episode(self, episode: Episode, asset: str | None = None) -> str:
+        """What the witness of the peak of an asset's episode saw; whether the model has learnt the asset."""
+        seen = self._seen(episode)
+        if episode.kind is EventKind.SILENCE or asset is None or self._has_learnt(asset):
+            return seen
+        return f"{seen}; {_NOT_LEARNT}"
+
+    def _has_learnt(self, asset: str) -> bool:
+        return self.learnt is None or asset in self.learnt
+
+    def _seen(self, episode: Episode) -> str:
+        """What was seen.
 
         The values of a sensor are those of the hop with most evidence, which another witness than that of the
         peak may have judged. So the sentence says what a witness compares with, such as the other sensors,

@@ -78,7 +78,7 @@ def _alarm_line(
         expected_per_week=episode.expected_per_week,
         witness=None if episode.witness is None else episode.witness.value,
         scale_s=episode.scale_s,
-        reason=sentences.of_episode(episode),
+        reason=sentences.of_episode(episode, asset.asset),
         sensors=tuple(
             f"{sensor.name} {share_text(sensor.share)}"
             for sensor in episode.sensors[:3]

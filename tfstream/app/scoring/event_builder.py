@@ -69,7 +69,7 @@ class EventBuilder:
             witness=episode.witness,
             witnesses=episode.witnesses,
             scale_s=episode.scale_s,
-            reason=self._sentences.of_episode(episode),
+            reason=self._sentences.of_episode(episode, asset),
             standing_since=None if episode.standing_us is None else iso(episode.standing_us),
             within=None if episode.within is None else self._id(asset, episode.within),
         )

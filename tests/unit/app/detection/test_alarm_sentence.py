@@ -105,3 +105,13 @@ def test_a_silence_names_what_was_not_sent() -> None:
     assert SENTENCES.of_episode(open_silence(0, 5, ()).episode) == "the asset sent no readings"
     some = open_silence(0, 5, silent_sensors(("flow", "level"))).episode
     assert SENTENCES.of_episode(some) == "no values of flow, level"
+
+
+def test_a_sentence_says_that_the_model_has_not_learnt_the_asset() -> None:
+    sentences = AlarmSentences(learnt=["a"])
+    seen = episode(Witness.LEVELS, share())
+    assert "has not learnt" not in sentences.of_episode(seen, "a")
+    assert sentences.of_episode(seen, "b").endswith(
+        "; the model has not learnt this asset: it is compared with all other assets"
+    )
+    assert "has not learnt" not in sentences.of_episode(open_silence(0, 5, ()).episode, "b")

@@ -52,14 +52,16 @@ def faulty(values: Values) -> Values:
     return changed
 
 
-def follow(champion: Champion, values: Values, size: int) -> tuple[list[AssetUpdate], AssetMemory | None]:
+def follow(
+    champion: Champion, values: Values, size: int, asset: str = "x"
+) -> tuple[list[AssetUpdate], AssetMemory | None]:
     """All updates in batches of ``size`` windows; the memory goes through its bytes after each batch."""
     tracker = EpisodeTracker(DEFINITION, champion)
     windows = list(series_windows(values, champion.detector.shape))
     updates: list[AssetUpdate] = []
     memory: AssetMemory | None = None
     for at in range(0, len(windows), size):
-        batch = [AssetEvent(0, memory, WindowReady("x", window)) for window in windows[at : at + size]]
+        batch = [AssetEvent(0, memory, WindowReady(asset, window)) for window in windows[at : at + size]]
         updates += tracker.process_batch(batch)
         memory = updates[-1].memory
         if memory is not None:
@@ -145,6 +147,25 @@ def test_an_alarm_within_it_shows_shifted_sensors_as_they_are(
     assert named
     for sensor in named:
         assert shown.min() <= (sensor.actual or 0.0) <= shown.max() < usual
+
+
+def test_the_level_of_an_asset_that_the_model_has_not_learnt_is_accepted(
+    champion: Champion, values: Values
+) -> None:
+    """Its first alarm says so; after half a day a fault raises an alarm of its own."""
+    unit = values[:LEARNT].std(axis=0)
+    other = values[LEARNT : LEARNT + 1800].copy()
+    other[:, [1, 4, 8]] += np.array([3, -3, 4], dtype=np.float32) * unit[[1, 4, 8]]
+    other[FAULT:FAULT_ENDS, 7] += 3 * unit[7]
+    first, within = (
+        event
+        for event in events(champion, follow(champion, other, 600, "y")[0])
+        if event.event is EventType.OPENED
+    )
+    assert row_of(first.started_at) < 100
+    assert "has not learnt this asset" in (first.reason or "")
+    assert row_of(within.started_at) >= FAULT
+    assert within.sensors[0].name == "s7"
 
 
 def test_it_ends_with_a_model_that_has_learnt_the_shift(champion: Champion, values: Values) -> None:
