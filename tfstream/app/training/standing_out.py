@@ -108,6 +108,8 @@ class NormalSelector:
         from tfstream.model.fitting.usual_rates import UsualWitnesses
 
         selection = NormalSelection(series=list(series))
+        if not any(np.isfinite(piece.values).any() for piece in series):
+            return selection  # the fit says that there is too little to learn from
         if champion is not None:
             self._compare(selection, UsualWitnesses.of(champion), _CHAMPION)
         definition = self.definition

@@ -18,7 +18,7 @@ from tfstream.model.scoring.detector import Detector
 INTERVAL_US = 60_000_000
 ROWS = 16_000  # eleven days
 MARGIN = 64
-FAULTS = (2_000, 6_500, 8_000, 9_500, 11_000)
+FAULTS = (2_000, 9_500)
 FAULT_ROWS = 150
 DEFINITION = StreamDefinition(topic="plant", sensors=names(SENSORS), interval_us=INTERVAL_US)
 NORMAL = steady_plant(ROWS, seed=5)
@@ -54,15 +54,15 @@ def champion() -> Detector:
     return fit(learnt, DEFINITION.sensors, INTERVAL_US, DetectorConfig(steps=2), 0, lambda stage, done: None)
 
 
-def test_a_first_model_does_not_learn_five_faults() -> None:
+def test_a_first_model_does_not_learn_two_faults() -> None:
     shown = with_faults(*FAULTS)
     before = shown.copy()
     selection = select(shown)
     rows = left_out(selection)
     assert rows.issuperset(row for first in FAULTS for row in range(first, first + FAULT_ROWS))
-    assert len(rows) < 5 * (FAULT_ROWS + 5 * MARGIN)
+    assert len(rows) < 2 * (FAULT_ROWS + 4 * MARGIN)
     assert all(span.sensors[0] == "s2" for span in selection.spans)
-    assert len(selection.notes) == 5
+    assert len(selection.notes) == 2
     assert selection.cells == len(rows) * SENSORS
     assert np.array_equal(shown, before)
 
@@ -79,11 +79,18 @@ def test_the_champion_knows_a_fault_of_which_the_span_is_full(champion: Detector
     assert "the champion" in compared
 
 
+def test_series_without_a_value_are_left_to_the_fit() -> None:
+    empty = as_series(np.full((200, SENSORS), np.nan, dtype=np.float32))
+    selector = NormalSelector(definition=DEFINITION, margin_rows=MARGIN)
+    assert selector.select([], None).series == []
+    assert selector.select(empty, None).series == empty
+
+
 def test_a_judged_span_is_learnt() -> None:
-    first = FAULTS[3] * INTERVAL_US
-    judged = select(with_faults(FAULTS[3]), judged=(Span(first, first + 10 * INTERVAL_US),))
+    first = FAULTS[1] * INTERVAL_US
+    judged = select(with_faults(FAULTS[1]), judged=(Span(first, first + 10 * INTERVAL_US),))
     assert left_out(judged) == set()
-    assert left_out(select(with_faults(FAULTS[3])))
+    assert left_out(select(with_faults(FAULTS[1])))
 
 
 def test_an_asset_that_mostly_stands_out_is_learnt_as_it_is(champion: Detector) -> None:
