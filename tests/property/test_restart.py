@@ -203,15 +203,15 @@ def test_episodes_continue_after_a_restart(rule: AlarmRule, scores: list[float],
     for number, score in enumerate(scores):
         hop = Hop(SHAPE.rows - 1 + number * SHAPE.hop, number, number, SHAPE.hop)
         if number in stops:
-            memory = AssetMemory(model_version=1, baseline=disturbed.baseline, episode=disturbed.episode)
+            memory = AssetMemory(model_version=1, **disturbed._asdict())
             restored = msgspec.json.decode(encode(memory), type=AssetMemory)
-            disturbed = AlarmState(restored.baseline, restored.episode)
+            disturbed = AlarmState(
+                restored.baseline, restored.episode, restored.standing, restored.high_score
+            )
         undisturbed, expected = rule.update(
-            undisturbed, score, rule.judge(score, undisturbed.baseline), hop, NoEvidence()
+            undisturbed, score, rule.judge_next(score, undisturbed), hop, NoEvidence()
         )
-        disturbed, event = rule.update(
-            disturbed, score, rule.judge(score, disturbed.baseline), hop, NoEvidence()
-        )
+        disturbed, event = rule.update(disturbed, score, rule.judge_next(score, disturbed), hop, NoEvidence())
         assert (disturbed, event) == (undisturbed, expected)
 
 

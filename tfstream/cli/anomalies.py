@@ -40,8 +40,17 @@ _COLUMNS = (
     "sensors",
 )
 _SHOWN = ("id", "topic", "asset", "kind", "state", "started_at", "ended_at", "peak_at")
-_SET_BY_PEOPLE = ("verdict", "verdict_at", "verdict_by", "verdict_from", "note", "hidden_by")
-_RARE_COLUMNS = ("verdict", "hidden_by")  # shown where a listed anomaly has a value
+_SOMETIMES = (
+    "standing_since",
+    "within",
+    "verdict",
+    "verdict_at",
+    "verdict_by",
+    "verdict_from",
+    "note",
+    "hidden_by",
+)
+_RARE_COLUMNS = ("within", "verdict", "hidden_by")  # shown where a listed anomaly has a value
 _EXTRAPOLATED = (
     "{count} of {all} thresholds are extrapolated: the alarm budget is finer than the normal readings behind "
     "the model can show; train on a longer span, or set a larger budget"
@@ -104,7 +113,11 @@ def _value(column: str, row: AnomalyRow) -> object:
     if column == "id":
         return str(row.id)[:8]
     if column == "lasted":
-        return str(row.ended_at - row.started_at) if row.ended_at else "open"
+        if row.ended_at:
+            return str(row.ended_at - row.started_at)
+        return "open" if row.standing_since is None else "open, standing"
+    if column == "within":
+        return "" if row.within is None else str(row.within)[:8]
     if column == "witness":
         return witness_label(row.witness)
     if column == "how rare":
@@ -158,7 +171,7 @@ def show(
 
 
 def _shown_fields(row: AnomalyRow) -> dict[str, object]:
-    """The fields of an anomaly in words, without its sensors; those that nobody has set are left out.
+    """The fields of an anomaly in words, without its sensors; most of those without a value are left out.
 
     Not the score and its threshold: witnesses have scales of their own, and only their rarity compares them.
     """
@@ -172,7 +185,7 @@ def _shown_fields(row: AnomalyRow) -> dict[str, object]:
         "model": f"version {row.model_version}, sha256 {row.model_sha256[:12]}",
         "source": f"partition {row.source['partition']}, {offsets}",
     }
-    labels = {name: fields[name] for name in _SET_BY_PEOPLE if fields[name] is not None}
+    labels = {name: fields[name] for name in _SOMETIMES if fields[name] is not None}
     return {name: fields[name] for name in _SHOWN} | words | labels
 
 

@@ -14,8 +14,8 @@ from tfstream.cli.options.option_groups import with_option_groups
 from tfstream.cli.options.parse import of_option, parse_duration_us, parse_local_time_us
 from tfstream.cli.options.shared import Json
 from tfstream.cli.output.explanation_output import print_explanation
-from tfstream.cli.output.printing import Report, print_json, print_status, stages
-from tfstream.errors import BadData, UsageError
+from tfstream.cli.output.printing import Report, print_json, print_status, stages, write_page
+from tfstream.errors import UsageError
 from tfstream.storage import anomalies
 from tfstream.wiring import find_stream, open_database
 
@@ -112,13 +112,5 @@ def _explain(
         topic, asset, at_us = moment
         explained = history.explain_moment(database, find_stream(database, topic), asset, at_us, options)
     if plot is not None:
-        _write(plot, explanation_page.render(explained))
+        write_page(plot, explanation_page.render(explained))
     return explained.explanation
-
-
-def _write(path: Path, page: str) -> None:
-    """:raises BadData: when the file cannot be written."""
-    try:
-        path.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise BadData(f"{path} cannot be written: {error.strerror}") from None

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tfstream import config
+from tfstream.app.detection_limits.limits_page import render_limits
 from tfstream.app.training.promote import promote as promote_version
 from tfstream.app.training.promote import roll_back
 from tfstream.cli.options.shared import AnyTopic, By, Json, Limit, Topic, login_name
 from tfstream.cli.output.gate_output import beyond_gate, in_lines, print_gate
+from tfstream.cli.output.limits_output import print_detection_limits
 from tfstream.cli.output.printing import (
     cell,
     out,
@@ -20,9 +23,13 @@ from tfstream.cli.output.printing import (
     print_note,
     print_status,
     print_table,
+    write_page,
 )
 from tfstream.cli.output.witness_output import print_witnesses
+from tfstream.core.learning.detection_limits import from_metrics
+from tfstream.errors import BadData
 from tfstream.storage import champion_history, models, training_runs
+from tfstream.storage.models import ModelRow
 from tfstream.storage.training_runs import RunRow
 from tfstream.wiring import find_stream, open_database
 
@@ -30,7 +37,7 @@ app = typer.Typer(no_args_is_help=True, help="List, promote and roll back models
 
 _COLUMNS = ("version", "status", "created_at", "trained_from", "trained_until", "rows", "sha256")
 _RUN_COLUMNS = ("topic", "started_at", "took", "outcome", "model_version", "rows", "reason")
-_PRINTED_APART = ("gate", "counters", "slow_sensors", "checks_off", "witnesses")
+_PRINTED_APART = ("gate", "counters", "slow_sensors", "checks_off", "witnesses", "detection_limits")
 _CHAMPION_COLUMNS = ("version", "since", "until", "how", "changed_by", "reason")
 
 Version = Annotated[int, typer.Argument(help="Version of the model; `models list` shows the versions.")]
@@ -38,6 +45,10 @@ ToVersion = Annotated[
     int | None, typer.Option("--to", help="Version to go back to; without it, the previous champion.")
 ]
 Reason = Annotated[str | None, typer.Option(help="Reason to store with the rollback.")]
+LimitsPage = Annotated[
+    Path | None,
+    typer.Option("--page", help="Write a page with the detection limits of all sensors to this HTML file."),
+]
 
 
 @app.command("list")
@@ -57,13 +68,15 @@ def list_(topic: Topic, as_json: Json = False) -> None:
 
 
 @app.command()
-def show(version: Version, topic: Topic, as_json: Json = False) -> None:
-    """Show a model version with its metrics and the gate's table."""
+def show(version: Version, topic: Topic, page: LimitsPage = None, as_json: Json = False) -> None:
+    """Show a model version: its metrics, the smallest faults that it detects, and the gate's table."""
     database = open_database(config.load())
     stream = find_stream(database, topic)
     with database.begin() as connection:
         row = models.load(connection, stream.id, version)
     fields = _without_bundle(row) | {"bundle_bytes": len(row.bundle)}
+    if page is not None:
+        _write_page(page, topic, row)
     if as_json:
         print_json(fields)
         return
@@ -75,7 +88,22 @@ def show(version: Version, topic: Topic, as_json: Json = False) -> None:
             out.print(f"{name:<22}{_text(value)}", soft_wrap=True)
     print_instruments(row.metrics)
     print_witnesses(row.metrics, stream.definition.interval_us)
+    print_detection_limits(row.metrics, every_sensor=True)
     print_gate(row.metrics)
+    for warning in row.metrics.get("gate", {}).get("warnings", ()):
+        print_note(warning)
+
+
+def _write_page(path: Path, topic: str, row: ModelRow) -> None:
+    """:raises BadData: when the limits of the model were not measured, or the file cannot be written."""
+    limits = from_metrics(row.metrics)
+    if limits is None:
+        raise BadData(
+            f"the detection limits of version {row.version} were not measured: an older program or "
+            f"`train --no-gate` trained it, or too few rows were held out; train a new model with the gate"
+        )
+    write_page(path, render_limits(topic, row.version, limits))
+    print_status(f"page written to {path}")
 
 
 @app.command()

@@ -14,6 +14,7 @@ from tfstream.app.training.training_options import TrainingOptions
 from tfstream.cli.options.parse import of_option, parse_moment_us
 from tfstream.cli.options.shared import Json, Seed, Topic
 from tfstream.cli.output.gate_output import beyond_gate, print_gate
+from tfstream.cli.output.limits_output import print_detection_limits
 from tfstream.cli.output.printing import (
     print_instruments,
     print_json,
@@ -101,6 +102,7 @@ def train(
 
 def _print(result: TrainingResult, definition: StreamDefinition) -> None:
     print_witnesses(result.metrics, definition.interval_us)
+    print_detection_limits(result.metrics)
     print_gate(result.metrics)
     print_status(
         f"model version {result.version} {_STATES[result.outcome]}: "

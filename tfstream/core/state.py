@@ -6,6 +6,8 @@ import msgspec
 
 from tfstream.core.alarms.baseline import Baseline
 from tfstream.core.alarms.episode import Episode
+from tfstream.core.alarms.high_score import HighScore
+from tfstream.core.alarms.standing_levels import StandingLevels
 from tfstream.core.instruments.instrument_memory import InstrumentMemory
 from tfstream.core.messages.dead_letter_limit import DeadLetterTally
 from tfstream.core.windowing.asset_track import TrackState
@@ -22,12 +24,15 @@ class AssetMemory(msgspec.Struct, frozen=True, kw_only=True):
     terms: tuple[float, ...] | None = None  # the smoothed error terms of the last window
     terms_index: int = -1  # the last row of that window
     episode: Episode | None = None  # pending or open
+    standing: tuple[Episode, ...] = ()  # alarms whose shift stays, the first one first
+    high_score: HighScore | None = None  # of a score that stays high
     instrument_episode: Episode | None = None  # of sensors that are out
     silence: Episode | None = None
     instruments: InstrumentMemory | None = None
     witnesses: bytes | None = None  # what the witnesses keep: see model/witnesses/witness_state.py
     witness_index: int = -1  # the last row that the witnesses have seen
     witness_version: int = -1  # the model under which they have seen it
+    shifts: StandingLevels | None = None  # what the witnesses remember of values that stay high
 
 
 def witness_key(asset: str) -> bytes:

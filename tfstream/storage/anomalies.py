@@ -40,7 +40,8 @@ class AnomalyRow:
     """One row of the table ``anomaly``; ``sensors`` are sorted by share, the largest first.
 
     ``witness`` is None for a silence. ``hidden_by`` holds the reasons of the exclusions that hide the
-    anomaly; None where no exclusion does.
+    anomaly; None where no exclusion does. ``standing_since`` is when its shift was accepted, and ``within``
+    the standing anomaly that it began in.
     """
 
     id: uuid.UUID
@@ -71,6 +72,8 @@ class AnomalyRow:
     witnesses: list[str]
     scale_s: float | None
     reason: str | None
+    standing_since: datetime | None
+    within: uuid.UUID | None
 
 
 def apply(connection: Connection, stream_id: int, events: Sequence[AnomalyEvent]) -> None:
@@ -187,7 +190,7 @@ def _values(stream_id: int, event: AnomalyEvent) -> dict[str, Any]:
         "state": "closed" if event.event is EventType.CLOSED else "open",
         "sequence": event.sequence,
         "started_at": datetime.fromisoformat(event.started_at),
-        "ended_at": datetime.fromisoformat(event.ended_at) if event.ended_at else None,
+        "ended_at": _moment(event.ended_at),
         "peak_at": datetime.fromisoformat(event.peak_at),
         "score": event.score,
         "threshold": event.threshold,
@@ -201,4 +204,10 @@ def _values(stream_id: int, event: AnomalyEvent) -> dict[str, Any]:
         "witnesses": [] if silence else list(event.witnesses),
         "scale_s": event.scale_s,
         "reason": event.reason,
+        "standing_since": _moment(event.standing_since),
+        "within": None if event.within is None else uuid.UUID(event.within),
     }
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

@@ -156,6 +156,16 @@ anomaly = Table(
         comment="The time scale in seconds at which the witness looked; NULL: it has none",
     ),
     Column("reason", Text, comment="What the witness saw, in words"),
+    Column(
+        "standing_since",
+        Moment,
+        comment="Since when its shift stays and hides no other anomaly; NULL: it does not stand",
+    ),
+    Column(
+        "within",
+        UUID(as_uuid=True),
+        comment="The id of the standing anomaly in which it began; NULL: in none",
+    ),
     CheckConstraint(_one_of("kind", ("process", "instrument", "silence")), name="kind"),
     CheckConstraint(_one_of("state", ("open", "closed")), name="state"),
     CheckConstraint(_one_of("verdict", VERDICTS), name="verdict"),

@@ -60,6 +60,8 @@ def test_anomaly_history(database: Database) -> None:
         "scale": timedelta(minutes=8),
         "reason": "4 too high",
         "expected_per_week": 0.02,
+        "standing_since": None,
+        "within": None,
     }
     assert second["state"] == "open"
     unknown = ("ended_at", "duration", "severity", "top_sensor", "sensors", "verdict", "witness", "scale")

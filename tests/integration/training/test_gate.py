@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,6 +25,10 @@ pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 TOPIC = "gated.sensors"
 SENSORS = ("flow", "level", "power", "pressure")
 GOOD_ROWS, BAD_ROWS, NEWEST_ROWS = 2000, 3000, 340
+LIMITS = """
+SELECT limits->>'sensor', (limits->'limits'->'noise'->>'size')::float
+  FROM model m, jsonb_array_elements(m.metrics->'detection_limits'->'sensors') AS limits WHERE m.version = 1
+"""
 RUNS = "SELECT outcome, reason, model_version, metrics, trained_until FROM training_run ORDER BY id"
 
 
@@ -81,13 +86,39 @@ def test_a_worse_refit_is_rejected_with_its_reasons(database: Database, tfstream
     assert model.metrics["gate"]["promote"] is False
     shown = tfstream.run("models", "show", "2", "--topic", TOPIC).stdout
     assert "channel swap" in shown
-    assert "the gate rejects the model\n- failed: faults found (AUC), all kinds\n- tested on " in shown
+    assert (
+        "the gate rejects the model\n- failed: faults found (AUC), all kinds\n- failed: smallest faults"
+        in shown
+    )
 
     refit = tfstream.run("trainer", "--once", "--history", since[1])
     assert f"{TOPIC}: version 3 is rejected and does not become the champion: faults found" in refit.stderr
     forced = tfstream.run("train", "--topic", TOPIC, *since, "--no-gate")
     assert "model version 4 is the champion" in forced.stderr
     assert statuses(database) == {1: "retired", 2: "rejected", 3: "rejected", 4: "champion"}
+
+
+def test_the_smallest_faults_that_a_model_finds_are_stored_and_shown(
+    database: Database, tfstream: Tfstream, tmp_path: Path
+) -> None:
+    with database.begin() as connection:
+        streams.add(connection, StreamDefinition(topic=TOPIC, sensors=SENSORS, interval_us=SECOND_US))
+    store(database, simulated(GOOD_ROWS, len(SENSORS)), 0)
+    trained = tfstream.run("train", "--topic", TOPIC).stdout
+    assert "smallest faults of one sensor that raise an alarm within 2.22 min at a budget of 1" in trained
+    with database.begin() as connection:
+        stored = {row[0]: row[1] for row in connection.execute(text(LIMITS))}
+    assert list(stored) == list(SENSORS)
+    assert all(size > 0 for size in stored.values())
+    page = tmp_path / "limits.html"
+    shown = tfstream.run("models", "show", "1", "--topic", TOPIC, "--page", str(page))
+    assert f"page written to {page}" in shown.stderr
+    assert "predicted by the others" in shown.stdout
+    written = page.read_text(encoding="utf-8")
+    assert all(f"({size:.3g})" in written and f"({size:.3g})" in shown.stdout for size in stored.values())
+    tfstream.run("train", "--topic", TOPIC, "--no-gate")
+    refused = tfstream.run("models", "show", "2", "--topic", TOPIC, "--page", str(page), exit_code=5)
+    assert "the detection limits of version 2 were not measured" in refused.stderr
 
 
 def test_a_champion_that_the_gate_did_not_test_is_not_replaced(

@@ -16,6 +16,17 @@ of its last run; results that an earlier run had finished are not computed again
 """
 STUDY = Study(
     package="tests.studies.quality",
-    parts=("alarms", "demo", "suites", "ablation", "budget", "attribution", "speed", "robustness", "gate"),
+    parts=(
+        "alarms",
+        "demo",
+        "suites",
+        "ablation",
+        "budget",
+        "attribution",
+        "limits",
+        "speed",
+        "robustness",
+        "gate",
+    ),
     intro=_INTRO,
 )

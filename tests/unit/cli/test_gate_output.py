@@ -23,7 +23,7 @@ def wide(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def metrics(*checks: GateCheck) -> dict[str, Any]:
-    return {"gate": as_metrics(decide(checks, NOTES, looks_normal=True))}
+    return as_metrics(decide(checks, NOTES, looks_normal=True))
 
 
 def lines(capsys: pytest.CaptureFixture[str], metrics: dict[str, Any]) -> list[str]:

@@ -29,7 +29,7 @@ class AlarmCollector:
             if event.episode.kind is not EventKind.SILENCE:
                 self._keep(event.episode)
         memory = update.memory
-        episodes = () if memory is None else (memory.episode, memory.instrument_episode)
+        episodes = () if memory is None else (memory.episode, *memory.standing, memory.instrument_episode)
         still_open = [each for each in episodes if each is not None and not each.pending]
         self._open = {_key(episode) for episode in still_open}
         for episode in still_open:

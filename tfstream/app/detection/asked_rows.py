@@ -18,12 +18,12 @@ class AskedRows:
     """Normalised ``values [n, tails]``, NaN where the tail's grid completes no row; ``assets`` by number.
 
     The rows are in the order in which the first grid has them; ``place [n, tails]`` is the number of the
-    grid's row.
+    grid's row. ``states`` are those of the assets after their rows.
     """
 
     def __init__(self, tails: Sequence[WitnessTail], advanced: AdvancedAssets, assets: Sequence[str]) -> None:
-        self.assets, self.grids = assets, advanced.grids
-        self._tails, self._states = tails, advanced.states
+        self.assets, self.grids, self.states = assets, advanced.grids, advanced.states
+        self._tails = tails
         self._stream = self.grids[0].entered
         self._rank = np.empty(len(assets), dtype=np.int64)
         self._rank[self._stream.assets] = np.arange(len(assets))
@@ -36,8 +36,13 @@ class AskedRows:
                 computed = self.grids[tail.level].values[:, tail.statistic]
                 self.values[at, number] = tail.normalised(computed)
                 self.place[at, number] = np.arange(len(at))
-        fired = [self._states.grids[tail.level].fired[:, tail.statistic] > 0 for tail in tails]
+        fired = [self.states.grids[tail.level].fired[:, tail.statistic] > 0 for tail in tails]
         self._fired = np.stack(fired, axis=1)
+
+    @property
+    def ends(self) -> Integers:
+        """``[n]``: the rows of the stream."""
+        return self._stream.ends
 
     def rows_of(self, number: int) -> Integers:
         """The rows of an asset, in order of time."""
@@ -46,11 +51,12 @@ class AskedRows:
         rows: Integers = rounds.starts[: rounds.counts[rank]] + rank
         return rows
 
-    def noteworthy(self, speaking: NDArray[np.bool_]) -> Integers:
-        """The assets with a row ``[n]`` where a witness speaks, or with a tail that has fired before."""
+    def noteworthy(self, speaking: NDArray[np.bool_], standing: Sequence[int]) -> list[int]:
+        """The assets with a row ``[n]`` where a witness speaks, or a fired tail, and those ``standing``."""
         noteworthy: NDArray[np.bool_] = np.asarray(self._fired.any(axis=1))
         noteworthy[self._stream.assets[self._stream.rounds.asset[speaking]]] = True
-        return np.flatnonzero(noteworthy)
+        noteworthy[list(standing)] = True
+        return np.flatnonzero(noteworthy).tolist()
 
     def fired(self, number: int) -> NDArray[np.bool_]:
         """``[tails]``: which tails of an asset have exceeded their threshold and were not quiet since."""
@@ -59,7 +65,7 @@ class AskedRows:
     def keep_fired(self, number: int, fired: NDArray[np.bool_]) -> None:
         """Keep in the asset's state which tails have fired."""
         for tail, has_fired in zip(self._tails, fired.tolist(), strict=True):
-            self._states.grids[tail.level].fired[number, tail.statistic] = has_fired
+            self.states.grids[tail.level].fired[number, tail.statistic] = has_fired
 
     def _stream_rows(self, entered: EnteringRows) -> Integers:
         """The rows of the stream that complete the rows of a grid."""

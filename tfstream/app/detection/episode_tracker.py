@@ -103,16 +103,17 @@ class EpisodeTracker:
         before = memory
         memory, instruments = self._follow_instruments(memory, event, heard.checked)
         loudest = self._loudest(asset, heard, [], opened=instruments)
-        if loudest is None:
+        if loudest is None and not heard.staying.accepted:
             row = self._row(window, heard, None, before, memory)
             return AssetUpdate(asset, memory, _events(instruments), between_hops=row)
         state, events = self._rule_of(asset).update_between_hops(
-            AlarmState(memory.baseline, memory.episode),
-            loudest.judgement,
+            _alarm_state(memory),
+            SILENT if loudest is None else loudest.judgement,
             self._hop(window, self._shape.step),
-            loudest.evidence,
+            NoEvidence() if loudest is None else loudest.evidence,
+            heard.staying,
         )
-        after = msgspec.structs.replace(memory, episode=state.episode)
+        after = msgspec.structs.replace(memory, episode=state.episode, standing=state.standing)
         row = self._row(window, heard, loudest, before, after)
         return AssetUpdate(asset, after, _events(instruments, *events), between_hops=row)
 
@@ -216,15 +217,18 @@ class EpisodeTracker:
         """The loudest judgement of a hop, the memory after it, and the events of its episodes."""
         rule, scored = self._rule_of(asset), heard.scored
         assert scored is not None
-        by_score = HeardJudgement(rule.judge(scored.score, memory.baseline), self._explainer.evidence(scored))
+        state = _alarm_state(memory)
+        judged = rule.judge_next(scored.score, state, heard.staying)
+        by_score = HeardJudgement(judged, self._explainer.evidence(scored))
         loudest = self._loudest(asset, heard, [by_score], opened) or by_score
         rows = self._shape.hop if loudest.judgement.witness is Witness.SCORE else self._shape.step
         state, events = rule.update(
-            AlarmState(memory.baseline, memory.episode),
+            state,
             scored.score,
             loudest.judgement,
             self._hop(window, rows),
             loudest.evidence,
+            heard.staying,
         )
         after = msgspec.structs.replace(
             memory,
@@ -232,8 +236,14 @@ class EpisodeTracker:
             terms=scored.terms.values,
             terms_index=scored.terms.end_index,
             episode=state.episode,
+            standing=state.standing,
+            high_score=state.high_score,
         )
         return loudest, after, events
+
+
+def _alarm_state(memory: AssetMemory) -> AlarmState:
+    return AlarmState(memory.baseline, memory.episode, memory.standing, memory.high_score)
 
 
 def _events(*events: EpisodeEvent | None) -> tuple[EpisodeEvent, ...]:

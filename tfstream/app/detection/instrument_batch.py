@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
@@ -28,10 +28,19 @@ AssetKey = tuple[int, str]
 
 
 class InstrumentVerdict(NamedTuple):
-    """The judgement of the rarest finding in a window's new rows, and all sensors with such a finding."""
+    """The judgement of the rarest finding in a window's new rows, and all sensors with such a finding.
+
+    ``columns`` are these sensors by column, ``dead`` those whose readings no longer move as they should.
+    """
 
     judgement: Judgement
     sensors: tuple[SensorShare, ...]
+    columns: frozenset[int] = frozenset()
+    dead: frozenset[int] = frozenset()
+
+    def follows_from(self, shifted: Collection[int]) -> bool:
+        """Whether nothing was seen but what sensors that stand at other levels show anyway."""
+        return self.columns <= set(shifted) and not self.dead
 
 
 class CheckedWindow(NamedTuple):
@@ -117,6 +126,7 @@ class _AssetChecks:
         self._out: tuple[OutSensor, ...] = () if memory is None else memory.out
         before = {} if memory is None else dict(memory.last_values)
         self._last_values = {sensor: before.get(sensor, -1) for sensor in slow}
+        self._next_row = self._state.next_row
         self._newest: Values | None = None
 
     def check_all(self, windows: Sequence[Window]) -> list[CheckedWindow]:
@@ -133,8 +143,15 @@ class _AssetChecks:
     def _quiet(self, window: Window) -> CheckedWindow:
         """A window in which nothing is wrong."""
         if self._last_values:
-            values, end = window.values, window.end_index
-            self._last_values = {s: _last_value(values[:, s], end, at) for s, at in self._last_values.items()}
+            values, first = window.values, window.end_index + 1 - len(window.values)
+            known = (
+                self._last_values if first <= self._next_row else {}
+            )  # after a gap it has had no time to send
+            self._last_values = {
+                sensor: _last_value(values[:, sensor], first, known.get(sensor, -1))
+                for sensor in self._last_values
+            }
+            self._next_row = window.end_index + 1
         return CheckedWindow(window, last_values=self._last_values)
 
     def _check(self, window: Window) -> CheckedWindow:
@@ -184,7 +201,12 @@ class _AssetChecks:
             reason=f"{name}: {rarest.words(self._definition.interval_us)}",
         )
         newest = {finding.sensor: finding for finding in findings}.values()
-        return InstrumentVerdict(judgement, tuple(self._sensor(each, len(newest)) for each in newest))
+        return InstrumentVerdict(
+            judgement,
+            tuple(self._sensor(each, len(newest)) for each in newest),
+            frozenset(each.sensor for each in newest),
+            frozenset(each.sensor for each in newest if each.is_dead),
+        )
 
     def _sensor(self, finding: InstrumentFinding, sensors: int) -> SensorShare:
         return SensorShare(
@@ -216,11 +238,15 @@ def _unbroken_rows(windows: Sequence[Window]) -> Values | None:
     return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
 
-def _last_value(column: Values, end_row: int, before: int) -> int:
-    """The last row with a value; a column without one keeps the row of before, or began before the window."""
+def _last_value(column: Values, first_row: int, before: int) -> int:
+    """The last row with a value of a column that begins at ``first_row``; without one the row of ``before``.
+
+    ``before`` is -1 for a sensor that is new: it may have had a value in the row before the column.
+    """
     rows = np.flatnonzero(~np.isnan(column))
-    seen = int(end_row - len(column) + (rows[-1] + 1 if len(rows) else 0))
-    return max(seen, before)
+    if len(rows):
+        return first_row + int(rows[-1])
+    return before if before >= 0 else first_row - 1
 
 
 def _without(window: Window, sensors: Sequence[int]) -> Window:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from tfstream.core.alarms.alarm_rule import AlarmRule
+from tfstream.core.alarms.standing_levels import LevelShift, shifted_rows
 from tfstream.core.reading import Values, is_complete
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.windowing.asset_track import Window
@@ -26,7 +27,8 @@ class SmoothedTerms(NamedTuple):
 class ScoringInput(NamedTuple):
     """A window to score; ``before`` are the terms of the asset's previous window, if there is one.
 
-    With ``restarts`` they do not count: they have seen a sensor that is left out from this window on.
+    With ``restarts`` they do not count: they have seen a sensor that is left out from this window on. The
+    window is scored as it would be without the ``shifts`` of levels.
     """
 
     partition: int
@@ -34,16 +36,26 @@ class ScoringInput(NamedTuple):
     window: Window
     before: SmoothedTerms | None
     restarts: bool = False
+    shifts: tuple[LevelShift, ...] = ()
+
+    @property
+    def values(self) -> Values:
+        """The rows to score, ``[rows, sensors]``."""
+        return shifted_rows(self.window.values, self.shifts, self.window.end_index)
 
 
 class WindowScore(NamedTuple):
-    """A score and its window ``[rows, sensors]``; ``actual [sensors]`` are the means of the newest hop."""
+    """A score and the rows ``[rows, sensors]`` that it scores, less shifts that stand.
+
+    ``actual [sensors]`` are the means of the newest hop, ``less [sensors]`` the shifts in its last row.
+    """
 
     score: float
     terms: SmoothedTerms
     asset: str
     window: Values
     actual: Values
+    less: Values | None = None
 
 
 def alarm_rule(definition: StreamDefinition, detector: Detector, asset: str | None = None) -> AlarmRule:
@@ -75,7 +87,8 @@ def score_batch(detector: Detector, batch: Sequence[ScoringInput]) -> list[Windo
     """Scores in the order of the batch; several windows of an asset must be in the order of the log."""
     if not batch:
         return []
-    values = np.stack([each.window.values for each in batch])  # [batch, rows, sensors]
+    rows = [each.values for each in batch]
+    values = np.stack(rows)  # [batch, rows, sensors]
     measured = detector.measure(values, [each.asset for each in batch])
     terms = _smooth(detector, batch, measured)
     scores = detector.fuse(np.array([each.values for each in terms]), measured)
@@ -84,8 +97,9 @@ def score_batch(detector: Detector, batch: Sequence[ScoringInput]) -> list[Windo
             float(scores[i]),
             terms[i],
             each.asset,
-            each.window.values,
+            rows[i],
             measured.actual[i],
+            each.window.values[-1] - rows[i][-1] if each.shifts else None,
         )
         for i, each in enumerate(batch)
     ]
@@ -95,7 +109,7 @@ def _smooth(detector: Detector, batch: Sequence[ScoringInput], measured: Measure
     """Terms smoothed over the windows of each asset; smoothing starts again after a missing hop."""
     smoothed: list[SmoothedTerms] = []
     latest: dict[tuple[int, str], SmoothedTerms] = {}
-    for (partition, asset, window, before, restarts), raw in zip(batch, measured.terms, strict=True):
+    for (partition, asset, window, before, restarts, _), raw in zip(batch, measured.terms, strict=True):
         earlier = latest.get((partition, asset), before)
         unbroken = earlier is not None and earlier.end_index == window.end_index - detector.hop_rows
         if restarts or not unbroken:

@@ -94,10 +94,11 @@ def asset_returned(memory: AssetMemory, event: AssetReturned) -> AssetUpdate:
 
 
 def asset_forgotten(memory: AssetMemory, event: AssetForgotten) -> AssetUpdate:
-    """The silence closes: no later event could close it, because the asset is forgotten."""
-    if memory.silence is None:
-        return AssetUpdate(event.asset, None)
-    return AssetUpdate(event.asset, None, (close_silence(memory.silence, event.ended_us, event.offset),))
+    """Silence and standing alarms close: no later event could, because the asset is forgotten."""
+    events = [close_episode(each) for each in memory.standing]
+    if memory.silence is not None:
+        events.append(close_silence(memory.silence, event.ended_us, event.offset))
+    return AssetUpdate(event.asset, None, tuple(events))
 
 
 def with_silence(memory: AssetMemory, event: EpisodeEvent) -> AssetMemory:

@@ -17,8 +17,8 @@ from tfstream.core.reading import Values
 from tfstream.core.stream import StreamDefinition
 
 if TYPE_CHECKING:  # torch takes two seconds to import, and most commands do not need it
+    from tfstream.app.detection.followed_span import WitnessVerdict
     from tfstream.app.detection.instrument_batch import InstrumentVerdict
-    from tfstream.app.detection.witness_batch import WitnessVerdict
     from tfstream.model.linear.bands import BandChange
     from tfstream.model.scoring.detector import Detector, WindowExplanation
 
@@ -95,21 +95,24 @@ class WindowExplainer:
         )
 
     def _share(self, scored: WindowScore, explained: WindowExplanation, evidence: float) -> SensorShare:
+        less = 0.0 if scored.less is None else float(np.nan_to_num(scored.less[explained.sensor]))
         return SensorShare(
             name=self._sensors[explained.sensor],
             share=0.0,
-            actual=_finite(float(scored.actual[explained.sensor])),
-            expected=_finite(explained.expected),
+            actual=_finite(float(scored.actual[explained.sensor]) + less),
+            expected=_finite(explained.expected + less),
             evidence=rounded(evidence),
-            band=self._band(explained.band),
+            band=self._band(explained.band, less),
         )
 
-    def _band(self, band: BandChange) -> BandShift:
+    def _band(self, band: BandChange, less: float) -> BandShift:
+        """A band's change; a level is what the sensor shows, with the shift ``less`` that stands."""
+        level = less if band.longest is None else 0.0
         return BandShift(
             shortest_s=rounded(band.shortest * self._row_s),
             longest_s=None if band.longest is None else rounded(band.longest * self._row_s),
-            actual=rounded(band.actual),
-            expected=rounded(band.expected),
+            actual=rounded(band.actual + level),
+            expected=rounded(band.expected + level),
         )
 
 

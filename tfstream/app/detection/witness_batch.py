@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tfstream.app.detection.asked_rows import AskedRows
+from tfstream.app.detection.champion import Champion
+from tfstream.app.detection.followed_span import FollowedSpan, SpanFollower, WindowStanding, WitnessVerdict
 from tfstream.app.detection.score_batch import alarm_rule
-from tfstream.core.alarms.judgement import Judgement
-from tfstream.core.alarms.witness_rule import HeardWitness, WitnessRule
-from tfstream.core.reading import Values
+from tfstream.app.detection.shift_judge import ShiftJudge
+from tfstream.core.alarms.standing_levels import LevelShift, StandingLevels, accepted_after_us, sensors_key
 from tfstream.core.stream import StreamDefinition
 from tfstream.core.windowing.asset_track import Window
-from tfstream.model.scoring.detector import Detector
 from tfstream.model.witnesses.advance import NewRows, advance
-from tfstream.model.witnesses.comparison import SensorDeparture
 from tfstream.model.witnesses.witness_state import StoredState
 
 _ROWS_AT_ONCE = 2_048  # the memory that a batch needs does not grow with the number of its rows
@@ -26,11 +25,15 @@ AssetKey = tuple[int, str]  # the partition and the asset
 
 
 class StoredWitnesses(NamedTuple):
-    """What an asset's memory holds for the witnesses; ``same_model`` where this model wrote it."""
+    """What an asset's memory holds for the witnesses; ``same_model`` where this model wrote ``data``.
+
+    ``levels`` are what has stayed away from usual, None where nothing has.
+    """
 
     data: bytes | None
     end_index: int
     same_model: bool
+    levels: StandingLevels | None = None
 
 
 class WitnessInput(NamedTuple):
@@ -44,60 +47,48 @@ class WitnessInput(NamedTuple):
     masked: tuple[int, ...] = ()
 
 
-class WitnessVerdict(NamedTuple):
-    """The witness that speaks loudest about a window's new rows, and what it saw there.
-
-    ``shown`` and ``departures`` are of the row that made it speak: what the sensors show in their own units,
-    and the sensors that depart.
-    """
-
-    judgement: Judgement
-    shown: Values
-    departures: tuple[SensorDeparture, ...]
-
-    def is_about(self, sensors: Sequence[int]) -> bool:
-        """Whether the sensor that departs most is one of these: a mean remembers what it showed before."""
-        return bool(self.departures) and self.departures[0].sensor in sensors
-
-
 class AskedWitnesses(NamedTuple):
-    """``verdicts`` by the index of their window, and each asset's state afterwards."""
+    """``verdicts`` and ``standing`` by the index of their window, and each asset's state afterwards."""
 
-    verdicts: Mapping[int, WitnessVerdict]
-    stored: Mapping[AssetKey, StoredWitnesses]
+    verdicts: dict[int, WitnessVerdict]
+    standing: dict[int, WindowStanding]
+    stored: dict[AssetKey, StoredWitnesses]
 
 
 class WitnessBatch:
     """Asks the witnesses of one model. It keeps no state of the assets: stored state goes in and out."""
 
-    def __init__(self, definition: StreamDefinition, detector: Detector) -> None:
+    def __init__(self, definition: StreamDefinition, champion: Champion) -> None:
+        detector = champion.detector
         self._detector, self._model = detector, detector.witnesses
+        self._version = champion.version
         self._shape = detector.shape
         self._most_windows = _ROWS_AT_ONCE // self._shape.step
         self._rule = alarm_rule(definition, detector).witness_rule
         self._asset_rules = {
             asset: alarm_rule(definition, detector, asset).witness_rule for asset in definition.asset_budgets
         }
+        self._judge = ShiftJudge(detector)
+        self._sensors_key = sensors_key(detector.definition_sensors)
+        self._stayed_rows = accepted_after_us(definition.interval_us) // definition.interval_us
 
     def ask(
         self, windows: Sequence[WitnessInput], stored: Mapping[AssetKey, StoredWitnesses | None]
     ) -> AskedWitnesses:
         """Ask about windows; those of an asset must be in the order of the log."""
+        result = AskedWitnesses({}, {}, {})
         if not self._model.admitted:
-            return AskedWitnesses({}, {})
-        verdicts: dict[int, WitnessVerdict] = {}
-        kept: dict[AssetKey, StoredWitnesses] = {}
+            return result
         remaining: dict[AssetKey, list[int]] = {}
         for index, (key, _, _) in enumerate(windows):
             remaining.setdefault(key, []).append(index)
         while remaining:
             spans = self._take_spans(windows, remaining)
-            rows = [
-                self._new_rows(key, kept.get(key, stored.get(key)), [windows[index].window for index in span])
-                for key, span in spans.items()
-            ]
-            verdicts |= self._ask_spans(windows, spans, rows, kept)
-        return AskedWitnesses(verdicts, kept)
+            before = {key: result.stored.get(key, stored.get(key)) for key in spans}
+            for key, asked in self._ask_spans(windows, spans, before, result).items():
+                if left := spans[key][asked:]:
+                    remaining[key] = [*left, *remaining.get(key, [])]
+        return result
 
     def _take_spans(
         self, windows: Sequence[WitnessInput], remaining: dict[AssetKey, list[int]]
@@ -115,7 +106,96 @@ class WitnessBatch:
                 break
         return spans
 
-    def _new_rows(self, key: AssetKey, stored: StoredWitnesses | None, windows: Sequence[Window]) -> NewRows:
+    def _ask_spans(
+        self,
+        windows: Sequence[WitnessInput],
+        spans: Mapping[AssetKey, Sequence[int]],
+        before: Mapping[AssetKey, StoredWitnesses | None],
+        result: AskedWitnesses,
+    ) -> dict[AssetKey, int]:
+        """Add what is said about the windows of spans, and the states after them, to the result.
+
+        How many windows of a span were asked about is returned for spans that a change of shifts ends early:
+        the windows after it are compared otherwise.
+        """
+        levels = {key: self._levels(stored) for key, stored in before.items()}
+        rows = {
+            key: self._new_rows(
+                key, before[key], [windows[index].window for index in span], levels[key].shifts
+            )
+            for key, span in spans.items()
+        }
+        asked = self._asked(list(rows.values()))
+        speaking = self._speaking(asked)
+        standing = [number for number, key in enumerate(spans) if not levels[key].empty]
+        cut: dict[AssetKey, int] = {}
+        every = list(spans.items())
+        for number in asked.noteworthy(speaking, standing):
+            key, span = every[number]
+            masked = [windows[index].masked for index in span]
+            follower = self._follower(key[1])
+            followed = follower.follow(asked, number, masked, self._shape.step, levels[key])
+            count = len(followed.standing)
+            if count < len(span) or followed.stayed is not None:
+                cut[key] = count
+                followed = self._stop_early(
+                    follower, followed, rows[key], len(span) - count, result.stored, key
+                )
+            levels[key] = followed.levels
+            result.verdicts.update(
+                (index, each)
+                for index, each in zip(span, followed.verdicts, strict=False)
+                if each is not None
+            )
+            result.standing.update(zip(span, followed.standing, strict=False))
+        for key, state in zip(rows, asked.states.encode(), strict=True):
+            if key not in cut:
+                result.stored[key] = self._stored(state, rows[key].end_index, levels[key])
+        return cut
+
+    def _stop_early(
+        self,
+        follower: SpanFollower,
+        followed: FollowedSpan,
+        rows: NewRows,
+        left: int,
+        stored: dict[AssetKey, StoredWitnesses],
+        key: AssetKey,
+    ) -> FollowedSpan:
+        """The followed span after its last window, ``left`` windows before the end; its state is kept."""
+        count = len(rows.values) - left * self._shape.step
+        end = rows.end_index - left * self._shape.step
+        until = rows._replace(values=rows.values[:count], end_index=end)
+        asked = self._asked([until])
+        if followed.stayed is not None:
+            followed = follower.accept(followed, asked, key[1], end)
+        asked.keep_fired(0, followed.fired)
+        stored[key] = self._stored(asked.states.encode()[0], end, followed.levels)
+        return followed
+
+    def _asked(self, rows: Sequence[NewRows]) -> AskedRows:
+        advanced = advance(self._model.grids, self._detector.scaler, rows)
+        return AskedRows(self._model.admitted, advanced, [each.asset for each in rows])
+
+    def _stored(self, data: bytes, end_index: int, levels: StandingLevels) -> StoredWitnesses:
+        return StoredWitnesses(data, end_index, same_model=True, levels=None if levels.empty else levels)
+
+    def _levels(self, stored: StoredWitnesses | None) -> StandingLevels:
+        if stored is None or stored.levels is None:
+            return StandingLevels(model_version=self._version, sensors_key=self._sensors_key)
+        return stored.levels.under(self._version, self._sensors_key, stored.end_index)
+
+    def _follower(self, asset: str) -> SpanFollower:
+        rule = self._asset_rules.get(asset, self._rule)
+        return SpanFollower(self._model, rule, self._judge, self._stayed_rows)
+
+    def _new_rows(
+        self,
+        key: AssetKey,
+        stored: StoredWitnesses | None,
+        windows: Sequence[Window],
+        shifts: tuple[LevelShift, ...],
+    ) -> NewRows:
         """The rows that the witnesses have not seen: all rows of the first window after a gap."""
         step, first = self._shape.step, windows[0]
         counters = self._detector.counters
@@ -125,26 +205,7 @@ class WitnessBatch:
             state = StoredState(stored.data, stored.same_model)
         else:
             newest[0] = counters.transform(first.values)
-        return NewRows(key[1], state, np.concatenate(newest), windows[-1].end_index)
-
-    def _ask_spans(
-        self,
-        windows: Sequence[WitnessInput],
-        spans: Mapping[AssetKey, Sequence[int]],
-        rows: Sequence[NewRows],
-        kept: dict[AssetKey, StoredWitnesses],
-    ) -> dict[int, WitnessVerdict]:
-        """The verdicts about the windows of each span, whose rows are ``rows``; the states are kept."""
-        advanced = advance(self._model.grids, self._detector.scaler, rows)
-        asked = AskedRows(self._model.admitted, advanced, [each.asset for each in rows])
-        speaking = self._speaking(asked)
-        verdicts: dict[int, WitnessVerdict] = {}
-        every = list(spans.values())
-        for number in asked.noteworthy(speaking).tolist():
-            verdicts |= self._verdicts(windows, every[number], asked, number, speaking)
-        for key, new, state in zip(spans, rows, advanced.states.encode(), strict=True):
-            kept[key] = StoredWitnesses(state, new.end_index, same_model=True)
-        return verdicts
+        return NewRows(key[1], state, np.concatenate(newest), windows[-1].end_index, shifts)
 
     def _speaking(self, asked: AskedRows) -> NDArray[np.bool_]:
         """Whether a witness speaks at each row ``[n]``, under the rule of the row's asset."""
@@ -154,54 +215,6 @@ class WitnessBatch:
                 rows = asked.rows_of(number)
                 speaking[rows] = self._asset_rules[asset].speaking(asked.values[rows]).any(axis=1)
         return speaking
-
-    def _verdicts(
-        self,
-        windows: Sequence[WitnessInput],
-        span: Sequence[int],
-        asked: AskedRows,
-        number: int,
-        speaking: NDArray[np.bool_],
-    ) -> dict[int, WitnessVerdict]:
-        """The verdict about each window of an asset's span in which a witness speaks."""
-        rule = self._asset_rules.get(asked.assets[number], self._rule)
-        fired = asked.fired(number)
-        rows = asked.rows_of(number)[-len(span) * self._shape.step :]
-        verdicts = {}
-        for index, of_window in zip(span, rows.reshape(len(span), -1), strict=True):
-            heard = list(_heard(rule, asked, of_window, speaking, fired))
-            for loudest, row in sorted(heard, key=lambda each: each[0].judgement.rank):
-                verdict = self._verdict(asked, number, loudest, row)
-                if not verdict.is_about(windows[index].masked):
-                    verdicts[index] = verdict
-                    break
-        asked.keep_fired(number, fired)
-        return verdicts
-
-    def _verdict(self, asked: AskedRows, number: int, heard: HeardWitness, row: int) -> WitnessVerdict:
-        tail = self._model.admitted[heard.number]
-        grid, at = asked.grids[tail.level], int(asked.place[row, heard.number])
-        compared, end = grid.compared[tail.statistic][at], int(grid.entered.ends[at])
-        model, asset = self._model.grids[tail.level], asked.assets[number]
-        departures = model.blame(tail.statistic, compared, asset, end)
-        return WitnessVerdict(heard.judgement, grid.shown[tail.statistic][at], tuple(departures))
-
-
-def _heard(
-    rule: WitnessRule,
-    asked: AskedRows,
-    rows: NDArray[np.int64],
-    speaking: NDArray[np.bool_],
-    fired: NDArray[np.bool_],
-) -> Iterator[tuple[HeardWitness, int]]:
-    """The loudest witness at each row where a witness speaks; ``fired`` is brought up to date."""
-    for row in rows.tolist():
-        if speaking[row]:
-            heard = rule.judge(asked.values[row], fired)
-            if heard is not None:
-                yield heard, row
-        elif fired.any():
-            fired &= np.isnan(asked.values[row])  # quiet where the grid completed a row
 
 
 def _unbroken(windows: Sequence[WitnessInput], indices: Sequence[int], step: int) -> list[int]:

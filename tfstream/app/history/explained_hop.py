@@ -102,7 +102,8 @@ class ExplainedHop:
         hop = self._hop
         if hop is None or hop.scored is None or hop.judgement is None:
             return None
-        baseline = hop.before.baseline
+        level = hop.before.high_score
+        baseline = (level and level.baseline) or hop.before.baseline
         judgement = self._rule.judge(hop.scored.score, baseline)
         return ScoreLevel(
             value=judgement.value,

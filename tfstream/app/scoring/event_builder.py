@@ -5,7 +5,7 @@ from __future__ import annotations
 from tfstream.app.detection.alarm_sentence import AlarmSentences
 from tfstream.app.detection.asset_update import AssetUpdate
 from tfstream.app.detection.champion import Champion
-from tfstream.core.alarms.episode import EpisodeEvent
+from tfstream.core.alarms.episode import EpisodeEvent, EpisodeName
 from tfstream.core.alarms.judgement import Judgement
 from tfstream.core.messages.anomaly_event import (
     AnomalyEvent,
@@ -49,9 +49,7 @@ class EventBuilder:
         episode = event.episode
         record = AnomalyEvent(
             event=event.event,
-            anomaly_id=anomaly_id(
-                self._topic, asset, episode.kind, episode.started_us, next(iter(episode.witnesses), None)
-            ),
+            anomaly_id=self._id(asset, episode.name),
             sequence=episode.sequence,
             topic=self._topic,
             asset=asset,
@@ -72,8 +70,13 @@ class EventBuilder:
             witnesses=episode.witnesses,
             scale_s=episode.scale_s,
             reason=self._sentences.of_episode(episode),
+            standing_since=None if episode.standing_us is None else iso(episode.standing_us),
+            within=None if episode.within is None else self._id(asset, episode.within),
         )
         return Output(self._anomalies_topic, asset.encode(), encode(record))
+
+    def _id(self, asset: str, name: EpisodeName) -> str:
+        return anomaly_id(self._topic, asset, name.kind, name.started_us, name.first_witness)
 
     def score(self, asset: str, window: Window, judgement: Judgement, masked: tuple[str, ...]) -> Output:
         """A record of ``<topic>.scores``; ``masked`` are the sensors that the score leaves out."""

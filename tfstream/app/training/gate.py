@@ -12,14 +12,18 @@ from typing import NamedTuple
 
 from tfstream.app.detection.champion import Champion
 from tfstream.app.detection.champion import load as load_champion
+from tfstream.app.detection_limits.limit_search import LimitSearch
 from tfstream.app.training.performance import GatePerformance, measure
+from tfstream.core.learning.detection_limits import DetectionLimits
 from tfstream.core.learning.held_out import HeldOut
+from tfstream.core.learning.limit_checks import limit_checks, limit_warnings
 from tfstream.core.learning.promotion_rule import (
     MARGIN,
     GateCheck,
     GateDecision,
     alarm_limit,
     budget_checks,
+    chance_warnings,
     decide,
     detection_checks,
     training_rows_check,
@@ -85,21 +89,30 @@ class Gate:
     ) -> None:
         self._definition, self._held, self._champion = definition, held, champion
         self._trials = gate_trials.prepare(held, config, seed)
+        self._search = LimitSearch(definition, held, seed)
         self._champion_performance = self._measure(champion.model.detector) if champion.model else None
+        self._champion_limits = self._search.limits(champion.model.detector) if champion.model else None
 
     def evaluate(self, challenger: Detector) -> GateEvaluation:
         """Decide about a challenger that has not learnt from the held-out rows.
 
-        Its alarms must stay within the budget, and it must detect the faults about as well as the champion.
-        A first model, and a model whose champion cannot be compared, need only meet the budget.
+        Its alarms must stay within the budget, and it must detect the faults about as well as the champion,
+        and faults about as small. A first model, and a model whose champion cannot be compared, need only
+        meet the budget.
         """
-        performance = self._measure(challenger)
-        checks = [*self._performance_checks(performance), *self._training_rows_checks()]
+        performance, limits = self._measure(challenger), self._search.limits(challenger)
+        checks = [
+            *self._performance_checks(performance),
+            *self._training_rows_checks(),
+            *self._limit_checks(limits),
+        ]
         notes = _notes(self._held, self._champion, self._trials)
         decision = replace(
             decide(checks, notes, looks_normal=performance.alarms.within_budget),
             score_forward=performance.score_forward,
             first_witnesses=performance.alarms.first_witnesses,
+            limits=limits,
+            warnings=tuple(self._warnings(performance, limits)),
         )
         return GateEvaluation(decision, performance)
 
@@ -126,6 +139,17 @@ class Gate:
         kinds = [trial.kind for trial in self._trials]
         champion_ranks = champion.fault_ranks if champion else None
         return [*checks, *detection_checks(kinds, champion_ranks, challenger.fault_ranks)]
+
+    def _limit_checks(self, challenger: DetectionLimits | None) -> list[GateCheck]:
+        champion, performance = self._champion_limits, self._champion_performance
+        if challenger is None or champion is None or performance is None:
+            return []
+        return limit_checks(champion, challenger, champion_keeps_budget=performance.alarms.within_budget)
+
+    def _warnings(self, performance: GatePerformance, limits: DetectionLimits | None) -> list[str]:
+        kinds = [trial.kind for trial in self._trials]
+        by_kind = chance_warnings(kinds, performance.fault_ranks)
+        return by_kind if limits is None else [*by_kind, *limit_warnings(limits)]
 
     def _training_rows_checks(self) -> list[GateCheck]:
         if self._champion.row is None or self._champion.model is None:

@@ -35,7 +35,7 @@ class TrainingResult:
 
     ``extrapolated``: the alarm budget is smaller than the normal data behind the threshold can show.
     ``left_out``: the share of the readings that was not learnt from, by cause. ``notes``: remarks about
-    spans that stand out, single assets and memory.
+    spans that stand out, single assets, memory, and faults that the model does not find.
     """
 
     version: int
@@ -167,7 +167,7 @@ def _fit(
         "left_out": shares,
         "stood_out": [span.as_metrics() for span in selection.spans],
         "seconds": round(time.monotonic() - started, 2),
-        **({} if fitted.decision is None else {"gate": as_metrics(fitted.decision)}),
+        **({} if fitted.decision is None else as_metrics(fitted.decision)),
     }
     return _NewModel(fitted, stored, metrics, shares)
 
@@ -176,6 +176,7 @@ def _result(
     stream: StreamRecord, model: _NewModel, outcome: RefitOutcome, version: int, notes: list[str]
 ) -> TrainingResult:
     fitted = model.fitted
+    warnings = () if fitted.decision is None else fitted.decision.warnings
     return TrainingResult(
         version=version,
         promoted=outcome.outcome == "promoted",
@@ -186,7 +187,7 @@ def _result(
         bundle_bytes=len(model.bundle),
         extrapolated=fitted.detector.calibration.extrapolated(stream.definition.alarm_budget_per_week),
         left_out=model.left_out,
-        notes=notes,
+        notes=[*notes, *warnings],
         metrics=model.metrics,
     )
 

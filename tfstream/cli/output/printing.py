@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -23,6 +24,7 @@ from rich.text import Text
 from tfstream import telemetry
 from tfstream.app.runtime.human_units import duration_text
 from tfstream.cli.options.parse import UNITS_US
+from tfstream.errors import BadData
 
 Report = Callable[[str, float], None]
 
@@ -124,6 +126,17 @@ def cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     return str(value)
+
+
+def write_page(path: Path, page: str) -> None:
+    """Write an HTML page.
+
+    :raises BadData: when the file cannot be written.
+    """
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise BadData(f"{path} cannot be written: {error.strerror}") from None
 
 
 @contextmanager

@@ -35,6 +35,14 @@ class Observation(NamedTuple):
     last_offset: int
 
 
+class EpisodeName(msgspec.Struct, frozen=True):
+    """What an episode's id consists of, beside its asset."""
+
+    kind: EventKind
+    started_us: int
+    first_witness: Witness | None
+
+
 class Episode(msgspec.Struct, frozen=True, kw_only=True):
     """A pending, open or just closed episode. A change makes a new value.
 
@@ -65,6 +73,8 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     shortest_scale_us: int = 0  # of the witnesses that exceeded their thresholds
     unbroken_us: int = 0  # until then the next row over a threshold continues it while it is pending
+    standing_us: int | None = None  # since when its shift is accepted: it stays, and hides no other alarm
+    within: EpisodeName | None = None  # the standing alarm that it lies in
 
     @property
     def main_sensors(self) -> tuple[str, ...]:
@@ -75,6 +85,11 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
     def pending(self) -> bool:
         """Whether its score has not yet stood over the threshold long enough for an event."""
         return self.sequence == 0
+
+    @property
+    def name(self) -> EpisodeName:
+        """What its id consists of."""
+        return EpisodeName(self.kind, self.started_us, next(iter(self.witnesses), None))
 
     @property
     def severity(self) -> float:

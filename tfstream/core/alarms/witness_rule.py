@@ -69,6 +69,16 @@ class WitnessRule:
         return np.array([tail.tail.threshold(self._budget * self._share) for tail in self._tails])
 
     @cached_property
+    def grid_rows(self) -> NDArray[np.int64]:
+        """``[tails]``: rows of the stream in a row of each tail's grid."""
+        return np.array([tail.grid_rows for tail in self._tails], dtype=np.int64)
+
+    @cached_property
+    def is_levels(self) -> NDArray[np.bool_]:
+        """``[tails]``: which tails compare levels."""
+        return np.array([tail.witness is Witness.LEVELS for tail in self._tails], dtype=np.bool_)
+
+    @cached_property
     def holds(self) -> Array:
         """The lower level of the hysteresis, ``[tails]``, in spreads.
 

@@ -57,6 +57,11 @@ class InstrumentFinding(NamedTuple):
             return self.expected_per_week < BEYOND_PROCESS_PER_WEEK
         return self.fault in _OUT
 
+    @property
+    def is_dead(self) -> bool:
+        """Whether the readings do not move as they should; beyond a limit they still move."""
+        return self.fault in _OUT
+
     def words(self, interval_us: int) -> str:
         """What was seen, for a person: ``stuck at 2.725 for 20 min, longest before 3 min``."""
         digits = digits_of_both(self.measured, self.before)

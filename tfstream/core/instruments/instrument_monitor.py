@@ -59,20 +59,22 @@ class InstrumentMonitor:
 
         :param window: ``[rows, sensors]``, at least 64 rows, NaN where missing; its last row is ``end_row``.
         """
-        first_row = end_row + 1 - len(window)
         window = _finite(window)
-        state = state.at(window, first_row)
-        from_row = state.next_row
-        new = window[from_row - first_row :]
-        if not len(new):
+        state = state.at(window, end_row + 1 - len(window))
+        if state.next_row > end_row:
             return state, []
         limits = self._limits(asset)
-        runs = run_lengths(new, state.last, state.runs)
-        excesses = _row_excesses(new, runs, from_row, limits)
-        excesses += _variation_excesses(window, first_row, from_row, limits)
-        excesses += _repeat_excesses(window, first_row, from_row, limits)
-        after = InstrumentState(end_row + 1, runs.last, runs.run, state.beyond, state.shared)
+        after, excesses = _excesses(state, window, end_row, limits)
         return (after, []) if not excesses else _judge(after, excesses, window, limits.builder)
+
+    def excesses(self, state: InstrumentState, window: Values, end_row: int, asset: str) -> list[Excess]:
+        """What is beyond a limit in the rows since ``state``, sensor by sensor.
+
+        Unlike :meth:`update`, it does not ask whether many sensors are so at once.
+        """
+        window = _finite(window)
+        state = state.at(window, end_row + 1 - len(window))
+        return _excesses(state, window, end_row, self._limits(asset))[1]
 
     def _limits(self, asset: str) -> _AssetLimits:
         row = self._rows.get(asset, len(self._rows))
@@ -103,6 +105,19 @@ def _prepare(limits: InstrumentLimits, row: int) -> _AssetLimits:
         unit=unit,
         builder=FindingBuilder(records, floors, raw, median, unit, limits.known[row], rule),
     )
+
+
+def _excesses(
+    state: InstrumentState, window: Values, end_row: int, limits: _AssetLimits
+) -> tuple[InstrumentState, list[Excess]]:
+    """The state after a window's rows from ``state.next_row`` on, and what is beyond a limit in them."""
+    first_row, from_row = end_row + 1 - len(window), state.next_row
+    new = window[from_row - first_row :]
+    runs = run_lengths(new, state.last, state.runs)
+    excesses = _row_excesses(new, runs, from_row, limits)
+    excesses += _variation_excesses(window, first_row, from_row, limits)
+    excesses += _repeat_excesses(window, first_row, from_row, limits)
+    return InstrumentState(end_row + 1, runs.last, runs.run, state.beyond, state.shared), excesses
 
 
 def _judge(

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from tfstream.core.alarms.forward_check import ForwardCheck
 from tfstream.core.alarms.poisson import at_most
+from tfstream.core.learning.detection_limits import DetectionLimits
 from tfstream.core.messages.witness import Witness
 
 MARGIN = 0.03  # of AUC: a challenger may be this much below the champion; measured in docs/quality.md
@@ -24,6 +25,7 @@ _RARE = 0.05  # a count of alarms with less than this probability breaks the bud
 _MOST_EXPECTED = 100_000.0
 _MAX_SHARE_UNDER_ALARM = 0.2  # of the time: an alarm that never ends counts as one alarm only
 _RESAMPLES = 1000
+_CHANCE = 0.5  # the AUC of a model that knows nothing
 _MIN_SHARE_OF_CHAMPION_ROWS = 0.5  # of the rows that the champion learnt from
 
 Array = NDArray[np.float64]
@@ -46,7 +48,9 @@ class GateDecision:
 
     ``looks_normal``: the held-out rows look normal to the model, so that a refit may learn from them.
     ``score_forward`` is what the score's threshold for one alarm gives on the held-out rows, and
-    ``first_witnesses`` has the first witness of each alarm there under the stream's own budget.
+    ``first_witnesses`` has the first witness of each alarm there under the stream's own budget. ``limits``
+    are the model's detection limits there; None where they were not measured. ``warnings`` say what the model
+    does not find; they reject no model.
     """
 
     promote: bool
@@ -55,6 +59,8 @@ class GateDecision:
     looks_normal: bool = True
     score_forward: ForwardCheck | None = None
     first_witnesses: tuple[Witness, ...] = ()
+    limits: DetectionLimits | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def reason(self) -> str:
@@ -189,6 +195,18 @@ def detection_checks(kinds: Sequence[str], champion: Array | None, challenger: A
     return checks
 
 
+def chance_warnings(kinds: Sequence[str], challenger: Array) -> list[str]:
+    """The kinds of faults ``[faults]`` that may stand out no better than by chance."""
+    warnings = []
+    for kind in dict.fromkeys(kinds):
+        ranks = challenger[np.array([name == kind for name in kinds])]
+        if bootstrap_interval(ranks)[0] <= _CHANCE:
+            warnings.append(
+                f"{kind}: the score finds this fault no better than by chance (AUC {ranks.mean():.2f})"
+            )
+    return warnings
+
+
 def _detection(what: str, champion: Array | None, challenger: Array) -> GateCheck:
     mean = float(challenger.mean())
     if champion is None:
@@ -212,14 +230,16 @@ def bootstrap_interval(differences: Array) -> tuple[float, float]:
 
 
 def as_metrics(decision: GateDecision) -> dict[str, Any]:
-    """The decision as JSON values, for the metrics that are stored with the model."""
+    """The decision, ``gate``, and the ``detection_limits`` as JSON values, for a model's metrics."""
     checks = [{name: getattr(check, name) for name in check.__slots__} for check in decision.checks]
-    forward = decision.score_forward
-    return {
+    forward, limits = decision.score_forward, decision.limits
+    gate = {
         "promote": decision.promote,
         "reason": decision.reason,
         "checks": checks,
         "notes": [*decision.notes],
         "score_forward": None if forward is None else msgspec.to_builtins(forward),
         "alarms_by_witness": Counter(witness.value for witness in decision.first_witnesses),
+        "warnings": [*decision.warnings],
     }
+    return {"gate": gate, **({} if limits is None else {"detection_limits": limits.as_metrics()})}

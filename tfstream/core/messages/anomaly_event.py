@@ -78,8 +78,9 @@ class AnomalyEvent(msgspec.Struct, frozen=True, kw_only=True):
 
     ``witness`` raised the peak, at a time scale of ``scale_s`` seconds if it has a time scale, and ``reason``
     says in words what it saw. ``witnesses`` have reached their thresholds during the episode, the first of
-    them first. A silence has no witness. Events of older versions lack these fields; only the score could
-    raise an alarm then.
+    them first. A silence has no witness. Since ``standing_since`` the alarm stands: its shift stays, and what
+    happens within it is an alarm of its own, which names this one as ``within``. Events of older versions
+    lack these fields; only the score could raise an alarm then.
     """
 
     schema: str = ANOMALY_SCHEMA
@@ -103,11 +104,15 @@ class AnomalyEvent(msgspec.Struct, frozen=True, kw_only=True):
     witnesses: tuple[Witness, ...] = (Witness.SCORE,)
     scale_s: float | None = None
     reason: str | None = None
+    standing_since: str | None = None
+    within: str | None = None
 
     def check(self) -> None:
-        """:raises ValueError: when the id is not a UUID, or a time is not ISO 8601."""
-        uuid.UUID(self.anomaly_id)
-        for moment in (self.started_at, self.ended_at, self.peak_at):
+        """:raises ValueError: when an id is not a UUID, or a time is not ISO 8601."""
+        for name in (self.anomaly_id, self.within):
+            if name is not None:
+                uuid.UUID(name)
+        for moment in (self.started_at, self.ended_at, self.peak_at, self.standing_since):
             if moment is not None:
                 from_iso(moment)
 

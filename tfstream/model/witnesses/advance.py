@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from tfstream.core.alarms.standing_levels import LevelShift
 from tfstream.core.reading import Values
 from tfstream.core.scaler import Scaler
 from tfstream.model.numerics.threads import one_thread
@@ -26,13 +27,15 @@ from tfstream.model.witnesses.witness_state import StoredState, WitnessStates
 class NewRows(NamedTuple):
     """An asset's rows ``[n, sensors]`` in its sensors' units, NaN where missing, up to row ``end_index``.
 
-    ``state`` is that of the asset before them, None for a new asset or after a gap.
+    ``state`` is that of the asset before them, None for a new asset or after a gap. The statistics compare
+    the rows as they would be without the ``shifts``.
     """
 
     asset: str
     state: StoredState | None
     values: Values
     end_index: int
+    shifts: tuple[LevelShift, ...] = ()
 
 
 class AdvancedAssets(NamedTuple):
@@ -56,10 +59,11 @@ def advance(grids: Sequence[GridModel], scaler: Scaler, batch: Sequence[NewRows]
         [grid.rows for grid in grids], batch[0].values.shape[1], [rows.state for rows in batch]
     )
     scales = AssetScales(scaler, [rows.asset for rows in batch])
+    shifts = {number: rows.shifts for number, rows in enumerate(batch) if rows.shifts}
     entering = _stream_rows(batch)
     computed = []
     for grid, grid_states in zip(grids, states.grids, strict=True):
-        step = GridStep(grid, scales, grid_states, entering)
+        step = GridStep(grid, scales, grid_states, entering, shifts)
         computed.append(step.compute())
         completed = next_grid_rows(grid.rows, step.entered, grid_states)
         if completed is None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tfstream.core.alarms.standing_levels import LevelShift
 from tfstream.core.reading import Values
 from tfstream.model.witnesses.asset_scales import AssetScales
 from tfstream.model.witnesses.grid_model import GridModel
@@ -22,6 +24,7 @@ from tfstream.model.witnesses.pyramid import (
     STATISTICS,
     warm_up_rows,
 )
+from tfstream.model.witnesses.shift_response import shift_response
 from tfstream.model.witnesses.witness_state import GridStates
 
 _LEAST_DISTANCE = 0.05  # of errors: a row without readings has none
@@ -46,7 +49,7 @@ class GridRows(NamedTuple):
 
 
 class GridStep:
-    """Rows that enter a grid, and the states of their assets on it.
+    """Rows that enter a grid, and the states of their assets on it; ``shifts`` by the number of their asset.
 
     A missing cell becomes what is expected there: the mean in its place would look like a fault of the
     sensors that it helps to predict.
@@ -58,8 +61,9 @@ class GridStep:
         scales: AssetScales,
         states: GridStates,
         entering: EnteringRows,
+        shifts: Mapping[int, tuple[LevelShift, ...]],
     ) -> None:
-        self._grid, self._states = grid, states
+        self._grid, self._states, self._shifts = grid, states, shifts
         self._rounds, self._assets = entering.rounds, entering.assets
         self._names = scales.names
         self._row_assets = entering.assets[entering.rounds.asset]
@@ -81,7 +85,8 @@ class GridStep:
         errors = self._errors()
         means = self._follow(errors)
         levels = [means[:, 1 + span] for span in range(len(SPANS))]
-        compared = [errors, means[:, 0], *(self._scale.standard(level) for level in levels)]
+        compared = [errors, means[:, 0].copy(), *(self._scale.standard(level) for level in levels)]
+        self._take_shifts_away(compared)
         shown = [self._values, self._values, *levels]
         values = np.full((len(errors), len(STATISTICS)), np.nan)
         for number, rows in enumerate(compared):
@@ -145,6 +150,17 @@ class GridStep:
         lags = np.concatenate([self._before[newest][:, -2::-1], newest[:, None] + first_row], axis=1)
         states.lags[assets] = self._history[lags]
         return means
+
+    def _take_shifts_away(self, compared: Sequence[Values]) -> None:
+        """Compare the rows of assets whose levels have shifted as they would be without the shift."""
+        for asset, shifts in self._shifts.items():
+            own = np.flatnonzero(self._row_assets == asset)
+            if not len(own):
+                continue
+            scale = self._scale.at(own[:1]).scale[0]
+            added = shift_response(self._grid, shifts, scale, self.entered.ends[own])
+            for kind, rows in enumerate(compared):
+                rows[own] -= added[:, kind]
 
     def _warm_up(self, values: Array) -> None:
         """Smooth the distance of errors, and take back statistics that warm up.

@@ -33,7 +33,8 @@ class FoundFault:
 class RunOutcome:
     """What the alarms of a run found and cost.
 
-    ``stood`` counts normal rows under an alarm, ``longest`` the rows that a single alarm stood.
+    ``stood`` counts normal rows under an alarm, ``longest`` the rows that a single alarm stood; both only as
+    long as the alarm may hide another.
     """
 
     part: str
@@ -68,7 +69,7 @@ def measure_run(run: CaseRun, alarms: Sequence[NamedAlarm]) -> RunOutcome:
         false_alarms=len(false),
         normal_rows=int(normal.sum()),
         stood=int((normal & _alarmed(alarms, len(normal))).sum()),
-        longest=max((alarm.stop - alarm.first for alarm in alarms), default=0),
+        longest=max((alarm.hides_until - alarm.first for alarm in alarms), default=0),
     )
 
 
@@ -96,5 +97,5 @@ def _found(fault: LabelledFault, alarms: Sequence[NamedAlarm]) -> FoundFault:
 def _alarmed(alarms: Sequence[NamedAlarm], rows: int) -> Mask:
     alarmed = np.zeros(rows, dtype=np.bool_)
     for alarm in alarms:
-        alarmed[alarm.first : alarm.stop] = True
+        alarmed[alarm.first : alarm.hides_until] = True
     return alarmed

@@ -18,6 +18,7 @@ class NamedAlarm:
     ``first`` is the first row of the evidence for it, ``raised`` the row after the newest row that was known
     when it was raised, and ``stop`` the row after its last. ``sensors`` are those that it names when it is
     raised, the most suspicious first; the study reads three. ``witness`` is the statistic that raised it.
+    From row ``standing`` on it hides no other alarm; None: it may until it stops.
 
     A refit on a schedule decides by the other fields what to leave out, as they are when the alarm ends.
     ``blame`` is the share of each sensor; ``expected_per_week`` is how often a week normal data raise such an
@@ -32,6 +33,12 @@ class NamedAlarm:
     kind: EventKind = EventKind.PROCESS
     blame: Mapping[str, float] = field(default_factory=dict)
     expected_per_week: float = 0.0
+    standing: int | None = None
+
+    @property
+    def hides_until(self) -> int:
+        """The row from which on it hides no other alarm."""
+        return self.stop if self.standing is None else min(self.stop, self.standing)
 
 
 class FittedAlarms(Protocol):

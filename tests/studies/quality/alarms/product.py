@@ -76,4 +76,5 @@ def _named(alarm: RaisedAlarm, interval_us: int) -> NamedAlarm:
         kind=alarm.episode.kind,
         blame={sensor.name: sensor.share for sensor in alarm.episode.sensors},
         expected_per_week=alarm.episode.expected_per_week,
+        standing=None if alarm.episode.standing_us is None else alarm.episode.standing_us // interval_us,
     )

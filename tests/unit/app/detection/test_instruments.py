@@ -27,11 +27,13 @@ SECOND = 1_000_000
 SENSORS = ("flow", "level", "pressure", "power", "energy", "grade")
 LEARNT, ROWS = 4000, 1800
 SLOW = 30  # rows between two values of the grade
+RARE = 200  # the same where a window may lie between two values
 INTERVALS = (SECOND, 60 * SECOND)
+Watched = tuple[StreamDefinition, Champion]
 
 
-def plant(first: int, rows: int, seed: int) -> Values:
-    """Four sensors that move together, a counter of the power, and a sensor that sends every 30th row."""
+def plant(first: int, rows: int, seed: int, every: int = SLOW) -> Values:
+    """Four sensors that move together, a counter of the power, and a sensor with a value in few rows."""
     rng = np.random.default_rng(seed)
     time = np.arange(first, first + rows)[:, None]
     sources = np.concatenate([np.sin(time / 9), np.cos(time / 31)], axis=1)
@@ -39,7 +41,7 @@ def plant(first: int, rows: int, seed: int) -> Values:
     moving = 5.0 + sources @ mixing + 0.1 * rng.normal(size=(rows, 4))
     energy = 100.0 + 0.05 * first + np.cumsum(np.abs(moving[:, 3:]) / 100, axis=0)
     grade = 3.0 + 0.1 * rng.normal(size=(rows, 1))
-    grade[np.arange(first, first + rows) % SLOW != 0] = np.nan
+    grade[np.arange(first, first + rows) % every != 0] = np.nan
     return np.concatenate([moving, energy, grade], axis=1).astype(np.float32)
 
 
@@ -57,15 +59,20 @@ def define(interval_us: int) -> StreamDefinition:
 
 
 @pytest.fixture(scope="module", params=INTERVALS)
-def watched(request: pytest.FixtureRequest) -> tuple[StreamDefinition, Champion]:
-    interval_us = int(request.param)
+def watched(request: pytest.FixtureRequest) -> Watched:
+    return learn(int(request.param), SLOW)
+
+
+@pytest.fixture(scope="module")
+def rare() -> Watched:
+    return learn(SECOND, RARE)
+
+
+def learn(interval_us: int, every: int) -> Watched:
     times = np.arange(LEARNT, dtype=np.int64) * interval_us
-    series = [Series("x", times, filled(plant(0, LEARNT, 0)))]
+    series = [Series("x", times, filled(plant(0, LEARNT, 0, every)))]
     detector = fit(series, SENSORS, interval_us, DetectorConfig(steps=5), 0, lambda stage, done: None)
     return define(interval_us), Champion(detector, 1, "0" * 64)
-
-
-Watched = tuple[StreamDefinition, Champion]
 
 
 def events_of(watched: Watched, values: Values) -> list[TrackEvent]:
@@ -74,6 +81,7 @@ def events_of(watched: Watched, values: Values) -> list[TrackEvent]:
     return [
         event
         for row, reading in enumerate(values)
+        if not np.isnan(reading).all()
         for event in tracks.push(Reading("x", (LEARNT + row) * definition.interval_us, reading.copy()), row)
     ]
 
@@ -136,6 +144,24 @@ def test_a_slow_sensor_that_stops_is_silent_after_more_than_its_longest_gap(watc
     last_value = (LEARNT + 600) // SLOW * SLOW - LEARNT
     gap = row_of(first, watched[0]) - last_value
     assert 1.5 * SLOW - 8 <= gap <= 1.5 * SLOW + 8
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_sensor_that_sends_less_than_once_in_a_window_is_silent_when_it_stops(
+    rare: Watched, restart: bool
+) -> None:
+    values = plant(LEARNT, ROWS, 1, RARE)
+    assert silences(run(rare, events_of(rare, values))) == []
+    values[601:, 5] = np.nan
+    first, *_ = silences(run(rare, events_of(rare, values), restart=restart))
+    assert [sensor.name for sensor in first.sensors] == ["grade"]
+    assert 1.5 * RARE - 8 <= row_of(first, rare[0]) - 600 <= 1.5 * RARE + 8
+
+
+def test_a_gap_of_the_whole_asset_does_not_count_against_a_slow_sensor(rare: Watched) -> None:
+    values = plant(LEARNT, ROWS, 1, RARE)
+    values[610:1010] = np.nan  # the value of row 1000 is lost; the next one comes in row 1200
+    assert silences(run(rare, events_of(rare, values))) == []
 
 
 def test_a_stuck_sensor_has_an_alarm_of_its_own_that_says_what_was_seen(watched: Watched) -> None:

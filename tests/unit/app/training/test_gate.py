@@ -14,6 +14,7 @@ from tfstream.app.detection.champion import Champion
 from tfstream.app.training import gate
 from tfstream.app.training.gate import ComparableChampion, Gate, comparable_champion
 from tfstream.app.training.performance import measure
+from tfstream.core.faults import gate_faults
 from tfstream.core.learning.held_out import HeldOut, hold_out
 from tfstream.core.learning.promotion_rule import GateDecision, decide_without_test
 from tfstream.core.reading import Series, Values
@@ -100,6 +101,26 @@ def test_a_challenger_without_weights_is_rejected(held: HeldOut, good: Detector)
     assert not decision.promote
     assert broken_checks(decision) == ["faults found (AUC), all kinds"]
     assert decision.checks[2].challenger == 0.5
+
+
+def test_a_challenger_that_sees_only_larger_faults_is_rejected(held: HeldOut, good: Detector) -> None:
+    """Its instruments have higher limits; the score and the alarms on normal rows are the same."""
+    blinder = replace(good, instruments=replace(good.instruments, records=2 * good.instruments.records))
+    decision = decide(held, champion(good, held), blinder)
+    assert not decision.promote
+    (broken,) = broken_checks(decision)
+    assert broken.startswith("smallest faults found within")
+    assert decide(held, NO_CHAMPION, blinder).promote
+    assert decide(held, champion(blinder, held), good).promote
+
+
+def test_kinds_that_a_model_finds_by_chance_only_are_warned_of(held: HeldOut, good: Detector) -> None:
+    blind = replace(good, fusion=good.fusion._replace(weight=np.zeros_like(good.fusion.weight)))
+    decision = decide(held, NO_CHAMPION, blind)
+    assert decision.promote
+    by_chance = [text.split(":")[0] for text in decision.warnings if "the score finds" in text]
+    assert by_chance == list(gate_faults.kinds_for(SENSORS))
+    assert len(decide(held, NO_CHAMPION, good).warnings) < len(by_chance)
 
 
 def test_a_challenger_that_learnt_from_faults_is_rejected(held: HeldOut, good: Detector) -> None:
