@@ -1,5 +1,7 @@
 """The fit of a refit: tested on rows that it has not learnt from, then repeated on all rows.
 
+Before the fit, spans that stand out from what is usual are left out.
+
 The gate answers whether the data of this stream, fitted as always, give a model that may become champion.
 The model that is stored is the same fit on all rows, so that it has learnt the newest rows too. It does not
 learn the held-out rows if the tested model finds them abnormal; then the tested model itself is stored.
@@ -7,14 +9,17 @@ learn the held-out rows if the tested model finds them abnormal; then the tested
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from tfstream.app.training.standing_out import NormalSelection, NormalSelector
 from tfstream.app.training.training_options import TrainingOptions
 from tfstream.core.learning.held_out import HeldOut, hold_out
 from tfstream.core.learning.promotion_rule import GateDecision, decide_without_test
 from tfstream.core.reading import Series
+from tfstream.core.spans import Span
 from tfstream.core.stream import StreamDefinition
 from tfstream.storage.models import ModelRow
 
@@ -30,10 +35,14 @@ Report = Callable[[str, float], None]
 
 
 class Fitted(NamedTuple):
-    """A model, the ``series`` that it learnt from, and the gate's decision; None without a test."""
+    """A model, the ``series`` that it learnt from, and the gate's decision; None without a test.
+
+    ``selection`` says which spans it has not learnt because they stand out.
+    """
 
     detector: Detector
     series: Sequence[Series]
+    selection: NormalSelection
     decision: GateDecision | None = None
 
     @property
@@ -42,18 +51,30 @@ class Fitted(NamedTuple):
 
 
 class Refit:
-    """A fit of one stream, by one seed and one configuration."""
+    """A fit of one stream, by one seed and one configuration.
 
-    def __init__(self, definition: StreamDefinition, options: TrainingOptions, report: Report) -> None:
+    ``judged`` are the spans of each asset in which somebody has said that there was no fault.
+    """
+
+    def __init__(
+        self,
+        definition: StreamDefinition,
+        options: TrainingOptions,
+        report: Report,
+        judged: Mapping[str, Sequence[Span]] = MappingProxyType({}),
+    ) -> None:
         self._definition, self._report = definition, report
         self._config, self._seed = options.config, options.seed
+        self._selector = NormalSelector(
+            definition=definition, margin_rows=options.config.window_rows, judged=judged
+        )
 
     def fit_without_test(self, series: Sequence[Series]) -> Fitted:
         """Fit a model to all rows.
 
         :raises BadData: when there is too little to learn from.
         """
-        return Fitted(self._fit(series, self._report), series)
+        return self._fit_all(self._select(series, None))
 
     def fit_and_test(self, series: Sequence[Series], champion: ModelRow | None) -> Fitted:
         """Fit a model to all but the newest rows, test it on those, and refit it on all rows if it passes.
@@ -63,14 +84,24 @@ class Refit:
         from tfstream.app.training import gate
 
         comparable = gate.comparable_champion(champion, self._definition, self._config)
-        held = hold_out(series, self._definition.interval_us)
+        selection = self._select(series, comparable.model.detector if comparable.model else None)
+        held = hold_out(selection.series, self._definition.interval_us)
         if held is None:
-            return self.fit_without_test(series)._replace(
+            return self._fit_all(selection)._replace(
                 decision=decide_without_test(has_champion=comparable.row is not None)
             )
-        return self._test(series, held, comparable)
+        return self._test(selection, held, comparable)
 
-    def _test(self, series: Sequence[Series], held: HeldOut, champion: ComparableChampion) -> Fitted:
+    def _select(self, series: Sequence[Series], champion: Detector | None) -> NormalSelection:
+        self._report("select", 0.0)
+        selection = self._selector.select(series, champion)
+        self._report("select", 1.0)
+        return selection
+
+    def _fit_all(self, selection: NormalSelection) -> Fitted:
+        return Fitted(self._fit(selection.series, self._report), selection.series, selection)
+
+    def _test(self, selection: NormalSelection, held: HeldOut, champion: ComparableChampion) -> Fitted:
         from tfstream.app.training.gate import Gate
 
         detector = self._fit(held.learn, self._report)
@@ -78,15 +109,15 @@ class Refit:
         gate = Gate(self._definition, held, champion, self._config, self._seed)
         decision, performance = gate.evaluate(detector)
         self._report("gate", 1.0)
-        tested = Fitted(detector, held.learn, decision)
+        tested = Fitted(detector, held.learn, selection, decision)
         if not decision.promote:
             return tested
         if not decision.looks_normal:
             return tested._replace(decision=_with_note(decision, _ABNORMAL))
-        refitted = self._fit(series, lambda stage, done: self._report(f"all rows: {stage}", done))
+        refitted = self._fit(selection.series, lambda stage, done: self._report(f"all rows: {stage}", done))
         if not gate.confirms(performance, refitted):
             return tested._replace(decision=_with_note(decision, _WORSE))
-        return Fitted(refitted, series, _with_note(decision, _REFITTED))
+        return Fitted(refitted, selection.series, selection, _with_note(decision, _REFITTED))
 
     def _fit(self, series: Sequence[Series], report: Report) -> Detector:
         from tfstream.model.fitting.fit import fit

@@ -12,6 +12,7 @@ from tfstream.app.training.refit import Fitted, Refit
 from tfstream.app.training.refit_outcome import RefitOutcome, decide
 from tfstream.app.training.training_options import TrainingOptions
 from tfstream.core.learning.exclude import ExcludedCells
+from tfstream.core.learning.normal_rows import ExclusionCause
 from tfstream.core.learning.promotion_rule import as_metrics
 from tfstream.core.reading import Series
 from tfstream.errors import BadData, TfstreamError
@@ -34,7 +35,7 @@ class TrainingResult:
 
     ``extrapolated``: the alarm budget is smaller than the normal data behind the threshold can show.
     ``left_out``: the share of the readings that was not learnt from, by cause. ``notes``: remarks about
-    single assets, about memory, and about faults that the model does not find.
+    spans that stand out, single assets, memory, and faults that the model does not find.
     """
 
     version: int
@@ -113,14 +114,14 @@ def _train(
     lock: TrainingLock,
 ) -> TrainingResult:
     with database.begin() as connection:
-        series, left_out = training_data.read(connection, stream, options, report)
+        series, left_out, judged = training_data.read(connection, stream, options, report)
         champion = models.champion_unchecked(connection, stream.id)
     if not left_out.cells:
         raise BadData(
             f"stream {stream.definition.topic} has no readings in the span to learn from; "
             f"fill it with `tfstream record` or `tfstream load`"
         )
-    model = _fit(Refit(stream.definition, options, report), series, left_out, champion, options)
+    model = _fit(Refit(stream.definition, options, report, judged), series, left_out, champion, options)
     tested_against = None if champion is None else champion.version
     report("store", 0.0)
     lock.require()
@@ -157,10 +158,14 @@ def _fit(
     except BadData as error:
         raise BadData(f"{error}{_main_causes(left_out)}") from None
     stored = bundle.dump(fitted.detector)
+    selection = fitted.selection
+    left_out.by_cause[ExclusionCause.STANDS_OUT] += selection.cells
+    left_out.notes += selection.notes
     shares = {cause: round(share, 4) for cause, share in left_out.shares.items()}
     metrics = {
         **fitted.detector.describe(),
         "left_out": shares,
+        "stood_out": [span.as_metrics() for span in selection.spans],
         "seconds": round(time.monotonic() - started, 2),
         **({} if fitted.decision is None else as_metrics(fitted.decision)),
     }

@@ -16,6 +16,7 @@ from tfstream.app.training.training_options import TrainingOptions
 from tfstream.core.learning.exclude import ExcludedCells
 from tfstream.core.learning.memory_limit import memory_limit
 from tfstream.core.reading import Series
+from tfstream.core.spans import Span
 from tfstream.core.stream import StreamDefinition
 from tfstream.model.detector_config import DetectorConfig
 from tfstream.storage import exclusions, readings, training_episodes
@@ -26,10 +27,14 @@ Report = Callable[[str, float], None]
 
 
 class NormalData(NamedTuple):
-    """Unbroken pieces of assets, and what was left out of the stored readings."""
+    """Unbroken pieces of assets, and what was left out of the stored readings.
+
+    ``judged`` are the spans of each asset in which somebody has said that there was no fault.
+    """
 
     series: list[Series]
     left_out: ExcludedCells
+    judged: dict[str, list[Span]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +58,7 @@ def read(
     left_out = ExcludedCells()
     stored = readings.span(connection, stream.id) if names else None
     if stored is None:
-        return NormalData([], left_out)
+        return NormalData([], left_out, {})
     limits = _span_limits(options, stored)
     names, limits = _within_memory(names, stream.definition, limits, left_out)
     rules = _read_rules(connection, stream, options.config, limits)
@@ -62,7 +67,15 @@ def read(
         report("read", done / len(names))
         series += _read_asset(connection, stream, asset, limits, rules, left_out)
     report("read", 1.0)
-    return NormalData(series, left_out)
+    return NormalData(series, left_out, _judged(rules))
+
+
+def _judged(rules: NormalRules) -> dict[str, list[Span]]:
+    judged: dict[str, list[Span]] = {}
+    for episode in rules.episodes:
+        if episode.judged_normal is not None:
+            judged.setdefault(episode.asset, []).append(episode.judged_normal)
+    return judged
 
 
 def _span_limits(options: TrainingOptions, stored: tuple[int, int, int]) -> _SpanLimits:

@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfstream.core.alarms.forward_check import ForwardCheck, ScoredRows, add_parts, check_part
-from tfstream.core.alarms.pareto_tail import cluster_peaks, fit_tail
+from tfstream.core.alarms.pareto_tail import WHOLE_TAIL, TailFit, cluster_peaks
 from tfstream.core.alarms.poisson import mean_bounds
 from tfstream.core.alarms.tail import Tail
 from tfstream.core.messages.witness import Witness
 
-_QUANTILE = 0.95
 _LEAST_SPREAD = 0.01
 _SMALLEST = 1e-6
 _ALLOWANCE = 0.1  # log: normal values will rise by a tenth after the data that were learnt from
@@ -73,6 +72,7 @@ def fit_witness_tail(
     name: str,
     rows_per_week: float,
     separation: int,
+    tail_fit: TailFit = WHOLE_TAIL,
 ) -> WitnessTail:
     """Fit to values on rows later than those learnt from; ``separation`` in rows of the grid.
 
@@ -83,8 +83,8 @@ def fit_witness_tail(
     ]
     if not logs:
         raise ValueError(f"there are no values of {name} to calibrate on")
-    center, spread, tail = _fit(logs, rows_per_week / grid_rows, separation)
-    parts = _check_forward(logs, rows_per_week / grid_rows, separation)
+    center, spread, tail = _fit(logs, rows_per_week / grid_rows, separation, tail_fit)
+    parts = _check_forward(logs, rows_per_week / grid_rows, separation, tail_fit)
     return WitnessTail(
         witness=witness,
         level=level,
@@ -100,17 +100,19 @@ def fit_witness_tail(
     )
 
 
-def _fit(logs: Sequence[WatchedRun], rows_per_week: float, separation: int) -> tuple[float, float, Tail]:
+def _fit(
+    logs: Sequence[WatchedRun], rows_per_week: float, separation: int, tail_fit: TailFit
+) -> tuple[float, float, Tail]:
     every = np.concatenate([run.values for run in logs])
     center = float(np.median(every))
     spread = max(float(np.median(np.abs(every - center))), _LEAST_SPREAD)
-    u = (float(np.quantile(every, _QUANTILE)) - center) / spread
+    u = (float(np.quantile(every, tail_fit.quantile)) - center) / spread
     peaks = [
         peak
         for run in logs
         for peak in cluster_peaks(np.arange(len(run.values)), (run.values - center) / spread, u, separation)
     ]
-    sigma, xi = fit_tail(np.array(peaks) - u)
+    sigma, xi = tail_fit.excesses(np.array(peaks) - u)
     weeks = len(every) / rows_per_week
     clusters = len(peaks)
     return (
@@ -127,12 +129,16 @@ def _fit(logs: Sequence[WatchedRun], rows_per_week: float, separation: int) -> t
     )
 
 
-def _check_forward(logs: Sequence[WatchedRun], rows_per_week: float, separation: int) -> list[ForwardCheck]:
+def _check_forward(
+    logs: Sequence[WatchedRun], rows_per_week: float, separation: int, tail_fit: TailFit
+) -> list[ForwardCheck]:
     """What the threshold for one alarm in a part gives there, learnt from the parts before it."""
     checks = []
     for part in sorted({run.part for run in logs})[1:]:
         later = [ScoredRows(np.arange(len(run.values)), run.values) for run in logs if run.part == part]
-        center, spread, tail = _fit([run for run in logs if run.part < part], rows_per_week, separation)
+        center, spread, tail = _fit(
+            [run for run in logs if run.part < part], rows_per_week, separation, tail_fit
+        )
         asked_per_week = rows_per_week / sum(len(run.values) for run in later)
         threshold = center + _ALLOWANCE + spread * tail.threshold(asked_per_week)
         checks.append(check_part(later, threshold, separation))

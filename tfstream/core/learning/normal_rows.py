@@ -37,6 +37,7 @@ class ExclusionCause(StrEnum):
     INSTRUMENT = "instrument faults"
     CLEAR = "clear anomalies that nobody has judged"
     BEFORE = "before a new normal"
+    STANDS_OUT = "spans that stand out"
     GAP = "gaps"
 
 
@@ -77,6 +78,19 @@ class TrainingEpisode:
         if self.kind is EventKind.INSTRUMENT:
             return ExclusionCause.INSTRUMENT
         return ExclusionCause.CLEAR if self.expected_per_week < self.budget / _CLEAR_FACTOR else None
+
+    @property
+    def judged_normal(self) -> Span | None:
+        """The span in which somebody has said that there was no fault; None if nobody has.
+
+        After a new normal everything stands out from a champion that does not know it, and the older rows
+        have been moved to its level.
+        """
+        if self.verdict is Verdict.NEW_NORMAL:
+            return Span(-_FOREVER_US, _FOREVER_US)
+        if self.verdict in (Verdict.FALSE_ALARM, Verdict.EXPECTED):
+            return Span(self.start_us, _FOREVER_US if self.end_us is None else self.end_us)
+        return None
 
     def concerns(self, sensors: Sequence[str]) -> Mask:
         """``[sensors]``: an instrument fault concerns the blamed sensors, any other episode all sensors."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from tfstream.core.alarms.calibration import separation_rows
+from tfstream.core.alarms.pareto_tail import WHOLE_TAIL, TailFit
 from tfstream.core.alarms.witness_tail import WatchedRun, WitnessTail, fit_witness_tail
 from tfstream.core.reading import Series
 from tfstream.core.scaler import Scaler
@@ -20,20 +21,21 @@ from tfstream.model.fitting.grid_fit import fit_grid, grid_means, standard_rows
 from tfstream.model.fitting.learning_parts import PARTS, WATCHED, rows_before, rows_of_part
 from tfstream.model.fitting.own_fit import own_fit
 from tfstream.model.fitting.season_fit import SeasonLevels, season_levels, with_season
-from tfstream.model.witnesses.advance import NewRows, advance
+from tfstream.model.fitting.stream_values import LEAD_ROWS, stream_values
 from tfstream.model.witnesses.grid_model import GridModel
 from tfstream.model.witnesses.pyramid import COMPARED, FACTOR, GRID_ROWS, SPANS, STATISTICS, order_of
 from tfstream.model.witnesses.witness_model import WitnessModel
-from tfstream.model.witnesses.witness_state import StoredState
 
 _LEAST_ROWS_BY_SENSOR = 10  # of a grid: fewer do not show how the sensors agree
 _LEAST_ROWS = 500
-_LEAD_ROWS = 24  # of the highest grid, before a watched part: they warm the statistics up
-_ROWS_AT_ONCE = 4_096
 
 
 def fit_witnesses(
-    series: Sequence[Series], scaler: Scaler, interval_us: int, time_zone: str = "UTC"
+    series: Sequence[Series],
+    scaler: Scaler,
+    interval_us: int,
+    time_zone: str = "UTC",
+    tail_fit: TailFit = WHOLE_TAIL,
 ) -> WitnessModel:
     """Fit to normal readings on the regular grid; no witness where there are too few rows.
 
@@ -52,7 +54,7 @@ def fit_witnesses(
             runs.setdefault(key, []).append(run)
     grids = own.with_own(_fit_grids(series, scaler, heights, season, PARTS), PARTS)
     tails = [
-        _tail(grids[level], level, number, watched, interval_us)
+        _tail(grids[level], level, number, watched, interval_us, tail_fit)
         for (level, number), watched in sorted(runs.items())
     ]
     return WitnessModel(grids=tuple(grids), tails=tuple(tails), own_refused=own.refused)
@@ -94,8 +96,8 @@ def _watch(
 ) -> Iterator[tuple[tuple[int, int], WatchedRun]]:
     """What the statistics show on a part that the grids have not learnt from, by grid and statistic."""
     for piece, first, last in rows_of_part(series, part):
-        lead = min(first, _LEAD_ROWS * grids[-1].rows)
-        watched = _stream(grids, scaler, piece, range(first - lead, last), interval_us)
+        lead = min(first, LEAD_ROWS * grids[-1].rows)
+        watched = stream_values(grids, scaler, piece, range(first - lead, last), interval_us)
         for level, (ends, values) in watched.items():
             later = values[ends >= piece.times_us[first] // interval_us]
             for number in range(len(STATISTICS)):
@@ -104,28 +106,13 @@ def _watch(
                     yield (level, number), WatchedRun(part, known)
 
 
-def _stream(
-    grids: Sequence[GridModel], scaler: Scaler, piece: Series, rows: range, interval_us: int
-) -> dict[int, tuple[np.ndarray, np.ndarray]]:
-    """The statistics of rows of a piece as the stream would compute them, by grid."""
-    state, parts = None, []
-    before = int(piece.times_us[rows.start]) // interval_us - 1
-    for at in range(rows.start, rows.stop, _ROWS_AT_ONCE):
-        values = piece.values[at : min(at + _ROWS_AT_ONCE, rows.stop)]
-        end = before + at - rows.start + len(values)
-        advanced = advance(grids, scaler, [NewRows(piece.asset, state, values, end)])
-        state = StoredState(advanced.states.encode()[0], same_model=True)
-        parts.append([(grid.entered.ends, grid.values) for grid in advanced.grids])
-    levels = range(max(len(part) for part in parts))
-    columns = [[part[level] for part in parts if level < len(part)] for level in levels]
-    return {
-        level: (np.concatenate([ends for ends, _ in some]), np.concatenate([values for _, values in some]))
-        for level, some in enumerate(columns)
-    }
-
-
 def _tail(
-    grid: GridModel, level: int, number: int, runs: Sequence[WatchedRun], interval_us: int
+    grid: GridModel,
+    level: int,
+    number: int,
+    runs: Sequence[WatchedRun],
+    interval_us: int,
+    tail_fit: TailFit,
 ) -> WitnessTail:
     statistic, rows = STATISTICS[number], grid.rows
     in_season = grid.season is not None and number >= COMPARED
@@ -139,4 +126,5 @@ def _tail(
         name=f"{statistic.name} (means of {rows} rows)" if rows > 1 else statistic.name,
         rows_per_week=WEEK_US / interval_us,
         separation=max(separation_rows(interval_us) // rows, SPANS[-1]),
+        tail_fit=tail_fit,
     )

@@ -34,9 +34,11 @@ def demo_plant(
     scored_days: int = 1,
     varied: bool = False,
     refit_days: float = 0.0,
+    learnt_faults: int = 0,
 ) -> AlarmCase:
     """The plant of the demo: normal days to learn from, then days with the schedule's eight faults each.
 
+    :param learnt_faults: faults of the schedule, drawn by the seed, within the days to learn from.
     :param average: rows of ``interval_s`` that are averaged into each row that the detector sees.
     :param varied: faults at other times and of other sizes, drawn by the seed, instead of the schedule's.
     """
@@ -44,8 +46,9 @@ def demo_plant(
     learn_us = round(learn_days * _DAY_US)
     faults = _faults(plant, START_US + learn_us, scored_days, seed if varied else None)
     rows = (learn_us + scored_days * _DAY_US) // plant.interval_us
-    clean = plant.simulate(rows, START_US, attacks(faults))
-    shown = inject(clean, plant.sensors, _same_in_time(faults, plant), seed)
+    shown_faults = [*_learnt_faults(plant, round(learn_days), learnt_faults, seed), *faults]
+    clean = plant.simulate(rows, START_US, attacks(shown_faults))
+    shown = inject(clean, plant.sensors, _same_in_time(shown_faults, plant), seed)
     series = [averaged(part, average) for part in shown]
     stream = definition("demo-plant", plant.sensors, plant.interval_us * average)
     learnt = learn_us // stream.interval_us
@@ -122,6 +125,13 @@ def _faults(plant: WaterPlant, start_us: int, days: int, seed: int | None) -> tu
         return tuple(scheduled)
     rng = np.random.default_rng(seed)
     return tuple(_varied(fault, rng) for fault in scheduled)
+
+
+def _learnt_faults(plant: WaterPlant, days: int, count: int, seed: int) -> list[PlantFault]:
+    """Some of the faults that the schedule has from the start on; nobody labels them."""
+    scheduled = _faults(plant, START_US, days, None)
+    chosen = np.random.default_rng(seed).choice(len(scheduled), count, replace=False)
+    return [scheduled[number] for number in np.sort(chosen).tolist()]
 
 
 def _varied(fault: PlantFault, rng: np.random.Generator) -> PlantFault:

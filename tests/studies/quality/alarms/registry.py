@@ -29,6 +29,7 @@ from tests.studies.quality.settings import QualitySettings
 
 _MONTHS = 8  # of 40 sensor faults each
 _PLANTS = 8
+_LEARNT_PLANTS = 3
 _LONG = 2  # plants whose cases take many minutes: a reduced run leaves them out
 _SHIFTS = 4
 _SHIFTED = 3
@@ -43,6 +44,8 @@ _SAMPLINGS: Mapping[str, dict[str, Any]] = MappingProxyType(
 _EVERY_SECOND: dict[str, Any] = {"interval_s": 1, "learn_days": 2}  # four days need more than 8 GiB
 _VARIED: dict[str, Any] = {"interval_s": 60, "scored_days": 4, "varied": True}
 _PLANT_SENSORS: dict[str, Any] = {"interval_s": 60, "scored_days": 14}
+_LEARNT_PLANT: dict[str, Any] = {"interval_s": 60, "learn_days": 14, "scored_days": 2}
+_LEARNT_FAULTS = 5
 _REFITTED_PLANT: dict[str, Any] = {"interval_s": 60, "scored_days": 7, "refit_days": 1}
 
 MakeCase = Callable[..., AlarmCase]
@@ -93,6 +96,14 @@ def recipes(settings: QualitySettings) -> list[CaseRecipe]:
         *_alone(_demo_plants("1 s", 0 if settings.files else _LONG, _EVERY_SECOND)),
         *_alone(_demo_plants("60 s, varied", most, _VARIED)),
         *_alone(_demo_plants("60 s, refitted every day", 0 if settings.files else _LONG, _REFITTED_PLANT)),
+        *_alone(_demo_plants("60 s, 14 days learnt", min(most, _LEARNT_PLANTS), _LEARNT_PLANT)),
+        *_alone(
+            _demo_plants(
+                "60 s, 14 days with 5 faults learnt",
+                min(most, _LEARNT_PLANTS),
+                {**_LEARNT_PLANT, "learnt_faults": _LEARNT_FAULTS},
+            )
+        ),
         CaseRecipe(suite="127 sensors, 1 s", maker="wide", arguments={"hours": 4 * most}, peers=False),
         *_of_seeds("new plant", "new_plant", min(most, 3), {}),
         *_of_seeds("demo plant, sensor faults", "demo_plant_sensors", min(most, 2), _PLANT_SENSORS),

@@ -21,6 +21,7 @@ from tfstream.app.evaluation.evaluation_result import Refits
 from tfstream.app.evaluation.labelled_series import LabelledSeries, prepare
 from tfstream.app.evaluation.refitted_run import run_with_refits
 from tfstream.app.training.refit import Fitted
+from tfstream.app.training.standing_out import NormalSelection
 from tfstream.cli.main import app
 from tfstream.cli.output import printing
 from tfstream.core.learning.normal_rows import ExclusionCause, TrainingEpisode
@@ -72,7 +73,7 @@ class RecordedRefits:
         self.series.append(list(series))
         if self.answer is None:
             raise BadData("too little to learn from")
-        return Fitted(self.answer, series)
+        return Fitted(self.answer, series, NormalSelection(series=list(series)))
 
 
 def test_without_a_refit_the_alarms_are_those_of_a_single_fit(tmp_path: Path) -> None:

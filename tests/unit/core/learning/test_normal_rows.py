@@ -64,6 +64,17 @@ def test_which_anomalies_are_left_out(changed: dict[str, Any], cause: ExclusionC
     assert episode(**changed).cause is cause
 
 
+def test_a_verdict_that_there_was_no_fault_keeps_its_span_in_the_training_data() -> None:
+    closed = episode(verdict=Verdict.FALSE_ALARM)
+    assert closed.judged_normal == Span(100 * MINUTE_US, 120 * MINUTE_US)
+    assert episode(verdict=Verdict.EXPECTED, end_us=None).judged_normal is not None
+    assert episode(verdict=Verdict.CONFIRMED).judged_normal is None
+    assert episode(verdict=None).judged_normal is None
+    moved = episode(verdict=Verdict.NEW_NORMAL).judged_normal
+    assert moved is not None
+    assert moved.overlaps(Span(0, 1)), "older rows were moved to the new level"
+
+
 def cuts(*episodes: TrainingEpisode, exclusions: tuple[Exclusion, ...] = ()) -> list[ExcludedSpan]:
     within = Span(0, 1000 * MINUTE_US)
     return excluded_spans("line-1", SENSORS, exclusions, episodes, within, MARGIN_US)
