@@ -20,7 +20,8 @@ before the fault does not find it, even if it still stands. Where nobody knows t
 touches, every alarm in it counts. *Right first*: the first alarm in the fault names a touched sensor first.
 Delays are over all faults: `-` stands where too many are missed. *False a week* has the bounds of its rate
 (95 %, Poisson). *Stood* is the share of normal rows under an alarm, *longest* the time that a single alarm
-stood. *Before* is the detector of the commit
+stood, both as long as the alarm may hide another: an alarm whose shift stays hides nothing once it stands
+([learning.md](learning.md)). *Before* is the detector of the commit
 in the last column. An sd is a sensor's standard deviation.
 """
 _PICTURE = """![A drifting and a stuck sensor, and the alarms](quality/alarms.svg)
