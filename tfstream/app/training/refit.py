@@ -14,7 +14,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from tfstream.app.training.standing_out import NormalSelection, NormalSelector
+from tfstream.app.training.spans_standing_out import NormalSelection, NormalSelector
 from tfstream.app.training.training_options import TrainingOptions
 from tfstream.core.learning.held_out import HeldOut, hold_out
 from tfstream.core.learning.promotion_rule import GateDecision, decide_without_test

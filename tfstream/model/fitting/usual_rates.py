@@ -19,7 +19,7 @@ from tfstream.core.alarms.witness_rule import budget_shares
 from tfstream.core.instruments.counters import CounterTransform, find_counters
 from tfstream.core.reading import Series, Times
 from tfstream.core.scaler import Scaler
-from tfstream.model.fitting.stream_values import LEAD_ROWS, stream_values, streamed
+from tfstream.model.fitting.streamed_statistics import LEAD_ROWS, stream_values, streamed
 from tfstream.model.fitting.witness_fit import fit_witnesses
 from tfstream.model.scoring.detector import Detector
 from tfstream.model.witnesses.witness_model import WitnessModel

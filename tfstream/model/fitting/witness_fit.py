@@ -21,7 +21,7 @@ from tfstream.model.fitting.grid_fit import fit_grid, grid_means, standard_rows
 from tfstream.model.fitting.learning_parts import PARTS, WATCHED, rows_before, rows_of_part
 from tfstream.model.fitting.own_fit import own_fit
 from tfstream.model.fitting.season_fit import SeasonLevels, season_levels, with_season
-from tfstream.model.fitting.stream_values import LEAD_ROWS, stream_values
+from tfstream.model.fitting.streamed_statistics import LEAD_ROWS, stream_values
 from tfstream.model.witnesses.grid_model import GridModel
 from tfstream.model.witnesses.pyramid import COMPARED, FACTOR, GRID_ROWS, SPANS, STATISTICS, order_of
 from tfstream.model.witnesses.witness_model import WitnessModel

@@ -21,7 +21,7 @@ from tfstream.app.evaluation.evaluation_result import Refits
 from tfstream.app.evaluation.labelled_series import LabelledSeries, prepare
 from tfstream.app.evaluation.refitted_run import run_with_refits
 from tfstream.app.training.refit import Fitted
-from tfstream.app.training.standing_out import NormalSelection
+from tfstream.app.training.spans_standing_out import NormalSelection
 from tfstream.cli.main import app
 from tfstream.cli.output import printing
 from tfstream.core.learning.normal_rows import ExclusionCause, TrainingEpisode

@@ -31,7 +31,13 @@ from tfstream.core.windowing.asset_track import Window
 SECOND = 1_000_000
 HOP, WINDOW = 8, 64
 DEFINITION = StreamDefinition(topic="t", sensors=("flow", "level"), interval_us=SECOND)
-DETECTOR = SimpleNamespace(hop_rows=HOP, window_rows=WINDOW, counters=CounterTransform(()))
+DETECTOR = SimpleNamespace(
+    hop_rows=HOP,
+    window_rows=WINDOW,
+    counters=CounterTransform(()),
+    calibration=SimpleNamespace(assets={"x": None}),
+    scaler=SimpleNamespace(assets=()),
+)
 CHAMPION = cast(Champion, SimpleNamespace(detector=DETECTOR))
 NOTHING = np.zeros((WINDOW, 2), dtype=np.float32)
 

@@ -20,7 +20,14 @@ from tfstream.core.stream import StreamDefinition
 from tfstream.core.windowing.asset_track import Window
 
 DEFINITION = StreamDefinition(topic="t", sensors=("a",), interval_us=1_000_000)
-DETECTOR = cast(Any, SimpleNamespace(counters=CounterTransform(())))
+DETECTOR = cast(
+    Any,
+    SimpleNamespace(
+        counters=CounterTransform(()),
+        calibration=SimpleNamespace(assets={}),
+        scaler=SimpleNamespace(assets=("x",)),
+    ),
+)
 BUILDER = EventBuilder(DEFINITION, Champion(DETECTOR, 3, "ab"))
 STUCK = Judgement(
     value=9.0,

@@ -7,7 +7,7 @@ import pytest
 
 from tests.studies.simulated_readings import names
 from tests.unit.model.witnesses.steady_plant import SENSORS, steady_plant
-from tfstream.app.training.standing_out import NormalSelection, NormalSelector
+from tfstream.app.training.spans_standing_out import NormalSelection, NormalSelector
 from tfstream.core.reading import Series, Values
 from tfstream.core.spans import Span
 from tfstream.core.stream import StreamDefinition
